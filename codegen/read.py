@@ -1,0 +1,117 @@
+"""Read an OpenAPI document: every operation and webhook as plain facts, whatever dialect they are written in."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from codegen.schema import Json, Schemas
+from codegen.shapes import ANY, BOOL, INT, STR, Array, Enum, Field, Map, Null, Object, Ref, Shape, at, bare
+
+METHODS = ("get", "post", "put", "patch", "delete")
+INTEGRATION_HEADER = "X-Integration-Id"
+ACTION_PATHS = re.compile(r"/(ats|hris|lms|assessment|passthrough|custom)/")
+
+
+@dataclass(frozen=True)
+class Operation:
+    """One call: what goes in, and what stands under `data` of the answer."""
+
+    id: str
+    method: str
+    path: str
+    action: bool
+    paged: bool
+    integration: bool
+    deprecated: bool
+    parameters: tuple[Field, ...]
+    query: tuple[Field, ...]
+    body: tuple[Field, ...] | None
+    ndjson: bool
+    answer: Shape
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What a document says: its operations, the payloads of its webhooks, and the schemas that contain themselves."""
+
+    operations: tuple[Operation, ...]
+    events: Mapping[str, Object]
+    named: Mapping[str, Shape]
+
+
+def read(document: Json, hints: Json) -> Facts:
+    """Read *document*; *hints* (table `read` of names.toml) tell what its dialect may leave out."""
+    schemas = Schemas(document)
+    operations = tuple(_operation(schemas, hints, *each) for each in _operations(document))
+    events = {name: _event(schemas, hooks["post"]) for name, hooks in document.get("webhooks", {}).items()}
+    named = {name: schemas.inside(schemas.named[name]) for name in schemas.named if name not in schemas.any_json}
+    return Facts(operations, events, named)
+
+
+def _operations(document: Json) -> Iterator[tuple[str, str, Json, list[Json]]]:
+    for path, item in document["paths"].items():
+        for method in METHODS:
+            if method in item:
+                yield path, method.upper(), item[method], item.get("parameters", [])
+
+
+def _operation(schemas: Schemas, hints: Json, path: str, method: str, node: Json, shared: list[Json]) -> Operation:
+    name = node["operationId"]
+    parameters = [schemas.resolve(each) for each in (*shared, *node.get("parameters", ()))]
+    success = _content(schemas, schemas.resolve(node["responses"]["200"]))
+    envelope = schemas.plain(schemas.shape(success["application/json"]["schema"]))
+    answer = at(envelope, "data") or Map(ANY)
+    warned = at(envelope, "warnings") is not None
+    content = _content(schemas, schemas.resolve(node.get("requestBody", {})))
+    ndjson = "application/x-ndjson" in content
+    return Operation(
+        id=name,
+        method=method,
+        path=path,
+        action=node.get("x-kombo-action", warned or (method != "GET" and bool(ACTION_PATHS.match(path)))),
+        paged=node.get("x-kombo-paged", method == "GET" and at(answer, "next") is not None),
+        integration=any(each["name"].lower() == INTEGRATION_HEADER.lower() for each in parameters),
+        deprecated=bool(node.get("deprecated")),
+        parameters=tuple(_parameter(schemas, hints, name, each) for each in parameters if each["in"] == "path"),
+        query=tuple(_parameter(schemas, hints, name, each) for each in parameters if each["in"] == "query"),
+        body=_ndjson_body(schemas, hints, name, content) if ndjson else _body(schemas, content),
+        ndjson=ndjson,
+        answer=answer,
+    )
+
+
+def _content(schemas: Schemas, node: Json) -> Json:
+    content: Json = node.get("content", {})
+    return content
+
+
+def _body(schemas: Schemas, content: Json) -> tuple[Field, ...] | None:
+    if "application/json" not in content:
+        return None
+    shape = bare(schemas.plain(schemas.shape(content["application/json"]["schema"])))
+    return shape.fields if isinstance(shape, Object) else ()
+
+
+def _ndjson_body(schemas: Schemas, hints: Json, name: str, content: Json) -> tuple[Field, ...]:
+    item = content["application/x-ndjson"].get("x-kombo-ndjson-item") or schemas.components[hints["ndjson"][name]]
+    return (Field("items", Array(schemas.plain(schemas.shape(item))), required=True),)
+
+
+def _parameter(schemas: Schemas, hints: Json, operation: str, node: Json) -> Field:
+    """Read a parameter; lists and booleans in a query may be written as strings."""
+    shape = bare(schemas.plain(schemas.shape(node["schema"]))) if node["in"] == "query" else schemas.plain(schemas.shape(node["schema"]))
+    if isinstance(shape, Enum) and set(shape.values) == {"true", "false"}:
+        shape = BOOL
+    values = hints.get("lists", {}).get(f"{operation}.{node['name']}")
+    if shape == STR and node["in"] == "query" and (values or node["name"] in hints.get("list_names", ())):
+        shape = Array(Enum(tuple(values)) if values else STR)
+    return Field(node["name"], shape, bool(node.get("required")), bool(node.get("deprecated")))
+
+
+def _event(schemas: Schemas, node: Json) -> Object:
+    payload = schemas.plain(schemas.shape(_content(schemas, schemas.resolve(node["requestBody"]))["application/json"]["schema"]))
+    assert isinstance(payload, Object), "a webhook carries an object"
+    return payload

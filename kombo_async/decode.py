@@ -1,0 +1,145 @@
+"""From status, headers and bytes to a `Response`: no I/O, and for any bytes an answer, never an exception."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from functools import cache
+from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar, cast
+
+import msgspec
+
+from kombo_async.backoff import retry_after
+from kombo_async.codes import failure_class, unclear
+from kombo_async.errors import ErrorDetail, Failure, RateLimited, SyncPending
+from kombo_async.model import Model, TaggedUnion, model
+from kombo_async.request import Operation, Request, answer_type
+from kombo_async.response import ActionWarning, Response, Success
+
+if TYPE_CHECKING:
+    import httpx
+
+T = TypeVar("T")
+
+LONGEST_MESSAGE = 2_000
+"""Longer texts of Kombo's are cut; `raw_response` has them whole."""
+
+
+@model
+class Envelope(Model, Generic[T]):
+    """What Kombo wraps each success in."""
+
+    status: Literal["success"]
+    data: T
+    warnings: list[ActionWarning] = []  # noqa: RUF012 - attrs and msgspec copy an empty list for each instance
+
+
+def decode(
+    request: type[Request[T]], raw: httpx.Response, body: bytes | None, *, attempts: int, unreadable: str = ""
+) -> Response[T]:
+    """Structure an answer to *request*.
+
+    *body* is None where the bytes could not be had (a corrupt encoding, too many of them); *unreadable* says why.
+    """
+    if not 200 <= raw.status_code < 300:
+        return _failure(request.operation, raw, _plain(body), attempts, unreadable)
+    try:
+        envelope = _decoder(request).decode(body or b"")
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        return _drifted(request, raw, body, attempts, unreadable)
+    return Success(
+        data=envelope.data,
+        warnings=envelope.warnings,
+        status_code=raw.status_code,
+        raw_response=raw,
+        attempts=attempts,
+    )
+
+
+@cache
+def _decoder(request: type[Request[T]]) -> msgspec.json.Decoder[Envelope[T]]:
+    return msgspec.json.Decoder(Envelope[answer_type(request)], dec_hook=_choose_variant)
+
+
+def _choose_variant(union: type, value: Any) -> Any:
+    """msgspec leaves unions of models to this hook; an unknown variant is drift, so it is refused here."""
+    if isinstance(union, TaggedUnion) and isinstance(value, Mapping):
+        _, variant = union.variant(cast("Mapping[str, Any]", value))
+        if variant is not None:
+            return msgspec.convert(value, variant, dec_hook=_choose_variant)
+    raise ValueError("no known variant")
+
+
+def _plain(body: bytes | None) -> Any:
+    """The JSON in *body* as plain data, None where there is none."""
+    if not body:
+        return None
+    try:
+        return msgspec.json.decode(body)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        pass
+    try:
+        return json.loads(body)  # takes what msgspec does not: a byte order mark, lone surrogates, huge numbers
+    except (ValueError, RecursionError):
+        return None
+
+
+def _drifted(
+    request: type[Request[T]], raw: httpx.Response, body: bytes | None, attempts: int, unreadable: str
+) -> Response[T]:
+    plain = _plain(body)
+    if plain is None:
+        return _failure(request.operation, raw, None, attempts, unreadable or "no readable JSON in a success")
+    if isinstance(plain, Mapping) and "data" not in plain and _kombo_error(plain) is not None:
+        return _failure(request.operation, raw, plain, attempts, unreadable)
+    from kombo_async.drift import structure_what_fits
+
+    envelope, drift = structure_what_fits(plain, Envelope[answer_type(request)])
+    return Success(
+        data=envelope.data,
+        warnings=envelope.warnings,
+        drift=drift,
+        status_code=raw.status_code,
+        raw_response=raw,
+        attempts=attempts,
+    )
+
+
+def _kombo_error(plain: Any) -> Mapping[str, Any] | None:
+    """The `error` of Kombo's JSON, None where the body is not Kombo's."""
+    if not isinstance(plain, Mapping):
+        return None
+    error: Any = cast("Mapping[str, Any]", plain).get("error")
+    if isinstance(error, Mapping) and isinstance(cast("Mapping[str, Any]", error).get("message"), str):
+        return cast("Mapping[str, Any]", error)
+    return None
+
+
+def _text(value: Any) -> str | None:
+    return value[:LONGEST_MESSAGE] if isinstance(value, str) else None
+
+
+def _failure(operation: Operation, raw: httpx.Response, plain: Any, attempts: int, unreadable: str) -> Any:
+    error = _kombo_error(plain)
+    if error is None:
+        content_type = raw.headers.get("content-type", "no content type")[:100]
+        message = unreadable or f"HTTP {raw.status_code} without Kombo's JSON ({content_type})"
+        detail = ErrorDetail(code=None, title=None, message=message, log_url=None)
+    else:
+        detail = ErrorDetail(
+            code=_text(error.get("code")) or None,
+            title=_text(error.get("title")),
+            message=error["message"][:LONGEST_MESSAGE],
+            log_url=_text(error.get("log_url")),
+        )
+    cls = failure_class(raw.status_code, detail.code, kombo=error is not None)
+    applied = not operation.safe and cls is not SyncPending and unclear(raw.status_code, detail.code)
+    extra = {"retry_after": retry_after(raw.headers.get("retry-after"))} if cls is RateLimited else {}
+    return cls(
+        status_code=raw.status_code,
+        error=detail,
+        raw_response=raw,
+        attempts=attempts,
+        may_have_applied=applied,
+        **extra,
+    )

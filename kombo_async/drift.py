@@ -1,0 +1,135 @@
+"""The second reading of a success that does not fit its types: keep everything, and say where it does not fit."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from contextvars import ContextVar
+from functools import cache
+from typing import Any, TypeVar, cast, get_args, get_origin
+
+import attrs
+import cattrs
+
+from kombo_async.model import UNSET, TaggedUnion, UnknownVariant, Unset
+from kombo_async.response import Drift
+from kombo_async.structure import exact_converter, field_types, is_model, is_union, json_type, members, type_name
+
+T = TypeVar("T")
+
+
+@attrs.define
+class _Reading:
+    """Where one reading is, and what it has found."""
+
+    path: list[str | int] = attrs.field(factory=list[str | int])
+    drift: list[Drift] = attrs.field(factory=list[Drift])
+
+    def note(self, expected: Any, got: str) -> None:
+        path = "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in self.path)
+        self.drift.append(Drift(path.removeprefix("."), type_name(expected), got))
+
+
+_reading: ContextVar[_Reading] = ContextVar("_reading")
+
+
+def structure_what_fits(value: Any, cls: type[T]) -> tuple[T, list[Drift]]:
+    """*value* as a *cls*: what fits is typed, the rest stays as it came (missing is None) and is listed.
+
+    Raises `TypeError` where *value* as a whole is not what *cls* is made of.
+    """
+    reading = _Reading()
+    token = _reading.set(reading)
+    try:
+        return _converter().structure(value, cls), reading.drift
+    finally:
+        _reading.reset(token)
+
+
+def _fit(converter: cattrs.Converter, step: str | int, value: Any, cls: Any) -> Any:
+    """Structure what lies one *step* down; what does not fit stays plain."""
+    reading = _reading.get()
+    reading.path.append(step)
+    try:
+        return converter.structure(value, cls)
+    except Exception:  # whatever is wrong with it, a success is never lost
+        reading.note(cls, json_type(value))
+        return value
+    finally:
+        reading.path.pop()
+
+
+def _missing(step: str, cls: Any) -> None:
+    reading = _reading.get()
+    reading.path.append(step)
+    reading.note(cls, "missing")
+    reading.path.pop()
+
+
+@cache
+def _converter() -> cattrs.Converter:
+    converter = exact_converter()
+
+    def models(cls: Any) -> Callable[[Any, Any], Any]:
+        build: type = get_origin(cls) or cls
+        fields = [(field, hint, _may_be_left_out(hint)) for field, hint in field_types(cls)]
+
+        def structure(value: Any, _: Any) -> Any:
+            if not isinstance(value, Mapping):
+                raise TypeError(type_name(cls))
+            given = cast("Mapping[str, Any]", value)
+            # Not by __init__: it may refuse what came (a time without a zone), and what came must stay.
+            instance = build.__new__(build)
+            for field, hint, optional in fields:
+                if field.name in given:
+                    structured = _fit(converter, field.name, given[field.name], hint)
+                elif optional:
+                    structured = UNSET
+                elif isinstance(field.default, attrs.Factory):  # type: ignore[arg-type]
+                    structured = cast("Any", field.default).factory()
+                else:
+                    structured = _missing(field.name, hint)
+                object.__setattr__(instance, field.name, structured)
+            return instance
+
+        return structure
+
+    def lists(cls: Any) -> Callable[[Any, Any], Any]:
+        (item,) = get_args(cls)
+
+        def structure(value: Any, _: Any) -> Any:
+            if not isinstance(value, list):
+                raise TypeError(type_name(cls))
+            return [_fit(converter, index, each, item) for index, each in enumerate(cast("list[Any]", value))]
+
+        return structure
+
+    def dicts(cls: Any) -> Callable[[Any, Any], Any]:
+        _, item = get_args(cls)
+
+        def structure(value: Any, _: Any) -> Any:
+            if not isinstance(value, Mapping):
+                raise TypeError(type_name(cls))
+            given = cast("Mapping[str, Any]", value)
+            return {key: _fit(converter, key, each, item) for key, each in given.items()}
+
+        return structure
+
+    def variants(value: Any, union: TaggedUnion) -> Any:
+        if not isinstance(value, Mapping):
+            raise TypeError(union.__name__)
+        given = cast("dict[str, Any]", value)
+        tag, variant = union.variant(given)
+        if variant is not None:
+            return converter.structure(given, variant)
+        _reading.get().note(union, "unknown variant")
+        return UnknownVariant(tag=tag, data=given)
+
+    converter.register_structure_hook_factory(is_model, models)
+    converter.register_structure_hook_factory(lambda cls: get_origin(cls) is list, lists)
+    converter.register_structure_hook_factory(lambda cls: get_origin(cls) is dict, dicts)
+    converter.register_structure_hook_func(lambda cls: isinstance(cls, TaggedUnion), variants)
+    return converter
+
+
+def _may_be_left_out(hint: Any) -> bool:
+    return is_union(hint) and Unset in get_args(hint) and bool(members(hint))

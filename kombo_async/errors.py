@@ -1,0 +1,210 @@
+"""Everything that can go wrong with a call, as values and as exceptions.
+
+    KomboError
+    ├── NoResponse             nothing (or not all) of an answer came
+    │   ├── ConnectionFailed   the connection could not be made, or broke
+    │   └── TimedOut           the attempt's timeout or the call's deadline passed
+    └── Failure                an answer other than success
+        ├── BadRequest         400, 405, 413, 415, 422
+        ├── Unauthorized       401
+        ├── Forbidden          403
+        ├── NotFound           404
+        ├── SyncPending        the integration's first sync has not finished
+        ├── Conflict           other 409
+        ├── RateLimited        429
+        ├── ServerError        other 5xx
+        └── UnexpectedResponse the rest
+
+A `Failure` is returned as a value, and raised by `unwrap()`. A `NoResponse` is always raised.
+All of them can be copied and pickled, and none prints an API key or a body.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, NoReturn, TypeVar, dataclass_transform
+
+import attrs
+
+from kombo_async.model import field_names
+
+if TYPE_CHECKING:
+    import httpx
+
+E = TypeVar("E", bound="KomboError")
+
+
+@attrs.frozen(kw_only=True)
+class ErrorDetail:
+    """What Kombo says about a failure."""
+
+    code: str | None
+    """Kombo's code, such as `ATS.JOB_CLOSED`: what to decide by. None in answers of the older contract."""
+    title: str | None
+    message: str
+    """For people, not to decide by: Kombo changes it without notice."""
+    log_url: str | None
+    """The page of Kombo's dashboard that shows this call."""
+
+
+@dataclass_transform(frozen_default=True, kw_only_default=True)
+def _error(cls: type[E]) -> type[E]:
+    return attrs.frozen(kw_only=True, slots=False, repr=False, eq=False)(cls)
+
+
+def _restore(cls: type[E], fields: dict[str, Any]) -> E:
+    return cls(**fields)
+
+
+def without_request(response: httpx.Response) -> httpx.Response:
+    """*response* as something to keep: its request, with the API key and the body in it, left behind."""
+    transport_headers = ("content-encoding", "transfer-encoding", "content-length")
+    headers = [(name, value) for name, value in response.headers.multi_items() if name not in transport_headers]
+    return type(response)(response.status_code, headers=headers, content=response.content)
+
+
+@_error
+class KomboError(Exception):
+    """The base of all failures of a call."""
+
+    may_have_applied: bool = False
+    """Whether a write may have taken effect all the same. Never true of a call that only reads."""
+    attempts: int = 1
+    """How many requests were made."""
+    cursor: str | None = None
+    """When a read of many pages was broken off: the `cursor` to go on from, None for the first page."""
+
+    def unwrap(self) -> NoReturn:
+        """Raise this failure (a copy of it: a raised exception keeps its frames alive, a kept value should not)."""
+        raise attrs.evolve(self) from None
+
+    def _summary(self) -> str:
+        return type(self).__name__
+
+    def __str__(self) -> str:
+        applied = " (it may have been applied all the same)" if self.may_have_applied else ""
+        return f"{self._summary()}{applied}"
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__}: {self}>"
+
+    def __reduce__(self) -> tuple[Callable[..., KomboError], tuple[type[KomboError], dict[str, Any]]]:
+        fields = {name: getattr(self, name) for name in field_names(type(self))}
+        if "raw_response" in fields:
+            fields["raw_response"] = without_request(fields["raw_response"])
+        return _restore, (type(self), fields)
+
+
+@_error
+class NoResponse(KomboError):
+    """No (whole) answer came."""
+
+    message: str
+    sent: bool
+    """Whether the request may have reached the server."""
+
+    def _summary(self) -> str:
+        return self.message
+
+
+@_error
+class ConnectionFailed(NoResponse):
+    """The connection could not be made, or broke before the whole answer was there."""
+
+
+@_error
+class TimedOut(NoResponse):
+    """The attempt's timeout, or the deadline of the call, passed without a whole answer."""
+
+
+@_error
+class Failure(KomboError):
+    """An answer other than success."""
+
+    status: ClassVar[Literal["error"]] = "error"
+
+    status_code: int
+    error: ErrorDetail
+    raw_response: httpx.Response
+    """The answer as it came, read to its end."""
+
+    @property
+    def code(self) -> str | None:
+        """`error.code`: what to decide by."""
+        return self.error.code
+
+    @property
+    def title(self) -> str | None:
+        """`error.title`."""
+        return self.error.title
+
+    @property
+    def message(self) -> str:
+        """`error.message`."""
+        return self.error.message
+
+    @property
+    def log_url(self) -> str | None:
+        """`error.log_url`."""
+        return self.error.log_url
+
+    @property
+    def content_type(self) -> str | None:
+        """The answer's `Content-Type`."""
+        return self.raw_response.headers.get("content-type")
+
+    def _summary(self) -> str:
+        code = f" {self.code}" if self.code else ""
+        log = f" ({self.log_url})" if self.log_url else ""
+        return f"{self.status_code}{code}: {' '.join(self.message.split())}{log}"
+
+
+@_error
+class BadRequest(Failure):
+    """400, 405, 413, 415 or 422: Kombo or the connected system refused the input."""
+
+
+@_error
+class Unauthorized(Failure):
+    """401: the API key is missing or invalid."""
+
+
+@_error
+class Forbidden(Failure):
+    """403: the integration is inactive, or a permission is missing."""
+
+
+@_error
+class NotFound(Failure):
+    """404: there is no such resource, or no such integration."""
+
+
+@_error
+class SyncPending(Failure):
+    """The integration's first sync has not finished; nothing was done, and it will work later (minutes to hours).
+
+    `INTEGRATION.SETUP_SYNC_PENDING` on any status, or the older form of it: a 503 with Kombo's JSON and no code.
+    """
+
+
+@_error
+class Conflict(Failure):
+    """Any other 409, such as a set-up that a person must finish."""
+
+
+@_error
+class RateLimited(Failure):
+    """429: too many requests, or too many actions at once."""
+
+    retry_after: float | None = None
+    """How long Kombo asks to wait, in seconds, where it says so."""
+
+
+@_error
+class ServerError(Failure):
+    """Any other 5xx, of Kombo or of a load balancer before it."""
+
+
+@_error
+class UnexpectedResponse(Failure):
+    """Anything else: a redirect, another 4xx, or a 2xx without readable JSON."""

@@ -1,0 +1,147 @@
+"""What models are made of: frozen attrs classes, fields that may be left out, unions told apart by a tag."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, date, datetime
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar, cast, dataclass_transform
+
+import attrs
+import msgspec
+
+T = TypeVar("T")
+
+UNSET = msgspec.UNSET
+"""The value of a field that was left out. It is false, and not `None`, which is sent as null."""
+Unset: TypeAlias = msgspec.UnsetType
+
+if TYPE_CHECKING:
+    JSON: TypeAlias = str | int | float | bool | None | Sequence["JSON"] | Mapping[str, "JSON"]
+else:
+    JSON = Any
+
+
+def _in_utc(value: Any, _: object, field: attrs.Attribute[Any]) -> Any:
+    if not isinstance(value, datetime):
+        return value
+    if value.tzinfo is None:
+        raise ValueError(f"{field.name}: this datetime has no time zone; give it one, such as tzinfo=datetime.UTC")
+    return value.astimezone(UTC)
+
+
+_to_utc: Any = attrs.Converter(_in_utc, takes_self=True, takes_field=True)
+
+
+def _datetimes_in_utc(_: type, fields: list[attrs.Attribute[Any]]) -> list[attrs.Attribute[Any]]:
+    """Make fields that hold times convert them to UTC: Kombo takes `Z`, never another offset."""
+    return [field.evolve(converter=_to_utc) if "datetime" in str(field.type) else field for field in fields]
+
+
+@dataclass_transform(frozen_default=True, kw_only_default=True, field_specifiers=(attrs.field,))
+def model(cls: type[T]) -> type[T]:
+    """Make *cls* a frozen attrs class with keyword-only fields.
+
+    `Model` and `Request` bring one `__repr__` and one `__eq__` for all, since attrs would spend
+    half of a class's import time on writing them anew.
+    """
+    return attrs.frozen(kw_only=True, repr=False, eq=False, field_transformer=_datetimes_in_utc)(cls)
+
+
+def field_names(cls: type) -> tuple[str, ...]:
+    """The names of the attrs fields of *cls*, in order."""
+    return tuple(field.name for field in attrs.fields(cls))
+
+
+class Model:
+    """The base of all models."""
+
+    __slots__ = ()
+    __wire_names__: Mapping[str, str] = {}
+    """Wire names of the fields whose wire name is no Python identifier."""
+
+    def __repr__(self) -> str:
+        values = ((name, getattr(self, name)) for name in field_names(type(self)))
+        return f"{type(self).__name__}({', '.join(f'{name}={value!r}' for name, value in values if value is not UNSET)})"
+
+    def __eq__(self, other: object) -> bool:
+        if type(self) is not type(other):
+            return NotImplemented
+        return all(getattr(self, name) == getattr(other, name) for name in field_names(type(self)))
+
+    __hash__ = None  # type: ignore[assignment]
+
+
+@model
+class UnknownVariant(Model):
+    """A variant of a union that this version of the client does not know."""
+
+    tag: str | bool | None
+    """What told the variant apart, None where nothing did."""
+    data: dict[str, JSON]
+    """The object as it came."""
+
+
+class TaggedUnion(type):
+    """What a union of models is at run time: `isinstance` works, and the decoder knows how to choose."""
+
+    tag: str | None
+    variants: Mapping[str | bool, type]
+
+    def variant(cls, value: Mapping[str, Any]) -> tuple[str | bool | None, type | None]:
+        """The tag of *value* and the model that it stands for, None where it is unknown."""
+        if cls.tag is None:
+            found = next((key for key in cls.variants if key in value), None)
+            return found, None if found is None else cls.variants[found]
+        tag: Any = value
+        for key in cls.tag.split("."):
+            tag = cast("Any", tag).get(key) if isinstance(tag, Mapping) else None
+        if isinstance(tag, str | bool):
+            return tag, cls.variants.get(tag)
+        return None, None
+
+    def __instancecheck__(cls, instance: object) -> bool:
+        return isinstance(instance, (*cls.variants.values(), UnknownVariant))
+
+
+def tagged_union(name: str, tag: str | None, variants: Mapping[str | bool, type]) -> TaggedUnion:
+    """The run-time side of a union of models.
+
+    *tag* is the (dotted) path of the field whose value is a key of *variants*;
+    None where the models differ in which fields they have: then the keys are names of fields.
+    """
+    union = TaggedUnion(name, (), {"__doc__": f"One of {', '.join(v.__name__ for v in variants.values())}."})
+    union.tag, union.variants = tag, variants
+    return union
+
+
+def wire_time(value: date | datetime) -> str:
+    """*value* as Kombo writes it: `2026-05-19T08:30:00.000Z`, or `2026-05-19` for a date."""
+    if not isinstance(value, datetime):
+        return value.isoformat()
+    if value.tzinfo is None:
+        return value.isoformat(timespec="milliseconds")
+    precision = "microseconds" if value.microsecond % 1000 else "milliseconds"
+    return value.astimezone(UTC).isoformat(timespec=precision).replace("+00:00", "Z")
+
+
+def to_dict(obj: Any) -> Any:
+    """Plain wire data of a model, of a request, or of a list or dict of them: what `json.dumps` takes.
+
+    Fields that are `UNSET` are left out, times are strings as Kombo writes them.
+    A file given to an attachment by its path is read and comes as base64.
+    """
+    if attrs.has(type(obj)):
+        if isinstance(obj, UnknownVariant):
+            return obj.data
+        wire_names: Mapping[str, str] = getattr(obj, "__wire_names__", {})
+        values = ((name, getattr(obj, name)) for name in field_names(type(obj)))
+        return {wire_names.get(name, name): to_dict(value) for name, value in values if value is not UNSET}
+    if isinstance(obj, Mapping):
+        return {key: to_dict(value) for key, value in cast("Mapping[str, Any]", obj).items()}
+    if isinstance(obj, list | tuple):
+        return [to_dict(value) for value in cast("Sequence[Any]", obj)]
+    if isinstance(obj, date):
+        return wire_time(obj)
+    if hasattr(obj, "to_base64"):
+        return obj.to_base64()
+    return obj

@@ -1,0 +1,84 @@
+"""A request: a typed value that knows its operation and its answer."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from functools import cached_property
+from typing import Any, ClassVar, Generic, Self, TypeVar
+
+import attrs
+
+from kombo_async.model import UNSET, Model, field_names
+
+T_co = TypeVar("T_co", covariant=True)
+
+
+@attrs.frozen(kw_only=True, slots=False)
+class Operation:
+    """One operation of Kombo's API: what is the same for each of its calls."""
+
+    id: str
+    """Kombo's operationId, such as `PostAtsCandidates`."""
+    method: str
+    path: str
+    """The path below the base URL, with `{names}` where values go."""
+    action: bool = False
+    """Whether it works in the connected system: at most 30 of these run at once for an integration."""
+    paged: bool = False
+    integration: bool = True
+    """Whether it needs an integration (`X-Integration-Id`)."""
+    query: tuple[str, ...] = ()
+    body: tuple[str, ...] | None = None
+    """The fields that travel in the body: none of them still sends an empty object, None sends no body."""
+    ndjson: bool = False
+    """Whether the body is lines of JSON, one for each item of its only field."""
+    renamed: tuple[str, ...] = ()
+    """Body fields that hold a model with wire names that are no Python identifiers."""
+
+    @property
+    def idempotent(self) -> bool:
+        """Whether doing it twice is the same as once (RFC 9110, 9.2.2)."""
+        return self.method in ("GET", "PUT", "DELETE")
+
+    @property
+    def safe(self) -> bool:
+        """Whether it changes nothing (RFC 9110, 9.2.1)."""
+        return self.method == "GET"
+
+    @cached_property
+    def path_parts(self) -> tuple[str, ...]:
+        """The path cut at its parameters: literal text at even places, names at odd ones."""
+        return tuple(re.split(r"\{(\w+)\}", self.path))
+
+
+class Request(Model, Generic[T_co]):
+    """The base of all requests; `T` is the type of `Success.data` in the answer.
+
+    Printing one shows which fields are set, not their values, since those are people's data; `to_dict` gives them.
+    """
+
+    __slots__ = ()
+    operation: ClassVar[Operation]
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> Self:
+        """Build the request from plain data with wire names.
+
+        Raises `ValueError`, naming the path (`candidate.email_address`), for each field
+        that is unknown, missing or of another type.
+        """
+        from kombo_async.strict import structure_strictly
+
+        return structure_strictly(data, cls)
+
+    def __repr__(self) -> str:
+        fields = ", ".join(name for name in field_names(type(self)) if getattr(self, name) is not UNSET)
+        return f"<{type(self).__name__}: {fields or 'no fields'} set>"
+
+
+def answer_type(request: type[Request[Any]]) -> Any:
+    """The `T` of a request class."""
+    for base in getattr(request, "__orig_bases__", ()):
+        return base.__args__[0]
+    raise TypeError(f"{request.__name__} does not say its answer: derive it from Request[...]")

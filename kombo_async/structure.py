@@ -1,0 +1,160 @@
+"""What structuring strictly (`strict.py`) and leniently (`drift.py`) have in common: types, and a cattrs converter
+that bends nothing. (By default cattrs turns None into "None", "false" into True and 5.9 into 5.)
+"""
+
+from __future__ import annotations
+
+import sys
+import types
+from collections.abc import Callable, Iterator, Mapping
+from datetime import date, datetime
+from typing import Any, Literal, TypeVar, Union, cast, get_args, get_origin, get_type_hints
+
+import attrs
+import cattrs
+import msgspec
+
+from kombo_async.model import TaggedUnion, Unset
+
+
+class _NamesInScope(dict[str, Any]):
+    """Names for annotations: those of the class's module, else those that its package exports.
+
+    Modules of requests import a model that only stands in an annotation for type checkers alone: it loads when needed.
+    """
+
+    def __init__(self, cls: type) -> None:
+        super().__init__(vars(sys.modules[cls.__module__]))
+        self._package = sys.modules[cls.__module__.rpartition(".")[0]]
+
+    def __missing__(self, name: str) -> Any:
+        try:
+            return getattr(self._package, name)
+        except AttributeError:
+            raise KeyError(name) from None
+
+
+def field_types(cls: Any) -> Iterator[tuple[attrs.Attribute[Any], Any]]:
+    """The fields of an attrs class, or of a generic one with its parameters filled in, with their types."""
+    origin: type = get_origin(cls) or cls
+    hints = get_type_hints(origin, localns=_NamesInScope(origin))
+    parameters: tuple[TypeVar, ...] = getattr(origin, "__parameters__", ())
+    known = dict(zip(parameters, get_args(cls), strict=False))
+    for field in attrs.fields(origin):
+        hint = hints[field.name]
+        yield field, _substitute(hint, known)
+
+
+def _substitute(hint: Any, known: Mapping[TypeVar, Any]) -> Any:
+    if hint in known:
+        return known[hint]
+    parameters: tuple[TypeVar, ...] = getattr(hint, "__parameters__", ())
+    return hint[tuple(known[p] for p in parameters)] if parameters and known else hint
+
+
+def is_model(cls: Any) -> bool:
+    """Whether *cls* is an attrs class, or a generic one with its parameters filled in."""
+    return attrs.has(get_origin(cls) or cls)
+
+
+def is_union(cls: Any) -> bool:
+    """Whether *cls* is a union as annotations have them."""
+    return get_origin(cls) in (Union, types.UnionType)
+
+
+def members(union: Any) -> tuple[Any, ...]:
+    """The members of a union that a value can have; `Unset` only says that the field may be left out."""
+    return tuple(member for member in get_args(union) if member is not Unset)
+
+
+def type_name(cls: Any) -> str:
+    """How an error message or a drift names a type."""
+    if is_union(cls):
+        return " | ".join(type_name(member) for member in members(cls))
+    if cls is type(None):
+        return "null"
+    if get_origin(cls) is Literal:
+        return " | ".join(repr(value) for value in get_args(cls))
+    return str(cls) if get_args(cls) else getattr(cls, "__name__", str(cls))
+
+
+def json_type(value: Any) -> str:
+    """The JSON type of *value*: all that may be told of people's data."""
+    for kind, name in ((bool, "boolean"), (int, "integer"), (float, "number"), (str, "string"), (Mapping, "object")):
+        if isinstance(value, kind):
+            return name
+    return "null" if value is None else "array" if isinstance(value, list | tuple) else type(value).__name__
+
+
+def _takes(member: Any, value: Any) -> bool:
+    """Whether *member* of a union is the one for *value*, judged by JSON type alone."""
+    origin = get_origin(member)
+    if member is Any:
+        return True
+    if isinstance(value, Mapping):
+        return isinstance(member, TaggedUnion) or is_model(member) or origin is dict
+    if isinstance(value, list | tuple):
+        return origin is not None and issubclass(origin, list | tuple | types.GenericAlias) or _is_sequence(origin)
+    if origin is Literal:
+        return _is_literal(member, value)
+    return type(value) is member or (isinstance(value, str) and member in (date, datetime))
+
+
+def _is_sequence(origin: Any) -> bool:
+    return getattr(origin, "__name__", "") == "Sequence"
+
+
+def _is_literal(literal: Any, value: Any) -> bool:
+    return any(type(value) is type(known) and value == known for known in get_args(literal))
+
+
+def exact_converter() -> cattrs.Converter:
+    """A converter whose primitives, literals, times and unions take what is exactly theirs, or raise `TypeError`."""
+    converter = cattrs.Converter(detailed_validation=True, prefer_attrib_converters=False)
+
+    def exactly(value: Any, cls: Any) -> Any:
+        if type(value) is not cls:
+            raise TypeError(type_name(cls))
+        return value
+
+    def literally(value: Any, cls: Any) -> Any:
+        if not _is_literal(cls, value):
+            raise TypeError(type_name(cls))
+        return value
+
+    def time(value: Any, cls: Any) -> Any:
+        if isinstance(value, cls):
+            return value
+        try:
+            return msgspec.convert(value, cls)
+        except msgspec.ValidationError:
+            raise TypeError(type_name(cls)) from None
+
+    def union(cls: Any) -> Callable[[Any, Any], Any]:
+        choices = members(cls)
+
+        def choose(value: Any, _: Any) -> Any:
+            if value is None and type(None) in choices:
+                return None
+            exact = [member for member in choices if _takes(member, value)]
+            if str in exact and not {date, datetime} & set(choices):
+                return value
+            if not exact:
+                raise TypeError(type_name(cls))
+            return converter.structure(value, exact[0])
+
+        return choose
+
+    for primitive in (str, int, float, bool, type(None)):
+        converter.register_structure_hook(primitive, exactly)
+    converter.register_structure_hook(datetime, time)
+    converter.register_structure_hook(date, time)
+    converter.register_structure_hook_func(lambda cls: get_origin(cls) is Literal, literally)
+    converter.register_structure_hook_factory(is_union, union)
+    converter.register_structure_hook_func(lambda cls: cls is Any, lambda value, _: value)
+    return converter
+
+
+def known_variant(union: TaggedUnion, value: Any) -> type | None:
+    """The model that *value* is, of those in *union*."""
+    return union.variant(cast("Mapping[str, Any]", value))[1] if isinstance(value, Mapping) else None
