@@ -7,12 +7,13 @@ from collections.abc import Mapping
 from functools import cache
 from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar, cast
 
+import attrs
 import msgspec
 
 from kombo_async.backoff import retry_after
 from kombo_async.codes import failure_class, unclear
 from kombo_async.errors import ErrorDetail, Failure, RateLimited, SyncPending
-from kombo_async.model import Model, TaggedUnion, model
+from kombo_async.model import UNSET, Model, TaggedUnion, model
 from kombo_async.request import Operation, Request, answer_type
 from kombo_async.response import ActionWarning, Response, Success
 
@@ -31,7 +32,7 @@ class Envelope(Model, Generic[T]):
 
     status: Literal["success"]
     data: T
-    warnings: list[ActionWarning] = []  # noqa: RUF012 - attrs and msgspec copy an empty list for each instance
+    warnings: list[ActionWarning] = attrs.field(factory=list[ActionWarning])
 
 
 def decode(
@@ -71,9 +72,9 @@ def _choose_variant(union: type, value: Any) -> Any:
 
 
 def _plain(body: bytes | None) -> Any:
-    """The JSON in *body* as plain data, None where there is none."""
+    """The JSON in *body* as plain data, `UNSET` where there is none."""
     if not body:
-        return None
+        return UNSET
     try:
         return msgspec.json.decode(body)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
@@ -81,23 +82,25 @@ def _plain(body: bytes | None) -> Any:
     try:
         return json.loads(body)  # takes what msgspec does not: a byte order mark, lone surrogates, huge numbers
     except (ValueError, RecursionError):
-        return None
+        return UNSET
 
 
 def _drifted(
     request: type[Request[T]], raw: httpx.Response, body: bytes | None, attempts: int, unreadable: str
 ) -> Response[T]:
     plain = _plain(body)
-    if plain is None:
-        return _failure(request.operation, raw, None, attempts, unreadable or "no readable JSON in a success")
-    if isinstance(plain, Mapping) and "data" not in plain and _kombo_error(plain) is not None:
+    if plain is UNSET:
+        return _failure(request.operation, raw, plain, attempts, unreadable or "a success without readable JSON")
+    if _kombo_error(plain) is not None and "data" not in plain is not None:
         return _failure(request.operation, raw, plain, attempts, unreadable)
     from kombo_async.drift import structure_what_fits
 
     envelope, drift = structure_what_fits(plain, Envelope[answer_type(request)])
     return Success(
-        data=envelope.data,
-        warnings=envelope.warnings,
+        data=envelope.data if isinstance(envelope, Envelope) else plain,
+        warnings=envelope.warnings
+        if isinstance(envelope, Envelope) and isinstance(cast("object", envelope.warnings), list)
+        else [],
         drift=drift,
         status_code=raw.status_code,
         raw_response=raw,

@@ -26,7 +26,7 @@ class _Reading:
 
     def note(self, expected: Any, got: str) -> None:
         path = "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in self.path)
-        self.drift.append(Drift(path.removeprefix("."), type_name(expected), got))
+        self.drift.append(Drift(path.lstrip("."), type_name(expected), got))
 
 
 _reading: ContextVar[_Reading] = ContextVar("_reading")
@@ -35,12 +35,12 @@ _reading: ContextVar[_Reading] = ContextVar("_reading")
 def structure_what_fits(value: Any, cls: type[T]) -> tuple[T, list[Drift]]:
     """*value* as a *cls*: what fits is typed, the rest stays as it came (missing is None) and is listed.
 
-    Raises `TypeError` where *value* as a whole is not what *cls* is made of.
+    *value* itself comes back where it as a whole is not what *cls* is made of.
     """
     reading = _Reading()
     token = _reading.set(reading)
     try:
-        return _converter().structure(value, cls), reading.drift
+        return _fit(_converter(), "", value, cls), reading.drift
     finally:
         _reading.reset(token)
 

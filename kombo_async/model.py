@@ -61,7 +61,9 @@ class Model:
 
     def __repr__(self) -> str:
         values = ((name, getattr(self, name)) for name in field_names(type(self)))
-        return f"{type(self).__name__}({', '.join(f'{name}={value!r}' for name, value in values if value is not UNSET)})"
+        return (
+            f"{type(self).__name__}({', '.join(f'{name}={value!r}' for name, value in values if value is not UNSET)})"
+        )
 
     def __eq__(self, other: object) -> bool:
         if type(self) is not type(other):

@@ -9,6 +9,7 @@ from functools import cache
 from typing import Any, TypeVar, cast, get_args, get_origin
 
 import cattrs
+from cattrs.cols import list_structure_factory
 from cattrs.gen import make_dict_structure_fn, override
 
 from kombo_async.model import TaggedUnion
@@ -77,14 +78,13 @@ def _converter() -> cattrs.Converter:
         return structure
 
     def sequences(cls: Any) -> Callable[[Any, Any], Any]:
-        item = list[get_args(cls)[0]]  # type: ignore[misc]
+        build = list_structure_factory(list[get_args(cls)[0]], converter)  # type: ignore[misc]
 
         def structure(value: Any, _: Any) -> Any:
             if not isinstance(value, list | tuple):
-                raise TypeError("an array")
-            return _lists(value, item)
+                raise TypeError(type_name(cls))
+            return build(value, cls)
 
-        _lists = cattrs.Converter.get_structure_hook(converter, item)
         return structure
 
     def times(cls: Any) -> Any:

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import sys
 import types
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import date, datetime
 from typing import Any, Literal, TypeVar, Union, cast, get_args, get_origin, get_type_hints
 
@@ -25,7 +25,7 @@ class _NamesInScope(dict[str, Any]):
 
     def __init__(self, cls: type) -> None:
         super().__init__(vars(sys.modules[cls.__module__]))
-        self._package = sys.modules[cls.__module__.rpartition(".")[0]]
+        self._package = sys.modules.get(cls.__module__.rpartition(".")[0])
 
     def __missing__(self, name: str) -> Any:
         try:
@@ -67,15 +67,19 @@ def members(union: Any) -> tuple[Any, ...]:
     return tuple(member for member in get_args(union) if member is not Unset)
 
 
+_JSON_NAMES = {str: "string", int: "integer", float: "number", bool: "boolean", dict: "object", type(None): "null"}
+
+
 def type_name(cls: Any) -> str:
-    """How an error message or a drift names a type."""
+    """How an error message or a drift names a type: by JSON's words."""
     if is_union(cls):
         return " | ".join(type_name(member) for member in members(cls))
-    if cls is type(None):
-        return "null"
-    if get_origin(cls) is Literal:
+    origin = get_origin(cls) or cls
+    if origin is Literal:
         return " | ".join(repr(value) for value in get_args(cls))
-    return str(cls) if get_args(cls) else getattr(cls, "__name__", str(cls))
+    if origin in (list, Sequence):
+        return f"array of {type_name(get_args(cls)[0])}"
+    return _JSON_NAMES.get(origin) or getattr(origin, "__name__", str(origin))
 
 
 def json_type(value: Any) -> str:
@@ -94,14 +98,10 @@ def _takes(member: Any, value: Any) -> bool:
     if isinstance(value, Mapping):
         return isinstance(member, TaggedUnion) or is_model(member) or origin is dict
     if isinstance(value, list | tuple):
-        return origin is not None and issubclass(origin, list | tuple | types.GenericAlias) or _is_sequence(origin)
+        return origin in (list, Sequence)
     if origin is Literal:
         return _is_literal(member, value)
     return type(value) is member or (isinstance(value, str) and member in (date, datetime))
-
-
-def _is_sequence(origin: Any) -> bool:
-    return getattr(origin, "__name__", "") == "Sequence"
 
 
 def _is_literal(literal: Any, value: Any) -> bool:

@@ -1,0 +1,104 @@
+"""Files that go to Kombo: base64 inside JSON, read and encoded as they are sent, never whole in memory."""
+
+from __future__ import annotations
+
+import base64
+import mimetypes
+import os
+from collections.abc import AsyncIterator, Callable
+from io import BytesIO
+from pathlib import Path
+from typing import Any, BinaryIO, Self
+
+import anyio
+import anyio.to_thread
+import attrs
+
+from kombo_async.model import Model
+
+CHUNK = 3 * 256 * 1024
+"""Bytes read at once. A multiple of 3, so that each chunk is base64 without padding, and joins with the next."""
+
+
+@attrs.frozen(kw_only=True, eq=False)
+class FileData:
+    """The `data` of an attachment that is read when it is sent, and anew for each attempt."""
+
+    open: Callable[[], BinaryIO] = attrs.field(repr=False)
+    """Opens the file at its start."""
+    size: Callable[[], int] = attrs.field(repr=False)
+    """How many bytes it holds."""
+    name: str = attrs.field(repr=False)
+
+    def to_base64(self) -> str:
+        """The whole file as base64 (this one does hold it in memory)."""
+        with self.open() as file:
+            return base64.b64encode(file.read()).decode("ascii")
+
+    async def measure(self) -> int:
+        """The length of its base64, in bytes. Raises `ValueError` if the file is empty or cannot be read."""
+        try:
+            size = await anyio.to_thread.run_sync(self.size)
+        except OSError as error:
+            raise ValueError(f"attachment {self.name!r} cannot be read: {error.strerror}") from None
+        if size == 0:
+            raise ValueError(f"attachment {self.name!r} is empty")
+        return (size + 2) // 3 * 4
+
+    async def chunks(self, length: int) -> AsyncIterator[bytes]:
+        """Its base64, *length* bytes in all. Raises `ValueError` if the file is no longer as it was measured."""
+        file = await anyio.to_thread.run_sync(self.open)
+        try:
+            sent = 0
+            while chunk := await anyio.to_thread.run_sync(_read_base64, file):
+                sent += len(chunk)
+                if sent > length:
+                    break
+                yield chunk
+            if sent != length:
+                raise ValueError(f"attachment {self.name!r} changed while it was sent")
+        finally:
+            file.close()
+
+
+def _read_base64(file: BinaryIO) -> bytes:
+    return base64.b64encode(file.read(CHUNK))
+
+
+class File(Model):
+    """The base of all models of files: builds them from a path, from bytes or from a stream."""
+
+    __slots__ = ()
+
+    @classmethod
+    def from_path(
+        cls, path: str | os.PathLike[str], *, name: str | None = None, content_type: str | None = None, **fields: Any
+    ) -> Self:
+        """The file at *path*, read when the request is sent.
+
+        *name* is the file's own, and *content_type* guessed from it, unless they are given;
+        *fields* are the model's others, such as `type="CV"`.
+        A file that is missing, unreadable or empty fails the call with a `ValueError` before anything is sent.
+        """
+        file = Path(path)
+        data = FileData(open=lambda: file.open("rb"), size=lambda: file.stat().st_size, name=name or file.name)
+        return cls._from_data(data, content_type, fields)
+
+    @classmethod
+    def from_bytes(cls, data: bytes, name: str, *, content_type: str | None = None, **fields: Any) -> Self:
+        """A file that is already in memory; *content_type* is guessed from *name* unless it is given."""
+        return cls._from_data(
+            FileData(open=lambda: BytesIO(data), size=lambda: len(data), name=name), content_type, fields
+        )
+
+    @classmethod
+    def from_stream(
+        cls, open: Callable[[], BinaryIO], size: int, name: str, *, content_type: str | None = None, **fields: Any
+    ) -> Self:
+        """A file that *open* opens for reading, anew for each attempt, and that holds *size* bytes."""
+        return cls._from_data(FileData(open=open, size=lambda: size, name=name), content_type, fields)
+
+    @classmethod
+    def _from_data(cls, data: FileData, content_type: str | None, fields: dict[str, Any]) -> Self:
+        guessed = content_type or mimetypes.guess_type(data.name)[0] or "application/octet-stream"
+        return cls(name=data.name, content_type=guessed, data=data, **fields)  # type: ignore[call-arg]

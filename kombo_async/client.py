@@ -1,0 +1,247 @@
+"""The client: settings, the chain that each call passes through, and `send`."""
+
+from __future__ import annotations
+
+import copy
+import os
+from collections.abc import Mapping, Sequence
+from functools import cached_property
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self, TypeVar
+
+import anyio
+
+from kombo_async.encode import check_header, check_headers
+from kombo_async.middleware import Call, Middleware, compose
+from kombo_async.middleware.auth import Auth
+from kombo_async.middleware.encoding import encoding
+from kombo_async.middleware.limits import Limits, Places
+from kombo_async.middleware.logs import logs
+from kombo_async.middleware.retry import Retry
+from kombo_async.options import Region, RetryPolicy, Timeout, resolve_base_url
+from kombo_async.request import Request
+from kombo_async.response import Response
+from kombo_async.transport import connect
+
+if TYPE_CHECKING:
+    import httpx
+
+    from kombo_async.ai_apply.resource import AIApply
+    from kombo_async.assessment.resource import Assessment
+    from kombo_async.ats.resource import ATS
+    from kombo_async.connect.resource import Connect
+    from kombo_async.custom.resource import Custom
+    from kombo_async.general.resource import General
+    from kombo_async.hris.resource import HRIS
+    from kombo_async.lms.resource import LMS
+
+T = TypeVar("T")
+
+
+class AsyncKomboClient:
+    """A client of the Kombo Unified API, for any number of tasks of one event loop.
+
+    Close it when it is no longer needed, by `async with` or `await client.aclose()`.
+
+    Args:
+        api_key: The key from Kombo's dashboard; else `KOMBO_API_KEY`.
+        integration_id: The integration that calls are for, such as `greenhouse:HWUTwvyx2wLoSUHphiWVrp28`;
+            else `KOMBO_INTEGRATION_ID`. `for_integration` and each call can choose another.
+        region: Where Kombo keeps your data: `eu` (the default), `us` or `ca`.
+        base_url: Another address of the API, such as a sandbox's; else `KOMBO_BASE_URL`.
+        timeout: Seconds for each attempt, or a `Timeout` that tells reads from actions.
+        deadline: Seconds for each whole call, with its retries and waits; None waits as long as they take.
+        retry: When to try again; `RetryPolicy.none()` never does.
+        middleware: Your own steps around each call, the first outermost.
+        max_connections: How many requests may be under way at once; more wait their turn.
+        max_response_bytes: Larger answers are not read (after decompression); they are an `UnexpectedResponse`.
+        headers: Headers to add to each call.
+        transport: What to send through instead of httpx's own transport, any `httpx.AsyncBaseTransport`.
+        http_client: What to send through instead, an `httpx.AsyncClient` or `httpx2.AsyncClient` that you close.
+        allow_http: Allow a base URL with `http://` to another machine, in which the API key travels in the clear.
+
+    Raises:
+        ValueError: There is no API key, or a setting makes no sense.
+    """
+
+    def __init__(
+        self,
+        api_key: str | None = None,
+        *,
+        integration_id: str | None = None,
+        region: Region | None = None,
+        base_url: str | None = None,
+        timeout: float | Timeout | None = None,
+        deadline: float | None = None,
+        retry: RetryPolicy | None = None,
+        middleware: Sequence[Middleware] = (),
+        max_connections: int = 100,
+        max_response_bytes: int = 64 * 1024 * 1024,
+        headers: Mapping[str, str] | None = None,
+        transport: httpx.AsyncBaseTransport | None = None,
+        http_client: httpx.AsyncClient | None = None,
+        allow_http: bool = False,
+    ) -> None:
+        api_key = api_key or os.environ.get("KOMBO_API_KEY")
+        if not api_key:
+            raise ValueError("api_key: pass the API key from Kombo's dashboard, or set KOMBO_API_KEY")
+        if transport is not None and http_client is not None:
+            raise ValueError("transport and http_client exclude each other: give the transport to your own client")
+        self._base_url = resolve_base_url(base_url, region, allow_http=allow_http)
+        self._integration_id = _integration_id(integration_id or os.environ.get("KOMBO_INTEGRATION_ID"))
+        self._timeout = timeout if isinstance(timeout, Timeout) else _timeout(timeout)
+        self._deadline = deadline
+        self._retry = retry or RetryPolicy()
+        self._headers = check_headers(headers or {})
+        self._http = connect(
+            self._base_url,
+            transport=transport,
+            client=http_client,
+            connect_timeout=self._timeout.connect,
+            max_connections=max_connections,
+            max_response_bytes=max_response_bytes,
+        )
+        self._chain = compose(
+            self._http,
+            [
+                # once for each call:
+                *middleware,
+                logs,
+                encoding,
+                Retry(),
+                # once for each attempt:
+                Limits(connections=Places(max_connections)),
+                Auth(api_key),
+            ],
+        )
+        self._is_view = False
+
+    def __repr__(self) -> str:
+        return f"<AsyncKomboClient {self._base_url} integration_id={self._integration_id!r}>"
+
+    async def send(
+        self,
+        request: Request[T],
+        *,
+        integration_id: str | None = None,
+        timeout: float | None = None,
+        deadline: float | None = None,
+        retry: RetryPolicy | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> Response[T]:
+        """Send *request* and give its answer: `Success[T]`, or the failure that it met, as a value.
+
+        Raises:
+            NoResponse: No answer came: `ConnectionFailed` or `TimedOut`.
+            ValueError: The request cannot be sent as it is; nothing was.
+        """
+        operation = request.operation
+        integration_id = self._integration_id if integration_id is None else _integration_id(integration_id)
+        if operation.integration and integration_id is None:
+            raise ValueError(
+                f"integration_id: {operation.id} needs one; pass it to the client or the call, use for_integration(), "
+                "or set KOMBO_INTEGRATION_ID"
+            )
+        deadline = self._deadline if deadline is None else deadline
+        call = Call(
+            request=request,
+            integration_id=integration_id,
+            headers={**self._headers, **check_headers(headers)} if headers else self._headers,
+            timeout=self._timeout.of(operation) if timeout is None else timeout,
+            deadline=None if deadline is None else anyio.current_time() + deadline,
+            retry=retry or self._retry,
+        )
+        return await self._chain(call)
+
+    def for_integration(self, integration_id: str) -> AsyncKomboClient:
+        """This client for another integration: it shares connections, limits and settings, and is not to be closed."""
+        view = copy.copy(self)
+        for name in _NAMESPACES & vars(view).keys():
+            del vars(view)[name]
+        view._integration_id = _integration_id(integration_id)
+        view._is_view = True
+        return view
+
+    async def aclose(self) -> None:
+        """Close all connections. A caller's own `http_client` is left open."""
+        if not self._is_view:
+            await self._http.aclose()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, exc_type: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        await self.aclose()
+
+    @cached_property
+    def ats(self) -> ATS:
+        """Recruiting: candidates, applications, jobs and what belongs to them."""
+        from kombo_async.ats.resource import ATS
+
+        return ATS(self)
+
+    @cached_property
+    def hris(self) -> HRIS:
+        """Employees, absences, groups and what belongs to them."""
+        from kombo_async.hris.resource import HRIS
+
+        return HRIS(self)
+
+    @cached_property
+    def lms(self) -> LMS:
+        """Learning: courses and how people get on with them."""
+        from kombo_async.lms.resource import LMS
+
+        return LMS(self)
+
+    @cached_property
+    def assessment(self) -> Assessment:
+        """Assessments and background checks that a recruiting system orders."""
+        from kombo_async.assessment.resource import Assessment
+
+        return Assessment(self)
+
+    @cached_property
+    def ai_apply(self) -> AIApply:
+        """Applications to the postings of career sites."""
+        from kombo_async.ai_apply.resource import AIApply
+
+        return AIApply(self)
+
+    @cached_property
+    def connect(self) -> Connect:
+        """The flow in which a customer connects a system."""
+        from kombo_async.connect.resource import Connect
+
+        return Connect(self)
+
+    @cached_property
+    def general(self) -> General:
+        """API key, integrations, tools, syncs and the passthrough."""
+        from kombo_async.general.resource import General
+
+        return General(self)
+
+    @cached_property
+    def custom(self) -> Custom:
+        """Operations of single systems, such as DATEV and Silae."""
+        from kombo_async.custom.resource import Custom
+
+        return Custom(self)
+
+
+_NAMESPACES = {name for name, value in vars(AsyncKomboClient).items() if isinstance(value, cached_property)}
+
+
+def _integration_id(value: str | None) -> str | None:
+    return None if value is None else check_header("integration_id", value)
+
+
+def _timeout(seconds: float | None) -> Timeout:
+    if seconds is None:
+        return Timeout()
+    if seconds <= 0:
+        raise ValueError("timeout: must be more than 0 seconds")
+    return Timeout(connect=min(seconds, Timeout().connect), read=seconds, action=seconds)

@@ -1,0 +1,136 @@
+"""From a request to what goes over the wire: path, headers and body. No I/O; bad input is a `ValueError` that names its field."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import date, datetime
+from typing import Any, cast
+from urllib.parse import quote
+
+import attrs
+import msgspec
+
+from kombo_async.attachments import FileData
+from kombo_async.model import UNSET, to_dict, wire_time
+from kombo_async.request import Operation, Request
+
+_CONTROL = frozenset("\r\n\0")
+
+
+@attrs.frozen(kw_only=True)
+class Encoded:
+    """A request as it goes over the wire, made once for a call and used by each of its attempts."""
+
+    target: str = attrs.field(repr=False)
+    """The path below the base URL, with its query."""
+    content_type: str | None
+    body: bytes | tuple[bytes | FileData, ...] | None = attrs.field(repr=False)
+    """The body; in parts where files stand between the JSON."""
+
+
+def encode(request: Request[Any]) -> Encoded:
+    """What goes over the wire for *request*."""
+    operation = request.operation
+    target = _path(request) if len(operation.path_parts) > 1 else operation.path
+    if operation.query:
+        target += _query(request)
+    if operation.body is None:
+        return Encoded(target=target, content_type=None, body=None)
+    content_type = "application/x-ndjson" if operation.ndjson else "application/json"
+    return Encoded(target=target, content_type=content_type, body=_body(request, operation, operation.body))
+
+
+def _path(request: Request[Any]) -> str:
+    parts = list(request.operation.path_parts)
+    for place in range(1, len(parts), 2):
+        name = parts[place]
+        value: object = getattr(request, name)
+        if not isinstance(value, str) or value in ("", ".", ".."):
+            raise ValueError(f"{name}: {value!r} cannot stand in a path; it must be an ID")
+        parts[place] = quote(value, safe="")
+    return "".join(parts)
+
+
+def _query(request: Request[Any]) -> str:
+    values = ((name, getattr(request, name)) for name in request.operation.query)
+    pairs = [f"{name}={_query_value(name, value)}" for name, value in values if value is not UNSET]
+    return f"?{'&'.join(pairs)}" if pairs else ""
+
+
+def _query_value(name: str, value: object) -> str:
+    """A value of a query: lists are joined by commas, which Kombo takes instead of repeated keys."""
+    if isinstance(value, str):
+        return quote(value, safe="")
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, datetime) and value.tzinfo is None:
+        raise ValueError(f"{name}: this datetime has no time zone; give it one, such as tzinfo=datetime.UTC")
+    if isinstance(value, date):
+        return quote(wire_time(value), safe="")
+    if isinstance(value, Iterable):
+        items = [str(item) for item in cast("Iterable[object]", value)]
+        if any("," in item for item in items):
+            raise ValueError(f"{name}: a value holds a comma, which is what separates the values of this filter")
+        return ",".join(quote(item, safe="") for item in items)
+    return quote("null" if value is None else str(value), safe="")
+
+
+def _body(request: Request[Any], operation: Operation, names: tuple[str, ...]) -> bytes | tuple[bytes | FileData, ...]:
+    if operation.ndjson:
+        return msgspec.json.Encoder().encode_lines(cast("Sequence[Any]", getattr(request, names[0])))
+    fields = {name: value for name in names if (value := getattr(request, name)) is not UNSET}
+    for name in operation.renamed:
+        if name in fields:
+            fields[name] = to_dict(fields[name])
+    files: list[FileData] = []
+    marker = ""
+
+    def stand_in(value: object) -> str:
+        """Leave a mark in the JSON where the file's base64 will go; it cannot be guessed, so no text is taken for it."""
+        nonlocal marker
+        if not isinstance(value, FileData):
+            raise ValueError(f"a body cannot hold a {type(value).__name__}")
+        marker = marker or secrets.token_hex(16)
+        files.append(value)
+        return marker
+
+    body = msgspec.json.encode(fields, enc_hook=stand_in)
+    if not files:
+        return body
+    texts = body.split(marker.encode("ascii"))
+    parts: list[bytes | FileData] = [texts[0]]
+    for file, text in zip(files, texts[1:], strict=True):
+        parts += [file, text]
+    return tuple(parts)
+
+
+def check_header(name: str, value: str) -> str:
+    """*value*, unless it cannot stand in a header. The message does not show it: it may be a key."""
+    if not value or not _CONTROL.isdisjoint(value) or not value.isascii() or value != value.strip():
+        raise ValueError(f"{name}: this value is empty, or holds line breaks, outer spaces or other than ASCII")
+    return value
+
+
+_OURS = frozenset(
+    {
+        "authorization",
+        "x-integration-id",
+        "host",
+        "content-type",
+        "content-length",
+        "transfer-encoding",
+        "accept-encoding",
+    }
+)
+
+
+def check_headers(headers: Mapping[str, str]) -> dict[str, str]:
+    """A caller's own headers for a call, checked: none that the client makes itself, none that breaks out of its line."""
+    for name, value in headers.items():
+        if name.lower() in _OURS:
+            raise ValueError(f"headers: {name} is set by the client; use api_key= or integration_id= to choose it")
+        if not name.replace("-", "").isalnum():
+            raise ValueError(f"headers: {name!r} is no name of a header")
+        check_header(f"headers[{name!r}]", value)
+    return dict(headers)

@@ -1,0 +1,51 @@
+"""Fetching something while the caller works on what came before, under asyncio and trio."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections.abc import Awaitable, Callable
+from contextvars import copy_context
+from typing import Any, Generic, TypeVar
+
+import anyio
+
+T = TypeVar("T")
+
+
+class Prefetch(Generic[T]):
+    """One result under way in a task of its own.
+
+    A task group cannot stand around the `yield` of an async generator, hence this: the loop's own way to start a task.
+    """
+
+    def __init__(self, fetch: Callable[[], Awaitable[T]]) -> None:
+        self._fetch = fetch
+        self._scope = anyio.CancelScope()
+        self._done = anyio.Event()
+        self._outcome: T | Exception | None = None
+        try:
+            self._task: Any = asyncio.get_running_loop().create_task(self._run())
+        except RuntimeError:
+            trio: Any = sys.modules["trio"]
+            self._task = trio.lowlevel.spawn_system_task(self._run, context=copy_context())
+
+    async def _run(self) -> None:
+        try:
+            with self._scope:
+                self._outcome = await self._fetch()
+        except Exception as error:  # it is raised to whoever asks for the result
+            self._outcome = error
+        finally:
+            self._done.set()
+
+    async def result(self) -> T:
+        """Wait for the result, or raise what fetching it raised."""
+        await self._done.wait()
+        if isinstance(self._outcome, Exception):
+            raise self._outcome
+        return self._outcome  # type: ignore[return-value]
+
+    def cancel(self) -> None:
+        """Stop fetching; the result is not wanted any more."""
+        self._scope.cancel()

@@ -1,0 +1,28 @@
+"""What the resources (`kombo.ats`, `kombo.hris`, ...) have in common."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, TypeVar
+
+from kombo_async.options import Options
+from kombo_async.pages import Page, Pages
+from kombo_async.request import Request
+from kombo_async.response import Response
+
+if TYPE_CHECKING:
+    from kombo_async.client import AsyncKomboClient
+
+T = TypeVar("T")
+
+
+class Resource:
+    """Operations that belong together: each method makes a request and sends it."""
+
+    def __init__(self, client: AsyncKomboClient) -> None:
+        self._client = client
+
+    async def _send(self, request: Request[T], options: Options | None) -> Response[T]:
+        return await self._client.send(request, **(options or {}))
+
+    def _pages(self, request: Request[Page[T]], options: Options | None) -> Pages[T]:
+        return Pages(lambda request: self._send(request, options), request)
