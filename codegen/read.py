@@ -5,10 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
-from typing import Any
 
 from codegen.schema import Json, Schemas
-from codegen.shapes import ANY, BOOL, INT, STR, Array, Enum, Field, Map, Null, Object, Ref, Shape, at, bare
+from codegen.shapes import ANY, BOOL, STR, Array, Const, Enum, Field, Map, Object, Shape, at, bare
 
 METHODS = ("get", "post", "put", "patch", "delete")
 INTEGRATION_HEADER = "X-Integration-Id"
@@ -31,6 +30,7 @@ class Operation:
     body: tuple[Field, ...] | None
     ndjson: bool
     answer: Shape
+    """Of a paged list: what its pages list."""
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,7 @@ def read(document: Json, hints: Json) -> Facts:
     """Read *document*; *hints* (table `read` of names.toml) tell what its dialect may leave out."""
     schemas = Schemas(document)
     operations = tuple(_operation(schemas, hints, *each) for each in _operations(document))
-    events = {name: _event(schemas, hooks["post"]) for name, hooks in document.get("webhooks", {}).items()}
+    events = {name: _event(schemas, name, hooks["post"]) for name, hooks in document.get("webhooks", {}).items()}
     named = {name: schemas.inside(schemas.named[name]) for name in schemas.named if name not in schemas.any_json}
     return Facts(operations, events, named)
 
@@ -66,21 +66,32 @@ def _operation(schemas: Schemas, hints: Json, path: str, method: str, node: Json
     answer = at(envelope, "data") or Map(ANY)
     warned = at(envelope, "warnings") is not None
     content = _content(schemas, schemas.resolve(node.get("requestBody", {})))
+    paged = node.get("x-kombo-paged", method == "GET" and at(answer, "next") is not None)
+    query = [_parameter(schemas, hints, name, each) for each in parameters if each["in"] == "query"]
+    if paged and not any(each.name == "cursor" for each in query):
+        query.insert(0, Field("cursor", STR))  # a list that answers with a cursor takes one back, declared or not
     ndjson = "application/x-ndjson" in content
     return Operation(
         id=name,
         method=method,
         path=path,
         action=node.get("x-kombo-action", warned or (method != "GET" and bool(ACTION_PATHS.match(path)))),
-        paged=node.get("x-kombo-paged", method == "GET" and at(answer, "next") is not None),
+        paged=paged,
         integration=any(each["name"].lower() == INTEGRATION_HEADER.lower() for each in parameters),
         deprecated=bool(node.get("deprecated")),
         parameters=tuple(_parameter(schemas, hints, name, each) for each in parameters if each["in"] == "path"),
-        query=tuple(_parameter(schemas, hints, name, each) for each in parameters if each["in"] == "query"),
+        query=tuple(query),
         body=_ndjson_body(schemas, hints, name, content) if ndjson else _body(schemas, content),
         ndjson=ndjson,
-        answer=answer,
+        answer=_item(answer) if paged else answer,
     )
+
+
+def _item(page: Shape) -> Shape:
+    """Return what a page lists."""
+    results = at(page, "results")
+    assert isinstance(results, Array), "a page has results"
+    return results.item
 
 
 def _content(schemas: Schemas, node: Json) -> Json:
@@ -102,7 +113,7 @@ def _ndjson_body(schemas: Schemas, hints: Json, name: str, content: Json) -> tup
 
 def _parameter(schemas: Schemas, hints: Json, operation: str, node: Json) -> Field:
     """Read a parameter; lists and booleans in a query may be written as strings."""
-    shape = bare(schemas.plain(schemas.shape(node["schema"]))) if node["in"] == "query" else schemas.plain(schemas.shape(node["schema"]))
+    shape = bare(schemas.plain(schemas.shape(node["schema"])))
     if isinstance(shape, Enum) and set(shape.values) == {"true", "false"}:
         shape = BOOL
     values = hints.get("lists", {}).get(f"{operation}.{node['name']}")
@@ -111,7 +122,9 @@ def _parameter(schemas: Schemas, hints: Json, operation: str, node: Json) -> Fie
     return Field(node["name"], shape, bool(node.get("required")), bool(node.get("deprecated")))
 
 
-def _event(schemas: Schemas, node: Json) -> Object:
-    payload = schemas.plain(schemas.shape(_content(schemas, schemas.resolve(node["requestBody"]))["application/json"]["schema"]))
+def _event(schemas: Schemas, name: str, node: Json) -> Object:
+    """Read the payload of a webhook; its `type` is always the webhook's name."""
+    content = _content(schemas, schemas.resolve(node["requestBody"]))
+    payload = schemas.plain(schemas.shape(content["application/json"]["schema"]))
     assert isinstance(payload, Object), "a webhook carries an object"
-    return payload
+    return Object(tuple(replace(each, shape=Const(name)) if each.name == "type" else each for each in payload.fields))

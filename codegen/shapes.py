@@ -86,7 +86,7 @@ class Ref:
 
 
 Shape: TypeAlias = Scalar | Enum | Const | Array | Map | Object | Union | Null | Ref
-STR, INT, NUMBER, BOOL, ANY = (Scalar(kind) for kind in ("str", "int", "number", "bool", "any"))  # type: ignore[arg-type]
+STR, INT, NUMBER, BOOL, ANY = (Scalar(kind) for kind in ("str", "int", "number", "bool", "any"))
 
 
 def bare(shape: Shape) -> Shape:
@@ -134,7 +134,8 @@ def key(shape: Shape) -> object:
     """Return what equal shapes have in common: everything but the order of their fields."""
     match shape:
         case Object(fields=fields):
-            return "object", tuple(sorted((each.name, each.required, key(each.shape)) for each in fields))  # type: ignore[type-var]
+            ordered = sorted(fields, key=lambda each: each.name)
+            return "object", tuple((each.name, each.required, key(each.shape)) for each in ordered)
         case Null() | Array() | Map() | Union():
             return type(shape).__name__, getattr(shape, "tag", None), tuple(key(each) for each in children(shape))
         case _:

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import base64
-import mimetypes
 import os
 from collections.abc import AsyncIterator, Callable
 from io import BytesIO
 from pathlib import Path
 from typing import Any, BinaryIO, Self
 
-import anyio
-import anyio.to_thread
 import attrs
+from anyio import to_thread
 
 from kombo_async.model import Model
 
@@ -38,7 +36,7 @@ class FileData:
     async def measure(self) -> int:
         """The length of its base64, in bytes. Raises `ValueError` if the file is empty or cannot be read."""
         try:
-            size = await anyio.to_thread.run_sync(self.size)
+            size = await to_thread.run_sync(self.size)
         except OSError as error:
             raise ValueError(f"attachment {self.name!r} cannot be read: {error.strerror}") from None
         if size == 0:
@@ -47,10 +45,10 @@ class FileData:
 
     async def chunks(self, length: int) -> AsyncIterator[bytes]:
         """Its base64, *length* bytes in all. Raises `ValueError` if the file is no longer as it was measured."""
-        file = await anyio.to_thread.run_sync(self.open)
+        file = await to_thread.run_sync(self.open)
         try:
             sent = 0
-            while chunk := await anyio.to_thread.run_sync(_read_base64, file):
+            while chunk := await to_thread.run_sync(_read_base64, file):
                 sent += len(chunk)
                 if sent > length:
                     break
@@ -100,5 +98,7 @@ class File(Model):
 
     @classmethod
     def _from_data(cls, data: FileData, content_type: str | None, fields: dict[str, Any]) -> Self:
+        import mimetypes
+
         guessed = content_type or mimetypes.guess_type(data.name)[0] or "application/octet-stream"
         return cls(name=data.name, content_type=guessed, data=data, **fields)  # type: ignore[call-arg]

@@ -5,7 +5,6 @@ from __future__ import annotations
 import random
 from collections.abc import Callable
 from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 
 
 def backoff(
@@ -33,6 +32,8 @@ def retry_after(value: str | None, *, now: datetime | None = None) -> float | No
         pass
     else:
         return seconds if 0 <= seconds < float("inf") else None
+    from email.utils import parsedate_to_datetime
+
     try:
         moment = parsedate_to_datetime(value)
     except (ValueError, OverflowError):

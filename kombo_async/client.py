@@ -7,7 +7,7 @@ import os
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self, TypeVar
+from typing import TYPE_CHECKING, Self, TypeVar
 
 import anyio
 
@@ -21,7 +21,7 @@ from kombo_async.middleware.retry import Retry
 from kombo_async.options import Region, RetryPolicy, Timeout, resolve_base_url
 from kombo_async.request import Request
 from kombo_async.response import Response
-from kombo_async.transport import connect
+from kombo_async.transport import Http
 
 if TYPE_CHECKING:
     import httpx
@@ -93,7 +93,7 @@ class AsyncKomboClient:
         self._deadline = deadline
         self._retry = retry or RetryPolicy()
         self._headers = check_headers(headers or {})
-        self._http = connect(
+        self._http = Http(
             self._base_url,
             transport=transport,
             client=http_client,
@@ -168,6 +168,7 @@ class AsyncKomboClient:
             await self._http.aclose()
 
     async def __aenter__(self) -> Self:
+        self._http.open()
         return self
 
     async def __aexit__(

@@ -12,7 +12,7 @@ import msgspec
 
 from kombo_async.backoff import retry_after
 from kombo_async.codes import failure_class, unclear
-from kombo_async.errors import ErrorDetail, Failure, RateLimited, SyncPending
+from kombo_async.errors import ErrorDetail, RateLimited, SyncPending
 from kombo_async.model import UNSET, Model, TaggedUnion, model
 from kombo_async.request import Operation, Request, answer_type
 from kombo_async.response import ActionWarning, Response, Success
@@ -45,7 +45,7 @@ def decode(
     if not 200 <= raw.status_code < 300:
         return _failure(request.operation, raw, _plain(body), attempts, unreadable)
     try:
-        envelope = _decoder(request).decode(body or b"")
+        envelope: Envelope[T] = _decoder(cast("Any", request)).decode(body or b"")
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         return _drifted(request, raw, body, attempts, unreadable)
     return Success(
@@ -57,15 +57,19 @@ def decode(
     )
 
 
+def _envelope(request: type[Request[Any]]) -> Any:
+    return cast("Any", Envelope)[answer_type(request)]
+
+
 @cache
-def _decoder(request: type[Request[T]]) -> msgspec.json.Decoder[Envelope[T]]:
-    return msgspec.json.Decoder(Envelope[answer_type(request)], dec_hook=_choose_variant)
+def _decoder(request: Any) -> msgspec.json.Decoder[Any]:
+    return msgspec.json.Decoder(_envelope(request), dec_hook=_choose_variant)
 
 
 def _choose_variant(union: type, value: Any) -> Any:
     """msgspec leaves unions of models to this hook; an unknown variant is drift, so it is refused here."""
     if isinstance(union, TaggedUnion) and isinstance(value, Mapping):
-        _, variant = union.variant(cast("Mapping[str, Any]", value))
+        variant: Any = union.variant(cast("Mapping[str, Any]", value))[1]
         if variant is not None:
             return msgspec.convert(value, variant, dec_hook=_choose_variant)
     raise ValueError("no known variant")
@@ -95,12 +99,11 @@ def _drifted(
         return _failure(request.operation, raw, plain, attempts, unreadable)
     from kombo_async.drift import structure_what_fits
 
-    envelope, drift = structure_what_fits(plain, Envelope[answer_type(request)])
+    envelope, drift = structure_what_fits(plain, _envelope(request))
+    warnings = getattr(envelope, "warnings", None)
     return Success(
-        data=envelope.data if isinstance(envelope, Envelope) else plain,
-        warnings=envelope.warnings
-        if isinstance(envelope, Envelope) and isinstance(cast("object", envelope.warnings), list)
-        else [],
+        data=getattr(envelope, "data", plain),
+        warnings=cast("list[ActionWarning]", warnings) if isinstance(warnings, list) else [],
         drift=drift,
         status_code=raw.status_code,
         raw_response=raw,
@@ -122,7 +125,7 @@ def _text(value: Any) -> str | None:
     return value[:LONGEST_MESSAGE] if isinstance(value, str) else None
 
 
-def _failure(operation: Operation, raw: httpx.Response, plain: Any, attempts: int, unreadable: str) -> Any:
+def _failure(operation: Operation, raw: httpx.Response, plain: Any, attempts: int, unreadable: str) -> Response[Any]:
     error = _kombo_error(plain)
     if error is None:
         content_type = raw.headers.get("content-type", "no content type")[:100]
@@ -137,8 +140,8 @@ def _failure(operation: Operation, raw: httpx.Response, plain: Any, attempts: in
         )
     cls = failure_class(raw.status_code, detail.code, kombo=error is not None)
     applied = not operation.safe and cls is not SyncPending and unclear(raw.status_code, detail.code)
-    extra = {"retry_after": retry_after(raw.headers.get("retry-after"))} if cls is RateLimited else {}
-    return cls(
+    extra: dict[str, Any] = {"retry_after": retry_after(raw.headers.get("retry-after"))} if cls is RateLimited else {}
+    failure: Any = cls(
         status_code=raw.status_code,
         error=detail,
         raw_response=raw,
@@ -146,3 +149,4 @@ def _failure(operation: Operation, raw: httpx.Response, plain: Any, attempts: in
         may_have_applied=applied,
         **extra,
     )
+    return cast("Response[Any]", failure)

@@ -5,16 +5,24 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from contextvars import ContextVar
 from functools import cache
-from typing import Any, TypeVar, cast, get_args, get_origin
+from typing import Any, cast, get_args, get_origin
 
 import attrs
 import cattrs
 
 from kombo_async.model import UNSET, TaggedUnion, UnknownVariant, Unset
 from kombo_async.response import Drift
-from kombo_async.structure import exact_converter, field_types, is_model, is_union, json_type, members, type_name
-
-T = TypeVar("T")
+from kombo_async.structure import (
+    exact_converter,
+    field_types,
+    is_dict,
+    is_list,
+    is_model,
+    is_union,
+    json_type,
+    members,
+    type_name,
+)
 
 
 @attrs.define
@@ -32,7 +40,7 @@ class _Reading:
 _reading: ContextVar[_Reading] = ContextVar("_reading")
 
 
-def structure_what_fits(value: Any, cls: type[T]) -> tuple[T, list[Drift]]:
+def structure_what_fits(value: Any, cls: Any) -> tuple[Any, list[Drift]]:
     """*value* as a *cls*: what fits is typed, the rest stays as it came (missing is None) and is listed.
 
     *value* itself comes back where it as a whole is not what *cls* is made of.
@@ -59,6 +67,7 @@ def _fit(converter: cattrs.Converter, step: str | int, value: Any, cls: Any) -> 
 
 
 def _missing(step: str, cls: Any) -> None:
+    """Note that what should lie one *step* down is not there."""
     reading = _reading.get()
     reading.path.append(step)
     reading.note(cls, "missing")
@@ -70,13 +79,14 @@ def _converter() -> cattrs.Converter:
     converter = exact_converter()
 
     def models(cls: Any) -> Callable[[Any, Any], Any]:
-        build: type = get_origin(cls) or cls
+        build: Any = get_origin(cls) or cls
         fields = [(field, hint, _may_be_left_out(hint)) for field, hint in field_types(cls)]
 
         def structure(value: Any, _: Any) -> Any:
             if not isinstance(value, Mapping):
                 raise TypeError(type_name(cls))
             given = cast("Mapping[str, Any]", value)
+            structured: Any
             # Not by __init__: it may refuse what came (a time without a zone), and what came must stay.
             instance = build.__new__(build)
             for field, hint, optional in fields:
@@ -87,7 +97,8 @@ def _converter() -> cattrs.Converter:
                 elif isinstance(field.default, attrs.Factory):  # type: ignore[arg-type]
                     structured = cast("Any", field.default).factory()
                 else:
-                    structured = _missing(field.name, hint)
+                    structured = None
+                    _missing(field.name, hint)
                 object.__setattr__(instance, field.name, structured)
             return instance
 
@@ -99,7 +110,8 @@ def _converter() -> cattrs.Converter:
         def structure(value: Any, _: Any) -> Any:
             if not isinstance(value, list):
                 raise TypeError(type_name(cls))
-            return [_fit(converter, index, each, item) for index, each in enumerate(cast("list[Any]", value))]
+            given = cast("list[object]", value)
+            return [_fit(converter, index, each, item) for index, each in enumerate(given)]
 
         return structure
 
@@ -118,15 +130,16 @@ def _converter() -> cattrs.Converter:
         if not isinstance(value, Mapping):
             raise TypeError(union.__name__)
         given = cast("dict[str, Any]", value)
-        tag, variant = union.variant(given)
+        tag, found = union.variant(given)
+        variant: Any = found
         if variant is not None:
             return converter.structure(given, variant)
         _reading.get().note(union, "unknown variant")
         return UnknownVariant(tag=tag, data=given)
 
     converter.register_structure_hook_factory(is_model, models)
-    converter.register_structure_hook_factory(lambda cls: get_origin(cls) is list, lists)
-    converter.register_structure_hook_factory(lambda cls: get_origin(cls) is dict, dicts)
+    converter.register_structure_hook_factory(is_list, lists)
+    converter.register_structure_hook_factory(is_dict, dicts)
     converter.register_structure_hook_func(lambda cls: isinstance(cls, TaggedUnion), variants)
     return converter
 

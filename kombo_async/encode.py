@@ -1,8 +1,11 @@
-"""From a request to what goes over the wire: path, headers and body. No I/O; bad input is a `ValueError` that names its field."""
+"""From a request to what goes over the wire: path, query, body and headers.
+
+No I/O; bad input is a `ValueError` that names its field.
+"""
 
 from __future__ import annotations
 
-import secrets
+import os
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime
 from typing import Any, cast
@@ -87,11 +90,11 @@ def _body(request: Request[Any], operation: Operation, names: tuple[str, ...]) -
     marker = ""
 
     def stand_in(value: object) -> str:
-        """Leave a mark in the JSON where the file's base64 will go; it cannot be guessed, so no text is taken for it."""
+        """Mark where the file's base64 will go; nobody can guess the mark, so no text is taken for it."""
         nonlocal marker
         if not isinstance(value, FileData):
             raise ValueError(f"a body cannot hold a {type(value).__name__}")
-        marker = marker or secrets.token_hex(16)
+        marker = marker or os.urandom(16).hex()
         files.append(value)
         return marker
 
@@ -126,7 +129,7 @@ _OURS = frozenset(
 
 
 def check_headers(headers: Mapping[str, str]) -> dict[str, str]:
-    """A caller's own headers for a call, checked: none that the client makes itself, none that breaks out of its line."""
+    """A caller's own headers, checked: none that the client makes itself, none that breaks out of its line."""
     for name, value in headers.items():
         if name.lower() in _OURS:
             raise ValueError(f"headers: {name} is set by the client; use api_key= or integration_id= to choose it")

@@ -22,7 +22,7 @@ All of them can be copied and pickled, and none prints an API key or a body.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, NoReturn, TypeVar, dataclass_transform
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, NoReturn, Self, TypeVar, cast, dataclass_transform
 
 import attrs
 
@@ -76,7 +76,12 @@ class KomboError(Exception):
 
     def unwrap(self) -> NoReturn:
         """Raise this failure (a copy of it: a raised exception keeps its frames alive, a kept value should not)."""
-        raise attrs.evolve(self) from None
+        raise self.evolve() from None
+
+    def evolve(self, **changes: Any) -> Self:
+        """A copy with some fields changed."""
+        changed: Self = attrs.evolve(cast("Any", self), **changes)
+        return changed
 
     def _summary(self) -> str:
         return type(self).__name__
@@ -151,7 +156,8 @@ class Failure(KomboError):
     @property
     def content_type(self) -> str | None:
         """The answer's `Content-Type`."""
-        return self.raw_response.headers.get("content-type")
+        content_type: str | None = self.raw_response.headers.get("content-type")
+        return content_type
 
     def _summary(self) -> str:
         code = f" {self.code}" if self.code else ""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime
-from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar, cast, dataclass_transform
+from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias, TypeVar, cast, dataclass_transform
 
 import attrs
 import msgspec
@@ -16,7 +16,7 @@ UNSET = msgspec.UNSET
 Unset: TypeAlias = msgspec.UnsetType
 
 if TYPE_CHECKING:
-    JSON: TypeAlias = str | int | float | bool | None | Sequence["JSON"] | Mapping[str, "JSON"]
+    JSON: TypeAlias = str | int | float | bool | Sequence["JSON"] | Mapping[str, "JSON"] | None
 else:
     JSON = Any
 
@@ -56,14 +56,13 @@ class Model:
     """The base of all models."""
 
     __slots__ = ()
-    __wire_names__: Mapping[str, str] = {}
+    __wire_names__: ClassVar[Mapping[str, str]] = {}
     """Wire names of the fields whose wire name is no Python identifier."""
 
     def __repr__(self) -> str:
         values = ((name, getattr(self, name)) for name in field_names(type(self)))
-        return (
-            f"{type(self).__name__}({', '.join(f'{name}={value!r}' for name, value in values if value is not UNSET)})"
-        )
+        fields = ", ".join(f"{name}={value!r}" for name, value in values if value is not UNSET)
+        return f"{type(self).__name__}({fields})"
 
     def __eq__(self, other: object) -> bool:
         if type(self) is not type(other):
@@ -132,11 +131,12 @@ def to_dict(obj: Any) -> Any:
     Fields that are `UNSET` are left out, times are strings as Kombo writes them.
     A file given to an attachment by its path is read and comes as base64.
     """
-    if attrs.has(type(obj)):
+    cls: type[Any] = type(obj)
+    if attrs.has(cls):
         if isinstance(obj, UnknownVariant):
             return obj.data
         wire_names: Mapping[str, str] = getattr(obj, "__wire_names__", {})
-        values = ((name, getattr(obj, name)) for name in field_names(type(obj)))
+        values = ((name, getattr(obj, name)) for name in field_names(cls))
         return {wire_names.get(name, name): to_dict(value) for name, value in values if value is not UNSET}
     if isinstance(obj, Mapping):
         return {key: to_dict(value) for key, value in cast("Mapping[str, Any]", obj).items()}

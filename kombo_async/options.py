@@ -74,9 +74,9 @@ class RetryPolicy:
     longest_retry_after: float = attrs.field(default=120.0, validator=attrs.validators.ge(0))
     """When Kombo asks to wait longer than this (`Retry-After`), in seconds, the failure is returned at once."""
     sync_wait: float = attrs.field(default=10.0, validator=attrs.validators.ge(0))
-    """How long a call waits in all for an integration's first sync to finish, in seconds (it takes minutes to hours)."""
+    """How long a call waits in all for an integration's first sync to finish, in seconds."""
     repeat_unclear: bool = False
-    """Whether to repeat POST and PATCH, too, when it is not known whether they were done: this can create things twice."""
+    """Whether to repeat POST and PATCH, too, when they may have been done: this can create things twice."""
     on_wait: Callable[[Waiting], Awaitable[None] | None] | None = attrs.field(default=None, repr=False)
     """Told before each wait; to show progress."""
 

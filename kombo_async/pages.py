@@ -69,7 +69,7 @@ class Pages(Generic[T]):
                 coming = None
                 if page.next is not None and page.next not in seen:
                     seen.add(page.next)
-                    request = attrs.evolve(request, cursor=page.next)  # type: ignore[call-arg]
+                    request = attrs.evolve(cast("Any", request), cursor=page.next)
                     coming = Prefetch(partial(self._send, request))
                 yield page
                 if page.next is None:
@@ -88,11 +88,11 @@ class Pages(Generic[T]):
         try:
             response = await (coming.result() if coming is not None else self._send(request))
         except NoResponse as error:
-            raise attrs.evolve(error, cursor=cursor) from None
+            raise error.evolve(cursor=cursor) from None
         if not isinstance(response, Success):
-            raise attrs.evolve(response, cursor=cursor)
-        page: object = response.data
-        if not isinstance(page, Page) or not isinstance(cast("Page[T]", page).results, list):
+            raise response.evolve(cursor=cursor)
+        page: Any = response.data  # its type is a promise that drift may have broken
+        if not isinstance(page, Page) or not isinstance(cast("Any", page).results, list):
             raise _unexpected("this page has no list of results", response, cursor)
         return cast("Page[T]", page), response
 

@@ -70,7 +70,8 @@ class Success(Generic[T]):
     @property
     def content_type(self) -> str | None:
         """The answer's `Content-Type`."""
-        return self.raw_response.headers.get("content-type")
+        content_type: str | None = self.raw_response.headers.get("content-type")
+        return content_type
 
     def unwrap(self) -> T:
         """The data; a failure raises itself instead."""

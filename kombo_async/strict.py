@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from datetime import date, datetime
 from functools import cache
-from typing import Any, TypeVar, cast, get_args, get_origin
+from typing import Any, TypeVar, cast, get_args
 
 import cattrs
 from cattrs.cols import list_structure_factory
 from cattrs.gen import make_dict_structure_fn, override
 
 from kombo_async.model import TaggedUnion
-from kombo_async.structure import exact_converter, field_types, is_model, is_union, known_variant, type_name
+from kombo_async.structure import exact_converter, field_types, is_list, is_model, is_union, known_variant, type_name
 
 T = TypeVar("T")
 
@@ -78,7 +78,7 @@ def _converter() -> cattrs.Converter:
         return structure
 
     def sequences(cls: Any) -> Callable[[Any, Any], Any]:
-        build = list_structure_factory(list[get_args(cls)[0]], converter)  # type: ignore[misc]
+        build = list_structure_factory(cast("Any", list)[get_args(cls)[0]], converter)
 
         def structure(value: Any, _: Any) -> Any:
             if not isinstance(value, list | tuple):
@@ -100,14 +100,14 @@ def _converter() -> cattrs.Converter:
         return structure
 
     def variants(value: Any, union: TaggedUnion) -> Any:
-        variant = known_variant(union, value)
+        variant: Any = known_variant(union, value)
         if variant is None:
             known = ", ".join(map(repr, union.variants))
             raise TypeError(f"an object with {union.tag} one of {known}" if union.tag else f"an object with {known}")
         return converter.structure(value, variant)
 
     converter.register_structure_hook_factory(is_model, models)
-    converter.register_structure_hook_factory(lambda cls: get_origin(cls) in (Sequence, list), sequences)
+    converter.register_structure_hook_factory(is_list, sequences)
     converter.register_structure_hook_factory(lambda cls: is_union(cls) and datetime in get_args(cls), times)
     converter.register_structure_hook_func(lambda cls: isinstance(cls, TaggedUnion), variants)
     return converter

@@ -62,6 +62,21 @@ def is_union(cls: Any) -> bool:
     return get_origin(cls) in (Union, types.UnionType)
 
 
+def is_literal(cls: Any) -> bool:
+    """Whether *cls* is a `Literal`."""
+    return get_origin(cls) is Literal
+
+
+def is_list(cls: Any) -> bool:
+    """Whether *cls* stands for a JSON array."""
+    return get_origin(cls) in (list, Sequence)
+
+
+def is_dict(cls: Any) -> bool:
+    """Whether *cls* stands for a JSON object with any names."""
+    return get_origin(cls) is dict
+
+
 def members(union: Any) -> tuple[Any, ...]:
     """The members of a union that a value can have; `Unset` only says that the field may be left out."""
     return tuple(member for member in get_args(union) if member is not Unset)
@@ -79,7 +94,7 @@ def type_name(cls: Any) -> str:
         return " | ".join(repr(value) for value in get_args(cls))
     if origin in (list, Sequence):
         return f"array of {type_name(get_args(cls)[0])}"
-    return _JSON_NAMES.get(origin) or getattr(origin, "__name__", str(origin))
+    return _JSON_NAMES.get(origin) or str(getattr(origin, "__name__", origin))
 
 
 def json_type(value: Any) -> str:
@@ -122,6 +137,9 @@ def exact_converter() -> cattrs.Converter:
             raise TypeError(type_name(cls))
         return value
 
+    def as_it_is(value: Any, _: Any) -> Any:
+        return value
+
     def time(value: Any, cls: Any) -> Any:
         if isinstance(value, cls):
             return value
@@ -149,9 +167,9 @@ def exact_converter() -> cattrs.Converter:
         converter.register_structure_hook(primitive, exactly)
     converter.register_structure_hook(datetime, time)
     converter.register_structure_hook(date, time)
-    converter.register_structure_hook_func(lambda cls: get_origin(cls) is Literal, literally)
+    converter.register_structure_hook_func(is_literal, literally)
     converter.register_structure_hook_factory(is_union, union)
-    converter.register_structure_hook_func(lambda cls: cls is Any, lambda value, _: value)
+    converter.register_structure_hook_func(lambda cls: cls is Any, as_it_is)
     return converter
 
 

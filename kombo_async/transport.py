@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import platform
+import ssl
 import sys
 from collections.abc import AsyncIterator
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
-from urllib.request import getproxies, proxy_bypass
 
 import anyio
-import attrs
 
 from kombo_async._version import __version__
 from kombo_async.attachments import FileData
@@ -27,12 +26,11 @@ NEVER_SENT = ("ConnectTimeout", "PoolTimeout", "ConnectError", "ProxyError", "Un
 """Exceptions of httpx that say that no connection was made: the request cannot have been read."""
 
 
-@attrs.define
 class _Progress:
     """How far an attempt has come, by httpcore's trace events; transports of other kinds send none."""
 
-    traced: bool = False
-    sent: bool = False
+    traced = False
+    sent = False
 
     async def trace(self, event: str, _: dict[str, Any]) -> None:
         self.traced = True
@@ -63,20 +61,52 @@ class _FileBody:
         """Nothing stays open between reads."""
 
 
-@attrs.frozen(kw_only=True, repr=False)
 class Http:
-    """Makes one attempt of a call: the innermost part of the chain."""
+    """Makes one attempt of a call: the innermost part of the chain.
 
-    library: ModuleType
-    base_url: Any
-    client: Any
-    """An `httpx.AsyncClient` of the caller's, None to speak to `transport` directly."""
-    transport: Any
-    connect_timeout: float
-    max_response_bytes: int
+    The HTTP library loads, and connections are made, with the first call (or on entering the client's `async with`).
+    """
+
+    def __init__(
+        self,
+        base_url: str,
+        *,
+        transport: Any,
+        client: Any,
+        connect_timeout: float,
+        max_connections: int,
+        max_response_bytes: int,
+    ) -> None:
+        self._base_url = base_url
+        self._transport = transport
+        self._client = client
+        self._connect_timeout = connect_timeout
+        self._max_connections = max_connections
+        self._max_response_bytes = max_response_bytes
+        self._library: Any = None
+        self._url: Any = None
+        self._closed = False
+
+    def open(self) -> None:
+        """Load the HTTP library, and make the transport if the caller gave none. Raises `RuntimeError` once closed."""
+        if self._closed:
+            raise RuntimeError("this client is closed; make a new one")
+        if self._library is not None:
+            return
+        self._library = _library_of(self._client or self._transport)
+        self._url = self._library.URL(self._base_url)
+        if self._client is None and self._transport is None:
+            self._transport = _default_transport(self._library, self._url, self._max_connections)
+
+    async def aclose(self) -> None:
+        """Close the connections, those of a caller's client excepted."""
+        self._closed = True
+        if self._transport is not None:
+            await self._transport.aclose()
 
     async def __call__(self, call: Call) -> Response[Any]:
         """Send the request of *call* and decode its answer. Raises `NoResponse` where none came."""
+        self.open()
         progress = _Progress()
         deadline = anyio.current_time() + call.timeout
         if call.deadline is not None:
@@ -85,7 +115,7 @@ class Http:
         with anyio.CancelScope(deadline=deadline) as scope:
             try:
                 return await self._attempt(call, progress)
-            except self.library.TransportError as error:
+            except self._library.TransportError as error:
                 failure = self._failure(call, error)
         if scope.cancelled_caught:
             failure = TimedOut(
@@ -99,7 +129,7 @@ class Http:
 
     def _failure(self, call: Call, error: Exception) -> ConnectionFailed | TimedOut:
         sent = not any(cls.__name__ in NEVER_SENT for cls in type(error).__mro__)
-        timed_out = isinstance(error, self.library.TimeoutException)
+        timed_out = isinstance(error, self._library.TimeoutException)
         reason = f"timed out ({type(error).__name__})" if timed_out else f"failed: {type(error).__name__}"
         return (TimedOut if timed_out else ConnectionFailed)(
             message=f"{call.operation.id} {reason}",
@@ -108,17 +138,12 @@ class Http:
             attempts=call.attempt,
         )
 
-    async def aclose(self) -> None:
-        """Close the connections, those of a caller's client excepted."""
-        if self.transport is not None:
-            await self.transport.aclose()
-
     async def _attempt(self, call: Call, progress: _Progress) -> Response[Any]:
         request = await self._request(call, progress)
-        if self.client is not None:
-            raw = await self.client.send(request, stream=True, follow_redirects=False)
+        if self._client is not None:
+            raw = await self._client.send(request, stream=True, follow_redirects=False)
         else:
-            raw = await self.transport.handle_async_request(request)
+            raw = await self._transport.handle_async_request(request)
             raw.request = request
         unreadable = ""
         try:
@@ -128,9 +153,9 @@ class Http:
                 await raw.aclose()
         return decode(type(call.request), raw, body, attempts=call.attempt, unreadable=unreadable)
 
-    async def _request(self, call: Call, progress: _Progress) -> httpx.Request:
+    async def _request(self, call: Call, progress: _Progress) -> Any:
         wire = call.encoded
-        url = self.base_url.copy_with(raw_path=self.base_url.raw_path.rstrip(b"/") + wire.target.encode("ascii"))
+        url = self._url.copy_with(raw_path=self._url.raw_path.rstrip(b"/") + wire.target.encode("ascii"))
         headers = {"Accept": "application/json", "Accept-Encoding": "gzip, deflate", **call.headers}
         if wire.content_type:
             headers["Content-Type"] = wire.content_type
@@ -138,18 +163,20 @@ class Http:
         if isinstance(content, tuple):
             content, length = await _file_body(wire)
             headers["Content-Length"] = str(length)
-        timeout = {"connect": min(self.connect_timeout, call.timeout), "read": None, "write": None, "pool": None}
+        timeout = {"connect": min(self._connect_timeout, call.timeout), "read": None, "write": None, "pool": None}
         extensions = {"timeout": timeout, "trace": progress.trace}
-        if self.client is not None:
-            return self.client.build_request(
+        if self._client is not None:
+            return self._client.build_request(
                 call.operation.method, url, headers=headers, content=content, extensions=extensions
             )
         headers["User-Agent"] = USER_AGENT
-        return self.library.Request(call.operation.method, url, headers=headers, content=content, extensions=extensions)
+        return self._library.Request(
+            call.operation.method, url, headers=headers, content=content, extensions=extensions
+        )
 
     async def _read(self, raw: httpx.Response) -> tuple[httpx.Response, bytes | None, str]:
         """The answer read to its end, its body, and why the body cannot be had where it cannot."""
-        limit = self.max_response_bytes
+        limit = self._max_response_bytes
         length = raw.headers.get("content-length", "")
         encoded = raw.headers.get("content-encoding", "identity") != "identity"
         if not encoded and length.isdigit() and int(length) <= limit:
@@ -162,11 +189,11 @@ class Http:
                     unreadable = f"the answer is larger than max_response_bytes ({limit} bytes)"
                     break
                 chunks.append(chunk)
-        except self.library.DecodingError:
+        except self._library.DecodingError:
             unreadable = "the answer's content encoding is corrupt"
         await raw.aclose()
         body = b"".join(chunks)
-        read = self.library.Response(
+        read = self._library.Response(
             raw.status_code,
             headers=[(name, value) for name, value in raw.headers.multi_items() if name != "content-encoding"],
             content=b"" if unreadable else body,
@@ -183,31 +210,6 @@ async def _file_body(wire: Encoded) -> tuple[_FileBody, int]:
     return _FileBody(parts, lengths), total
 
 
-def connect(
-    base_url: str,
-    *,
-    transport: Any,
-    client: Any,
-    connect_timeout: float,
-    max_connections: int,
-    max_response_bytes: int,
-) -> Http:
-    """The way to Kombo: through the caller's *client* or *transport*, else through httpx's own transport."""
-    library = _library_of(client or transport)
-    url = library.URL(base_url)
-    if client is None and transport is None:
-        limits = library.Limits(max_connections=max_connections, max_keepalive_connections=max_connections)
-        transport = library.AsyncHTTPTransport(limits=limits, proxy=_proxy(url))
-    return Http(
-        library=library,
-        base_url=url,
-        client=client,
-        transport=transport,
-        connect_timeout=connect_timeout,
-        max_response_bytes=max_response_bytes,
-    )
-
-
 def _library_of(client: Any) -> ModuleType:
     """The HTTP library that a client or transport of the caller's comes from."""
     for cls in type(client).__mro__:
@@ -219,8 +221,17 @@ def _library_of(client: Any) -> ModuleType:
     return httpx
 
 
+def _default_transport(library: Any, url: Any, max_connections: int) -> Any:
+    """httpx's own transport. For http:// it gets a TLS context that trusts nobody, since loading the CAs takes 20 ms."""
+    verify: Any = True if url.scheme == "https" else ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    limits = library.Limits(max_connections=max_connections, max_keepalive_connections=max_connections)
+    return library.AsyncHTTPTransport(verify=verify, limits=limits, proxy=_proxy(url))
+
+
 def _proxy(url: httpx.URL) -> str | None:
     """The proxy that the environment names for *url*, by the rules that httpx's own client follows."""
+    from urllib.request import getproxies, proxy_bypass
+
     proxies = {} if proxy_bypass(url.host) else getproxies()
     proxy = proxies.get(url.scheme) or proxies.get("all")
     return f"http://{proxy}" if proxy and "://" not in proxy else proxy

@@ -83,13 +83,15 @@ class Retry:
         self.budget.earn()
         retries = _Retries()
         while True:
-            failure: Any
+            failure: Failure | NoResponse
             try:
-                failure = await call_next(call)
+                response = await call_next(call)
             except NoResponse as error:
                 failure = error
-            if isinstance(failure, Success):
-                return failure
+            else:
+                if isinstance(response, Success):
+                    return response
+                failure = response
             retries.may_have_applied |= failure.may_have_applied
             seconds = self._next_wait(failure, call, retries)
             if seconds is None:
@@ -155,7 +157,7 @@ class Retry:
 def _final(failure: Any, retries: _Retries) -> Response[Any]:
     """The end of a call: an earlier attempt that may have been applied is not forgotten over a later clear failure."""
     if retries.may_have_applied and not failure.may_have_applied:
-        failure = attrs.evolve(failure, may_have_applied=True)
+        failure = failure.evolve(may_have_applied=True)
     if isinstance(failure, NoResponse):
         raise failure from None
     response: Response[Any] = failure

@@ -1,0 +1,1 @@
+"""The code generator of kombo_async: `python -m codegen OPENAPI.json`."""

@@ -1,0 +1,213 @@
+"""Write the modules that hold models and requests."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from codegen.names import Method, Model, Names, Place, variants
+from codegen.shapes import Enum, Field, Object, Ref, Shape, Union, children
+from codegen.text import HEADER, Glossary, Imports, docstring, python_name, sentence
+from codegen.types import Types
+
+PACKED_ENUM = 24
+"""Enums with more values than this have several values in a line."""
+
+
+class Module:
+    """One module being written: its models, and the requests about them."""
+
+    def __init__(self, names: Names, glossary: Glossary, namespace: str, name: str) -> None:
+        self.names, self.glossary, self.namespace, self.name = names, glossary, namespace, name
+        self.models = [m for m in names.models.values() if (m.namespace, m.module) == (namespace, name)]
+        self.methods = [m for m in names.methods if (m.namespace, m.module) == (namespace, name)]
+        self.home = self.models[0].home if self.models else f"kombo_async.{namespace}.{name}"
+        self.imports = Imports()
+        self.types = Types(names, self.imports, namespace, self.home, "dt." if self._has_field_called_date() else "")
+
+    def source(self) -> str:
+        """Write the whole module."""
+        enums = [self._enum(model, model.shape) for model in self.models if isinstance(model.shape, Enum)]
+        classes = [self._class(model) for model in self._children_first()]
+        classes += [*map(self._request, self.methods), *self.footer()]
+        title = docstring(self.glossary.module(f"{self.namespace}.{self.name}".replace("models.models", "models")), 0)
+        head = f"{HEADER}{title}\n\nfrom __future__ import annotations\n\n{self.imports}\n\n"
+        return head + "\n".join(enums) + "\n\n" + "\n\n\n".join(classes) + "\n"
+
+    def footer(self) -> Iterator[str]:
+        """Yield what comes last; events have something here."""
+        yield from ()
+
+    def documented(self, model: Model) -> str:
+        """Return the docstring of a model."""
+        verb = "take" if model.place.incoming else "answer"
+        otherwise = f"What `{model.place.root}` {verb}s as `{model.place.path}`." if model.place.path else ""
+        return self.glossary.model(model.qualified, otherwise or f"What `{model.place.root}` answers.")
+
+    # ------------------------------------------------------------------ parts
+
+    def _has_field_called_date(self) -> bool:
+        fields = [each.name for m in self.models if isinstance(m.shape, Object) for each in m.shape.fields]
+        return "date" in fields
+
+    def _children_first(self) -> list[Model]:
+        """Order the models so that what a model holds stands before it."""
+        done: dict[str, Model] = {}
+
+        def visit(model: Model) -> None:
+            if model.name in done or model.home != self.home or isinstance(model.shape, Enum):
+                return
+            pending.add(model.name)
+            for inner in self._held(model):
+                if inner.name not in pending:
+                    visit(inner)
+            done[model.name] = model
+
+        pending: set[str] = set()
+        for model in self.models:
+            visit(model)
+        return list(done.values())
+
+    def _held(self, model: Model) -> Iterator[Model]:
+        def below(place: Place, shape: Shape) -> Iterator[Model]:
+            if found := self.names.find(self.namespace, place, shape):
+                yield found
+            elif not isinstance(shape, Object | Ref):
+                for each in children(shape):
+                    yield from below(place, each)
+
+        if isinstance(model.shape, Object):
+            for field in model.shape.fields:
+                yield from below(model.place.field(field.name), field.shape)
+        elif isinstance(model.shape, Union):
+            for label, each in variants(model.shape):
+                yield from below(model.place.variant(label), each)
+
+    def _enum(self, model: Model, enum: Enum) -> str:
+        self.imports.add("typing", "TypeAlias")
+        doc = self.glossary.model(model.qualified, "")
+        if len(enum.values) > PACKED_ENUM:
+            text = f"# fmt: off\n{model.name}: TypeAlias = {self.types.packed(enum)}\n# fmt: on\n"
+        else:
+            text = f"{model.name}: TypeAlias = {self.types.enum(enum)}\n"
+        return text + (docstring(doc, 0) + "\n" if doc else "")
+
+    def _class(self, model: Model) -> str:
+        if isinstance(model.shape, Union):
+            return self._union(model, model.shape)
+        assert isinstance(model.shape, Object)
+        files = self.names.config["files"]
+        is_file = model.qualified in files["models"]
+        if is_file:
+            self.imports.add(files["module"], files["base"], *files["data"].split(" | ")[1:])
+        else:
+            self.imports.add("kombo_async.model", "Model")
+        self.imports.add("kombo_async.model", "model")
+        lines = [f"@model\nclass {model.name}({files['base'] if is_file else 'Model'}):", docstring(self.documented(model))]
+        wire = {python_name(f.name): f.name for f in model.shape.fields if python_name(f.name) != f.name}
+        if wire:
+            self.imports.add("typing", "ClassVar")
+            lines.append(f"\n    __wire_names__: ClassVar[dict[str, str]] = {wire!r}")
+        lines.append("")
+        recent = self.names.config["recent"]["fields"]
+        for each in model.shape.fields:
+            required = each.required and f"{model.qualified}.{each.name}" not in recent
+            place = model.place.field(each.name)
+            text = self.types.field(each, place, lazy=model.direction == "in", required=required)
+            if is_file and each.name == "data":
+                text = text.replace("str", files["data"], 1)
+            lines.append(self._field(model.qualified, each, text))
+        return "\n".join(lines)
+
+    def _field(self, owner: str, field: Field, annotation: str) -> str:
+        doc = sentence(self.glossary.field(owner, field.name), "Deprecated." if field.deprecated else "")
+        line = f"    {python_name(field.name)}: {annotation}"
+        return f"{line}\n{docstring(doc)}" if doc else line
+
+    def _union(self, model: Model, union: Union) -> str:
+        self.imports.add("typing", "TYPE_CHECKING", "TypeAlias")
+        self.imports.add("kombo_async.model", "UnknownVariant", "tagged_union")
+        found = {label: self.types.text(each, model.place.variant(label)) for label, each in variants(union)}
+        booleans = {"true": "True", "false": "False"}
+        keys = ", ".join(f"{booleans.get(label) or repr(label)}: {name}" for label, name in found.items())
+        return (
+            f"if TYPE_CHECKING:\n    {model.name}: TypeAlias = {' | '.join([*found.values(), 'UnknownVariant'])}\n"
+            f"{docstring(self.documented(model))}\n"
+            f"else:\n    {model.name} = tagged_union({model.name!r}, {union.tag!r}, {{{keys}}})"
+        )
+
+    def _request(self, method: Method) -> str:
+        operation = method.operation
+        self.imports.add("typing", "ClassVar")
+        self.imports.add("kombo_async.request", "Operation", "Request")
+        self.imports.add("kombo_async.model", "model")
+        answer = self.types.text(operation.answer, Place(self.namespace, method.name))
+        if operation.paged:
+            self.imports.add("kombo_async.pages", "Page")
+            answer = f"Page[{answer}]"
+        doc = self.glossary.operation(operation.id, f"{method.name.replace('_', ' ').capitalize()}.")
+        doc += f"\n\n`{operation.method} {operation.path}`" + (" (deprecated)" if operation.deprecated else "")
+        lines = [f"@model\nclass {method.request}(Request[{answer}]):", docstring(doc), ""]
+        lines += [f"    operation: ClassVar[Operation] = {operation_call(method)}", ""]
+        for each in fields_of(method):
+            place = Place(self.namespace, method.name, each.name, incoming=True)
+            text = self.types.field(each, place, lazy=True, required=each.required)
+            if operation.ndjson:
+                self.imports.add("collections.abc", "Iterable")
+                text = text.replace("Sequence[", "Iterable[", 1)
+            lines.append(self._field(f"{self.namespace}.{method.request}", each, text))
+        return "\n".join(lines)
+
+
+class EventsModule(Module):
+    """The module of the webhooks' payloads."""
+
+    def documented(self, model: Model) -> str:
+        """Return the docstring of a payload, or of a part of it."""
+        if model.place.path:
+            return self.glossary.model(model.qualified, f"What `{model.place.root}` carries as `{model.place.path}`.")
+        return self.glossary.event(model.place.root, f"Kombo sends `{model.place.root}`.")
+
+    def footer(self) -> Iterator[str]:
+        """Yield the list of all events, by their type."""
+        self.imports.add("collections.abc", "Mapping")
+        events = [(m.place.root, m.name) for m in self.models if not m.place.path and isinstance(m.shape, Object)]
+        entries = "".join(f"    {event!r}: {name},\n" for event, name in events)
+        doc = '"""The class of each type of webhook."""'
+        yield f"EVENTS: Mapping[str, type[Model]] = {{\n{entries}}}\n{doc}"
+
+
+def fields_of(method: Method) -> tuple[Field, ...]:
+    """Return the fields of a request: path parameters, body, query."""
+    operation = method.operation
+    fields = (*operation.parameters, *(operation.body or ()), *operation.query)
+    if len({each.name for each in fields}) < len(fields):
+        raise SystemExit(f"{operation.id}: two parameters have the same name")
+    return fields
+
+
+def operation_call(method: Method) -> str:
+    """Write the `Operation(...)` of a request."""
+    operation = method.operation
+    body = operation.body
+    renamed = tuple(each.name for each in body or () if _renames(each.shape))
+    arguments = {
+        "id": operation.id,
+        "method": operation.method,
+        "path": operation.path,
+        "action": operation.action or None,
+        "paged": operation.paged or None,
+        "integration": None if operation.integration else False,
+        "query": tuple(each.name for each in operation.query) or None,
+        "body": None if body is None else tuple(each.name for each in body),
+        "ndjson": operation.ndjson or None,
+        "renamed": renamed or None,
+    }
+    given = ", ".join(f"{name}={value!r}" for name, value in arguments.items() if value is not None)
+    return f"Operation({given})"
+
+
+def _renames(shape: Shape) -> bool:
+    """Whether some field inside has a wire name that is no identifier."""
+    if isinstance(shape, Object) and any(python_name(each.name) != each.name for each in shape.fields):
+        return True
+    return any(_renames(each) for each in children(shape))

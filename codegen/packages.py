@@ -1,0 +1,137 @@
+"""Write what ties the modules together: each namespace's `__init__` and resource, and the table of operations."""
+
+from __future__ import annotations
+
+from codegen.modules import fields_of
+from codegen.names import Method, Names, Place
+from codegen.text import HEADER, Glossary, Imports, docstring, python_name
+from codegen.types import Types
+
+RESOURCES = {"ats": "ATS", "hris": "HRIS", "lms": "LMS", "ai_apply": "AIApply"}
+
+LAZY = '''
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME_OF:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = globals()[name] = getattr(import_module(_HOME_OF[name]), name)
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(_HOME_OF)
+'''
+
+REQUESTS = '''
+class _Requests(Mapping[str, type[Request[Any]]]):
+    """Imports a request class when it is asked for."""
+
+    def __getitem__(self, operation_id: str) -> type[Request[Any]]:
+        module, _, name = _HOMES[operation_id].rpartition(".")
+        request: type[Request[Any]] = getattr(import_module(f"kombo_async.{module}"), name)
+        return request
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(_HOMES)
+
+    def __len__(self) -> int:
+        return len(_HOMES)
+
+
+REQUESTS: Mapping[str, type[Request[Any]]] = _Requests()
+"""The request class of each operation, by Kombo's operationId."""
+'''
+
+
+def resource_name(namespace: str) -> str:
+    """Return the name of a namespace's resource class."""
+    return RESOURCES.get(namespace, namespace.capitalize())
+
+
+def package(names: Names, glossary: Glossary, namespace: str) -> str:
+    """Write the `__init__` of a namespace: all its names, each loaded with its module on first use."""
+    homes: dict[str, set[str]] = {f"kombo_async.{namespace}.resource": {resource_name(namespace)}}
+    for model in [m for m in names.models.values() if m.namespace == namespace]:
+        homes.setdefault(model.home, set()).add(model.name)
+    for model in names.exports.get(namespace, {}).values():
+        homes.setdefault(model.home, set()).add(model.name)
+    for method in [m for m in names.methods if m.namespace == namespace]:
+        homes.setdefault(f"kombo_async.{namespace}.{method.module}", set()).add(method.request)
+    imports = "\n".join(
+        f"    from {home} import {name} as {name}" for home in sorted(homes) for name in sorted(homes[home])
+    )
+    table = "".join(f"    {home!r}: {tuple(sorted(homes[home]))!r},\n" for home in sorted(homes))
+    return (
+        f"{HEADER}{docstring(glossary.module(namespace), 0)}\n\nfrom __future__ import annotations\n\n"
+        f"from importlib import import_module\nfrom typing import TYPE_CHECKING, Any\n\n"
+        f"if TYPE_CHECKING:\n{imports}\n\n"
+        f"_HOMES = {{\n{table}}}\n_HOME_OF = {{name: home for home, names in _HOMES.items() for name in names}}\n{LAZY}"
+    )
+
+
+def resource(names: Names, glossary: Glossary, namespace: str) -> str:
+    """Write the resource class of a namespace: a method for each operation."""
+    imports = Imports()
+    imports.add("kombo_async", namespace)
+    imports.add("kombo_async.model", "UNSET", "Unset")
+    imports.add("kombo_async.options", "Options")
+    imports.add("kombo_async.resource", "Resource")
+    types = Types(names, imports, namespace, home="")
+    methods = [_method(each, glossary, types) for each in names.methods if each.namespace == namespace]
+    aliases = [
+        f"    {alias} = {name.partition('.')[2]}"
+        for name, alias in names.config.get("aliases", {}).items()
+        if name.startswith(f"{namespace}.")
+    ]
+    if aliases:
+        methods.append("    # what Kombo's own client calls them\n" + "\n".join(aliases))
+    title = docstring(f"The methods of `kombo.{namespace}`.", 0)
+    return (
+        f"{HEADER}{title}\n\nfrom __future__ import annotations\n\n{imports}\n\n\n"
+        f"class {resource_name(namespace)}(Resource):\n{docstring(glossary.module(namespace))}\n\n" + "\n\n".join(methods) + "\n"
+    )
+
+
+def _method(method: Method, glossary: Glossary, types: Types) -> str:
+    operation = method.operation
+    places = {each.name: Place(method.namespace, method.name, each.name, incoming=True) for each in fields_of(method)}
+    arguments = {name: _argument(name) for name in places}
+    positional: list[str] = []
+    keywords: list[str] = []
+    for each in sorted(fields_of(method), key=lambda each: not each.required):
+        text = types.field(each, places[each.name], lazy=True, required=each.required)
+        if operation.ndjson:
+            types.imports.add("collections.abc", "Iterable")
+            text = text.replace("Sequence[", "Iterable[", 1)
+        (positional if each in operation.parameters else keywords).append(f"{arguments[each.name]}: {text}")
+    star = ["*"] if keywords else []
+    options = ["options: Options | None = None"] if keywords else ["*", "options: Options | None = None"]
+    answer = types.text(operation.answer, Place(method.namespace, method.name), lazy=True)
+    given = ", ".join(f"{python_name(name)}={argument}" for name, argument in arguments.items())
+    request = f"{method.namespace}.{method.request}({given})"
+    if operation.paged:
+        types.imports.add("kombo_async.pages", "Pages")
+        start, result, body = "def", f"Pages[{answer}]", f"self._pages({request}, options)"
+    else:
+        types.imports.add("kombo_async.response", "Response")
+        start, result, body = "async def", f"Response[{answer}]", f"await self._send({request}, options)"
+    doc = glossary.operation(operation.id, f"{method.name.replace('_', ' ').capitalize()}.")
+    signature = ", ".join(["self", *positional, *star, *keywords, *options])
+    return f"    {start} {method.name}({signature}) -> {result}:\n{docstring(doc, 8)}\n        return {body}"
+
+
+def _argument(name: str) -> str:
+    """Return the name of a method's parameter: `options` is taken by the options of the call."""
+    return "options_" if name == "options" else python_name(name)
+
+
+def operations(names: Names) -> str:
+    """Write the table of all operations."""
+    homes = {m.operation.id: f"{m.namespace}.{m.module}.{m.request}" for m in names.methods}
+    table = "".join(f"    {name!r}: {homes[name]!r},\n" for name in homes)
+    return (
+        f'{HEADER}"""All operations, by Kombo\'s operationId."""\n\nfrom __future__ import annotations\n\n'
+        "from collections.abc import Iterator, Mapping\nfrom importlib import import_module\nfrom typing import Any\n\n"
+        f"from kombo_async.request import Request\n\n_HOMES = {{\n{table}}}\n\n{REQUESTS}"
+    )
+
