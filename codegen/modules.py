@@ -102,7 +102,10 @@ class Module:
         else:
             self.imports.add("kombo_async.model", "Model")
         self.imports.add("kombo_async.model", "model")
-        lines = [f"@model\nclass {model.name}({files['base'] if is_file else 'Model'}):", docstring(self.documented(model))]
+        lines = [
+            f"@model\nclass {model.name}({files['base'] if is_file else 'Model'}):",
+            docstring(self.documented(model)),
+        ]
         wire = {python_name(f.name): f.name for f in model.shape.fields if python_name(f.name) != f.name}
         if wire:
             self.imports.add("typing", "ClassVar")

@@ -138,7 +138,9 @@ class Names:
             for module, tables in modules.items():
                 for name, paths in tables.get("models", {}).items():
                     for path in [paths] if isinstance(paths, str) else paths:
-                        space, _, rest = path.partition(":") if re.match(r"[a-z_]+:get|[a-z]+:[a-z_]+\(", path) else ("", "", path)
+                        space, _, rest = (
+                            path.partition(":") if re.match(r"[a-z_]+:get|[a-z]+:[a-z_]+\(", path) else ("", "", path)
+                        )
                         wanted.setdefault((space or namespace, rest), []).append((namespace, module, name))
         for _, root, shape in roots:
             for place, inner in self._walk(root, shape):
@@ -204,7 +206,9 @@ class Names:
             case Ref(name=name):
                 self._name_below(namespace, place, self.facts.named[name], parent)
             case Object() | Enum():
-                if self.find(namespace, place, shape) is None and (isinstance(shape, Object) or len(shape.values) > LONG_ENUM):
+                if self.find(namespace, place, shape) is None and (
+                    isinstance(shape, Object) or len(shape.values) > LONG_ENUM
+                ):
                     self._derive(namespace, place, shape, parent)
             case Union() if is_model_union(shape):
                 if self.find(namespace, place, shape) is None:
@@ -223,7 +227,7 @@ class Names:
             case Union():
                 for label, variant in variants(model.shape):
                     place = model.place.variant(label)
-                    if self.find(model.namespace, place, variant) is None:
+                    if isinstance(variant, Object) and self.find(model.namespace, place, variant) is None:
                         self._define(model.namespace, model.module, pascal(label) + model.name, place, variant)
                         self.find(model.namespace, place, variant)
             case _:
@@ -278,7 +282,9 @@ def variants(union: Union) -> Iterator[tuple[str, Shape]]:
 def pascal(text: str) -> str:
     """Turn snake_case, kebab-case or camelCase to PascalCase."""
     words = re.split(r"[^A-Za-z0-9]+", text)
-    return "".join(word.capitalize() if word.isupper() and len(words) > 1 else word[:1].upper() + word[1:] for word in words)
+    return "".join(
+        word.capitalize() if word.isupper() and len(words) > 1 else word[:1].upper() + word[1:] for word in words
+    )
 
 
 def singular(word: str) -> str:
@@ -290,7 +296,11 @@ def singular(word: str) -> str:
 
 def _namespaces(config: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:
     for name, table in config.items():
-        modules = {key: value for key, value in table.items() if isinstance(value, dict) and {"methods", "models"} & value.keys()}
+        modules = {
+            key: value
+            for key, value in table.items()
+            if isinstance(value, dict) and {"methods", "models"} & value.keys()
+        }
         if modules and name not in {"read", "files"}:
             yield name, modules
 

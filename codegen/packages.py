@@ -9,7 +9,7 @@ from codegen.types import Types
 
 RESOURCES = {"ats": "ATS", "hris": "HRIS", "lms": "LMS", "ai_apply": "AIApply"}
 
-LAZY = '''
+LAZY = """
 
 def __getattr__(name: str) -> Any:
     if name not in _HOME_OF:
@@ -20,7 +20,7 @@ def __getattr__(name: str) -> Any:
 
 def __dir__() -> list[str]:
     return sorted(_HOME_OF)
-'''
+"""
 
 REQUESTS = '''
 class _Requests(Mapping[str, type[Request[Any]]]):
@@ -88,7 +88,9 @@ def resource(names: Names, glossary: Glossary, namespace: str) -> str:
     title = docstring(f"The methods of `kombo.{namespace}`.", 0)
     return (
         f"{HEADER}{title}\n\nfrom __future__ import annotations\n\n{imports}\n\n\n"
-        f"class {resource_name(namespace)}(Resource):\n{docstring(glossary.module(namespace))}\n\n" + "\n\n".join(methods) + "\n"
+        f"class {resource_name(namespace)}(Resource):\n{docstring(glossary.module(namespace))}\n\n"
+        + "\n\n".join(methods)
+        + "\n"
     )
 
 
@@ -134,4 +136,3 @@ def operations(names: Names) -> str:
         "from collections.abc import Iterator, Mapping\nfrom importlib import import_module\nfrom typing import Any\n\n"
         f"from kombo_async.request import Request\n\n_HOMES = {{\n{table}}}\n\n{REQUESTS}"
     )
-

@@ -133,7 +133,9 @@ class Schemas:
             merged["properties"] = {**merged.get("properties", {}), **part.get("properties", {})}
             merged["required"] = [*merged.get("required", ()), *part.get("required", ())]
             merged |= {name: value for name, value in part.items() if name not in merged}
-        return merged if merged["properties"] else {k: v for k, v in merged.items() if k not in {"properties", "required"}}
+        return (
+            merged if merged["properties"] else {k: v for k, v in merged.items() if k not in {"properties", "required"}}
+        )
 
     def _split_null(self, schema: Json) -> tuple[Json, bool]:
         """Take null out of *schema*, however it is written; a schema of null alone says nothing and stands for any value."""
@@ -203,7 +205,8 @@ def _references(node: Any) -> Iterator[str]:
 
 def _tag(variants: tuple[Object, ...], named: str | None) -> str | None:
     """Find the constant that tells *variants* apart: the discriminator, or else a property, or one a level below."""
-    for path in dict.fromkeys((*([named] if named else ()), *_constants(variants))):
+    paths = [named] if named else []
+    for path in [*paths, *_constants(variants)]:
         found = [at(each, path) for each in variants]
         if found and all(isinstance(each, Const) for each in found) and len({key(e) for e in found if e}) == len(found):
             return path

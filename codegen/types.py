@@ -19,7 +19,9 @@ class Types:
     named through its namespace, which loads it when the annotation is resolved: most requests leave most of it out.
     """
 
-    def __init__(self, names: Names, imports: Imports, namespace: str, home: str, dates: Literal["", "dt."] = "") -> None:
+    def __init__(
+        self, names: Names, imports: Imports, namespace: str, home: str, dates: Literal["", "dt."] = ""
+    ) -> None:
         self.names, self.imports, self.namespace, self.home, self.dates = names, imports, namespace, home, dates
 
     def field(self, field: Field, place: Place, *, lazy: bool, required: bool) -> str:
@@ -28,7 +30,8 @@ class Types:
         if required:
             return " | ".join(parts)
         self.imports.add("kombo_async.model", "UNSET", "Unset")
-        return " | ".join([*parts, "Unset"]) + " = UNSET"
+        nullable = ["None"] if "None" in parts else []
+        return " | ".join([*(part for part in parts if part != "None"), "Unset", *nullable]) + " = UNSET"
 
     def text(self, shape: Shape, place: Place, *, lazy: bool = False) -> str:
         """Write the annotation of a shape."""

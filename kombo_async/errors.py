@@ -112,12 +112,10 @@ class NoResponse(KomboError):
         return self.message
 
 
-@_error
 class ConnectionFailed(NoResponse):
     """The connection could not be made, or broke before the whole answer was there."""
 
 
-@_error
 class TimedOut(NoResponse):
     """The attempt's timeout, or the deadline of the call, passed without a whole answer."""
 
@@ -165,27 +163,22 @@ class Failure(KomboError):
         return f"{self.status_code}{code}: {' '.join(self.message.split())}{log}"
 
 
-@_error
 class BadRequest(Failure):
     """400, 405, 413, 415 or 422: Kombo or the connected system refused the input."""
 
 
-@_error
 class Unauthorized(Failure):
     """401: the API key is missing or invalid."""
 
 
-@_error
 class Forbidden(Failure):
     """403: the integration is inactive, or a permission is missing."""
 
 
-@_error
 class NotFound(Failure):
     """404: there is no such resource, or no such integration."""
 
 
-@_error
 class SyncPending(Failure):
     """The integration's first sync has not finished; nothing was done, and it will work later (minutes to hours).
 
@@ -193,7 +186,6 @@ class SyncPending(Failure):
     """
 
 
-@_error
 class Conflict(Failure):
     """Any other 409, such as a set-up that a person must finish."""
 
@@ -206,11 +198,9 @@ class RateLimited(Failure):
     """How long Kombo asks to wait, in seconds, where it says so."""
 
 
-@_error
 class ServerError(Failure):
     """Any other 5xx, of Kombo or of a load balancer before it."""
 
 
-@_error
 class UnexpectedResponse(Failure):
     """Anything else: a redirect, another 4xx, or a 2xx without readable JSON."""

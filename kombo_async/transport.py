@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import platform
-import ssl
 import sys
 from collections.abc import AsyncIterator
 from types import ModuleType
@@ -223,6 +221,8 @@ def _library_of(client: Any) -> ModuleType:
 
 def _default_transport(library: Any, url: Any, max_connections: int) -> Any:
     """httpx's own transport. For http:// it gets a TLS context that trusts nobody, since loading the CAs takes 20 ms."""
+    import ssl
+
     verify: Any = True if url.scheme == "https" else ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     limits = library.Limits(max_connections=max_connections, max_keepalive_connections=max_connections)
     return library.AsyncHTTPTransport(verify=verify, limits=limits, proxy=_proxy(url))
@@ -237,4 +237,4 @@ def _proxy(url: httpx.URL) -> str | None:
     return f"http://{proxy}" if proxy and "://" not in proxy else proxy
 
 
-USER_AGENT = f"kombo-async/{__version__} python/{platform.python_version()}"
+USER_AGENT = f"kombo-async/{__version__} python/{sys.version_info.major}.{sys.version_info.minor}"

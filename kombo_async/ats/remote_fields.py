@@ -266,7 +266,9 @@ class WorkableCandidateFields(Model):
 
 @model
 class WorkdaySocialSuffixReference(Model):
-    """What `create_candidate` takes as `remote_fields.workday.Candidate_Data.Name_Detail_Data.Social_Suffix_Reference`."""
+    """What `create_candidate` takes as
+    `remote_fields.workday.Candidate_Data.Name_Detail_Data.Social_Suffix_Reference`.
+    """
 
     Predefined_Name_Component_ID: str
 
@@ -297,7 +299,9 @@ class WorkdayGlobalPersonalInformationData(Model):
 
 @model
 class WorkdayJobAppliedToData(Model):
-    """What `create_candidate` takes as `remote_fields.workday.Candidate_Data.Job_Application_Data.Job_Applied_To_Data`."""
+    """What `create_candidate` takes as
+    `remote_fields.workday.Candidate_Data.Job_Application_Data.Job_Applied_To_Data`.
+    """
 
     Global_Personal_Information_Data: WorkdayGlobalPersonalInformationData | Unset = UNSET
 

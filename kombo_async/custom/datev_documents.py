@@ -9,40 +9,13 @@ from typing import TYPE_CHECKING, ClassVar, Literal, TypeAlias
 from kombo_async.model import Model, UnknownVariant, model, tagged_union
 from kombo_async.request import Operation, Request
 
-DatevDocumentType: TypeAlias = (
-    Literal[
-        "AANB",
-        "ABEG",
-        "BUBE",
-        "DAWE",
-        "KBNW",
-        "KOST",
-        "KOTR",
-        "LKTO",
-        "LOBN",
-        "LJOE",
-        "LOJE",
-        "LOJO",
-        "LOPE",
-        "LOPN",
-        "LOPS",
-        "LORE",
-        "LOWE",
-        "LSTA",
-        "LSTB",
-        "LSTE",
-        "PDAT",
-        "PFAN",
-        "PRZA",
-        "SBNW",
-        "SVNW",
-        "WEAN",
-        "ZABR",
-        "ZAKF",
-        "ZAUW",
-    ]
-    | str
-)
+# fmt: off
+DatevDocumentType: TypeAlias = Literal[
+    "AANB", "ABEG", "BUBE", "DAWE", "KBNW", "KOST", "KOTR", "LKTO", "LOBN", "LJOE", "LOJE", "LOJO", "LOPE", "LOPN",
+    "LOPS", "LORE", "LOWE", "LSTA", "LSTB", "LSTE", "PDAT", "PFAN", "PRZA", "SBNW", "SVNW", "WEAN", "ZABR", "ZAKF",
+    "ZAUW",
+] | str
+# fmt: on
 
 
 @model

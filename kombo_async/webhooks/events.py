@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Literal, TypeAlias
 
@@ -12,66 +13,24 @@ from kombo_async.assessment.orders import OrderApplication, OrderCandidate, Orde
 from kombo_async.model import Model, model
 from kombo_async.models import EndUser, IntegrationCategory, IntegrationStatus, SetupStatus
 
-ModelName: TypeAlias = (
-    Literal[
-        "hris_legal_entities",
-        "hris_locations",
-        "hris_employees",
-        "hris_absence_types",
-        "hris_absences",
-        "hris_employments",
-        "hris_teams",
-        "hris_time_off_balances",
-        "hris_timesheets",
-        "hris_employee_document_categories",
-        "hris_performance_reviews",
-        "hris_performance_review_cycles",
-        "hris_staffing_entities",
-        "ats_users",
-        "ats_jobs",
-        "ats_job_postings",
-        "ats_candidates",
-        "ats_application_stages",
-        "ats_applications",
-        "ats_screening_questions",
-        "ats_tags",
-        "ats_interviews",
-        "ats_offers",
-        "ats_rejection_reasons",
-        "ats_roles",
-        "lms_users",
-        "lms_course_providers",
-        "lms_skills",
-        "lms_courses",
-        "lms_course_revisions",
-        "lms_course_progressions",
-        "hris_join_employees_teams",
-        "hris_join_staffing_entities_locations",
-        "hris_join_staffing_entities_legal_entities",
-        "hris_join_staffing_entities_groups",
-        "ats_join_candidates_tags",
-        "ats_join_jobs_application_stages",
-        "ats_join_jobs_screening_questions",
-        "ats_join_user_job_role_assignments",
-        "ats_join_jobs_users",
-        "ats_join_users_roles",
-        "ats_join_interviews_users",
-        "lms_join_revisions_skills",
-        "hris_skill_proficiency_scales",
-        "hris_skills",
-        "hris_skill_rating_providers",
-        "hris_employee_skill_proficiency_ratings",
-        "hris_pay_runs",
-        "hris_payslips",
-        "hris_salary_types",
-        "hris_payslip_line_items",
-        "ats_notes",
-        "ats_scorecards",
-        "ats_attachments",
-        "hris_join_staffing_entities_skills",
-    ]
-    | str
-)
+# fmt: off
+ModelName: TypeAlias = Literal[
+    "hris_legal_entities", "hris_locations", "hris_employees", "hris_absence_types", "hris_absences",
+    "hris_employments", "hris_teams", "hris_time_off_balances", "hris_timesheets",
+    "hris_employee_document_categories", "hris_performance_reviews", "hris_performance_review_cycles",
+    "hris_staffing_entities", "ats_users", "ats_jobs", "ats_job_postings", "ats_candidates", "ats_application_stages",
+    "ats_applications", "ats_screening_questions", "ats_tags", "ats_interviews", "ats_offers",
+    "ats_rejection_reasons", "ats_roles", "lms_users", "lms_course_providers", "lms_skills", "lms_courses",
+    "lms_course_revisions", "lms_course_progressions", "hris_join_employees_teams",
+    "hris_join_staffing_entities_locations", "hris_join_staffing_entities_legal_entities",
+    "hris_join_staffing_entities_groups", "ats_join_candidates_tags", "ats_join_jobs_application_stages",
+    "ats_join_jobs_screening_questions", "ats_join_user_job_role_assignments", "ats_join_jobs_users",
+    "ats_join_users_roles", "ats_join_interviews_users", "lms_join_revisions_skills", "hris_skill_proficiency_scales",
+    "hris_skills", "hris_skill_rating_providers", "hris_employee_skill_proficiency_ratings", "hris_pay_runs",
+    "hris_payslips", "hris_salary_types", "hris_payslip_line_items", "ats_notes", "ats_scorecards", "ats_attachments",
+    "hris_join_staffing_entities_skills",
+] | str
+# fmt: on
 
 
 @model
