@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from codegen.names import Method, Model, Names, Place, variants
+from codegen.names import Names
+from codegen.places import Method, Model, Place, variants
 from codegen.shapes import Enum, Field, Object, Ref, Shape, Union, children
-from codegen.text import HEADER, Glossary, Imports, docstring, python_name, sentence
+from codegen.text import HEADER, Glossary, Imports, docstring, python_name
 from codegen.types import Types
 
 PACKED_ENUM = 24
@@ -115,14 +116,16 @@ class Module:
         for each in model.shape.fields:
             required = each.required and f"{model.qualified}.{each.name}" not in recent
             place = model.place.field(each.name)
-            text = self.types.field(each, place, lazy=model.direction == "in", required=required)
+            text = self.types.field(each, place, lazy=model.lazy, required=required)
             if is_file and each.name == "data":
                 text = text.replace("str", files["data"], 1)
             lines.append(self._field(model.qualified, each, text))
         return "\n".join(lines)
 
     def _field(self, owner: str, field: Field, annotation: str) -> str:
-        doc = sentence(self.glossary.field(owner, field.name), "Deprecated." if field.deprecated else "")
+        doc = self.glossary.field(owner, field.name)
+        if field.deprecated and "deprecated" not in doc.lower():
+            doc = f"{doc} Deprecated.".strip()
         line = f"    {python_name(field.name)}: {annotation}"
         return f"{line}\n{docstring(doc)}" if doc else line
 
@@ -143,7 +146,7 @@ class Module:
         self.imports.add("typing", "ClassVar")
         self.imports.add("kombo_async.request", "Operation", "Request")
         self.imports.add("kombo_async.model", "model")
-        answer = self.types.text(operation.answer, Place(self.namespace, method.name))
+        answer = self.types.text(operation.answer, method.answers)
         if operation.paged:
             self.imports.add("kombo_async.pages", "Page")
             answer = f"Page[{answer}]"
@@ -151,9 +154,8 @@ class Module:
         doc += f"\n\n`{operation.method} {operation.path}`" + (" (deprecated)" if operation.deprecated else "")
         lines = [f"@model\nclass {method.request}(Request[{answer}]):", docstring(doc), ""]
         lines += [f"    operation: ClassVar[Operation] = {operation_call(method)}", ""]
-        for each in fields_of(method):
-            place = Place(self.namespace, method.name, each.name, incoming=True)
-            text = self.types.field(each, place, lazy=True, required=each.required)
+        for each in method.fields:
+            text = self.types.field(each, method.takes(each), lazy=True, required=each.required)
             if operation.ndjson:
                 self.imports.add("collections.abc", "Iterable")
                 text = text.replace("Sequence[", "Iterable[", 1)
@@ -177,15 +179,6 @@ class EventsModule(Module):
         entries = "".join(f"    {event!r}: {name},\n" for event, name in events)
         doc = '"""The class of each type of webhook."""'
         yield f"EVENTS: Mapping[str, type[Model]] = {{\n{entries}}}\n{doc}"
-
-
-def fields_of(method: Method) -> tuple[Field, ...]:
-    """Return the fields of a request: path parameters, body, query."""
-    operation = method.operation
-    fields = (*operation.parameters, *(operation.body or ()), *operation.query)
-    if len({each.name for each in fields}) < len(fields):
-        raise SystemExit(f"{operation.id}: two parameters have the same name")
-    return fields
 
 
 def operation_call(method: Method) -> str:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from codegen.modules import fields_of
-from codegen.names import Method, Names, Place
+from codegen.names import Names
+from codegen.places import Method
 from codegen.text import HEADER, Glossary, Imports, docstring, python_name
 from codegen.types import Types
 
@@ -96,19 +96,18 @@ def resource(names: Names, glossary: Glossary, namespace: str) -> str:
 
 def _method(method: Method, glossary: Glossary, types: Types) -> str:
     operation = method.operation
-    places = {each.name: Place(method.namespace, method.name, each.name, incoming=True) for each in fields_of(method)}
-    arguments = {name: _argument(name) for name in places}
+    arguments = {each.name: _argument(each.name) for each in method.fields}
     positional: list[str] = []
     keywords: list[str] = []
-    for each in sorted(fields_of(method), key=lambda each: not each.required):
-        text = types.field(each, places[each.name], lazy=True, required=each.required)
+    for each in sorted(method.fields, key=lambda each: not each.required):
+        text = types.field(each, method.takes(each), lazy=True, required=each.required)
         if operation.ndjson:
             types.imports.add("collections.abc", "Iterable")
             text = text.replace("Sequence[", "Iterable[", 1)
         (positional if each in operation.parameters else keywords).append(f"{arguments[each.name]}: {text}")
     star = ["*"] if keywords else []
     options = ["options: Options | None = None"] if keywords else ["*", "options: Options | None = None"]
-    answer = types.text(operation.answer, Place(method.namespace, method.name), lazy=True)
+    answer = types.text(operation.answer, method.answers, lazy=True)
     given = ", ".join(f"{python_name(name)}={argument}" for name, argument in arguments.items())
     request = f"{method.namespace}.{method.request}({given})"
     if operation.paged:

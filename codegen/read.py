@@ -44,11 +44,10 @@ class Facts:
 
 def read(document: Json, hints: Json) -> Facts:
     """Read *document*; *hints* (table `read` of names.toml) tell what its dialect may leave out."""
-    schemas = Schemas(document)
+    schemas = Schemas(document, hints.get("untyped", {}))
     operations = tuple(_operation(schemas, hints, *each) for each in _operations(document))
     events = {name: _event(schemas, name, hooks["post"]) for name, hooks in document.get("webhooks", {}).items()}
-    named = {name: schemas.inside(schemas.named[name]) for name in schemas.named if name not in schemas.any_json}
-    return Facts(operations, events, named)
+    return Facts(operations, events, schemas.named())
 
 
 def _operations(document: Json) -> Iterator[tuple[str, str, Json, list[Json]]]:
@@ -62,7 +61,7 @@ def _operation(schemas: Schemas, hints: Json, path: str, method: str, node: Json
     name = node["operationId"]
     parameters = [schemas.resolve(each) for each in (*shared, *node.get("parameters", ()))]
     success = _content(schemas, schemas.resolve(node["responses"]["200"]))
-    envelope = schemas.plain(schemas.shape(success["application/json"]["schema"]))
+    envelope = schemas.shape(success["application/json"]["schema"])
     answer = at(envelope, "data") or Map(ANY)
     warned = at(envelope, "warnings") is not None
     content = _content(schemas, schemas.resolve(node.get("requestBody", {})))
@@ -102,18 +101,18 @@ def _content(schemas: Schemas, node: Json) -> Json:
 def _body(schemas: Schemas, content: Json) -> tuple[Field, ...] | None:
     if "application/json" not in content:
         return None
-    shape = bare(schemas.plain(schemas.shape(content["application/json"]["schema"])))
+    shape = bare(schemas.shape(content["application/json"]["schema"]))
     return shape.fields if isinstance(shape, Object) else ()
 
 
 def _ndjson_body(schemas: Schemas, hints: Json, name: str, content: Json) -> tuple[Field, ...]:
     item = content["application/x-ndjson"].get("x-kombo-ndjson-item") or schemas.components[hints["ndjson"][name]]
-    return (Field("items", Array(schemas.plain(schemas.shape(item))), required=True),)
+    return (Field("items", Array(schemas.shape(item)), required=True),)
 
 
 def _parameter(schemas: Schemas, hints: Json, operation: str, node: Json) -> Field:
     """Read a parameter; lists and booleans in a query may be written as strings."""
-    shape = bare(schemas.plain(schemas.shape(node["schema"])))
+    shape = bare(schemas.shape(node["schema"]))
     if isinstance(shape, Enum) and set(shape.values) == {"true", "false"}:
         shape = BOOL
     values = hints.get("lists", {}).get(f"{operation}.{node['name']}")
@@ -125,6 +124,6 @@ def _parameter(schemas: Schemas, hints: Json, operation: str, node: Json) -> Fie
 def _event(schemas: Schemas, name: str, node: Json) -> Object:
     """Read the payload of a webhook; its `type` is always the webhook's name."""
     content = _content(schemas, schemas.resolve(node["requestBody"]))
-    payload = schemas.plain(schemas.shape(content["application/json"]["schema"]))
+    payload = schemas.shape(content["application/json"]["schema"])
     assert isinstance(payload, Object), "a webhook carries an object"
     return Object(tuple(replace(each, shape=Const(name)) if each.name == "type" else each for each in payload.fields))

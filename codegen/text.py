@@ -49,10 +49,9 @@ class Glossary:
     def field(self, owner: str, name: str) -> str:
         """Return the docstring of a field: the owner's own, else the general one, else nothing."""
         fields = self._tables["fields"]
-        for table in (fields.get(owner), fields.get(owner.partition(".")[2]), fields):
-            if isinstance(table, Mapping) and isinstance(table.get(name), str):
-                return str(table[name])
-        return ""
+        own: dict[str, str] = fields.get(owner) or fields.get(owner.partition(".")[2]) or {}
+        general = fields.get(name)
+        return own.get(name) or (general if isinstance(general, str) else "")
 
     def model(self, qualified: str, otherwise: str) -> str:
         """Return the docstring of a model or an enum."""
@@ -96,7 +95,3 @@ def python_name(wire: str) -> str:
     name = wire if wire.isidentifier() else re.sub(r"\W+", "_", wire).strip("_").lower()
     return f"{name}_" if keyword.iskeyword(name) else name
 
-
-def sentence(*parts: str) -> str:
-    """Join sentences that are there."""
-    return " ".join(part for part in parts if part)

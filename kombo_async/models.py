@@ -9,16 +9,22 @@ from kombo_async.attachments import File, FileData
 from kombo_async.model import JSON, UNSET, Model, Unset, model
 
 IntegrationCategory: TypeAlias = Literal["HRIS", "ATS", "ASSESSMENT", "LMS"] | str
+"""Kind of system."""
 
 IntegrationStatus: TypeAlias = Literal["ACTIVE", "INVALID", "INACTIVE"] | str
+"""Whether an integration works."""
 
 SetupStatus: TypeAlias = Literal["INCOMPLETE", "FINAL_SYNC_PENDING", "COMPLETED"] | str
+"""How far the set-up of an integration is."""
 
 FieldKind: TypeAlias = Literal["DEFAULT", "CUSTOM"] | str
+"""DEFAULT for a field of the tool, CUSTOM for one of a customer's system."""
 
 Language: TypeAlias = Literal["en", "de", "fr", "it", "es"] | str
+"""Language of a page that a customer sees."""
 
 LinkType: TypeAlias = Literal["EMBEDDED", "MAGIC_LINK"] | str
+"""How a link is opened: inside your product, or from a message to your customer."""
 
 
 @model
@@ -35,13 +41,13 @@ class EndUser(Model):
 
 @model
 class Address(Model):
-    """A postal address as the connected system has it; `raw` is the whole of it where it came as one text."""
+    """A postal address, in parts or as one text, as the connected system has it."""
 
     city: str | Unset | None = UNSET
     country: str | Unset | None = UNSET
     """Country, usually as a two-letter code (ISO 3166-1)."""
     raw: str | Unset | None = UNSET
-    """The value as the connected system gave it."""
+    """The whole address as one text."""
     state: str | Unset | None = UNSET
     """State, province or region."""
     street_1: str | Unset | None = UNSET

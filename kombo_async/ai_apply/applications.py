@@ -46,9 +46,9 @@ class SubmittedApplication(Model):
     status: str
     """How far the submission is."""
     created_at: datetime
-    """When it was created at Kombo."""
+    """When it was created."""
     updated_at: datetime
-    """When it last changed at Kombo."""
+    """When it last changed."""
 
 
 @model
@@ -62,9 +62,9 @@ class Application(Model):
     status: Literal["SUBMITTED", "DUPLICATE", "PENDING", "FAILED"] | str
     """How far the submission is: PENDING, SUBMITTED, DUPLICATE or FAILED."""
     created_at: datetime
-    """When it was created at Kombo."""
+    """When it was created."""
     updated_at: datetime
-    """When it last changed at Kombo."""
+    """When it last changed."""
 
 
 @model
@@ -92,7 +92,7 @@ class SubmitJobApplication(Request[SubmittedApplication]):
     )
 
     submission_token: str
-    """Token that ties the answers to this form; `submit_job_application` needs it."""
+    """The token that came with the form."""
     candidate_email: str
     """E-mail address of the candidate."""
     query_params: dict[str, str] | Unset = UNSET

@@ -36,6 +36,7 @@ QuestionKey: TypeAlias = (
     ]
     | str
 )
+"""What a question means on any site."""
 
 # fmt: off
 QuestionOptionKey: TypeAlias = Literal[
@@ -56,6 +57,7 @@ QuestionOptionKey: TypeAlias = Literal[
     "SOURCE_OTHER", "SOURCE_OTHER_JOB_BOARD",
 ] | str
 # fmt: on
+"""What an option means on any site: a kind of address, or a country."""
 
 
 @model

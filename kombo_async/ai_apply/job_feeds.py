@@ -41,7 +41,7 @@ class BulkJobPosting(Model):
     job_code: str | Unset = UNSET
     """Code by which recruiters know the job."""
     location: BulkJobPostingLocation | Unset | None = UNSET
-    """Where it is."""
+    """Where the job is."""
 
 
 @model
@@ -51,7 +51,7 @@ class BulkImport(Model):
     created: int
     """How many job postings are new."""
     processed: int
-    """How many job postings were read."""
+    """How many job postings were gone through."""
     archived: int
     """How many job postings were archived."""
 

@@ -13,8 +13,10 @@ from kombo_async.pages import Page
 from kombo_async.request import Operation, Request
 
 ArchivedReason: TypeAlias = Literal["JOB_POSTING_TAKEN_OFFLINE", "MANUAL_ARCHIVE", "REMOVED_FROM_JOB_FEED"] | str
+"""Why a job posting was archived."""
 
 Availability: TypeAlias = Literal["APPLYABLE", "PENDING", "ARCHIVED", "UNAVAILABLE"] | str
+"""Whether candidates can apply to a job posting."""
 
 # fmt: off
 CountryCode: TypeAlias = Literal[
@@ -34,6 +36,7 @@ CountryCode: TypeAlias = Literal[
     "ZM", "ZW",
 ] | str
 # fmt: on
+"""Two-letter country codes (ISO 3166-1)."""
 
 
 @model
@@ -49,9 +52,9 @@ class JobPosting(Model):
     job_code: str | None
     """Code by which recruiters know the job."""
     created_at: datetime
-    """When it was created at Kombo."""
+    """When it was created."""
     updated_at: datetime
-    """When it last changed at Kombo."""
+    """When it last changed."""
     archived_at: datetime | None
     """When it was archived, if it was."""
     archived_reason: ArchivedReason | None
@@ -92,7 +95,7 @@ class GetJobPostings(Request[Page[JobPosting]]):
     ids: Sequence[str] | Unset = UNSET
     """Only the records with these IDs of Kombo's."""
     career_site_ids: Sequence[str] | Unset = UNSET
-    """Only those of these career sites (Kombo's IDs)."""
+    """Only records of these career sites (Kombo's IDs)."""
     job_codes: Sequence[str] | Unset = UNSET
     """Only jobs with one of these codes."""
 

@@ -39,7 +39,7 @@ class WorkdayCandidateData(Model):
 
 @model
 class WorkdayCandidateFields(Model):
-    """What `create_application` takes as `remote_fields.workday`."""
+    """Fields of a candidate or an application that only Workday knows."""
 
     Candidate_Data: WorkdayCandidateData | Unset = UNSET
     Override_Source_Reference_WID: str | Unset = UNSET
@@ -47,16 +47,15 @@ class WorkdayCandidateFields(Model):
 
 @model
 class BullhornCandidateFields(Model):
-    """What `create_application` takes as `remote_fields.bullhorn`."""
+    """Fields of a candidate or an application that only Bullhorn knows."""
 
     candidate: dict[str, JSON] | Unset = UNSET
-    """The person who applies."""
     job_submission: dict[str, JSON] | Unset = UNSET
 
 
 @model
 class AvatureCandidateFields(Model):
-    """What `create_application` takes as `remote_fields.avature`."""
+    """Fields of a candidate or an application that only Avature knows."""
 
     workflow: AvatureWorkflow | Unset = UNSET
 
@@ -70,10 +69,9 @@ class PilogaCandidate(Model):
 
 @model
 class PilogaCandidateFields(Model):
-    """What `create_application` takes as `remote_fields.piloga`."""
+    """Fields of a candidate or an application that only Piloga knows."""
 
     candidate: PilogaCandidate | Unset = UNSET
-    """The person who applies."""
 
 
 @model
@@ -85,10 +83,9 @@ class CovetoRestCandidate(Model):
 
 @model
 class CovetoRestCandidateFields(Model):
-    """What `create_application` takes as `remote_fields.covetorest`."""
+    """Fields of a candidate or an application that only Coveto knows."""
 
     candidate: CovetoRestCandidate | Unset = UNSET
-    """The person who applies."""
 
 
 @model
@@ -96,19 +93,16 @@ class CandidateRemoteFields(Model):
     """Fields of a candidate or application that only one tool knows, each under the tool's name."""
 
     successfactors: ai_apply.SuccessFactorsCandidateFields | Unset = UNSET
-    """How to find the application in SAP SuccessFactors."""
     personio: ai_apply.PersonioCandidateFields | Unset = UNSET
     talentsoft: ai_apply.TalentsoftCandidateFields | Unset = UNSET
     teamtailor: ai_apply.TeamtailorCandidateFields | Unset = UNSET
     greenhouse: ai_apply.GreenhouseCandidateFields | Unset = UNSET
-    """How to find the application in Greenhouse."""
     lever: ai_apply.LeverCandidateFields | Unset = UNSET
     workable: ai_apply.WorkableCandidateFields | Unset = UNSET
     workday: WorkdayCandidateFields | Unset = UNSET
     zohorecruit: ai_apply.ZohoRecruitCandidateFields | Unset = UNSET
     bullhorn: BullhornCandidateFields | Unset = UNSET
     smartrecruiters: ai_apply.SmartRecruitersCandidateFields | Unset = UNSET
-    """How to find the application in SmartRecruiters."""
     talentadore: ai_apply.TalentAdoreCandidateFields | Unset = UNSET
     guidecom: ai_apply.GuideComCandidateFields | Unset = UNSET
     dvinci: ai_apply.DvinciCandidateFields | Unset = UNSET
@@ -116,7 +110,6 @@ class CandidateRemoteFields(Model):
     jobylon: ai_apply.JobylonCandidateFields | Unset = UNSET
     avature: AvatureCandidateFields | Unset = UNSET
     recruitee: ai_apply.RecruiteeCandidateFields | Unset = UNSET
-    """How to find the application in Recruitee."""
     rexx: ai_apply.RexxCandidateFields | Unset = UNSET
     umantis: ai_apply.UmantisCandidateFields | Unset = UNSET
     piloga: PilogaCandidateFields | Unset = UNSET

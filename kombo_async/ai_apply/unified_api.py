@@ -56,7 +56,7 @@ class Job(Model):
     """Code by which recruiters know the job."""
     description: str | None
     confidential: bool | None
-    """Deprecated; see `visibility`."""
+    """Whether the job is kept confidential; see `visibility`."""
     weekly_hours: int | float | None
     """Hours of work per week."""
     category: str | None
@@ -88,7 +88,7 @@ class Job(Model):
     remote_updated_at: datetime | None
     """When the record last changed in the connected system."""
     contact_id: str | None
-    """Deprecated. Kombo's ID of the contact person."""
+    """Kombo's ID of the contact person."""
     remote_data: dict[str, JSON] | None
     """The record as the connected system gave it, if Kombo hands it on."""
     changed_at: datetime
@@ -116,7 +116,7 @@ class Job(Model):
     salary_period: str | None
     """The time that the salary pays for."""
     location: Address | Unset | None = UNSET
-    """Where it is."""
+    """Where the work is done."""
 
 
 @model
@@ -148,7 +148,7 @@ class GetJobs(Request[Page[Job]]):
     job_codes: Sequence[str] | Unset = UNSET
     """Only jobs with one of these codes."""
     career_site_ids: Sequence[str] | Unset = UNSET
-    """Only those of these career sites (Kombo's IDs)."""
+    """Only records of these career sites (Kombo's IDs)."""
 
 
 @model
@@ -188,7 +188,7 @@ class CreateApplication(Request[CreatedApplication]):
     attachments: Sequence[ai_apply.AttachmentInput] | Unset = UNSET
     """Files to send along."""
     source: ai_apply.SourceInput | Unset = UNSET
-    """Deprecated. Where the candidate came from. Deprecated."""
+    """Where the candidate came from. Deprecated."""
     sourced_by: ai_apply.SourcedBy | Unset = UNSET
     """The user who found the candidate."""
     gdpr_consent: ai_apply.GdprConsent | Unset = UNSET

@@ -14,6 +14,7 @@ from kombo_async.pages import Page
 from kombo_async.request import Operation, Request
 
 OrderStatus: TypeAlias = Literal["OPEN", "COMPLETED", "CANCELLED", "REJECTED"] | str
+"""Whether an order is open, and if not, how it ended."""
 
 
 @model
@@ -60,7 +61,7 @@ class OrderJob(Model):
     """Code by which recruiters know the job."""
     description: str | None
     location: Address | None
-    """Where it is."""
+    """Where the work is done."""
     hiring_team: list[HiringTeamMember]
     """The people who hire for the job."""
 
@@ -76,9 +77,7 @@ class Order(Model):
     status: OrderStatus
     """OPEN until there is a result."""
     candidate: OrderCandidate
-    """The person who applies."""
     application: OrderApplication
-    """The application, a candidate's bid for one job."""
     job: OrderJob
 
 
@@ -91,9 +90,7 @@ class OpenOrder(Model):
     package_id: str
     """Your ID of the package ordered, as set by `set_packages`."""
     candidate: OrderCandidate
-    """The person who applies."""
     application: OrderApplication
-    """The application, a candidate's bid for one job."""
     job: OrderJob
 
 

@@ -13,6 +13,7 @@ from kombo_async.request import Operation, Request
 PackageType: TypeAlias = (
     Literal["BEHAVIORAL", "VIDEO_INTERVIEW", "SKILLS_TEST", "BACKGROUND_CHECK", "REFERENCE_CHECK"] | str
 )
+"""Kind of assessment or check."""
 
 
 @model
@@ -24,7 +25,7 @@ class Package(Model):
     name: str
     description: str
     updated_at: datetime | None
-    """When it last changed at Kombo."""
+    """When it last changed."""
     type: PackageType | None
     """Kind of assessment or check, such as SKILLS_TEST or BACKGROUND_CHECK."""
 

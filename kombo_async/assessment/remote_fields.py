@@ -8,14 +8,14 @@ from kombo_async.model import UNSET, Model, Unset, model
 
 @model
 class SmartRecruitersResultFields(Model):
-    """What `update_order_result` takes as `remote_fields.smartrecruiters`."""
+    """Fields of a result that only SmartRecruiters knows."""
 
     scoreLabel: str | Unset = UNSET
 
 
 @model
 class RecruiteeResultFields(Model):
-    """What `update_order_result` takes as `remote_fields.recruitee`."""
+    """Fields of a result that only Recruitee knows."""
 
     subtitle: str | Unset = UNSET
 
@@ -54,7 +54,7 @@ class WorkdayAssessCandidateData(Model):
 
 @model
 class WorkdayResultFields(Model):
-    """What `update_order_result` takes as `remote_fields.workday`."""
+    """Fields of a result that only Workday knows."""
 
     Assess_Candidate_Data: WorkdayAssessCandidateData | Unset = UNSET
 
@@ -64,7 +64,5 @@ class ResultRemoteFields(Model):
     """Fields of a result that only one tool knows, each under the tool's name."""
 
     smartrecruiters: SmartRecruitersResultFields | Unset = UNSET
-    """How to find the application in SmartRecruiters."""
     recruitee: RecruiteeResultFields | Unset = UNSET
-    """How to find the application in Recruitee."""
     workday: WorkdayResultFields | Unset = UNSET

@@ -14,7 +14,7 @@ class FilesSupported(Model):
     """A type of attachment that is taken, and its limits."""
 
     is_supported: Literal[True]
-    """Whether files of this kind can be sent at all."""
+    """Always true."""
     min_amount: int | float | None
     """How many files must be sent at least."""
     max_amount: int | float | None
@@ -30,7 +30,7 @@ class FileUnsupported(Model):
     """A type of attachment that is not taken."""
 
     is_supported: Literal[False]
-    """Whether files of this kind can be sent at all."""
+    """Always false."""
 
 
 if TYPE_CHECKING:
@@ -67,7 +67,7 @@ class ActionDetails(Model):
     """What the connected system takes with a new candidate or application."""
 
     attachment_restrictions: AttachmentRestrictions | Unset | None = UNSET
-    """What the connected system takes as attachments; null if nothing is known."""
+    """What the connected system takes as attachments; null if that is not known."""
 
 
 @model
@@ -75,7 +75,7 @@ class FileSupported(Model):
     """A type of attachment that is taken, and its limits."""
 
     is_supported: Literal[True]
-    """Whether files of this kind can be sent at all."""
+    """Always true."""
     max_file_size_bytes: int | float | None
     """How large one file may be at most, in bytes."""
     accepted_mime_types: list[str] | None
@@ -114,7 +114,7 @@ class AttachmentActionDetails(Model):
     """What the connected system takes as an attachment."""
 
     attachment_restrictions: AttachmentLimits | Unset | None = UNSET
-    """What the connected system takes as attachments; null if nothing is known."""
+    """What the connected system takes as attachments; null if that is not known."""
 
 
 @model

@@ -79,7 +79,7 @@ class ApplicationInterview(Model):
     ending_at: datetime | None
     """When it ends."""
     location: Address | Unset | None = UNSET
-    """Where it is."""
+    """Where the interview takes place."""
     canceled: bool | None
     """Whether it was called off."""
 
@@ -135,7 +135,6 @@ class Application(Model):
     remote_data: dict[str, JSON] | None
     """The record as the connected system gave it, if Kombo hands it on."""
     candidate: ApplicationCandidate | None
-    """The person who applies."""
     current_stage: CurrentStage | None
     """The stage of the hiring process which the application is in."""
     job: JobRef | None
@@ -160,6 +159,7 @@ class CreatedApplicationCandidate(Model):
     title: str | None
     """Job title of the candidate."""
     confidential: bool | None
+    """Whether the connected system marks the candidate as confidential."""
     source: str | None
     """Where the candidate came from."""
     phone_numbers: list[PhoneNumber] | Unset | None = UNSET
@@ -169,7 +169,7 @@ class CreatedApplicationCandidate(Model):
     social_media: list[SocialMedia] | Unset | None = UNSET
     """Profiles in social networks."""
     location: Address | Unset | None = UNSET
-    """Where it is."""
+    """Where the candidate lives."""
     custom_fields: dict[str, JSON] | None
     """Values of the custom fields that are set up for the integration, by key."""
     integration_fields: list[IntegrationFieldValue]
@@ -232,7 +232,6 @@ class CreatedApplication(Model):
     """The stage of the hiring process which the application is in."""
     job: JobRef | None
     candidate: CreatedApplicationCandidate | None
-    """The person who applies."""
 
 
 @model
@@ -279,13 +278,13 @@ class GetApplications(Request[Page[Application]]):
     remote_ids: Sequence[str] | Unset = UNSET
     """Only the records with these IDs of the connected system's."""
     outcome: ats.ApplicationOutcome | Unset = UNSET
-    """Deprecated; use `outcomes`. Deprecated."""
+    """Use `outcomes`. Deprecated."""
     outcomes: Sequence[ats.ApplicationOutcome] | Unset = UNSET
     """Only applications with one of these outcomes."""
     job_ids: Sequence[str] | Unset = UNSET
-    """Only those of these jobs (Kombo's IDs)."""
+    """Only records of these jobs (Kombo's IDs)."""
     job_remote_ids: Sequence[str] | Unset = UNSET
-    """Only those of these jobs (the connected system's IDs)."""
+    """Only records of these jobs (the connected system's IDs)."""
     current_stage_ids: Sequence[str] | Unset = UNSET
     """Only applications in these stages (Kombo's IDs)."""
     remote_created_after: datetime | date | str | Unset = UNSET
@@ -328,7 +327,7 @@ class CreateApplication(Request[CreatedApplication]):
     attachments: Sequence[ats.AttachmentInput] | Unset = UNSET
     """Files to send along."""
     source: ats.SourceInput | Unset = UNSET
-    """Deprecated. Where the candidate came from. Deprecated."""
+    """Where the candidate came from. Deprecated."""
     sourced_by: ats.SourcedBy | Unset = UNSET
     """The user who found the candidate."""
     gdpr_consent: ats.GdprConsent | Unset = UNSET

@@ -11,6 +11,7 @@ from kombo_async import ats
 from kombo_async.model import UNSET, Model, Unset, model
 
 ContactType: TypeAlias = Literal["PERSONAL", "WORK", "OTHER"] | str
+"""What an address or a number is used for."""
 
 
 @model

@@ -75,7 +75,7 @@ class Candidate(Model):
     social_media: list[SocialMedia] | Unset | None = UNSET
     """Profiles in social networks."""
     location: Address | Unset | None = UNSET
-    """Where it is."""
+    """Where the candidate lives."""
     custom_fields: dict[str, JSON] | None
     """Values of the custom fields that are set up for the integration, by key."""
     integration_fields: list[IntegrationFieldValue]
@@ -195,7 +195,7 @@ class CreateCandidate(Request[Candidate]):
     attachments: Sequence[ats.AttachmentInput] | Unset = UNSET
     """Files to send along."""
     source: ats.SourceInput | Unset = UNSET
-    """Deprecated. Where the candidate came from. Deprecated."""
+    """Where the candidate came from. Deprecated."""
     sourced_by: ats.SourcedBy | Unset = UNSET
     """The user who found the candidate."""
     gdpr_consent: ats.GdprConsent | Unset = UNSET

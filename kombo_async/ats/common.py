@@ -8,12 +8,16 @@ from typing import Literal, TypeAlias
 from kombo_async.model import UNSET, Model, Unset, model
 
 ApplicationOutcome: TypeAlias = Literal["PENDING", "HIRED", "DECLINED"] | str
+"""How an application ended, PENDING while it is open."""
 
 RoleScope: TypeAlias = Literal["SYSTEM", "JOB"] | str
+"""Where a role holds: in the whole system, or for a job."""
 
 RoleType: TypeAlias = Literal["HIRING_MANAGER", "RECRUITER", "COORDINATOR", "SOURCER", "INTERVIEWER", "ADMIN"] | str
+"""What a role means across all tools."""
 
 OfferStatus: TypeAlias = Literal["ACCEPTED", "DECLINED", "SENT", "APPROVED", "DRAFT", "ABANDONED"] | str
+"""How far an offer is."""
 
 
 @model

@@ -9,6 +9,7 @@ from kombo_async.attachments import File, FileData
 from kombo_async.model import UNSET, Unset, model
 
 AttachmentType: TypeAlias = Literal["CV", "COVER_LETTER", "OTHER"] | str
+"""What a file is to an application."""
 
 
 @model

@@ -37,7 +37,6 @@ class InterviewApplication(Model):
     rejection_reason_name: str | None
     """Why the application was rejected."""
     candidate: CandidateRef | None
-    """The person who applies."""
     job: JobRef | None
 
 
@@ -55,7 +54,7 @@ class Interview(Model):
     ending_at: datetime | None
     """When it ends."""
     location: Address | Unset | None = UNSET
-    """Where it is."""
+    """Where the interview takes place."""
     video_conferencing_url: str | None
     """Where to join the video call."""
     application_id: str | None
@@ -189,4 +188,4 @@ class GetInterviews(Request[Page[Interview]]):
     remote_ids: Sequence[str] | Unset = UNSET
     """Only the records with these IDs of the connected system's."""
     job_ids: Sequence[str] | Unset = UNSET
-    """Only those of these jobs (Kombo's IDs)."""
+    """Only records of these jobs (Kombo's IDs)."""

@@ -15,10 +15,13 @@ from kombo_async.pages import Page
 from kombo_async.request import Operation, Request
 
 EmploymentType: TypeAlias = Literal["FULL_TIME", "PART_TIME", "CONTRACT", "SEASONAL", "INTERNSHIP"] | str
+"""Terms of the work."""
 
 JobStatus: TypeAlias = Literal["OPEN", "CLOSED", "DRAFT", "ARCHIVED"] | str
+"""Whether a job is open."""
 
 JobVisibility: TypeAlias = Literal["PUBLIC", "INTERNAL", "UNLISTED", "CONFIDENTIAL"] | str
+"""Who gets to see a job."""
 
 
 @model
@@ -72,7 +75,7 @@ class HiringTeamMember(Model):
     last_name: str | None
     email: str | Unset | None = UNSET
     hiring_team_roles: list[Literal["RECRUITER", "HIRING_MANAGER", "COORDINATOR", "SOURCER", "INTERVIEWER"] | str]
-    """Deprecated; see `job_roles`. Deprecated."""
+    """See `job_roles`. Deprecated."""
     job_roles: list[UserRole]
     """Roles of the person for this job."""
 
@@ -91,7 +94,7 @@ class Job(Model):
     """Code by which recruiters know the job."""
     description: str | None
     confidential: bool | None
-    """Deprecated; see `visibility`. Deprecated."""
+    """Whether the job is kept confidential; see `visibility`. Deprecated."""
     weekly_hours: int | float | None
     """Hours of work per week."""
     employment_type: EmploymentType | Unset | None = UNSET
@@ -121,7 +124,7 @@ class Job(Model):
     salary_period: Literal["YEAR", "MONTH", "TWO_WEEKS", "WEEK", "DAY", "HOUR"] | str | Unset | None = UNSET
     """The time that the salary pays for."""
     location: Address | Unset | None = UNSET
-    """Where it is."""
+    """Where the work is done."""
     custom_fields: dict[str, JSON] | None
     """Values of the custom fields that are set up for the integration, by key."""
     integration_fields: list[IntegrationFieldValue]
@@ -137,7 +140,7 @@ class Job(Model):
     remote_updated_at: datetime | None
     """When the record last changed in the connected system."""
     contact_id: str | None
-    """Deprecated. Kombo's ID of the contact person. Deprecated."""
+    """Kombo's ID of the contact person. Deprecated."""
     remote_data: dict[str, JSON] | None
     """The record as the connected system gave it, if Kombo hands it on."""
     changed_at: datetime
@@ -204,7 +207,7 @@ class GetJobs(Request[Page[Job]]):
     post_url: str | Unset = UNSET
     """Only jobs that are advertised on this page."""
     status: JobStatus | Unset = UNSET
-    """Deprecated; use `statuses`. Deprecated."""
+    """Use `statuses`. Deprecated."""
     statuses: Sequence[JobStatus] | Unset = UNSET
     """Only records with one of these statuses."""
     employment_types: Sequence[EmploymentType] | Unset = UNSET

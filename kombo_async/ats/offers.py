@@ -19,7 +19,6 @@ class OfferApplication(Model):
     """The application on which the offer was made."""
 
     candidate: CandidateRef | None
-    """The person who applies."""
     job: JobRef | None
 
 

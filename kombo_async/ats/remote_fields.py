@@ -10,15 +10,17 @@ from typing import ClassVar, Literal, TypeAlias
 from kombo_async.model import JSON, UNSET, Model, Unset, model
 
 GreenhouseNoteVisibility: TypeAlias = Literal["admin_only", "private", "public"] | str
+"""Who gets to see a note in Greenhouse."""
 
 OracleDocumentCategory: TypeAlias = (
     Literal["IRC_CANDIDATE_RESUME", "IRC_CANDIDATE_COVERLETTER", "MISC", "IRC_INTERNAL"] | str
 )
+"""Oracle's categories of documents."""
 
 
 @model
 class WorkdayStageFields(Model):
-    """What `move_application_to_stage` takes as `remote_fields.workday`."""
+    """Fields of a move to a stage that only Workday knows."""
 
     Workflow_Step_ID: str | Unset = UNSET
     Step_Type: Literal["Next_Step_Reference", "Disposition_Step_Reference"] | str | Unset = UNSET
@@ -26,7 +28,7 @@ class WorkdayStageFields(Model):
 
 @model
 class GreenhousePostHeaders(Model):
-    """What `move_application_to_stage` takes as `remote_fields.greenhouse.post_headers`."""
+    """HTTP headers for Greenhouse."""
 
     __wire_names__: ClassVar[dict[str, str]] = {"on_behalf_of": "On-Behalf-Of"}
 
@@ -36,7 +38,7 @@ class GreenhousePostHeaders(Model):
 
 @model
 class GreenhouseFields(Model):
-    """What `move_application_to_stage` takes as `remote_fields.greenhouse`."""
+    """In whose name to act in Greenhouse."""
 
     post_headers: GreenhousePostHeaders | Unset = UNSET
     """HTTP headers to send with the call to the tool."""
@@ -44,7 +46,7 @@ class GreenhouseFields(Model):
 
 @model
 class WorkableFields(Model):
-    """What `move_application_to_stage` takes as `remote_fields.workable`."""
+    """In whose name to act in Workable."""
 
     on_behalf_of_user_remote_id: str | Unset = UNSET
     """The tool's ID of the user in whose name to act."""
@@ -52,7 +54,7 @@ class WorkableFields(Model):
 
 @model
 class SuccessFactorsStageFields(Model):
-    """What `move_application_to_stage` takes as `remote_fields.successfactors`."""
+    """Fields of a move to a stage that only SAP SuccessFactors knows."""
 
     JobApplication: dict[str, JSON] | Unset = UNSET
 
@@ -63,23 +65,21 @@ class StageRemoteFields(Model):
 
     workday: WorkdayStageFields | Unset = UNSET
     greenhouse: GreenhouseFields | Unset = UNSET
-    """How to find the application in Greenhouse."""
     workable: WorkableFields | Unset = UNSET
     successfactors: SuccessFactorsStageFields | Unset = UNSET
-    """How to find the application in SAP SuccessFactors."""
 
 
 @model
 class TeamtailorFields(Model):
-    """What `add_application_note` takes as `remote_fields.teamtailor`."""
+    """In whose name to act in Teamtailor."""
 
     user_id: str | Unset = UNSET
-    """Kombo's ID of the user."""
+    """Teamtailor's own ID of the user."""
 
 
 @model
 class GreenhouseNoteFields(Model):
-    """What `add_application_note` takes as `remote_fields.greenhouse`."""
+    """Fields of a note that only Greenhouse knows."""
 
     visibility: GreenhouseNoteVisibility | Unset = UNSET
     """Who gets to see it."""
@@ -89,7 +89,7 @@ class GreenhouseNoteFields(Model):
 
 @model
 class RecruiteeNoteFields(Model):
-    """What `add_application_note` takes as `remote_fields.recruitee`."""
+    """Fields of a note that only Recruitee knows."""
 
     visibility: JSON | Unset = UNSET
     """Who gets to see it."""
@@ -98,21 +98,21 @@ class RecruiteeNoteFields(Model):
 
 @model
 class BullhornNoteFields(Model):
-    """What `add_application_note` takes as `remote_fields.bullhorn`."""
+    """Fields of a note that only Bullhorn knows."""
 
     action: str | Unset = UNSET
 
 
 @model
 class LeverNoteFields(Model):
-    """What `add_application_note` takes as `remote_fields.lever`."""
+    """Fields of a note that only Lever knows."""
 
     perform_as: str | Unset = UNSET
 
 
 @model
 class GreenhouseV3NoteFields(Model):
-    """What `add_application_note` takes as `remote_fields.greenhousev3`."""
+    """Fields of a note that only Greenhouse, by the third version of its API, knows."""
 
     visibility: Literal["admin_only", "private", "public"] | str | Unset = UNSET
     """Who gets to see it."""
@@ -120,10 +120,10 @@ class GreenhouseV3NoteFields(Model):
 
 @model
 class Talent360Fields(Model):
-    """What `add_candidate_result_link` takes as `remote_fields.talent360`."""
+    """In whose name to act in Talent360."""
 
     user_id: str
-    """Kombo's ID of the user."""
+    """Talent360's own ID of the user."""
 
 
 @model
@@ -132,20 +132,17 @@ class NoteRemoteFields(Model):
 
     teamtailor: TeamtailorFields | Unset = UNSET
     greenhouse: GreenhouseNoteFields | Unset = UNSET
-    """How to find the application in Greenhouse."""
     recruitee: RecruiteeNoteFields | Unset = UNSET
-    """How to find the application in Recruitee."""
     bullhorn: BullhornNoteFields | Unset = UNSET
     lever: LeverNoteFields | Unset = UNSET
     workable: WorkableFields | Unset = UNSET
     greenhousev3: GreenhouseV3NoteFields | Unset = UNSET
-    """How to find the application in Greenhouse (third API version)."""
     talent360: Talent360Fields | Unset = UNSET
 
 
 @model
 class OracleFields(Model):
-    """What `add_candidate_result_link` takes as `remote_fields.oracle`."""
+    """Where to file it in Oracle."""
 
     override_document_category: OracleDocumentCategory | Unset = UNSET
     multi_post_to_all_current_applications: bool | Unset = UNSET
@@ -157,13 +154,12 @@ class ApplicationAttachmentRemoteFields(Model):
 
     oracle: OracleFields | Unset = UNSET
     greenhouse: GreenhouseFields | Unset = UNSET
-    """How to find the application in Greenhouse."""
     workable: WorkableFields | Unset = UNSET
 
 
 @model
 class GreenhouseRejectionFields(Model):
-    """What `reject_application` takes as `remote_fields.greenhouse`."""
+    """Fields of a rejection that only Greenhouse knows."""
 
     rejection_email: dict[str, JSON] | Unset = UNSET
     post_headers: GreenhousePostHeaders | Unset = UNSET
@@ -172,7 +168,7 @@ class GreenhouseRejectionFields(Model):
 
 @model
 class GreenhouseV3RejectionFields(Model):
-    """What `reject_application` takes as `remote_fields.greenhousev3`."""
+    """Fields of a rejection that only Greenhouse, by the third version of its API, knows."""
 
     rejection_email: dict[str, JSON] | Unset = UNSET
 
@@ -182,16 +178,14 @@ class RejectionRemoteFields(Model):
     """Fields of a rejection that only one tool knows, each under the tool's name."""
 
     greenhouse: GreenhouseRejectionFields | Unset = UNSET
-    """How to find the application in Greenhouse."""
     teamtailor: TeamtailorFields | Unset = UNSET
     workable: WorkableFields | Unset = UNSET
     greenhousev3: GreenhouseV3RejectionFields | Unset = UNSET
-    """How to find the application in Greenhouse (third API version)."""
 
 
 @model
 class SuccessFactorsCandidateFields(Model):
-    """What `create_candidate` takes as `remote_fields.successfactors`."""
+    """Fields of a candidate or an application that only SAP SuccessFactors knows."""
 
     Candidate: dict[str, JSON] | Unset = UNSET
     JobApplication: dict[str, JSON] | Unset = UNSET
@@ -201,19 +195,17 @@ class SuccessFactorsCandidateFields(Model):
 
 @model
 class PersonioCandidateFields(Model):
-    """What `create_candidate` takes as `remote_fields.personio`."""
+    """Fields of a candidate or an application that only Personio knows."""
 
     application: dict[str, JSON] | Unset = UNSET
-    """The application, a candidate's bid for one job."""
 
 
 @model
 class TalentsoftCandidateFields(Model):
-    """What `create_candidate` takes as `remote_fields.talentsoft`."""
+    """Fields of a candidate or an application that only Talentsoft knows."""
 
     applicant: dict[str, JSON] | Unset = UNSET
     application: dict[str, JSON] | Unset = UNSET
-    """The application, a candidate's bid for one job."""
 
 
 @model
@@ -221,45 +213,38 @@ class TeamtailorApplication(Model):
     """What `create_candidate` takes as `remote_fields.teamtailor.application`."""
 
     attributes: dict[str, JSON] | Unset = UNSET
-    """Labelled values to show."""
 
 
 @model
 class TeamtailorCandidateFields(Model):
-    """What `create_candidate` takes as `remote_fields.teamtailor`."""
+    """Fields of a candidate or an application that only Teamtailor knows."""
 
     candidate: dict[str, JSON] | Unset = UNSET
-    """The person who applies."""
     application: TeamtailorApplication | Unset = UNSET
-    """The application, a candidate's bid for one job."""
 
 
 @model
 class GreenhouseCandidateFields(Model):
-    """What `create_candidate` takes as `remote_fields.greenhouse`."""
+    """Fields of a candidate or an application that only Greenhouse knows."""
 
     candidate: dict[str, JSON] | Unset = UNSET
-    """The person who applies."""
     application: dict[str, JSON] | Unset = UNSET
-    """The application, a candidate's bid for one job."""
     post_headers: GreenhousePostHeaders | Unset = UNSET
     """HTTP headers to send with the call to the tool."""
 
 
 @model
 class LeverCandidateFields(Model):
-    """What `create_candidate` takes as `remote_fields.lever`."""
+    """Fields of a candidate or an application that only Lever knows."""
 
     candidate: dict[str, JSON] | Unset = UNSET
-    """The person who applies."""
 
 
 @model
 class WorkableCandidateFields(Model):
-    """What `create_candidate` takes as `remote_fields.workable`."""
+    """Fields of a candidate or an application that only Workable knows."""
 
     candidate: dict[str, JSON] | Unset = UNSET
-    """The person who applies."""
     on_behalf_of_user_remote_id: str | Unset = UNSET
     """The tool's ID of the user in whose name to act."""
 
@@ -459,7 +444,7 @@ class WorkdayCandidateData(Model):
 
 @model
 class WorkdayCandidateFields(Model):
-    """What `create_candidate` takes as `remote_fields.workday`."""
+    """Fields of a candidate or an application that only Workday knows."""
 
     Candidate_Data: WorkdayCandidateData | Unset = UNSET
     Override_Source_Reference_WID: str | Unset = UNSET
@@ -467,25 +452,23 @@ class WorkdayCandidateFields(Model):
 
 @model
 class ZohoRecruitCandidateFields(Model):
-    """What `create_candidate` takes as `remote_fields.zohorecruit`."""
+    """Fields of a candidate or an application that only Zoho Recruit knows."""
 
     candidate: dict[str, JSON] | Unset = UNSET
-    """The person who applies."""
 
 
 @model
 class BullhornCandidateFields(Model):
-    """What `create_candidate` takes as `remote_fields.bullhorn`."""
+    """Fields of a candidate or an application that only Bullhorn knows."""
 
     candidate: dict[str, JSON] | Unset = UNSET
-    """The person who applies."""
     job_submission: dict[str, JSON] | Unset = UNSET
     existing_candidate_remote_id: str | Unset = UNSET
 
 
 @model
 class SmartRecruitersConsentDecisions(Model):
-    """What `create_candidate` takes as `remote_fields.smartrecruiters.consent_decisions`."""
+    """What the candidate has consented to in SmartRecruiters."""
 
     SINGLE: bool | Unset = UNSET
     SMART_RECRUIT: bool | Unset = UNSET
@@ -496,46 +479,41 @@ class SmartRecruitersConsentDecisions(Model):
 
 @model
 class SmartRecruitersCandidateFields(Model):
-    """What `create_candidate` takes as `remote_fields.smartrecruiters`."""
+    """Fields of a candidate or an application that only SmartRecruiters knows."""
 
     candidate_with_questions: dict[str, JSON] | Unset = UNSET
     """Deprecated."""
     candidate_without_questions: dict[str, JSON] | Unset = UNSET
     """Deprecated."""
     candidate: dict[str, JSON] | Unset = UNSET
-    """The person who applies."""
     consent_decisions: SmartRecruitersConsentDecisions | Unset = UNSET
 
 
 @model
 class TalentAdoreCandidateFields(Model):
-    """What `create_candidate` takes as `remote_fields.talentadore`."""
+    """Fields of a candidate or an application that only TalentAdore knows."""
 
     applications: dict[str, JSON] | Unset = UNSET
-    """Applications of the candidate, one per job."""
 
 
 @model
 class GuideComCandidateFields(Model):
-    """What `create_candidate` takes as `remote_fields.guidecom`."""
+    """Fields of a candidate or an application that only GuideCom knows."""
 
     candidate: dict[str, JSON] | Unset = UNSET
-    """The person who applies."""
 
 
 @model
 class DvinciCandidateFields(Model):
-    """What `create_candidate` takes as `remote_fields.dvinci`."""
+    """Fields of a candidate or an application that only d.vinci knows."""
 
     application: dict[str, JSON] | Unset = UNSET
-    """The application, a candidate's bid for one job."""
     candidate: dict[str, JSON] | Unset = UNSET
-    """The person who applies."""
 
 
 @model
 class HrWorksCandidateFields(Model):
-    """What `create_candidate` takes as `remote_fields.hrworks`."""
+    """Fields of a candidate or an application that only HRworks knows."""
 
     jobApplication: dict[str, JSON] | Unset = UNSET
 
@@ -545,15 +523,13 @@ class JobylonApplication(Model):
     """What `create_candidate` takes as `remote_fields.jobylon.application`."""
 
     message: str | Unset = UNSET
-    """What went wrong, for people to read; its wording may change."""
 
 
 @model
 class JobylonCandidateFields(Model):
-    """What `create_candidate` takes as `remote_fields.jobylon`."""
+    """Fields of a candidate or an application that only Jobylon knows."""
 
     application: JobylonApplication | Unset = UNSET
-    """The application, a candidate's bid for one job."""
 
 
 @model
@@ -561,7 +537,7 @@ class AvatureStep(Model):
     """What `create_candidate` takes as `remote_fields.avature.workflow.step`."""
 
     id: int
-    """Kombo's ID of the record."""
+    """Avature's own ID of the step."""
 
 
 @model
@@ -569,16 +545,14 @@ class AvatureWorkflow(Model):
     """What `create_candidate` takes as `remote_fields.avature.workflow`."""
 
     step: AvatureStep | Unset = UNSET
-    """By how much one value of the scale differs from the next."""
 
 
 @model
 class AvatureCandidateFields(Model):
-    """What `create_candidate` takes as `remote_fields.avature`."""
+    """Fields of a candidate or an application that only Avature knows."""
 
     workflow: AvatureWorkflow | Unset = UNSET
     candidate: dict[str, JSON] | Unset = UNSET
-    """The person who applies."""
 
 
 @model
@@ -590,23 +564,21 @@ class RecruiteeCandidate(Model):
 
 @model
 class RecruiteeCandidateFields(Model):
-    """What `create_candidate` takes as `remote_fields.recruitee`."""
+    """Fields of a candidate or an application that only Recruitee knows."""
 
     candidate: RecruiteeCandidate | Unset = UNSET
-    """The person who applies."""
 
 
 @model
 class RexxCandidateFields(Model):
-    """What `create_candidate` takes as `remote_fields.rexx`."""
+    """Fields of a candidate or an application that only rexx knows."""
 
     candidate: dict[str, JSON] | Unset = UNSET
-    """The person who applies."""
 
 
 @model
 class UmantisCandidateFields(Model):
-    """What `create_candidate` takes as `remote_fields.umantis`."""
+    """Fields of a candidate or an application that only Umantis knows."""
 
     person: dict[str, JSON] | Unset = UNSET
 
@@ -621,18 +593,16 @@ class PilogaCandidate(Model):
 
 @model
 class PilogaCandidateFields(Model):
-    """What `create_candidate` takes as `remote_fields.piloga`."""
+    """Fields of a candidate or an application that only Piloga knows."""
 
     candidate: PilogaCandidate | Unset = UNSET
-    """The person who applies."""
 
 
 @model
 class PinpointCandidateFields(Model):
-    """What `create_candidate` takes as `remote_fields.pinpoint`."""
+    """Fields of a candidate or an application that only Pinpoint knows."""
 
     candidate: dict[str, JSON] | Unset = UNSET
-    """The person who applies."""
 
 
 @model
@@ -646,32 +616,29 @@ class CovetoRestCandidate(Model):
 
 @model
 class CovetoRestCandidateFields(Model):
-    """What `create_candidate` takes as `remote_fields.covetorest`."""
+    """Fields of a candidate or an application that only Coveto knows."""
 
     candidate: CovetoRestCandidate | Unset = UNSET
-    """The person who applies."""
 
 
 @model
 class GreenhouseV3CandidateFields(Model):
-    """What `create_candidate` takes as `remote_fields.greenhousev3`."""
+    """Fields of a candidate or an application that only Greenhouse, by the third version of its API, knows."""
 
     candidate: dict[str, JSON] | Unset = UNSET
-    """The person who applies."""
     application: dict[str, JSON] | Unset = UNSET
-    """The application, a candidate's bid for one job."""
 
 
 @model
 class AfasCandidateFields(Model):
-    """What `create_candidate` takes as `remote_fields.afas`."""
+    """Fields of a candidate or an application that only AFAS knows."""
 
     Fields: dict[str, JSON] | Unset = UNSET
 
 
 @model
 class RecruitCrmCustomField(Model):
-    """What `create_candidate` takes as `remote_fields.recruitcrm.custom_fields`."""
+    """A custom field to set in Recruit CRM."""
 
     field_id: int
     value: str
@@ -682,10 +649,10 @@ class RecruitCrmCustomField(Model):
 
 @model
 class RecruitCrmCandidateFields(Model):
-    """What `create_candidate` takes as `remote_fields.recruitcrm`."""
+    """Fields of a candidate or an application that only Recruit CRM knows."""
 
     custom_fields: Sequence[RecruitCrmCustomField] | Unset = UNSET
-    """Values of the custom fields that are set up for the integration, by key."""
+    """Custom fields to set."""
 
 
 @model
@@ -693,19 +660,16 @@ class CandidateRemoteFields(Model):
     """Fields of a candidate or application that only one tool knows, each under the tool's name."""
 
     successfactors: SuccessFactorsCandidateFields | Unset = UNSET
-    """How to find the application in SAP SuccessFactors."""
     personio: PersonioCandidateFields | Unset = UNSET
     talentsoft: TalentsoftCandidateFields | Unset = UNSET
     teamtailor: TeamtailorCandidateFields | Unset = UNSET
     greenhouse: GreenhouseCandidateFields | Unset = UNSET
-    """How to find the application in Greenhouse."""
     lever: LeverCandidateFields | Unset = UNSET
     workable: WorkableCandidateFields | Unset = UNSET
     workday: WorkdayCandidateFields | Unset = UNSET
     zohorecruit: ZohoRecruitCandidateFields | Unset = UNSET
     bullhorn: BullhornCandidateFields | Unset = UNSET
     smartrecruiters: SmartRecruitersCandidateFields | Unset = UNSET
-    """How to find the application in SmartRecruiters."""
     talentadore: TalentAdoreCandidateFields | Unset = UNSET
     guidecom: GuideComCandidateFields | Unset = UNSET
     dvinci: DvinciCandidateFields | Unset = UNSET
@@ -713,14 +677,12 @@ class CandidateRemoteFields(Model):
     jobylon: JobylonCandidateFields | Unset = UNSET
     avature: AvatureCandidateFields | Unset = UNSET
     recruitee: RecruiteeCandidateFields | Unset = UNSET
-    """How to find the application in Recruitee."""
     rexx: RexxCandidateFields | Unset = UNSET
     umantis: UmantisCandidateFields | Unset = UNSET
     piloga: PilogaCandidateFields | Unset = UNSET
     pinpoint: PinpointCandidateFields | Unset = UNSET
     covetorest: CovetoRestCandidateFields | Unset = UNSET
     greenhousev3: GreenhouseV3CandidateFields | Unset = UNSET
-    """How to find the application in Greenhouse (third API version)."""
     afas: AfasCandidateFields | Unset = UNSET
     recruitcrm: RecruitCrmCandidateFields | Unset = UNSET
 
@@ -730,13 +692,12 @@ class OnBehalfOfRemoteFields(Model):
     """In whose name to act, for the tools that ask, each under the tool's name."""
 
     greenhouse: GreenhouseFields | Unset = UNSET
-    """How to find the application in Greenhouse."""
     workable: WorkableFields | Unset = UNSET
 
 
 @model
 class IcimsResultLinkFields(Model):
-    """What `add_candidate_result_link` takes as `remote_fields.icims`."""
+    """Fields of a result link that only iCIMS knows."""
 
     assessment_package_id: str | Unset = UNSET
 
@@ -748,6 +709,5 @@ class ResultLinkRemoteFields(Model):
     icims: IcimsResultLinkFields | Unset = UNSET
     oracle: OracleFields | Unset = UNSET
     greenhouse: GreenhouseFields | Unset = UNSET
-    """How to find the application in Greenhouse."""
     workable: WorkableFields | Unset = UNSET
     talent360: Talent360Fields | Unset = UNSET

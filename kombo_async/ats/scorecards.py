@@ -213,6 +213,6 @@ class GetScorecards(Request[Page[Scorecard]]):
     remote_ids: Sequence[str] | Unset = UNSET
     """Only the records with these IDs of the connected system's."""
     candidate_ids: Sequence[str] | Unset = UNSET
-    """Only those of these candidates (Kombo's IDs)."""
+    """Only records of these candidates (Kombo's IDs)."""
     application_ids: Sequence[str] | Unset = UNSET
-    """Only those of these applications (Kombo's IDs)."""
+    """Only records of these applications (Kombo's IDs)."""

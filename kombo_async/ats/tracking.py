@@ -144,7 +144,7 @@ class ImportedIds(Model):
     smartrecruiters: SmartRecruitersId | Unset = UNSET
     """How to find the application in SmartRecruiters."""
     greenhousev3: ApplicationId | Unset = UNSET
-    """How to find the application in Greenhouse (third API version)."""
+    """How to find the application in Greenhouse, by the third version of its API."""
 
 
 @model
@@ -200,4 +200,4 @@ class ImportTrackedApplication(Request[TrackedApplication]):
     tracked_at: datetime | date | str | None
     """From when you track the application; null: not known."""
     greenhousev3: ApplicationId | Unset = UNSET
-    """How to find the application in Greenhouse (third API version)."""
+    """How to find the application in Greenhouse, by the third version of its API."""

@@ -38,6 +38,7 @@ ToolName: TypeAlias = Literal[
     "docebo", "coursera",
 ] | str
 # fmt: on
+"""Kombo's names of the tools it can connect, as far as they are known."""
 
 
 @model

@@ -10,6 +10,7 @@ from kombo_async.model import JSON, UNSET, Model, Unset, model
 from kombo_async.request import Operation, Request
 
 DatevTargetSystem: TypeAlias = Literal["LODAS", "LuG"] | str
+"""DATEV's payroll products; LuG is Lohn und Gehalt."""
 
 
 @model
@@ -57,7 +58,7 @@ class DatevDataPush(Model):
     type: Literal["GENERAL", "PAYROLL"] | str
     """GENERAL or PAYROLL."""
     created_at: datetime
-    """When it was created at Kombo."""
+    """When it was created."""
     upload_jobs: list[DatevUploadJob]
     """The files of the push, and how far each is."""
 

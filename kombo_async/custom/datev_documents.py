@@ -16,6 +16,7 @@ DatevDocumentType: TypeAlias = Literal[
     "ZAUW",
 ] | str
 # fmt: on
+"""DATEV's four-letter codes of payroll documents."""
 
 
 @model

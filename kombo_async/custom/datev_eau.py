@@ -15,7 +15,7 @@ class DatevEauInsuranceContact(Model):
     """The health insurer's contact person."""
 
     gender_contact_person: Literal["M", "F", "X", "D"] | str | Unset | None = UNSET
-    """Deprecated. Gender of the contact person. Deprecated."""
+    """Gender of the contact person. Deprecated."""
     name: str
     telephone: str
     fax: str | None
@@ -23,9 +23,9 @@ class DatevEauInsuranceContact(Model):
     name1_health_insurance: str
     """First line of the health insurer's name."""
     name2_health_insurance: str | Unset | None = UNSET
-    """Deprecated. Second line of the health insurer's name. Deprecated."""
+    """Second line of the health insurer's name. Deprecated."""
     name3_health_insurance: str | Unset | None = UNSET
-    """Deprecated. Third line of the health insurer's name. Deprecated."""
+    """Third line of the health insurer's name. Deprecated."""
     postal_code: str
     city: str
     street: str | None
@@ -55,9 +55,9 @@ class DatevIncapacity(Model):
     other_accident: bool
     """Whether an accident other than at work is the cause."""
     start_hospitalisation: str | Unset | None = UNSET
-    """Deprecated. When the stay in hospital began. Deprecated."""
+    """When the stay in hospital began. Deprecated."""
     end_hospitalisation: str | Unset | None = UNSET
-    """Deprecated. When the stay in hospital ended. Deprecated."""
+    """When the stay in hospital ended. Deprecated."""
     initial_certificate: bool
     """Whether it is the first certificate of the incapacity."""
     automatic_feedback_until: str | None
@@ -127,15 +127,25 @@ class DatevEauContactInput(Model):
     """The person whom the health insurer can ask."""
 
     gender: Literal["M", "W", "X", "D"] | str
+    """M, W, X or D."""
     name: str
+    """At most 30 characters."""
     telephone: str
+    """At most 20 characters."""
     fax: str
+    """At most 20 characters."""
     email: str
+    """At most 70 characters."""
     company_name: str
+    """At most 90 characters."""
     postal_code: str
+    """At most 10 characters."""
     city: str
+    """At most 34 characters."""
     street: str
+    """At most 33 characters."""
     house_number: str
+    """At most 9 characters."""
 
 
 @model

@@ -28,7 +28,7 @@ class IntegrationField(Model):
     is_passthrough_enabled: bool
     """Whether the field's values are passed through, in `integration_fields`."""
     is_writable: Literal[False]
-    """Deprecated; always false. Deprecated."""
+    """Always false. Deprecated."""
 
 
 @model
@@ -36,7 +36,7 @@ class MappedField(Model):
     """The connected system's field that a custom field is mapped to."""
 
     id: str
-    """Kombo's ID of the record."""
+    """Kombo's ID of the integration field."""
     key: str
     """Name of the field in the connected system."""
     type: FieldKind

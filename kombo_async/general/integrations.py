@@ -13,6 +13,7 @@ from kombo_async.models import EndUser, IntegrationCategory, IntegrationStatus, 
 from kombo_async.request import Operation, Request
 
 ScopeSetting: TypeAlias = Literal["ENABLED", "DISABLED", "OPTIONAL"] | str
+"""What the scope config says of a model, a field or an action."""
 
 
 @model
@@ -53,7 +54,7 @@ class ReadModelField(Model):
     scope_config_setting: ScopeSetting
     """What the scope config says of it."""
     opted_out_by_customer: bool
-    """Whether your customer has switched it off."""
+    """Whether it was opted out of, where the scope config leaves the choice."""
 
 
 @model
@@ -71,7 +72,7 @@ class ReadModel(Model):
     scope_config_setting: ScopeSetting
     """What the scope config says of it."""
     opted_out_by_customer: bool
-    """Whether your customer has switched it off."""
+    """Whether it was opted out of, where the scope config leaves the choice."""
     fields: list[ReadModelField]
     """The fields it has, each with its coverage."""
 
@@ -103,7 +104,7 @@ class WriteAction(Model):
     scope_config_setting: ScopeSetting
     """What the scope config says of it."""
     opted_out_by_customer: bool
-    """Whether your customer has switched it off."""
+    """Whether it was opted out of, where the scope config leaves the choice."""
     fields: list[WriteActionField]
     """The fields it has, each with its coverage."""
 
@@ -129,7 +130,7 @@ class Integration(Model):
     data_expired_at: datetime | None
     """When the integration's data expired, if it did."""
     created_at: datetime
-    """When it was created at Kombo."""
+    """When it was created."""
     beta: bool
     """Whether the integration is in beta."""
     read_models: list[ReadModel]

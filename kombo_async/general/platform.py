@@ -16,7 +16,7 @@ class ApiKeyOwner(Model):
     environment_id: str
     """ID of the Kombo environment that the API key belongs to."""
     customer_id: str
-    """Deprecated. Your ID at Kombo. Deprecated."""
+    """Your ID at Kombo. Deprecated."""
 
 
 @model

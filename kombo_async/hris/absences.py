@@ -15,6 +15,7 @@ from kombo_async.pages import Page
 from kombo_async.request import Operation, Request
 
 AbsenceStatus: TypeAlias = Literal["REQUESTED", "APPROVED", "DECLINED", "CANCELLED", "DELETED"] | str
+"""How far the approval of an absence is."""
 
 
 @model
@@ -28,7 +29,7 @@ class Absence(Model):
     employee_id: str
     """Kombo's ID of the employee."""
     approver_id: str | None
-    """Deprecated. Kombo's ID of the employee who approves. Deprecated."""
+    """Kombo's ID of the employee who approves. Deprecated."""
     start_date: date | None
     """First day."""
     end_date: date | None
@@ -76,7 +77,7 @@ class ChangedAbsence(Model):
     employee_id: str
     """Kombo's ID of the employee."""
     approver_id: str | None
-    """Deprecated. Kombo's ID of the employee who approves. Deprecated."""
+    """Kombo's ID of the employee who approves. Deprecated."""
     start_date: date | None
     """First day."""
     end_date: date | None
@@ -159,13 +160,13 @@ class GetAbsences(Request[Page[Absence]]):
     date_until: datetime | date | str | Unset = UNSET
     """Only absences up to this date."""
     type_ids: Sequence[str] | Unset = UNSET
-    """Only those of these absence types (Kombo's IDs)."""
+    """Only records of these absence types (Kombo's IDs)."""
     employee_id: str | Unset = UNSET
     """Only absences of this employee (Kombo's ID)."""
     time_from: datetime | date | str | Unset = UNSET
-    """Deprecated; use `date_from`. Deprecated."""
+    """Use `date_from`. Deprecated."""
     time_until: datetime | date | str | Unset = UNSET
-    """Deprecated; use `date_until`. Deprecated."""
+    """Use `date_until`. Deprecated."""
 
 
 @model

@@ -33,6 +33,7 @@ FormFieldKey: TypeAlias = (
     ]
     | str
 )
+"""What a form field means across all tools; a dot leads into an address."""
 
 
 @model

@@ -17,6 +17,7 @@ from kombo_async.pages import Page
 from kombo_async.request import Operation, Request
 
 Gender: TypeAlias = Literal["MALE", "FEMALE", "NON_BINARY", "NOT_SPECIFIED"] | str
+"""Gender of an employee."""
 
 Ethnicity: TypeAlias = (
     Literal[
@@ -31,12 +32,15 @@ Ethnicity: TypeAlias = (
     ]
     | str
 )
+"""Ethnicity of an employee, as asked for in the United States."""
 
 MaritalStatus: TypeAlias = (
     Literal["SINGLE", "MARRIED", "DOMESTIC_PARTNERSHIP", "WIDOWED", "DIVORCED", "SEPARATED", "NOT_MARRIED"] | str
 )
+"""Marital status of an employee."""
 
 EmploymentStatus: TypeAlias = Literal["ACTIVE", "PENDING", "INACTIVE", "LEAVE"] | str
+"""Whether an employee works there now, will soon, is on leave or has left."""
 
 
 @model
@@ -216,7 +220,7 @@ class Employee(Model):
     legal_entity: EmployeeLegalEntity | None
     """The legal entity which employs the person."""
     teams: list[GroupRef]
-    """Deprecated; see `groups`. Deprecated."""
+    """See `groups`. Deprecated."""
     work_location: Location | None
     """Where the employee works."""
 
@@ -416,13 +420,13 @@ class GetEmployees(Request[Page[Employee]]):
     remote_ids: Sequence[str] | Unset = UNSET
     """Only the records with these IDs of the connected system's."""
     employment_status: EmploymentStatus | Unset = UNSET
-    """Deprecated; use `employment_statuses`. Deprecated."""
+    """Use `employment_statuses`. Deprecated."""
     employment_statuses: Sequence[EmploymentStatus] | Unset = UNSET
     """Only employees with one of these statuses."""
     group_ids: Sequence[str] | Unset = UNSET
     """Only employees in these groups (Kombo's IDs)."""
     legal_entity_ids: Sequence[str] | Unset = UNSET
-    """Only those of these legal entities (Kombo's IDs)."""
+    """Only records of these legal entities (Kombo's IDs)."""
     work_location_ids: Sequence[str] | Unset = UNSET
     """Only employees at these work locations (Kombo's IDs)."""
     work_emails: Sequence[str] | Unset = UNSET

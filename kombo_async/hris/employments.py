@@ -17,6 +17,7 @@ PayPeriod: TypeAlias = (
     Literal["HOUR", "DAY", "WEEK", "TWO_WEEKS", "HALF_MONTH", "MONTH", "TWO_MONTHS", "QUARTER", "HALF_YEAR", "YEAR"]
     | str
 )
+"""The time that a pay rate pays for."""
 
 PayFrequency: TypeAlias = (
     Literal[
@@ -24,6 +25,7 @@ PayFrequency: TypeAlias = (
     ]
     | str
 )
+"""How often pay is paid out."""
 
 
 @model

@@ -144,7 +144,7 @@ class GetPayRuns(Request[Page[PayRun]]):
     remote_ids: Sequence[str] | Unset = UNSET
     """Only the records with these IDs of the connected system's."""
     legal_entity_ids: Sequence[str] | Unset = UNSET
-    """Only those of these legal entities (Kombo's IDs)."""
+    """Only records of these legal entities (Kombo's IDs)."""
 
 
 @model
@@ -188,8 +188,8 @@ class GetPayslips(Request[Page[Payslip]]):
     remote_ids: Sequence[str] | Unset = UNSET
     """Only the records with these IDs of the connected system's."""
     legal_entity_ids: Sequence[str] | Unset = UNSET
-    """Only those of these legal entities (Kombo's IDs)."""
+    """Only records of these legal entities (Kombo's IDs)."""
     employee_ids: Sequence[str] | Unset = UNSET
-    """Only those of these employees (Kombo's IDs)."""
+    """Only records of these employees (Kombo's IDs)."""
     payrun_ids: Sequence[str] | Unset = UNSET
     """Only payslips of these pay runs (Kombo's IDs)."""

@@ -13,6 +13,7 @@ from kombo_async.pages import Page
 from kombo_async.request import Operation, Request
 
 ReviewType: TypeAlias = Literal["MANAGER", "DIRECT_REPORT", "PEER", "SELF"] | str
+"""Who reviews, as seen from the employee under review."""
 
 
 @model

@@ -11,28 +11,28 @@ from kombo_async.model import JSON, UNSET, Model, Unset, model
 
 @model
 class HumaansEmployeeFields(Model):
-    """What `create_employee` takes as `remote_fields.humaans`."""
+    """Fields of an employee that only Humaans knows."""
 
     employee: dict[str, JSON] | Unset = UNSET
 
 
 @model
 class HiBobEmployeeFields(Model):
-    """What `create_employee` takes as `remote_fields.hibob`."""
+    """Fields of an employee that only HiBob knows."""
 
     employee: dict[str, JSON] | Unset = UNSET
 
 
 @model
 class SympaEmployeeFields(Model):
-    """What `create_employee` takes as `remote_fields.sympa`."""
+    """Fields of an employee that only Sympa knows."""
 
     GenericNewHire: dict[str, JSON] | Unset = UNSET
 
 
 @model
 class SilaeEmployeeFields(Model):
-    """What `create_employee` takes as `remote_fields.silae`."""
+    """Fields of an employee that only Silae knows."""
 
     siret: str | Unset = UNSET
     employee: dict[str, JSON] | Unset = UNSET
@@ -41,19 +41,19 @@ class SilaeEmployeeFields(Model):
 
 @model
 class PeopleHrEmployeeFields(Model):
-    """What `create_employee` takes as `remote_fields.peoplehr`."""
+    """Fields of an employee that only People HR knows."""
 
     job_role_effective_date: datetime | date | str | Unset = UNSET
     department: str | Unset = UNSET
-    """Name of the department."""
+    """Department in PeopleHR."""
 
 
 @model
 class ZohoPeopleEmployeeFields(Model):
-    """What `create_employee` takes as `remote_fields.zohopeople`."""
+    """Fields of an employee that only Zoho People knows."""
 
     employee_id: str | Unset = UNSET
-    """Kombo's ID of the employee."""
+    """The employee's ID in Zoho People."""
 
 
 @model
@@ -69,7 +69,7 @@ class WorkdayBankAccount(Model):
 
 @model
 class WorkdayEmployeeFields(Model):
-    """What `create_employee` takes as `remote_fields.workday`."""
+    """Fields of an employee that only Workday knows."""
 
     job_requisition_id: str | Unset = UNSET
     position_id: str | Unset = UNSET
@@ -80,32 +80,31 @@ class WorkdayEmployeeFields(Model):
 
 @model
 class DeelEmployeeFields(Model):
-    """What `create_employee` takes as `remote_fields.deel`."""
+    """Fields of an employee that only Deel knows."""
 
     candidate_id: str
-    """Kombo's ID of the candidate."""
+    """Deel's own ID of the candidate."""
     candidate_link: str
 
 
 @model
 class BambooHrEmployeeFields(Model):
-    """What `create_employee` takes as `remote_fields.bamboohr`."""
+    """Fields of an employee that only BambooHR knows."""
 
     employee: dict[str, JSON] | Unset = UNSET
 
 
 @model
 class OracleEmployeeFields(Model):
-    """What `create_employee` takes as `remote_fields.oracle`."""
+    """Fields of an employee that only Oracle knows."""
 
     group_id: str
-    """Kombo's ID of the provisioning group."""
     department_id: str
 
 
 @model
 class AdpWorkforceNowEmployeeFields(Model):
-    """What `create_employee` takes as `remote_fields.adpworkforcenow`."""
+    """Fields of an employee that only ADP Workforce Now knows."""
 
     onboarding_template_code: str
     applicant_payroll_profile_group_code: str
@@ -117,14 +116,14 @@ class AdpWorkforceNowEmployeeFields(Model):
 
 @model
 class AzureAdEmployeeFields(Model):
-    """What `create_employee` takes as `remote_fields.azuread`."""
+    """Fields of an employee that only Azure AD knows."""
 
     password: str
 
 
 @model
 class PaycorEmployeeFields(Model):
-    """What `create_employee` takes as `remote_fields.paycor`."""
+    """Fields of an employee that only Paycor knows."""
 
     paygroupRemoteId: str
     departmentRemoteId: str
@@ -132,14 +131,14 @@ class PaycorEmployeeFields(Model):
 
 @model
 class PlandayEmployeeFields(Model):
-    """What `create_employee` takes as `remote_fields.planday`."""
+    """Fields of an employee that only Planday knows."""
 
     department_remote_id: str
 
 
 @model
 class DayforceEmployeeFields(Model):
-    """What `create_employee` takes as `remote_fields.dayforce`."""
+    """Fields of an employee that only Dayforce knows."""
 
     social_security_number: str
     pay_type: str
@@ -148,7 +147,6 @@ class DayforceEmployeeFields(Model):
     base_rate: int | float
     role: str
     location: str
-    """Where it is."""
     department: str
     """Name of the department."""
     job: str
@@ -179,7 +177,7 @@ class EmployeeRemoteFields(Model):
 
 @model
 class AfasDocumentFields(Model):
-    """What `add_employee_document` takes as `remote_fields.afas`."""
+    """Fields of a document that only AFAS knows."""
 
     Fields: dict[str, JSON] | Unset = UNSET
 
@@ -193,14 +191,14 @@ class DocumentRemoteFields(Model):
 
 @model
 class A3InnuvaNominaAbsenceFields(Model):
-    """What `create_absence` takes as `remote_fields.a3innuvanomina`."""
+    """Fields of an absence that only a3innuva Nomina knows."""
 
     benefit_type_id: Literal["Delegated Payment", "No Right to Benefit", "Direct payment"] | str | Unset = UNSET
 
 
 @model
 class AdpWorkforceNowAbsenceFields(Model):
-    """What `create_absence` takes as `remote_fields.adpworkforcenow`."""
+    """Fields of an absence that only ADP Workforce Now knows."""
 
     employment_id: str | Unset = UNSET
     paid_leave: bool | Unset = UNSET
@@ -216,7 +214,7 @@ class AbsenceRemoteFields(Model):
 
 @model
 class AdpWorkforceNowAbsenceDeletionFields(Model):
-    """What `delete_absence` takes as `remote_fields.adpworkforcenow`."""
+    """Fields of the deletion of an absence that only ADP Workforce Now knows."""
 
     employment_id: str | Unset = UNSET
 

@@ -148,9 +148,9 @@ class GetEmployeeSkillAssignments(Request[Page[EmployeeSkillAssignment]]):
     remote_ids: Sequence[str] | Unset = UNSET
     """Only the records with these IDs of the connected system's."""
     employee_ids: Sequence[str] | Unset = UNSET
-    """Only those of these employees (Kombo's IDs)."""
+    """Only records of these employees (Kombo's IDs)."""
     skill_ids: Sequence[str] | Unset = UNSET
-    """Only those of these skills (Kombo's IDs)."""
+    """Only records of these skills (Kombo's IDs)."""
 
 
 @model

@@ -14,10 +14,12 @@ from kombo_async.pages import Page
 from kombo_async.request import Operation, Request
 
 StaffingEntityType: TypeAlias = Literal["JOB", "POSITION", "REQUISITION"] | str
+"""What the connected system calls a staffing entity."""
 
 StaffingEntityStatus: TypeAlias = (
     Literal["OPEN_LIMITED", "OPEN_UNLIMITED", "PENDING", "FROZEN", "FILLED", "CLOSED"] | str
 )
+"""Whether a staffing entity can be filled."""
 
 
 @model
@@ -67,7 +69,6 @@ class NUMERICProficiencyScale(Model):
     max: int | float | None
     """Highest number allowed."""
     step: int | float | None
-    """By how much one value of the scale differs from the next."""
     type: Literal["NUMERIC"]
 
 
@@ -171,7 +172,7 @@ class StaffingEntity(Model):
     status: StaffingEntityStatus | None
     """Whether it is open, for a limited number of people or not, or no longer."""
     employment_types: list[OfferedEmploymentType] | None
-    """Terms of the work: full-time, part-time, internship and so on."""
+    """Terms on which the place can be filled."""
     number_of_openings: int | float | None
     """How many people are sought."""
     parent_id: str | None

@@ -117,9 +117,9 @@ class GetCourseProgressions(Request[Page[CourseProgression]]):
     remote_ids: Sequence[str] | Unset = UNSET
     """Only the records with these IDs of the connected system's."""
     user_ids: Sequence[str] | Unset = UNSET
-    """Only those of these users (Kombo's IDs)."""
+    """Only records of these users (Kombo's IDs)."""
     course_ids: Sequence[str] | Unset = UNSET
-    """Only those of these courses (Kombo's IDs)."""
+    """Only records of these courses (Kombo's IDs)."""
 
 
 @model

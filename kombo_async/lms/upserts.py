@@ -24,6 +24,7 @@ TaskErrorCode: TypeAlias = Literal[
     "AI_APPLY.JOB_FEED_IMPORT_TIMED_OUT",
 ] | str
 # fmt: on
+"""Error codes that a task can end with, as far as they are known."""
 
 
 @model
@@ -74,7 +75,7 @@ class PENDINGUpsertTask(Model):
     task_id: str
     """Kombo's ID of the task."""
     created_at: str
-    """When it was created at Kombo."""
+    """When it was created."""
     status: Literal["PENDING"]
     completed_at: JSON
     """When it was completed."""
@@ -137,7 +138,7 @@ class COMPLETEDUpsertTask(Model):
     task_id: str
     """Kombo's ID of the task."""
     created_at: str
-    """When it was created at Kombo."""
+    """When it was created."""
     status: Literal["COMPLETED"]
     data: list[UpsertResult]
     completed_at: datetime
@@ -151,7 +152,7 @@ class FAILEDUpsertTask(Model):
     task_id: str
     """Kombo's ID of the task."""
     created_at: str
-    """When it was created at Kombo."""
+    """When it was created."""
     status: Literal["FAILED"]
     error: TaskError
     completed_at: datetime

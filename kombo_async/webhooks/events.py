@@ -31,6 +31,7 @@ ModelName: TypeAlias = Literal[
     "hris_join_staffing_entities_skills",
 ] | str
 # fmt: on
+"""Kombo's names of its models, as far as they are known."""
 
 
 @model
@@ -48,7 +49,7 @@ class DataChange(Model):
     integration_id: str
     """ID of the integration, `<tool>:<id>`."""
     integration_tool: str
-    """The tool to connect, or that is connected, such as `workday`."""
+    """The tool, such as `workday`."""
     integration_category: IntegrationCategory
     """Kind of system: HRIS, ATS, ASSESSMENT or LMS."""
     changed_models: list[ChangedModel]
@@ -70,11 +71,11 @@ class FailedConnectionFlow(Model):
     """The attempt to connect a system that failed."""
 
     integration_tool: str
-    """The tool to connect, or that is connected, such as `workday`."""
+    """The tool, such as `workday`."""
     integration_category: IntegrationCategory
     """Kind of system: HRIS, ATS, ASSESSMENT or LMS."""
     end_user: EndUser
-    """Your customer to whom the integration belongs."""
+    """Your customer who tried to connect."""
     log_url: str
     """Page with the logs in Kombo's dashboard."""
 
@@ -152,9 +153,7 @@ class ReceivedOrder(Model):
     integration_id: str
     """ID of the integration, `<tool>:<id>`."""
     candidate: OrderCandidate
-    """The person who applies."""
     application: OrderApplication
-    """The application, a candidate's bid for one job."""
     job: OrderJob
 
 
@@ -183,7 +182,7 @@ class IntegrationState(Model):
     """The state and the set-up of the integration."""
 
     integration_tool: str
-    """The tool to connect, or that is connected, such as `workday`."""
+    """The tool, such as `workday`."""
     integration_id: str
     """ID of the integration, `<tool>:<id>`."""
     integration_category: IntegrationCategory
@@ -197,7 +196,7 @@ class IntegrationState(Model):
     state: IntegrationStatus
     """Whether the integration works: ACTIVE, INVALID or INACTIVE."""
     updated_at: datetime
-    """When it last changed at Kombo."""
+    """When the state last changed."""
 
 
 @model
@@ -247,7 +246,7 @@ class FinishedSync(Model):
     integration_id: str
     """ID of the integration, `<tool>:<id>`."""
     integration_tool: str
-    """The tool to connect, or that is connected, such as `workday`."""
+    """The tool, such as `workday`."""
     integration_category: IntegrationCategory
     """Kind of system: HRIS, ATS, ASSESSMENT or LMS."""
     end_user: EndUser

@@ -1,0 +1,1 @@
+"""The command line: `kombo-async demo | check | upload | export | sandbox`."""

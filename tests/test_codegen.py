@@ -1,0 +1,381 @@
+"""The code generator, and what it made: complete, sound at run time, and the same from either kind of document."""
+
+from __future__ import annotations
+
+import importlib
+import json
+import typing
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import attrs
+import msgspec
+import pytest
+from published import PROSE, published, required_additions
+
+import kombo_async
+from codegen.__main__ import main
+from codegen.read import read
+from codegen.schema import Schemas
+from codegen.shapes import ANY, STR, Array, Const, Enum, Field, Map, Null, Object, Ref, Scalar, Union
+from codegen.text import HEADER, docstring
+from codegen.write import generate
+from kombo_async.operations import REQUESTS
+from kombo_async.request import Operation, Request, answer_type
+from kombo_async.webhooks.events import EVENTS
+
+DOCUMENT = Path(__file__).parents[2] / "shared" / "openapi" / "kombo.json"
+PACKAGE = Path(kombo_async.__file__).parent
+NAMESPACES = ("ats", "hris", "lms", "assessment", "ai_apply", "connect", "general", "custom")
+
+needs_document = pytest.mark.skipif(not DOCUMENT.exists(), reason=f"there is no OpenAPI document at {DOCUMENT}")
+
+
+@pytest.fixture(scope="module")
+def document() -> Any:
+    return json.loads(DOCUMENT.read_text("utf-8"))
+
+
+@pytest.fixture(scope="module")
+def files(document: Any) -> dict[str, str]:
+    return generate(document)[0]
+
+
+def generated_modules() -> Iterator[Any]:
+    for path in sorted(PACKAGE.rglob("*.py")):
+        if path.read_text("utf-8").startswith(HEADER):
+            name = ".".join(path.relative_to(PACKAGE.parent).with_suffix("").parts)
+            yield importlib.import_module(name.removesuffix(".__init__"))
+
+
+def generated_classes() -> Iterator[type]:
+    for module in generated_modules():
+        yield from (each for each in vars(module).values() if attrs.has(each) and each.__module__ == module.__name__)
+
+
+# ---------------------------------------------------------------------- what was generated
+
+
+@needs_document
+def test_every_operation_has_its_request_class(document: Any) -> None:
+    """Each operationId of the document leads to a request with that operation."""
+    described = {
+        operation["operationId"]: (method.upper(), path)
+        for path, item in document["paths"].items()
+        for method, operation in item.items()
+    }
+    assert len(described) == 126
+    assert set(REQUESTS) == set(described)
+    for name, request in REQUESTS.items():
+        assert issubclass(request, Request)
+        assert (request.operation.id, request.operation.method, request.operation.path) == (name, *described[name])
+
+
+@needs_document
+def test_every_webhook_has_its_event(document: Any) -> None:
+    """Each webhook of the document has a class, whose `type` is the webhook's name."""
+    assert len(EVENTS) == 11
+    assert set(EVENTS) == set(document["webhooks"])
+    for name, event in EVENTS.items():
+        assert typing.get_type_hints(event)["type"] == typing.Literal[name]  # type: ignore[valid-type]
+
+
+def test_every_request_has_a_method_and_is_exported() -> None:
+    """A namespace exports the request class, and its resource has the method of that name."""
+    for request in REQUESTS.values():
+        namespace = importlib.import_module(request.__module__.rpartition(".")[0])
+        assert getattr(namespace, request.__name__) is request
+        methods = vars(namespace.__dict__.get("resource") or importlib.import_module(f"{namespace.__name__}.resource"))
+        resource = next(
+            each
+            for each in methods.values()
+            if isinstance(each, type) and each.__module__.endswith("resource") and each.__name__ != "Resource"
+        )
+        assert request.__name__.lower() in {name.replace("_", "") for name in vars(resource)}
+
+
+def test_the_table_of_operations_is_a_mapping() -> None:
+    """It can be iterated, counted and asked, and refuses what it does not know."""
+    assert len(REQUESTS) == len(list(REQUESTS)) == 126
+    assert "PostAtsCandidates" in REQUESTS
+    with pytest.raises(KeyError):
+        REQUESTS["PostAtsNothing"]
+
+
+@pytest.mark.parametrize("namespace", NAMESPACES)
+def test_each_namespace_gives_all_its_names(namespace: str) -> None:
+    """What `dir` lists can be had, and what it does not list is refused as usual."""
+    package = importlib.import_module(f"kombo_async.{namespace}")
+    for name in dir(package):
+        assert getattr(package, name) is not None
+    with pytest.raises(AttributeError, match="Nothing"):
+        package.Nothing  # noqa: B018
+
+
+def test_all_annotations_resolve() -> None:
+    """`typing.get_type_hints` works for each class, without help."""
+    count = 0
+    for cls in generated_classes():
+        hints = typing.get_type_hints(cls)
+        assert {field.name for field in attrs.fields(cls)} <= set(hints)
+        count += 1
+    assert count > 400
+
+
+def test_msgspec_accepts_every_answer() -> None:
+    """A decoder can be made for each answer and each event: no union is beyond it."""
+    for request in REQUESTS.values():
+        msgspec.json.Decoder(answer_type(request), dec_hook=lambda _, value: value)
+    for event in EVENTS.values():
+        msgspec.json.Decoder(event, dec_hook=lambda _, value: value)
+
+
+def test_operations_name_fields_of_their_requests() -> None:
+    """Path, body and query parameters are exactly the fields of the request class."""
+    for request in REQUESTS.values():
+        operation: Operation = request.operation
+        names = (*operation.path_parts[1::2], *(operation.body or ()), *operation.query)
+        assert [field.name for field in attrs.fields(request)] == list(names)
+        assert set(operation.renamed) <= set(operation.body or ())
+
+
+def test_only_left_out_is_a_default() -> None:
+    """No field has another default than UNSET, so that what a caller writes is sent."""
+    for cls in generated_classes():
+        for field in attrs.fields(cls):
+            assert field.default in (attrs.NOTHING, kombo_async.UNSET), f"{cls.__name__}.{field.name}"
+
+
+@needs_document
+def test_late_additions_may_be_missing(document: Any) -> None:
+    """What older payloads lack is never demanded, though the document requires it."""
+    late = set(required_additions(document))
+    assert late
+    for name, key in late:
+        request = REQUESTS[name.removesuffix("PositiveResponse")]
+        module = importlib.import_module(request.__module__)
+        holders = [
+            each for each in generated_classes() if each.__module__.startswith(module.__name__.rpartition(".")[0])
+        ]
+        fields = [field for each in holders for field in attrs.fields(each) if field.name == key]
+        assert any(field.default is kombo_async.UNSET for field in fields), f"{name}: {key}"
+
+
+# ---------------------------------------------------------------------- the generator
+
+
+@needs_document
+def test_the_package_is_up_to_date(capsys: pytest.CaptureFixture[str]) -> None:
+    """`--check` passes for the package as it is, and names.toml knows all that the document has."""
+    assert main([str(DOCUMENT), "--check"]) == 0
+    assert capsys.readouterr().err == ""
+
+
+@needs_document
+def test_a_second_run_changes_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """What was just written is what would be written."""
+    assert main([str(DOCUMENT), "--output", str(tmp_path)]) == 0
+    assert main([str(DOCUMENT), "--output", str(tmp_path), "--check"]) == 0
+    capsys.readouterr()
+    assert main([str(DOCUMENT), "--output", str(tmp_path)]) == 0
+    assert "0 changed" in capsys.readouterr().out
+
+
+@needs_document
+def test_check_names_what_is_stale(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A changed, a missing and a left-over file each fail the check; files by hand are nobody's business."""
+    main([str(DOCUMENT), "--output", str(tmp_path)])
+    (tmp_path / "ats" / "jobs.py").write_text("# changed\n")
+    (tmp_path / "hris" / "groups.py").unlink()
+    (tmp_path / "hris" / "gone.py").write_text(HEADER)
+    (tmp_path / "client.py").write_text("# by hand\n")
+    capsys.readouterr()
+    assert main([str(DOCUMENT), "--output", str(tmp_path), "--check"]) == 1
+    assert capsys.readouterr().err.splitlines() == [
+        f"stale: {name}" for name in ("ats/jobs.py", "hris/gone.py", "hris/groups.py")
+    ]
+    main([str(DOCUMENT), "--output", str(tmp_path)])
+    assert not (tmp_path / "hris" / "gone.py").exists()
+    assert (tmp_path / "client.py").exists()
+
+
+@needs_document
+def test_the_published_document_gives_the_same(document: Any, files: dict[str, str]) -> None:
+    """No hint of the facts-only document is needed, and no dialect of the other one is in the way."""
+    found, warnings = generate(published(document))
+    assert warnings == []
+    assert {name for name in files if files[name] != found.get(name)} == set()
+    assert found == files
+
+
+@needs_document
+def test_no_prose_is_copied(document: Any) -> None:
+    """Descriptions stay where they are."""
+    assert not [name for name, text in generate(published(document))[0].items() if PROSE in text]
+
+
+@needs_document
+def test_something_new_gets_a_name_and_a_warning(document: Any) -> None:
+    """A newer document still generates; what names.toml lacks is listed."""
+    newer = json.loads(json.dumps(document))
+    answer = {
+        "type": "object",
+        "properties": {
+            "data": {
+                "type": "object",
+                "properties": {
+                    "rooms": {
+                        "type": "array",
+                        "items": {
+                            "type": "object",
+                            "properties": {"floor": {"type": "integer"}},
+                            "required": ["floor"],
+                        },
+                    }
+                },
+                "required": ["rooms"],
+            }
+        },
+    }
+    newer["paths"]["/hris/meeting-rooms"] = {
+        "get": {
+            "operationId": "GetHrisMeetingRooms",
+            "responses": {"200": {"content": {"application/json": {"schema": answer}}}},
+        }
+    }
+    found, warnings = generate(newer)
+    assert warnings == [
+        "method hris.get_meeting_rooms: GetHrisMeetingRooms is not in names.toml",
+        "model hris.GetMeetingRoomsAnswer: get_meeting_rooms is not in names.toml",
+        "model hris.GetMeetingRoomsAnswerRoom: get_meeting_rooms.rooms is not in names.toml",
+    ]
+    assert "class GetMeetingRooms(Request[GetMeetingRoomsAnswer]):" in found["hris/other.py"]
+    assert "floor: int" in found["hris/other.py"]
+
+
+def test_the_request_of_a_write_waits_for_the_connected_system() -> None:
+    """Without hints, an action is what documents warnings, or writes to a connected system."""
+
+    def operation(name: str, warnings: bool = False) -> Any:
+        properties = {"data": {"type": "object"}, **({"warnings": {"type": "array"}} if warnings else {})}
+        content = {"application/json": {"schema": {"type": "object", "properties": properties}}}
+        return {"operationId": name, "responses": {"200": {"content": content}}}
+
+    paths = {
+        "/hris/skills": {"get": operation("read"), "post": operation("write")},
+        "/custom/check": {"get": operation("warned", warnings=True)},
+        "/connect/create-link": {"post": operation("platform")},
+    }
+    facts = read({"paths": paths}, {})
+    assert {each.id: each.action for each in facts.operations} == {
+        "read": False,
+        "write": True,
+        "warned": True,
+        "platform": False,
+    }
+
+
+# ---------------------------------------------------------------------- schemas
+
+
+def shape_of(schema: Any, **components: Any) -> Any:
+    return Schemas(
+        {"components": {"schemas": components}}, {"day": {"type": ["string", "null"], "format": "date"}}
+    ).shape(schema)
+
+
+@pytest.mark.parametrize(
+    "schema",
+    [
+        {"type": ["string", "null"]},
+        {"type": "string", "nullable": True},
+        {"anyOf": [{"type": "string"}, {"type": "null"}]},
+        {"oneOf": [{"type": "string"}, {"enum": [None]}]},
+        {"anyOf": [{"type": "string", "nullable": True}, {"type": "string"}]},
+        {"$ref": "#/components/schemas/Text"},
+        {"allOf": [{"$ref": "#/components/schemas/Text"}]},
+    ],
+)
+def test_null_is_null_however_it_is_written(schema: Any) -> None:
+    """All these say "text or null"."""
+    assert shape_of(schema, Text={"type": "string", "nullable": True}) == Null(STR)
+
+
+@pytest.mark.parametrize(
+    ("schema", "shape"),
+    [
+        ({"type": "string", "enum": ["A", "B"]}, Enum(("A", "B"))),
+        ({"anyOf": [{"type": "string", "enum": ["A"]}, {"type": "string"}]}, Enum(("A",))),
+        ({"type": ["string", "null"], "enum": ["A", None]}, Null(Enum(("A",)))),
+        ({"type": ["string", "null"], "enum": ["A"]}, Null(Enum(("A",)))),
+        ({"type": "boolean", "const": False}, Const(False)),
+        ({"type": "boolean", "enum": [True]}, Const(True)),
+        ({"type": "string", "format": "date-time"}, Scalar("datetime")),
+        ({"type": "string", "format": "uri"}, STR),
+        ({"type": "null"}, ANY),
+        ({}, ANY),
+        ({"type": "object"}, Map(ANY)),
+        ({"type": "object", "additionalProperties": {"type": "string"}}, Map(STR)),
+        (
+            {
+                "anyOf": [
+                    {"type": "array", "items": {"type": "string"}},
+                    {"type": "array", "items": {"type": "boolean"}},
+                ]
+            },
+            Array(Union((STR, Scalar("bool")))),
+        ),
+    ],
+)
+def test_plain_schemas(schema: Any, shape: Any) -> None:
+    """Each way of writing a value comes down to its shape."""
+    assert shape_of(schema) == shape
+
+
+def test_all_of_holds_together_at_every_depth() -> None:
+    """Two parts that say something of the same property both count."""
+    one = {"type": "object", "properties": {"tool": {"type": "object", "properties": {"a": {"type": "string"}}}}}
+    two = {"properties": {"tool": {"properties": {"b": {"type": "string"}}, "required": ["b"]}}, "required": ["tool"]}
+    tool = Object((Field("a", STR), Field("b", STR, required=True)))
+    assert shape_of({"allOf": [one, two]}) == Object((Field("tool", tool, required=True),))
+
+
+def test_a_property_of_null_alone_takes_the_known_schema() -> None:
+    """Null alone means "anything", unless we know better."""
+    schema = {"type": "object", "properties": {"day": {"type": "null"}, "thing": {"type": "null"}}}
+    assert shape_of(schema) == Object((Field("day", Null(Scalar("date"))), Field("thing", ANY)))
+
+
+def test_variants_are_told_apart_by_a_constant() -> None:
+    """The constant may be a level deeper, and there may be a single variant."""
+
+    def answer(kind: str) -> Any:
+        question = {"type": "object", "properties": {"type": {"const": kind}, "n": {"type": "integer"}}}
+        return {"type": "object", "properties": {"question": question}}
+
+    assert shape_of({"anyOf": [answer("A"), answer("B")]}).tag == "question.type"
+    flat = {"type": "object", "properties": {"kind": {"const": "A"}}}
+    assert shape_of({"oneOf": [flat], "discriminator": {"propertyName": "kind"}}).tag == "kind"
+
+
+def test_recursion_is_kept_by_name_and_any_json_is_seen_through() -> None:
+    """A tree refers to itself; a schema that amounts to any JSON is just that."""
+    node = {
+        "type": "object",
+        "properties": {"children": {"type": "array", "items": {"$ref": "#/components/schemas/Node"}}},
+    }
+    assert shape_of({"$ref": "#/components/schemas/Node"}, Node=node) == Ref("Node")
+    anything = {
+        "anyOf": [{"type": "string"}, {"type": "object", "additionalProperties": {"$ref": "#/components/schemas/Any"}}]
+    }
+    assert shape_of({"$ref": "#/components/schemas/Any"}, Any=anything) == ANY
+
+
+def test_docstrings_are_safe_and_fit() -> None:
+    """Quotes and backslashes do not end a docstring early, and long ones are wrapped."""
+    text = docstring('Say """this""" with a \\ in it. ' * 8)
+    namespace: dict[str, Any] = {}
+    exec(f"class A:\n{text}\n", namespace)  # the text is ours
+    assert "'''this'''" in namespace["A"].__doc__
+    assert max(len(line) for line in text.splitlines()) <= 120
