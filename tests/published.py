@@ -9,8 +9,13 @@ from typing import Any
 PROSE = "Words that nobody may copy"
 HALF_OR_MORE = 4
 """Objects with at least this many properties are split in two by `allOf`."""
-NULL_ALONE = {"value", "raw", "start_time", "end_time", "start_date", "end_date"}
-"""Properties that the published document types as null where they can hold anything, or text."""
+NULL_ALONE = {
+    "value": {},
+    "raw": {},
+    "start_time": {"type": ["string", "null"]},
+    "end_time": {"type": ["string", "null"]},
+}
+"""What the published document types as null alone, with what it should say."""
 
 
 def published(document: dict[str, Any]) -> dict[str, Any]:
@@ -26,7 +31,8 @@ def published(document: dict[str, Any]) -> dict[str, Any]:
     schemas = document["components"]["schemas"]
     for name, schema in schemas.items():
         schemas[name] = _rewritten(name, schema)
-    return _without_hints(document)
+    without_hints: dict[str, Any] = _without_hints(document)
+    return without_hints
 
 
 def _move_parameters(document: dict[str, Any], operation: dict[str, Any]) -> None:
@@ -57,7 +63,7 @@ def _rewritten(name: str, schema: Any) -> Any:
     if not isinstance(schema, dict) or "$ref" in schema:
         return schema
     schema = dict(schema)
-    if name in NULL_ALONE and (schema == {} or schema.get("type") == ["string", "null"]):
+    if NULL_ALONE.get(name) == schema:
         return {"type": "null", "description": PROSE}
     for key in ("items", "additionalProperties"):
         schema.update({key: _rewritten("", schema[key])} if isinstance(schema.get(key), dict) else {})

@@ -7,12 +7,11 @@ import json
 import typing
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import attrs
 import msgspec
 import pytest
-from published import PROSE, published, required_additions
 
 import kombo_async
 from codegen.__main__ import main
@@ -24,17 +23,16 @@ from codegen.write import generate
 from kombo_async.operations import REQUESTS
 from kombo_async.request import Operation, Request, answer_type
 from kombo_async.webhooks.events import EVENTS
+from tests.conftest import OPENAPI, needs_openapi
+from tests.published import PROSE, published, required_additions
 
-DOCUMENT = Path(__file__).parents[2] / "shared" / "openapi" / "kombo.json"
 PACKAGE = Path(kombo_async.__file__).parent
 NAMESPACES = ("ats", "hris", "lms", "assessment", "ai_apply", "connect", "general", "custom")
-
-needs_document = pytest.mark.skipif(not DOCUMENT.exists(), reason=f"there is no OpenAPI document at {DOCUMENT}")
 
 
 @pytest.fixture(scope="module")
 def document() -> Any:
-    return json.loads(DOCUMENT.read_text("utf-8"))
+    return json.loads(OPENAPI.read_text("utf-8"))
 
 
 @pytest.fixture(scope="module")
@@ -57,7 +55,7 @@ def generated_classes() -> Iterator[type]:
 # ---------------------------------------------------------------------- what was generated
 
 
-@needs_document
+@needs_openapi
 def test_every_operation_has_its_request_class(document: Any) -> None:
     """Each operationId of the document leads to a request with that operation."""
     described = {
@@ -72,13 +70,13 @@ def test_every_operation_has_its_request_class(document: Any) -> None:
         assert (request.operation.id, request.operation.method, request.operation.path) == (name, *described[name])
 
 
-@needs_document
+@needs_openapi
 def test_every_webhook_has_its_event(document: Any) -> None:
     """Each webhook of the document has a class, whose `type` is the webhook's name."""
     assert len(EVENTS) == 11
     assert set(EVENTS) == set(document["webhooks"])
     for name, event in EVENTS.items():
-        assert typing.get_type_hints(event)["type"] == typing.Literal[name]  # type: ignore[valid-type]
+        assert typing.get_type_hints(event)["type"] == typing.Literal[name]
 
 
 def test_every_request_has_a_method_and_is_exported() -> None:
@@ -86,12 +84,8 @@ def test_every_request_has_a_method_and_is_exported() -> None:
     for request in REQUESTS.values():
         namespace = importlib.import_module(request.__module__.rpartition(".")[0])
         assert getattr(namespace, request.__name__) is request
-        methods = vars(namespace.__dict__.get("resource") or importlib.import_module(f"{namespace.__name__}.resource"))
-        resource = next(
-            each
-            for each in methods.values()
-            if isinstance(each, type) and each.__module__.endswith("resource") and each.__name__ != "Resource"
-        )
+        module = importlib.import_module(f"{namespace.__name__}.resource")
+        (resource,) = (each for each in vars(module).values() if getattr(each, "__module__", "") == module.__name__)
         assert request.__name__.lower() in {name.replace("_", "") for name in vars(resource)}
 
 
@@ -136,7 +130,7 @@ def test_operations_name_fields_of_their_requests() -> None:
     for request in REQUESTS.values():
         operation: Operation = request.operation
         names = (*operation.path_parts[1::2], *(operation.body or ()), *operation.query)
-        assert [field.name for field in attrs.fields(request)] == list(names)
+        assert [field.name for field in attrs.fields(cast("Any", request))] == list(names)
         assert set(operation.renamed) <= set(operation.body or ())
 
 
@@ -147,17 +141,15 @@ def test_only_left_out_is_a_default() -> None:
             assert field.default in (attrs.NOTHING, kombo_async.UNSET), f"{cls.__name__}.{field.name}"
 
 
-@needs_document
+@needs_openapi
 def test_late_additions_may_be_missing(document: Any) -> None:
     """What older payloads lack is never demanded, though the document requires it."""
     late = set(required_additions(document))
     assert late
     for name, key in late:
         request = REQUESTS[name.removesuffix("PositiveResponse")]
-        module = importlib.import_module(request.__module__)
-        holders = [
-            each for each in generated_classes() if each.__module__.startswith(module.__name__.rpartition(".")[0])
-        ]
+        package = request.__module__.rpartition(".")[0]
+        holders = [each for each in generated_classes() if each.__module__.startswith(package)]
         fields = [field for each in holders for field in attrs.fields(each) if field.name == key]
         assert any(field.default is kombo_async.UNSET for field in fields), f"{name}: {key}"
 
@@ -165,42 +157,41 @@ def test_late_additions_may_be_missing(document: Any) -> None:
 # ---------------------------------------------------------------------- the generator
 
 
-@needs_document
+@needs_openapi
 def test_the_package_is_up_to_date(capsys: pytest.CaptureFixture[str]) -> None:
     """`--check` passes for the package as it is, and names.toml knows all that the document has."""
-    assert main([str(DOCUMENT), "--check"]) == 0
+    assert main([str(OPENAPI), "--check"]) == 0
     assert capsys.readouterr().err == ""
 
 
-@needs_document
+@needs_openapi
 def test_a_second_run_changes_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """What was just written is what would be written."""
-    assert main([str(DOCUMENT), "--output", str(tmp_path)]) == 0
-    assert main([str(DOCUMENT), "--output", str(tmp_path), "--check"]) == 0
+    assert main([str(OPENAPI), "--output", str(tmp_path)]) == 0
+    assert main([str(OPENAPI), "--output", str(tmp_path), "--check"]) == 0
     capsys.readouterr()
-    assert main([str(DOCUMENT), "--output", str(tmp_path)]) == 0
+    assert main([str(OPENAPI), "--output", str(tmp_path)]) == 0
     assert "0 changed" in capsys.readouterr().out
 
 
-@needs_document
+@needs_openapi
 def test_check_names_what_is_stale(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """A changed, a missing and a left-over file each fail the check; files by hand are nobody's business."""
-    main([str(DOCUMENT), "--output", str(tmp_path)])
+    main([str(OPENAPI), "--output", str(tmp_path)])
     (tmp_path / "ats" / "jobs.py").write_text("# changed\n")
     (tmp_path / "hris" / "groups.py").unlink()
     (tmp_path / "hris" / "gone.py").write_text(HEADER)
     (tmp_path / "client.py").write_text("# by hand\n")
     capsys.readouterr()
-    assert main([str(DOCUMENT), "--output", str(tmp_path), "--check"]) == 1
-    assert capsys.readouterr().err.splitlines() == [
-        f"stale: {name}" for name in ("ats/jobs.py", "hris/gone.py", "hris/groups.py")
-    ]
-    main([str(DOCUMENT), "--output", str(tmp_path)])
+    assert main([str(OPENAPI), "--output", str(tmp_path), "--check"]) == 1
+    names = ["ats/jobs.py", "hris/gone.py", "hris/groups.py"]
+    assert capsys.readouterr().err.splitlines() == [f"stale: {name}" for name in names]
+    main([str(OPENAPI), "--output", str(tmp_path)])
     assert not (tmp_path / "hris" / "gone.py").exists()
     assert (tmp_path / "client.py").exists()
 
 
-@needs_document
+@needs_openapi
 def test_the_published_document_gives_the_same(document: Any, files: dict[str, str]) -> None:
     """No hint of the facts-only document is needed, and no dialect of the other one is in the way."""
     found, warnings = generate(published(document))
@@ -209,41 +200,21 @@ def test_the_published_document_gives_the_same(document: Any, files: dict[str, s
     assert found == files
 
 
-@needs_document
+@needs_openapi
 def test_no_prose_is_copied(document: Any) -> None:
     """Descriptions stay where they are."""
     assert not [name for name, text in generate(published(document))[0].items() if PROSE in text]
 
 
-@needs_document
+@needs_openapi
 def test_something_new_gets_a_name_and_a_warning(document: Any) -> None:
     """A newer document still generates; what names.toml lacks is listed."""
     newer = json.loads(json.dumps(document))
-    answer = {
-        "type": "object",
-        "properties": {
-            "data": {
-                "type": "object",
-                "properties": {
-                    "rooms": {
-                        "type": "array",
-                        "items": {
-                            "type": "object",
-                            "properties": {"floor": {"type": "integer"}},
-                            "required": ["floor"],
-                        },
-                    }
-                },
-                "required": ["rooms"],
-            }
-        },
-    }
-    newer["paths"]["/hris/meeting-rooms"] = {
-        "get": {
-            "operationId": "GetHrisMeetingRooms",
-            "responses": {"200": {"content": {"application/json": {"schema": answer}}}},
-        }
-    }
+    room = {"type": "object", "properties": {"floor": {"type": "integer"}}, "required": ["floor"]}
+    data = {"type": "object", "properties": {"rooms": {"type": "array", "items": room}}, "required": ["rooms"]}
+    content = {"application/json": {"schema": {"type": "object", "properties": {"data": data}}}}
+    operation = {"operationId": "GetHrisMeetingRooms", "responses": {"200": {"content": content}}}
+    newer["paths"]["/hris/meeting-rooms"] = {"get": operation}
     found, warnings = generate(newer)
     assert warnings == [
         "method hris.get_meeting_rooms: GetHrisMeetingRooms is not in names.toml",
@@ -280,9 +251,8 @@ def test_the_request_of_a_write_waits_for_the_connected_system() -> None:
 
 
 def shape_of(schema: Any, **components: Any) -> Any:
-    return Schemas(
-        {"components": {"schemas": components}}, {"day": {"type": ["string", "null"], "format": "date"}}
-    ).shape(schema)
+    untyped = {"day": {"type": ["string", "null"], "format": "date"}}
+    return Schemas({"components": {"schemas": components}}, untyped).shape(schema)
 
 
 @pytest.mark.parametrize(
@@ -361,15 +331,12 @@ def test_variants_are_told_apart_by_a_constant() -> None:
 
 def test_recursion_is_kept_by_name_and_any_json_is_seen_through() -> None:
     """A tree refers to itself; a schema that amounts to any JSON is just that."""
-    node = {
-        "type": "object",
-        "properties": {"children": {"type": "array", "items": {"$ref": "#/components/schemas/Node"}}},
-    }
+    children = {"type": "array", "items": {"$ref": "#/components/schemas/Node"}}
+    node = {"type": "object", "properties": {"children": children}}
     assert shape_of({"$ref": "#/components/schemas/Node"}, Node=node) == Ref("Node")
-    anything = {
-        "anyOf": [{"type": "string"}, {"type": "object", "additionalProperties": {"$ref": "#/components/schemas/Any"}}]
-    }
-    assert shape_of({"$ref": "#/components/schemas/Any"}, Any=anything) == ANY
+    mapping = {"type": "object", "additionalProperties": {"$ref": "#/components/schemas/Json"}}
+    anything = {"anyOf": [{"type": "string"}, mapping]}
+    assert shape_of({"$ref": "#/components/schemas/Json"}, Json=anything) == ANY
 
 
 def test_docstrings_are_safe_and_fit() -> None:

@@ -1,8 +1,11 @@
-"""From a method and a path to an operation, by a tree of path segments."""
+"""From a method and a path to an operation, by a tree of path segments.
+
+Request classes load when a path first needs them: Kombo's operationIds begin with the method and the path,
+so that `POST /ats/candidates` only has to look at those that begin with `PostAtsCandidates`.
+"""
 
 from __future__ import annotations
 
-from functools import cache
 from typing import Any
 from urllib.parse import unquote
 
@@ -10,6 +13,8 @@ import attrs
 
 from kombo_async.operations import REQUESTS
 from kombo_async.request import Operation, Request
+
+METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 
 
 @attrs.define
@@ -35,37 +40,60 @@ class Route:
         return None if self.request is None else self.request.operation
 
 
-@cache
-def _tree() -> _Node:
-    root = _Node()
-    for request in REQUESTS.values():
-        node = root
-        for segment in request.operation.path.strip("/").split("/"):
-            if segment.startswith("{"):
-                if node.parameter is None:
-                    node.parameter = _Node()
-                node = node.parameter
-            else:
-                node = node.literal.setdefault(segment, _Node())
-        node.methods[request.operation.method] = request
-    return root
+_root = _Node()
+_loaded: set[tuple[str, str]] = set()
 
 
 def find(method: str, raw_path: str) -> Route:
     """The route of *raw_path*, the path below the base URL with its percent signs still in it."""
-    node: _Node | None = _tree()
+    segments = raw_path.strip("/").split("/")
+    found = _walk(method, segments)
+    if found is not None:
+        return found
+    others = tuple(other for other in METHODS if other != method and _walk(other, segments) is not None)
+    return Route(None, {}, others)
+
+
+def _walk(method: str, segments: list[str]) -> Route | None:
+    _load(method, segments)
+    node = _root
     values: list[str] = []
-    for segment in raw_path.strip("/").split("/"):
-        if node is None:
-            break
+    for segment in segments:
         step = node.literal.get(segment)
         if step is None and segment and node.parameter is not None:
             step = node.parameter
             values.append(unquote(segment))
+        if step is None:
+            return None
         node = step
-    if node is None or not node.methods:
-        return Route(None, {})
     request = node.methods.get(method)
     if request is None:
-        return Route(None, {}, tuple(sorted(node.methods)))
+        return None
     return Route(request, dict(zip(request.operation.path_parts[1::2], values, strict=True)))
+
+
+def _load(method: str, segments: list[str]) -> None:
+    """Put the operations into the tree that can have this method and path."""
+    start = (method, "/".join(segments[:2]))
+    if start in _loaded or len(_loaded) > 10_000:
+        return
+    _loaded.add(start)
+    narrow, wide = (method + "".join(segments[:count]).replace("-", "") for count in (2, 1))
+    for prefix in (narrow, wide):
+        matching = [id for id in REQUESTS if id.upper().startswith(prefix.upper())]
+        if matching:
+            for id in matching:
+                _insert(REQUESTS[id])
+            return
+
+
+def _insert(request: type[Request[Any]]) -> None:
+    node = _root
+    for segment in request.operation.path.strip("/").split("/"):
+        if segment.startswith("{"):
+            if node.parameter is None:
+                node.parameter = _Node()
+            node = node.parameter
+        else:
+            node = node.literal.setdefault(segment, _Node())
+    node.methods[request.operation.method] = request

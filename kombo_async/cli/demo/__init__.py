@@ -36,9 +36,8 @@ def command(candidates: int, seed: int, sync_seconds: float, verbose: bool) -> N
 
 async def _demo(folder: Path, count: int, seed: int, sync_seconds: float) -> bool:
     console = Console(stderr=False)
-    table = make_candidates(folder, count, seed)
-    size = sum(file.stat().st_size for file in folder.iterdir()) / 1e6
-    console.print(f"Made {count} candidates with CVs: {size:.1f} MB in {folder}")
+    table, size = make_candidates(folder, count, seed)
+    console.print(f"Made {count} candidates with CVs, {size / 1e6:.1f} MB of them")
     sandbox = Sandbox(seed=seed, candidates=0)
     sandbox.add_integration(OLDER, sync_pending=sync_seconds, sync_status=503)
     sandbox.add_integration(NEWER, sync_pending=sync_seconds * 1.5, sync_status=409)

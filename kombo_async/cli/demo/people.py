@@ -7,7 +7,9 @@ import random
 import zlib
 from pathlib import Path
 
-_FIRST = "Ada Ben Chen Dara Eva Femi Gita Hugo Ines Jan Kofi Lena Mei Noor Omar Pia Quinn Rosa Sami Tove Uma Vera".split()
+_FIRST = (
+    "Ada Ben Chen Dara Eva Femi Gita Hugo Ines Jan Kofi Lena Mei Noor Omar Pia Quinn Rosa Sami Tove Uma Vera".split()
+)
 _LAST = "Abe Bauer Costa Diaz Endo Fischer Garcia Haas Ito Jensen Kim Lang Moreau Novak Okafor Perez Rossi Sato".split()
 _WORDS = (
     "built led shipped measured hired taught sold planned repaired designed teams products warehouses software "
@@ -18,11 +20,14 @@ LARGEST_CV = 300_000
 """Bytes of the largest CV."""
 
 
-def make_candidates(folder: Path, count: int, seed: int) -> Path:
-    """Write *count* candidates to `candidates.csv` in *folder*, their CVs beside it; gives the path of the CSV."""
+def make_candidates(folder: Path, count: int, seed: int) -> tuple[Path, int]:
+    """Write *count* candidates to `candidates.csv` in *folder*, their CVs beside it.
+
+    Gives the path of the CSV, and the bytes of all CVs.
+    """
     rand = random.Random(seed)  # noqa: S311 - made-up people, not secrets
     folder.mkdir(parents=True, exist_ok=True)
-    table = folder / "candidates.csv"
+    table, size_of_all = folder / "candidates.csv", 0
     with table.open("w", newline="", encoding="utf-8") as file:
         rows = csv.writer(file)
         rows.writerow(["first_name", "last_name", "email_address", "cv"])
@@ -32,9 +37,9 @@ def make_candidates(folder: Path, count: int, seed: int) -> Path:
             cv = folder / f"cv-{number:04}.{'pdf' if pdf else 'txt'}"
             size = int(2_000 * (LARGEST_CV / 2_000) ** (rand.random() ** 3))  # many small ones, a few large ones
             text = _text(rand, f"{first} {last}", size)
-            cv.write_bytes(_pdf(text, rand) if pdf else text.encode())
+            size_of_all += cv.write_bytes(_pdf(text, rand) if pdf else text.encode())
             rows.writerow([first, last, f"{first}.{last}.{number}@example.com".lower(), cv.name])
-    return table
+    return table, size_of_all
 
 
 def _text(rand: random.Random, name: str, size: int) -> str:

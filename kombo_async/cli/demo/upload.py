@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import anyio
@@ -16,6 +16,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from kombo_async import ats
 from kombo_async.client import AsyncKomboClient
+from kombo_async.errors import KomboError
 from kombo_async.options import RetryPolicy, Waiting
 from kombo_async.response import Success
 
@@ -72,7 +73,9 @@ async def run(console: Console, url: str, api_key: str, integrations: Sequence[s
             start = time.perf_counter()
             await _upload(kombo, rows, tally, lambda: progress.advance(bar))
             seconds = time.perf_counter() - start
-            problems = tally.failed + [fault for each in integrations async for fault in _compare(kombo, each, rows)]
+            problems = list(tally.failed)
+            for each in integrations:
+                problems += await _compare(kombo, each, rows)
     console.print(
         f"\n[bold]{tally.uploaded} uploaded[/] in {seconds:.1f} s ({tally.uploaded / seconds:.0f} per second), "
         f"{tally.retried} retried, {len(tally.failed)} failed"
@@ -91,7 +94,9 @@ async def _wait_for_first_sync(kombo: AsyncKomboClient, integration_id: str) -> 
 
 async def _open_job(kombo: AsyncKomboClient, integration_id: str) -> str:
     jobs = kombo.ats.get_jobs(statuses=["OPEN"], options={"integration_id": integration_id})
-    return [job.id async for job in jobs.items()][0]
+    async for job in jobs.items():
+        return job.id
+    raise RuntimeError("the sandbox has no open job")
 
 
 def _rows(table: Path, jobs: dict[str, str]) -> Iterator[Row]:
@@ -109,3 +114,54 @@ def _rows(table: Path, jobs: dict[str, str]) -> Iterator[Row]:
                 attachments=[ats.AttachmentInput.from_path(cv, type="CV")],
             )
             yield Row(integration_id, request, cv)
+
+
+async def _upload(kombo: AsyncKomboClient, rows: Sequence[Row], tally: Tally, advance: Callable[[], None]) -> None:
+    waiting = iter(rows)
+
+    async def worker() -> None:
+        for row in waiting:
+            try:
+                reply = await kombo.send(row.request, integration_id=row.integration_id)
+            except KomboError as error:
+                tally.failed.append(f"row of {row.cv.name}: {error}")
+                continue
+            if isinstance(reply, Success):
+                tally.uploaded += 1
+            else:
+                tally.failed.append(f"row of {row.cv.name}: {reply}")
+            tally.retried += reply.attempts - 1
+            advance()
+
+    async with anyio.create_task_group() as tasks:
+        for _ in range(TASKS):
+            tasks.start_soon(worker)
+
+
+async def _compare(kombo: AsyncKomboClient, integration_id: str, rows: Sequence[Row]) -> list[str]:
+    """Read back all candidates and their CVs; gives what is not as it was sent."""
+    kombo = kombo.for_integration(integration_id)
+    expected = {row.email: row for row in rows if row.integration_id == integration_id}
+    found = Counter[str]()
+    problems: list[str] = []
+    places = anyio.CapacityLimiter(20)
+
+    async def compare_cv(candidate: ats.Candidate, row: Row, files: httpx.AsyncClient) -> None:
+        async with places:
+            attachments = (await kombo.ats.get_candidate_attachments(candidate.id)).unwrap().results
+            contents = [(await files.get(attachment.data_url)).content for attachment in attachments]
+        if contents != [row.cv.read_bytes()]:
+            problems.append(f"{row.cv.name} did not arrive as it was sent")
+
+    async with httpx.AsyncClient() as files, anyio.create_task_group() as tasks:
+        async for candidate in kombo.ats.get_candidates(page_size=100).items():
+            for email in candidate.email_addresses or ():
+                if email.email_address in expected:
+                    found[email.email_address] += 1
+                    tasks.start_soon(compare_cv, candidate, expected[email.email_address], files)
+    problems += [
+        f"the candidate of {row.cv.name} arrived {found[email]} times"
+        for email, row in expected.items()
+        if found[email] != 1
+    ]
+    return problems

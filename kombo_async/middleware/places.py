@@ -1,0 +1,112 @@
+"""Places: a number of them, taken in the order in which they were asked for."""
+
+from __future__ import annotations
+
+from collections import deque
+
+import anyio
+
+from kombo_async.codes import CONCURRENCY_LIMIT
+from kombo_async.errors import Failure, RateLimited, TimedOut
+from kombo_async.middleware import Call
+from kombo_async.response import Response, Success
+
+ACTIONS_AT_ONCE = 30
+"""How many actions Kombo lets run at once for an integration, over all machines of a customer (since 2026-03-20)."""
+FIRST_ACTIONS = 8
+"""How many of them a client begins with, as it cannot know how many places others have taken."""
+KEPT_OF_REFUSED = 0.75
+"""What remains of a client's places after a refusal: gentle, since the header shows the way back to all 30."""
+
+
+class Places:
+    """A number of places, first come, first served."""
+
+    def __init__(self, limit: float) -> None:
+        self.limit = limit
+        self.taken = 0
+        self._queue: deque[anyio.Event] = deque()
+
+    @property
+    def waiting(self) -> int:
+        """How many wait for a place."""
+        return len(self._queue)
+
+    async def take(self, call: Call) -> None:
+        """Wait for a place. Raises `TimedOut` if the call's deadline passes first."""
+        if not self._queue and self.taken < int(self.limit):
+            self.taken += 1
+            return
+        turn = anyio.Event()
+        self._queue.append(turn)
+        try:
+            with anyio.CancelScope(deadline=float("inf") if call.deadline is None else call.deadline):
+                await turn.wait()
+        except BaseException:
+            self._give_up(turn)
+            raise
+        if not turn.is_set():
+            self._give_up(turn)
+            raise never_sent(call, "its deadline passed while it waited for a place")
+
+    def _give_up(self, turn: anyio.Event) -> None:
+        """Stop waiting; a place that came at the very moment of a cancellation goes to the next one."""
+        if turn.is_set():
+            self.leave()
+        else:
+            self._queue.remove(turn)
+
+    def leave(self) -> None:
+        """Give the place back."""
+        self.taken -= 1
+        self.admit()
+
+    def admit(self) -> None:
+        """Let in whoever there is a place for."""
+        while self._queue and self.taken < int(self.limit):
+            self.taken += 1
+            self._queue.popleft().set()
+
+
+class ActionPlaces(Places):
+    """The places for actions of one integration; how many there are is learnt from Kombo's answers.
+
+    Each answer claims its share of the places that remain (`Concurrency-Remaining`): in the time in which Kombo answers
+    30 actions, whosever they are, about all free places are claimed, and hardly one twice. Where the header is missing:
+    one more for each answer until the first refusal, from then on one more a round. A refusal costs a quarter
+    of the places, once for all calls that were in flight then.
+    """
+
+    def __init__(self) -> None:
+        super().__init__(FIRST_ACTIONS)
+        self._refused = False
+        self.round = 0
+        """Counts the refusals that were heeded; a call remembers which it began in."""
+
+    def learn(self, response: Response[object], began_in: int) -> None:
+        """Adapt to what Kombo answered to a call that began in the round *began_in*."""
+        if isinstance(response, RateLimited):
+            if response.code == CONCURRENCY_LIMIT and began_in == self.round:
+                self.limit = max(1.0, self.limit * KEPT_OF_REFUSED)
+                self.round += 1
+                self._refused = True
+            return
+        remaining = _remaining(response)
+        if remaining is not None:
+            more = min(1.0, remaining / ACTIONS_AT_ONCE)
+        else:
+            more = 1 / self.limit if self._refused else 1.0
+        self.limit = min(float(ACTIONS_AT_ONCE), self.limit + more)
+
+
+def _remaining(response: Response[object]) -> int | None:
+    """`Concurrency-Remaining`: how many more actions Kombo would take right now."""
+    if not isinstance(response, Success | Failure):
+        return None  # a middleware of the caller's made it up
+    value = response.raw_response.headers.get("concurrency-remaining", "")
+    return int(value) if value.isascii() and value.isdigit() and len(value) <= 6 else None
+
+
+def never_sent(call: Call, why: str) -> TimedOut:
+    """The failure of a call that ended before anything of this attempt was sent."""
+    return TimedOut(message=f"{call.operation.id} was not sent: {why}", sent=False, attempts=call.attempt - 1)

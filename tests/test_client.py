@@ -1,0 +1,383 @@
+"""The client: its settings, what it refuses at once, and what views and calls can choose for themselves."""
+
+from __future__ import annotations
+
+import gc
+from typing import Any, cast
+
+import anyio
+import httpx
+import httpx2
+import pytest
+
+from kombo_async import (
+    AsyncKomboClient,
+    BadRequest,
+    KomboError,
+    RetryPolicy,
+    ServerError,
+    Success,
+    TimedOut,
+    Timeout,
+    UnexpectedResponse,
+    ats,
+)
+from tests.wire import API_KEY, CANDIDATE, INTEGRATION, answering, failure, mock_client, page, success
+
+LINK: dict[str, Any] = {"label": "Report", "url": "https://example.com/r"}
+
+
+# Settings
+
+
+@pytest.mark.parametrize(
+    ("settings", "says"),
+    [
+        ({"api_key": None}, "KOMBO_API_KEY"),
+        ({"api_key": ""}, "KOMBO_API_KEY"),
+        ({"api_key": "k3y\r\nk3y"}, "^api_key: "),
+        ({"region": "moon"}, "none of eu, us, ca"),
+        ({"base_url": "http://api.example.com/v1"}, "https://.*allow_http=True"),
+        ({"base_url": "api.example.com"}, "give an address such as"),
+        ({"base_url": "ftp://example.com"}, "give an address such as"),
+        ({"base_url": "https://user:pw@example.com/v1"}, "without user"),
+        ({"base_url": "https://example.com/v1?x=1"}, "without user, query"),
+        ({"integration_id": "a\nb"}, "^integration_id: "),
+        ({"timeout": 0}, "^timeout: "),
+        ({"timeout": -1.0}, "^timeout: "),
+        ({"headers": {"X-Trace": "a\r\nX-Integration-Id: other"}}, "X-Trace"),
+        ({"headers": {"Authorization": "Bearer other"}}, "api_key="),
+        ({"headers": {"x-integration-id": "other"}}, "integration_id="),
+        ({"headers": {"no name": "x"}}, "no name of a header"),
+        ({"headers": {"X-Trace": ""}}, "X-Trace"),
+        (
+            {"transport": httpx.MockTransport(lambda _: httpx.Response(200)), "http_client": object()},
+            "exclude each other",
+        ),
+    ],
+)
+def test_wrong_settings_fail_at_once(settings: dict[str, Any], says: str) -> None:
+    """A setting that cannot work is refused when the client is made, with what to do instead."""
+    with pytest.raises(ValueError, match=says) as caught:
+        AsyncKomboClient(**{"api_key": API_KEY, **settings})
+    assert "k3y" not in str(caught.value), "the key is not shown"
+
+
+@pytest.mark.parametrize("field", ["attempts", "initial", "maximum", "sync_wait"])
+def test_wrong_retry_policy_fails_at_once(field: str) -> None:
+    """A retry policy that makes no sense is refused when it is made."""
+    with pytest.raises(ValueError, match=field):
+        RetryPolicy(**cast("Any", {field: -1}))
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize(
+    ("settings", "environment", "url"),
+    [
+        ({}, {}, "https://api.kombo.dev/v1/check-api-key"),
+        ({"region": "eu"}, {}, "https://api.kombo.dev/v1/check-api-key"),
+        ({"region": "us"}, {}, "https://api.us.kombo.dev/v1/check-api-key"),
+        ({"region": "ca"}, {}, "https://api.ca.kombo.dev/v1/check-api-key"),
+        ({"base_url": "https://proxy.example.com/kombo/"}, {}, "https://proxy.example.com/kombo/check-api-key"),
+        ({"base_url": "http://localhost:9/v1"}, {}, "http://localhost:9/v1/check-api-key"),
+        ({"base_url": "http://127.0.0.2/v1"}, {}, "http://127.0.0.2/v1/check-api-key"),
+        ({"base_url": "http://[::1]:9/v1"}, {}, "http://[::1]:9/v1/check-api-key"),
+        ({"base_url": "http://kombo.test", "allow_http": True}, {}, "http://kombo.test/check-api-key"),
+        ({}, {"KOMBO_BASE_URL": "https://env.example.com/v1"}, "https://env.example.com/v1/check-api-key"),
+        ({"region": "us"}, {"KOMBO_BASE_URL": "https://env.example.com"}, "https://api.us.kombo.dev/v1/check-api-key"),
+    ],
+)
+async def test_where_calls_go(
+    settings: dict[str, Any], environment: dict[str, str], url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The base URL is the one given, else the region's, else the environment's, else the EU's."""
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    handler, sent = answering(failure(401))
+    async with mock_client(handler, **settings) as kombo:
+        await kombo.general.check_api_key()
+    assert str(sent[0].url) == url
+
+
+@pytest.mark.anyio
+async def test_key_and_integration_come_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """`KOMBO_API_KEY` and `KOMBO_INTEGRATION_ID` stand in for what is not passed."""
+    monkeypatch.setenv("KOMBO_API_KEY", "from-environment")
+    monkeypatch.setenv("KOMBO_INTEGRATION_ID", "workday:1")
+    handler, sent = answering(page())
+    async with AsyncKomboClient(transport=httpx.MockTransport(handler)) as kombo:
+        await kombo.ats.get_candidates()
+    assert sent[0].headers["authorization"] == "Bearer from-environment"
+    assert sent[0].headers["x-integration-id"] == "workday:1"
+
+
+def test_repr_has_no_key() -> None:
+    """Printing a client shows where it sends to, not the key."""
+    kombo = AsyncKomboClient(API_KEY, integration_id=INTEGRATION)
+    assert API_KEY not in repr(kombo)
+    assert INTEGRATION in repr(kombo)
+
+
+# Calls that cannot be made
+
+
+@pytest.mark.anyio
+async def test_missing_integration_is_refused() -> None:
+    """An operation that needs an integration says so before anything is sent; a platform one needs none."""
+    handler, sent = answering(failure(401))
+    async with mock_client(handler, integration_id=None) as kombo:
+        with pytest.raises(ValueError, match=r"GetAtsCandidates needs one; .*for_integration"):
+            await kombo.ats.get_candidates()
+        assert not sent
+        await kombo.general.check_api_key()
+    assert "x-integration-id" not in sent[0].headers
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("bad", ["", ".", ".."])
+async def test_ids_that_lead_elsewhere_are_refused(bad: str) -> None:
+    """An ID that would change the path is refused, and nothing is sent."""
+    handler, sent = answering(success({}))
+    async with mock_client(handler) as kombo:
+        with pytest.raises(ValueError, match="candidate_id"):
+            await kombo.ats.add_candidate_result_link(bad, **LINK)
+    assert not sent
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize(
+    ("candidate_id", "segment"),
+    [
+        ("a/b", b"a%2Fb"),
+        ("../jobs", b"..%2Fjobs"),
+        ("a?b#c", b"a%3Fb%23c"),
+        ("100%", b"100%25"),
+        ("%2F", b"%252F"),
+        ("a b\r\n", b"a%20b%0D%0A"),
+        ("Jürgen", b"J%C3%BCrgen"),
+    ],
+)
+async def test_ids_are_escaped(candidate_id: str, segment: bytes) -> None:
+    """Whatever an ID holds, it stays one segment of the path."""
+    handler, sent = answering(success({}, []))
+    async with mock_client(handler) as kombo:
+        await kombo.ats.add_candidate_result_link(candidate_id, **LINK)
+    assert sent[0].url.raw_path == b"/v1/ats/candidates/" + segment + b"/result-links"
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        ({"integration_id": "a\r\nb"}, "^integration_id: "),
+        ({"integration_id": ""}, "^integration_id: "),
+        ({"headers": {"X-Trace": "a\nb"}}, "X-Trace"),
+        ({"headers": {"Authorization": "Bearer other"}}, "api_key="),
+    ],
+)
+async def test_wrong_options_are_refused(options: Any, says: str) -> None:
+    """Options that would break out of their header, or replace the client's own, are refused before sending."""
+    handler, sent = answering(page())
+    async with mock_client(handler) as kombo:
+        with pytest.raises(ValueError, match=says):
+            await kombo.ats.get_candidates(options=options)
+    assert not sent
+
+
+@pytest.mark.anyio
+async def test_closed_client_says_so() -> None:
+    """A client that was closed refuses calls, and being entered again."""
+    handler, sent = answering(page())
+    kombo = mock_client(handler)
+    await kombo.ats.get_candidates()
+    await kombo.aclose()
+    await kombo.aclose()
+    with pytest.raises(RuntimeError, match="closed; make a new one"):
+        await kombo.ats.get_candidates()
+    with pytest.raises(RuntimeError, match="closed; make a new one"):
+        await kombo.__aenter__()
+    assert len(sent) == 1
+
+
+# Views and options
+
+
+@pytest.mark.anyio
+async def test_views_share_the_connections() -> None:
+    """`for_integration` gives a view with its own integration; closing it closes nothing."""
+    handler, sent = answering(page())
+    async with mock_client(handler) as kombo:
+        await kombo.ats.get_candidates()
+        async with kombo.for_integration("workday:1") as view:
+            await view.ats.get_candidates()
+            await view.for_integration("personio:2").ats.get_candidates()
+        await kombo.ats.get_candidates()
+    assert [request.headers["x-integration-id"] for request in sent] == [
+        INTEGRATION,
+        "workday:1",
+        "personio:2",
+        INTEGRATION,
+    ]
+    with pytest.raises(RuntimeError, match="closed"):
+        await view.ats.get_candidates()
+
+
+def test_view_of_nothing_is_refused() -> None:
+    """A view needs an integration ID that can stand in a header."""
+    kombo = AsyncKomboClient(API_KEY)
+    with pytest.raises(ValueError, match="integration_id"):
+        kombo.for_integration("a\r\nb")
+
+
+@pytest.mark.anyio
+async def test_options_of_a_call() -> None:
+    """Integration and headers of one call replace the client's; others keep theirs."""
+    handler, sent = answering(page())
+    async with mock_client(handler, headers={"X-Trace": "client", "X-Team": "a"}) as kombo:
+        await kombo.ats.get_candidates(options={"integration_id": "workday:1", "headers": {"X-Trace": "call"}})
+        await kombo.send(ats.GetCandidates(), integration_id="workday:1", headers={"X-Trace": "call"})
+        await kombo.ats.get_candidates()
+    assert [request.headers["x-trace"] for request in sent] == ["call", "call", "client"]
+    assert [request.headers["x-team"] for request in sent] == ["a"] * 3
+    assert [request.headers["x-integration-id"] for request in sent] == ["workday:1", "workday:1", INTEGRATION]
+
+
+@pytest.mark.anyio
+async def test_timeout_deadline_and_retry_of_a_call() -> None:
+    """The time limits and the retry policy of one call hold for it."""
+    attempts = 0
+
+    async def handler(_: httpx.Request) -> httpx.Response:
+        nonlocal attempts
+        attempts += 1
+        if attempts == 3:
+            return failure(500)
+        await anyio.sleep_forever()
+        raise AssertionError
+
+    async with mock_client(handler) as kombo:
+        with pytest.raises(TimedOut, match="GetAtsCandidates"), anyio.fail_after(5):
+            await kombo.ats.get_candidates(options={"timeout": 0.01})
+        with pytest.raises(TimedOut), anyio.fail_after(5):
+            await kombo.ats.get_candidates(options={"deadline": 0.01, "retry": RetryPolicy(attempts=5)})
+        reply = await kombo.ats.get_candidates(options={"retry": RetryPolicy(attempts=1)})
+    assert isinstance(reply, ServerError)
+    assert attempts == 3
+
+
+@pytest.mark.anyio
+async def test_actions_get_more_time() -> None:
+    """Without a `timeout`, reads and actions have their own; `Timeout` chooses them."""
+    seen: list[float] = []
+
+    async def watch(call: Any, call_next: Any) -> Any:
+        seen.append(call.timeout)
+        return await call_next(call)
+
+    handler, _ = answering(failure(400))
+    for timeout in (None, Timeout(read=7, action=8), 9.0):
+        async with mock_client(handler, timeout=timeout, middleware=[watch]) as kombo:
+            await kombo.ats.get_candidates()
+            await kombo.ats.add_candidate_result_link("1", **LINK)
+    assert seen == [30, 300, 7, 8, 9, 9]
+
+
+# What is sent through
+
+
+@pytest.mark.anyio
+async def test_user_agent_and_accept() -> None:
+    """Each request says who sends it and what it takes; a GET has no body and no content type."""
+    handler, sent = answering(page())
+    async with mock_client(handler) as kombo:
+        await kombo.ats.get_candidates()
+    assert sent[0].headers["user-agent"].startswith("kombo-async/")
+    assert sent[0].headers["accept"] == "application/json"
+    assert sent[0].headers["authorization"] == f"Bearer {API_KEY}"
+    assert "content-type" not in sent[0].headers
+    assert sent[0].content == b""
+
+
+@pytest.mark.anyio
+async def test_own_http_client_stays_open() -> None:
+    """A caller's `httpx.AsyncClient` is used, headers of its own included, and left open."""
+    handler, sent = answering(success({}, []))
+    async with httpx.AsyncClient(transport=httpx.MockTransport(handler), headers={"X-Mine": "1"}) as http_client:
+        async with AsyncKomboClient(API_KEY, integration_id=INTEGRATION, http_client=http_client) as kombo:
+            reply = await kombo.ats.add_candidate_result_link("1", **LINK)
+        assert not http_client.is_closed
+    assert isinstance(reply.raw_response, httpx.Response)
+    assert reply.raw_response.json() == {"status": "success", "data": {}, "warnings": []}
+    assert sent[0].headers["x-mine"] == "1"
+    assert sent[0].headers["authorization"] == f"Bearer {API_KEY}"
+
+
+@pytest.mark.anyio
+async def test_httpx2_client_works_alike() -> None:
+    """An `httpx2.AsyncClient` works as httpx's does, for successes, failures and missing answers."""
+
+    def handler(request: httpx2.Request) -> httpx2.Response:
+        if request.method == "GET":
+            raise httpx2.ConnectError("no", request=request)
+        return httpx2.Response(200, json={"status": "success", "data": {}, "warnings": [{"message": "w"}]})
+
+    async with httpx2.AsyncClient(transport=httpx2.MockTransport(handler)) as http_client:
+        http: Any = http_client
+        kombo = AsyncKomboClient(API_KEY, integration_id=INTEGRATION, http_client=http, retry=RetryPolicy.none())
+        reply = await kombo.ats.add_candidate_result_link("1", **LINK)
+        with pytest.raises(KomboError, match="ConnectError"):
+            await kombo.ats.get_candidates()
+        await kombo.aclose()
+        assert not http_client.is_closed
+    assert isinstance(reply, Success)
+    assert type(reply.raw_response).__module__.startswith("httpx2")
+    assert [warning.message for warning in reply.warnings] == ["w"]
+
+
+@pytest.mark.anyio
+async def test_httpx2_transport_works_alike() -> None:
+    """`transport=` takes httpx2's transports, too."""
+    transport: Any = httpx2.MockTransport(lambda _: httpx2.Response(400, json={"error": {"message": "no"}}))
+    async with AsyncKomboClient(API_KEY, transport=transport) as kombo:
+        reply = await kombo.general.check_api_key()
+    assert isinstance(reply, BadRequest)
+    assert reply.message == "no"
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("own_client", [False, True])
+async def test_redirects_are_not_followed(own_client: bool) -> None:
+    """A redirect is an answer, not a way for the key to other hosts, even where the caller's client follows them."""
+    handler, sent = answering(httpx.Response(307, headers={"Location": "https://elsewhere.example.com/"}))
+    transport = httpx.MockTransport(handler)
+    async with httpx.AsyncClient(transport=transport, follow_redirects=True) as http_client:
+        sending: Any = {"http_client": http_client} if own_client else {"transport": transport}
+        async with AsyncKomboClient(API_KEY, integration_id=INTEGRATION, **sending) as kombo:
+            reply = await kombo.ats.get_candidates()
+    assert isinstance(reply, UnexpectedResponse)
+    assert reply.status_code == 307
+    assert len(sent) == 1
+
+
+@pytest.mark.anyio
+async def test_client_works_without_entering() -> None:
+    """`async with` is a convenience: a client works from the first call, and leaves nothing unclosed behind."""
+    handler, _ = answering(success({**CANDIDATE}, []))
+    kombo = mock_client(handler)
+    reply = await kombo.send(
+        ats.CreateCandidate(
+            candidate=ats.CandidateInput(first_name="Frank", last_name="Doe", email_address="frank@example.com"),
+            application=ats.CandidateApplicationInput(job_id="1"),
+        )
+    )
+    assert reply.unwrap().id == CANDIDATE["id"]
+    await kombo.aclose()
+    gc.collect()
+
+
+@pytest.mark.anyio
+async def test_each_namespace_is_there() -> None:
+    """The client has a resource for each namespace, made once."""
+    kombo = AsyncKomboClient(API_KEY)
+    for name in ("ats", "hris", "lms", "assessment", "ai_apply", "connect", "general", "custom"):
+        assert getattr(kombo, name) is getattr(kombo, name)
