@@ -110,7 +110,8 @@ class Module:
         wire = {python_name(f.name): f.name for f in model.shape.fields if python_name(f.name) != f.name}
         if wire:
             self.imports.add("typing", "ClassVar")
-            lines.append(f"\n    __wire_names__: ClassVar[dict[str, str]] = {wire!r}")
+            self.imports.add("collections.abc", "Mapping")
+            lines.append(f"\n    __wire_names__: ClassVar[Mapping[str, str]] = {wire!r}")
         lines.append("")
         recent = self.names.config["recent"]["fields"]
         for each in model.shape.fields:

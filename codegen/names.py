@@ -65,6 +65,8 @@ class Names:
             if known == operation.id:
                 return Method(namespace, module, name, operation)
         namespace, name = method_of(operation)
+        if any((namespace, name) == (space, known) for space, _, known, _ in self._tables("methods")):
+            name = operation.id.lower()
         self.warnings.append(f"method {namespace}.{name}: {operation.id} is not in names.toml")
         return Method(namespace, "other", name, operation)
 
@@ -118,7 +120,8 @@ class Names:
             model = self.models[namespace, name] = Model(namespace, module, name, place, shape, lazy, ident)
             self._todo.append(model)
         elif model.ident != ident:
-            raise SystemExit(f"names.toml: {namespace}.{name} is two different shapes: at {model.place} and at {place}")
+            self.warnings.append(f"model {namespace}.{name}: {model.place} and {place} are no longer the same")
+            return
         if namespace in {place.namespace, "models"}:
             self._at[place] = model
         self._by_ident.setdefault((namespace, ident), model)
@@ -155,7 +158,7 @@ class Names:
             for label, variant in variants(model.shape):
                 place = model.place.variant(label)
                 if isinstance(variant, Object) and not self.find(model.namespace, place, variant):
-                    self._define(model.namespace, model.module, pascal(label) + model.name, place, variant)
+                    self._define(model.namespace, model.module, pascal(label.lower()) + model.name, place, variant)
 
     def _derive(self, namespace: str, place: Place, shape: Named, parent: str) -> None:
         """Name what names.toml does not list: by tool below `remote_fields`, else after its parent (with a warning)."""

@@ -125,6 +125,7 @@ def variants(union: Union) -> Iterator[tuple[str, Shape]]:
             yield (str(tag.value).lower() if isinstance(tag.value, bool) else tag.value), each
         elif isinstance(each, Object) and is_model_union(union):
             others = [other for other in objects(union) if other is not each]
-            yield next(f.name for f in each.fields if f.required and not any(o.get(f.name) for o in others)), each
+            own = (f.name for f in each.fields if f.required and not any(other.get(f.name) for other in others))
+            yield next(own, str(number)), each
         else:
             yield str(number), each

@@ -7,6 +7,7 @@ import sys
 import tempfile
 import tomllib
 from collections.abc import Iterator, Mapping
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -61,6 +62,8 @@ def _refuse_cycles(imports: Mapping[str, set[str]]) -> None:
 
 def formatted(files: Mapping[str, str]) -> dict[str, str]:
     """Sort the imports and format, by ruff, as the project does."""
+    if find_spec("ruff") is None:
+        raise SystemExit("codegen formats what it writes: pip install ruff")
     with tempfile.TemporaryDirectory() as directory:
         root = Path(directory)
         for name, text in files.items():

@@ -9,7 +9,6 @@ from io import BytesIO
 from pathlib import Path
 from typing import Any, BinaryIO, Self
 
-import attrs
 from anyio import to_thread
 
 from kombo_async.model import Model
@@ -18,15 +17,23 @@ CHUNK = 3 * 256 * 1024
 """Bytes read at once. A multiple of 3, so that each chunk is base64 without padding, and joins with the next."""
 
 
-@attrs.frozen(kw_only=True, eq=False)
 class FileData:
-    """The `data` of an attachment that is read when it is sent, and anew for each attempt."""
+    """The `data` of an attachment that is read when it is sent, and anew for each attempt.
 
-    open: Callable[[], BinaryIO] = attrs.field(repr=False)
-    """Opens the file at its start."""
-    size: Callable[[], int] = attrs.field(repr=False)
-    """How many bytes it holds."""
-    name: str = attrs.field(repr=False)
+    No attrs class: the encoder would write it out as an object, where the file's base64 belongs.
+    """
+
+    __slots__ = ("name", "open", "size")
+
+    def __init__(self, *, open: Callable[[], BinaryIO], size: Callable[[], int], name: str) -> None:
+        self.open = open
+        """Opens the file at its start."""
+        self.size = size
+        """How many bytes it holds."""
+        self.name = name
+
+    def __repr__(self) -> str:
+        return "FileData()"
 
     def to_base64(self) -> str:
         """The whole file as base64 (this one does hold it in memory)."""

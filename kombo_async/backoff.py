@@ -36,8 +36,8 @@ def retry_after(value: str | None, *, now: datetime | None = None) -> float | No
 
     try:
         moment = parsedate_to_datetime(value)
-    except (ValueError, OverflowError):
-        return None
+    except (ValueError, OverflowError, IndexError, TypeError):
+        return None  # it promises ValueError alone, and does not keep that for every text
     if moment.tzinfo is None:
         moment = moment.replace(tzinfo=UTC)
     return max(0.0, (moment - (now or datetime.now(UTC))).total_seconds())

@@ -23,8 +23,8 @@ class Received:
 
 
 def raw_answer(status: int, body: bytes = b"", headers: Mapping[str, str] | None = None) -> bytes:
-    """An answer with its exact `Content-Length`."""
-    lines = [f"HTTP/1.1 {status} Reason", f"Content-Length: {len(body)}"]
+    """An answer with its exact `Content-Length`, the last one of its connection."""
+    lines = [f"HTTP/1.1 {status} Reason", f"Content-Length: {len(body)}", "Connection: close"]
     lines += [f"{name}: {value}" for name, value in (headers or {}).items()]
     return "\r\n".join([*lines, "", ""]).encode() + body
 

@@ -12,6 +12,8 @@ HALF_OR_MORE = 4
 NULL_ALONE = {
     "value": {},
     "raw": {},
+    "start_date": {"type": ["string", "null"], "format": "date"},
+    "end_date": {"type": ["string", "null"], "format": "date"},
     "start_time": {"type": ["string", "null"]},
     "end_time": {"type": ["string", "null"]},
 }

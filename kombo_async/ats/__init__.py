@@ -183,50 +183,50 @@ if TYPE_CHECKING:
     from kombo_async.ats.result_links import AddCandidateResultLink as AddCandidateResultLink
     from kombo_async.ats.result_links import ResultLinkAttribute as ResultLinkAttribute
     from kombo_async.ats.result_links import ResultLinkDetails as ResultLinkDetails
-    from kombo_async.ats.scorecards import BOOLEANScorecardResponse as BOOLEANScorecardResponse
-    from kombo_async.ats.scorecards import DATEScorecardResponse as DATEScorecardResponse
+    from kombo_async.ats.scorecards import BooleanScorecardResponse as BooleanScorecardResponse
+    from kombo_async.ats.scorecards import DateScorecardResponse as DateScorecardResponse
     from kombo_async.ats.scorecards import GetScorecards as GetScorecards
     from kombo_async.ats.scorecards import MultiSelectScorecardResponse as MultiSelectScorecardResponse
-    from kombo_async.ats.scorecards import NUMBERScorecardResponse as NUMBERScorecardResponse
+    from kombo_async.ats.scorecards import NumberScorecardResponse as NumberScorecardResponse
     from kombo_async.ats.scorecards import Scorecard as Scorecard
     from kombo_async.ats.scorecards import ScorecardOption as ScorecardOption
     from kombo_async.ats.scorecards import ScorecardResponse as ScorecardResponse
     from kombo_async.ats.scorecards import SingleSelectScorecardResponse as SingleSelectScorecardResponse
-    from kombo_async.ats.scorecards import TEXTScorecardResponse as TEXTScorecardResponse
+    from kombo_async.ats.scorecards import TextScorecardResponse as TextScorecardResponse
     from kombo_async.ats.screening_answers import BooleanAnswer as BooleanAnswer
     from kombo_async.ats.screening_answers import BooleanQuestion as BooleanQuestion
-    from kombo_async.ats.screening_answers import BOOLEANScreeningAnswer as BOOLEANScreeningAnswer
+    from kombo_async.ats.screening_answers import BooleanScreeningAnswer as BooleanScreeningAnswer
     from kombo_async.ats.screening_answers import DateAnswer as DateAnswer
     from kombo_async.ats.screening_answers import DateQuestion as DateQuestion
-    from kombo_async.ats.screening_answers import DATEScreeningAnswer as DATEScreeningAnswer
+    from kombo_async.ats.screening_answers import DateScreeningAnswer as DateScreeningAnswer
     from kombo_async.ats.screening_answers import MultiSelectAnswer as MultiSelectAnswer
     from kombo_async.ats.screening_answers import MultiSelectQuestion as MultiSelectQuestion
     from kombo_async.ats.screening_answers import MultiSelectScreeningAnswer as MultiSelectScreeningAnswer
     from kombo_async.ats.screening_answers import NumberAnswer as NumberAnswer
     from kombo_async.ats.screening_answers import NumberQuestion as NumberQuestion
-    from kombo_async.ats.screening_answers import NUMBERScreeningAnswer as NUMBERScreeningAnswer
+    from kombo_async.ats.screening_answers import NumberScreeningAnswer as NumberScreeningAnswer
     from kombo_async.ats.screening_answers import ScreeningAnswer as ScreeningAnswer
     from kombo_async.ats.screening_answers import SingleSelectAnswer as SingleSelectAnswer
     from kombo_async.ats.screening_answers import SingleSelectQuestion as SingleSelectQuestion
     from kombo_async.ats.screening_answers import SingleSelectScreeningAnswer as SingleSelectScreeningAnswer
     from kombo_async.ats.screening_answers import TextAnswer as TextAnswer
     from kombo_async.ats.screening_answers import TextQuestion as TextQuestion
-    from kombo_async.ats.screening_answers import TEXTScreeningAnswer as TEXTScreeningAnswer
+    from kombo_async.ats.screening_answers import TextScreeningAnswer as TextScreeningAnswer
     from kombo_async.ats.screening_answers import UnknownAnswer as UnknownAnswer
     from kombo_async.ats.screening_answers import UnknownQuestion as UnknownQuestion
-    from kombo_async.ats.screening_answers import UNKNOWNScreeningAnswer as UNKNOWNScreeningAnswer
-    from kombo_async.ats.screening_questions import BOOLEANQuestionFormat as BOOLEANQuestionFormat
-    from kombo_async.ats.screening_questions import DATEQuestionFormat as DATEQuestionFormat
-    from kombo_async.ats.screening_questions import FILEQuestionFormat as FILEQuestionFormat
-    from kombo_async.ats.screening_questions import INFORMATIONQuestionFormat as INFORMATIONQuestionFormat
+    from kombo_async.ats.screening_answers import UnknownScreeningAnswer as UnknownScreeningAnswer
+    from kombo_async.ats.screening_questions import BooleanQuestionFormat as BooleanQuestionFormat
+    from kombo_async.ats.screening_questions import DateQuestionFormat as DateQuestionFormat
+    from kombo_async.ats.screening_questions import FileQuestionFormat as FileQuestionFormat
+    from kombo_async.ats.screening_questions import InformationQuestionFormat as InformationQuestionFormat
     from kombo_async.ats.screening_questions import MultiSelectQuestionFormat as MultiSelectQuestionFormat
-    from kombo_async.ats.screening_questions import NUMBERQuestionFormat as NUMBERQuestionFormat
+    from kombo_async.ats.screening_questions import NumberQuestionFormat as NumberQuestionFormat
     from kombo_async.ats.screening_questions import QuestionFormat as QuestionFormat
     from kombo_async.ats.screening_questions import QuestionOption as QuestionOption
     from kombo_async.ats.screening_questions import ScreeningQuestion as ScreeningQuestion
     from kombo_async.ats.screening_questions import SingleSelectQuestionFormat as SingleSelectQuestionFormat
-    from kombo_async.ats.screening_questions import TEXTQuestionFormat as TEXTQuestionFormat
-    from kombo_async.ats.screening_questions import UNKNOWNQuestionFormat as UNKNOWNQuestionFormat
+    from kombo_async.ats.screening_questions import TextQuestionFormat as TextQuestionFormat
+    from kombo_async.ats.screening_questions import UnknownQuestionFormat as UnknownQuestionFormat
     from kombo_async.ats.stages import ApplicationStage as ApplicationStage
     from kombo_async.ats.stages import GetApplicationStages as GetApplicationStages
     from kombo_async.ats.stages import MoveApplicationToStage as MoveApplicationToStage
@@ -447,54 +447,54 @@ _HOMES = {
         "ResultLinkDetails",
     ),
     "kombo_async.ats.scorecards": (
-        "BOOLEANScorecardResponse",
-        "DATEScorecardResponse",
+        "BooleanScorecardResponse",
+        "DateScorecardResponse",
         "GetScorecards",
         "MultiSelectScorecardResponse",
-        "NUMBERScorecardResponse",
+        "NumberScorecardResponse",
         "Scorecard",
         "ScorecardOption",
         "ScorecardResponse",
         "SingleSelectScorecardResponse",
-        "TEXTScorecardResponse",
+        "TextScorecardResponse",
     ),
     "kombo_async.ats.screening_answers": (
-        "BOOLEANScreeningAnswer",
         "BooleanAnswer",
         "BooleanQuestion",
-        "DATEScreeningAnswer",
+        "BooleanScreeningAnswer",
         "DateAnswer",
         "DateQuestion",
+        "DateScreeningAnswer",
         "MultiSelectAnswer",
         "MultiSelectQuestion",
         "MultiSelectScreeningAnswer",
-        "NUMBERScreeningAnswer",
         "NumberAnswer",
         "NumberQuestion",
+        "NumberScreeningAnswer",
         "ScreeningAnswer",
         "SingleSelectAnswer",
         "SingleSelectQuestion",
         "SingleSelectScreeningAnswer",
-        "TEXTScreeningAnswer",
         "TextAnswer",
         "TextQuestion",
-        "UNKNOWNScreeningAnswer",
+        "TextScreeningAnswer",
         "UnknownAnswer",
         "UnknownQuestion",
+        "UnknownScreeningAnswer",
     ),
     "kombo_async.ats.screening_questions": (
-        "BOOLEANQuestionFormat",
-        "DATEQuestionFormat",
-        "FILEQuestionFormat",
-        "INFORMATIONQuestionFormat",
+        "BooleanQuestionFormat",
+        "DateQuestionFormat",
+        "FileQuestionFormat",
+        "InformationQuestionFormat",
         "MultiSelectQuestionFormat",
-        "NUMBERQuestionFormat",
+        "NumberQuestionFormat",
         "QuestionFormat",
         "QuestionOption",
         "ScreeningQuestion",
         "SingleSelectQuestionFormat",
-        "TEXTQuestionFormat",
-        "UNKNOWNQuestionFormat",
+        "TextQuestionFormat",
+        "UnknownQuestionFormat",
     ),
     "kombo_async.ats.stages": ("ApplicationStage", "GetApplicationStages", "MoveApplicationToStage"),
     "kombo_async.ats.tags": ("AddCandidateTag", "GetTags", "RemoveCandidateTag", "Tag", "TagInput"),

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 from typing import ClassVar, Literal, TypeAlias
 
@@ -30,7 +30,7 @@ class WorkdayStageFields(Model):
 class GreenhousePostHeaders(Model):
     """HTTP headers for Greenhouse."""
 
-    __wire_names__: ClassVar[dict[str, str]] = {"on_behalf_of": "On-Behalf-Of"}
+    __wire_names__: ClassVar[Mapping[str, str]] = {"on_behalf_of": "On-Behalf-Of"}
 
     on_behalf_of: str | Unset | None = UNSET
     """The tool's ID of the user in whose name to act."""

@@ -14,8 +14,8 @@ from kombo_async.request import Operation, Request
 
 
 @model
-class TEXTScorecardResponse(Model):
-    """What `get_scorecards` answers as `responses[TEXT]`."""
+class TextScorecardResponse(Model):
+    """A question answered in words."""
 
     remote_id: str | None
     """The connected system's own ID of the record."""
@@ -73,8 +73,8 @@ class MultiSelectScorecardResponse(Model):
 
 
 @model
-class BOOLEANScorecardResponse(Model):
-    """What `get_scorecards` answers as `responses[BOOLEAN]`."""
+class BooleanScorecardResponse(Model):
+    """A question answered with yes or no."""
 
     remote_id: str | None
     """The connected system's own ID of the record."""
@@ -88,8 +88,8 @@ class BOOLEANScorecardResponse(Model):
 
 
 @model
-class NUMBERScorecardResponse(Model):
-    """What `get_scorecards` answers as `responses[NUMBER]`."""
+class NumberScorecardResponse(Model):
+    """A question answered with a number."""
 
     remote_id: str | None
     """The connected system's own ID of the record."""
@@ -103,8 +103,8 @@ class NUMBERScorecardResponse(Model):
 
 
 @model
-class DATEScorecardResponse(Model):
-    """What `get_scorecards` answers as `responses[DATE]`."""
+class DateScorecardResponse(Model):
+    """A question answered with a date."""
 
     remote_id: str | None
     """The connected system's own ID of the record."""
@@ -119,12 +119,12 @@ class DATEScorecardResponse(Model):
 
 if TYPE_CHECKING:
     ScorecardResponse: TypeAlias = (
-        TEXTScorecardResponse
+        TextScorecardResponse
         | SingleSelectScorecardResponse
         | MultiSelectScorecardResponse
-        | BOOLEANScorecardResponse
-        | NUMBERScorecardResponse
-        | DATEScorecardResponse
+        | BooleanScorecardResponse
+        | NumberScorecardResponse
+        | DateScorecardResponse
         | UnknownVariant
     )
     """A question of a scorecard and its answer, told by its `type`."""
@@ -133,12 +133,12 @@ else:
         "ScorecardResponse",
         "type",
         {
-            "TEXT": TEXTScorecardResponse,
+            "TEXT": TextScorecardResponse,
             "SINGLE_SELECT": SingleSelectScorecardResponse,
             "MULTI_SELECT": MultiSelectScorecardResponse,
-            "BOOLEAN": BOOLEANScorecardResponse,
-            "NUMBER": NUMBERScorecardResponse,
-            "DATE": DATEScorecardResponse,
+            "BOOLEAN": BooleanScorecardResponse,
+            "NUMBER": NumberScorecardResponse,
+            "DATE": DateScorecardResponse,
         },
     )
 

@@ -29,8 +29,8 @@ class TextQuestion(Model):
 
 
 @model
-class TEXTScreeningAnswer(Model):
-    """What `get_applications` answers as `screening_question_answers[TEXT]`."""
+class TextScreeningAnswer(Model):
+    """An answer in words, with its question."""
 
     answer: TextAnswer
     question: TextQuestion
@@ -110,8 +110,8 @@ class BooleanQuestion(Model):
 
 
 @model
-class BOOLEANScreeningAnswer(Model):
-    """What `get_applications` answers as `screening_question_answers[BOOLEAN]`."""
+class BooleanScreeningAnswer(Model):
+    """A yes or no, with its question."""
 
     answer: BooleanAnswer
     question: BooleanQuestion
@@ -137,8 +137,8 @@ class NumberQuestion(Model):
 
 
 @model
-class NUMBERScreeningAnswer(Model):
-    """What `get_applications` answers as `screening_question_answers[NUMBER]`."""
+class NumberScreeningAnswer(Model):
+    """A number, with its question."""
 
     answer: NumberAnswer
     question: NumberQuestion
@@ -164,8 +164,8 @@ class DateQuestion(Model):
 
 
 @model
-class DATEScreeningAnswer(Model):
-    """What `get_applications` answers as `screening_question_answers[DATE]`."""
+class DateScreeningAnswer(Model):
+    """A date, with its question."""
 
     answer: DateAnswer
     question: DateQuestion
@@ -191,8 +191,8 @@ class UnknownQuestion(Model):
 
 
 @model
-class UNKNOWNScreeningAnswer(Model):
-    """What `get_applications` answers as `screening_question_answers[UNKNOWN]`."""
+class UnknownScreeningAnswer(Model):
+    """An answer of a kind that Kombo does not know, with its question."""
 
     answer: UnknownAnswer
     question: UnknownQuestion
@@ -200,13 +200,13 @@ class UNKNOWNScreeningAnswer(Model):
 
 if TYPE_CHECKING:
     ScreeningAnswer: TypeAlias = (
-        TEXTScreeningAnswer
+        TextScreeningAnswer
         | SingleSelectScreeningAnswer
         | MultiSelectScreeningAnswer
-        | BOOLEANScreeningAnswer
-        | NUMBERScreeningAnswer
-        | DATEScreeningAnswer
-        | UNKNOWNScreeningAnswer
+        | BooleanScreeningAnswer
+        | NumberScreeningAnswer
+        | DateScreeningAnswer
+        | UnknownScreeningAnswer
         | UnknownVariant
     )
     """An answer to a screening question with its question, told by the question's type."""
@@ -215,12 +215,12 @@ else:
         "ScreeningAnswer",
         "question.type",
         {
-            "TEXT": TEXTScreeningAnswer,
+            "TEXT": TextScreeningAnswer,
             "SINGLE_SELECT": SingleSelectScreeningAnswer,
             "MULTI_SELECT": MultiSelectScreeningAnswer,
-            "BOOLEAN": BOOLEANScreeningAnswer,
-            "NUMBER": NUMBERScreeningAnswer,
-            "DATE": DATEScreeningAnswer,
-            "UNKNOWN": UNKNOWNScreeningAnswer,
+            "BOOLEAN": BooleanScreeningAnswer,
+            "NUMBER": NumberScreeningAnswer,
+            "DATE": DateScreeningAnswer,
+            "UNKNOWN": UnknownScreeningAnswer,
         },
     )

@@ -9,8 +9,8 @@ from kombo_async.model import JSON, UNSET, Model, UnknownVariant, Unset, model, 
 
 
 @model
-class TEXTQuestionFormat(Model):
-    """What `get_jobs` answers as `screening_questions.format[TEXT]`."""
+class TextQuestionFormat(Model):
+    """The question takes text."""
 
     display_type: Literal["SINGLE_LINE", "MULTI_LINE", "EMAIL", "URL"] | str | Unset | None = UNSET
     """Which kind of input the connected system shows for it."""
@@ -20,8 +20,8 @@ class TEXTQuestionFormat(Model):
 
 
 @model
-class NUMBERQuestionFormat(Model):
-    """What `get_jobs` answers as `screening_questions.format[NUMBER]`."""
+class NumberQuestionFormat(Model):
+    """The question takes a number."""
 
     display_type: Literal["SLIDER", "FIELD"] | str | Unset | None = UNSET
     """Which kind of input the connected system shows for it."""
@@ -33,8 +33,8 @@ class NUMBERQuestionFormat(Model):
 
 
 @model
-class FILEQuestionFormat(Model):
-    """What `get_jobs` answers as `screening_questions.format[FILE]`."""
+class FileQuestionFormat(Model):
+    """The question takes a file."""
 
     accepted_mime_types: list[str] | Unset | None = UNSET
     """MIME types of the files that are accepted."""
@@ -66,15 +66,15 @@ class SingleSelectQuestionFormat(Model):
 
 
 @model
-class BOOLEANQuestionFormat(Model):
-    """What `get_jobs` answers as `screening_questions.format[BOOLEAN]`."""
+class BooleanQuestionFormat(Model):
+    """The question takes a yes or no."""
 
     type: Literal["BOOLEAN"]
 
 
 @model
-class DATEQuestionFormat(Model):
-    """What `get_jobs` answers as `screening_questions.format[DATE]`."""
+class DateQuestionFormat(Model):
+    """The question takes a date."""
 
     type: Literal["DATE"]
 
@@ -89,15 +89,15 @@ class MultiSelectQuestionFormat(Model):
 
 
 @model
-class INFORMATIONQuestionFormat(Model):
-    """What `get_jobs` answers as `screening_questions.format[INFORMATION]`."""
+class InformationQuestionFormat(Model):
+    """No question: only a text to show."""
 
     type: Literal["INFORMATION"]
 
 
 @model
-class UNKNOWNQuestionFormat(Model):
-    """What `get_jobs` answers as `screening_questions.format[UNKNOWN]`."""
+class UnknownQuestionFormat(Model):
+    """A question of a kind that Kombo does not know."""
 
     raw_question: JSON | Unset = UNSET
     """The question as the connected system gave it."""
@@ -106,15 +106,15 @@ class UNKNOWNQuestionFormat(Model):
 
 if TYPE_CHECKING:
     QuestionFormat: TypeAlias = (
-        TEXTQuestionFormat
-        | NUMBERQuestionFormat
-        | FILEQuestionFormat
+        TextQuestionFormat
+        | NumberQuestionFormat
+        | FileQuestionFormat
         | SingleSelectQuestionFormat
-        | BOOLEANQuestionFormat
-        | DATEQuestionFormat
+        | BooleanQuestionFormat
+        | DateQuestionFormat
         | MultiSelectQuestionFormat
-        | INFORMATIONQuestionFormat
-        | UNKNOWNQuestionFormat
+        | InformationQuestionFormat
+        | UnknownQuestionFormat
         | UnknownVariant
     )
     """Kind of answer that a screening question takes, told by its `type`."""
@@ -123,15 +123,15 @@ else:
         "QuestionFormat",
         "type",
         {
-            "TEXT": TEXTQuestionFormat,
-            "NUMBER": NUMBERQuestionFormat,
-            "FILE": FILEQuestionFormat,
+            "TEXT": TextQuestionFormat,
+            "NUMBER": NumberQuestionFormat,
+            "FILE": FileQuestionFormat,
             "SINGLE_SELECT": SingleSelectQuestionFormat,
-            "BOOLEAN": BOOLEANQuestionFormat,
-            "DATE": DATEQuestionFormat,
+            "BOOLEAN": BooleanQuestionFormat,
+            "DATE": DateQuestionFormat,
             "MULTI_SELECT": MultiSelectQuestionFormat,
-            "INFORMATION": INFORMATIONQuestionFormat,
-            "UNKNOWN": UNKNOWNQuestionFormat,
+            "INFORMATION": InformationQuestionFormat,
+            "UNKNOWN": UnknownQuestionFormat,
         },
     )
 

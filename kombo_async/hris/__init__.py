@@ -81,7 +81,7 @@ if TYPE_CHECKING:
     from kombo_async.hris.payroll import PayTotals as PayTotals
     from kombo_async.hris.performance_reviews import GetPerformanceReviewCycles as GetPerformanceReviewCycles
     from kombo_async.hris.performance_reviews import GetPerformanceReviews as GetPerformanceReviews
-    from kombo_async.hris.performance_reviews import NUMERICRating as NUMERICRating
+    from kombo_async.hris.performance_reviews import NumericRating as NumericRating
     from kombo_async.hris.performance_reviews import PerformanceReview as PerformanceReview
     from kombo_async.hris.performance_reviews import PerformanceReviewCycle as PerformanceReviewCycle
     from kombo_async.hris.performance_reviews import Rating as Rating
@@ -139,8 +139,8 @@ if TYPE_CHECKING:
     from kombo_async.hris.staffing_entities import GetStaffingEntities as GetStaffingEntities
     from kombo_async.hris.staffing_entities import LegalEntityRef as LegalEntityRef
     from kombo_async.hris.staffing_entities import LocationRef as LocationRef
-    from kombo_async.hris.staffing_entities import NUMERICExpectedProficiency as NUMERICExpectedProficiency
-    from kombo_async.hris.staffing_entities import NUMERICProficiencyScale as NUMERICProficiencyScale
+    from kombo_async.hris.staffing_entities import NumericExpectedProficiency as NumericExpectedProficiency
+    from kombo_async.hris.staffing_entities import NumericProficiencyScale as NumericProficiencyScale
     from kombo_async.hris.staffing_entities import OfferedEmploymentType as OfferedEmploymentType
     from kombo_async.hris.staffing_entities import ProficiencyOption as ProficiencyOption
     from kombo_async.hris.staffing_entities import ProficiencyScale as ProficiencyScale
@@ -231,7 +231,7 @@ _HOMES = {
     "kombo_async.hris.performance_reviews": (
         "GetPerformanceReviewCycles",
         "GetPerformanceReviews",
-        "NUMERICRating",
+        "NumericRating",
         "PerformanceReview",
         "PerformanceReviewCycle",
         "Rating",
@@ -295,8 +295,8 @@ _HOMES = {
         "GetStaffingEntities",
         "LegalEntityRef",
         "LocationRef",
-        "NUMERICExpectedProficiency",
-        "NUMERICProficiencyScale",
+        "NumericExpectedProficiency",
+        "NumericProficiencyScale",
         "OfferedEmploymentType",
         "ProficiencyOption",
         "ProficiencyScale",

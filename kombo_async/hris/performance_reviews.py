@@ -36,15 +36,16 @@ class PerformanceReviewCycle(Model):
 
 
 @model
-class NUMERICRating(Model):
-    """What `get_performance_reviews` answers as `summary_rating[NUMERIC]`."""
+class NumericRating(Model):
+    """A rating by a number between two bounds."""
 
     type: Literal["NUMERIC"]
     min: int | float | None
-    """Lowest number allowed."""
+    """Lowest rating possible."""
     max: int | float | None
-    """Highest number allowed."""
+    """Highest rating possible."""
     value: int | float | None
+    """The rating given."""
 
 
 @model
@@ -59,10 +60,10 @@ class SingleSelectRating(Model):
 
 
 if TYPE_CHECKING:
-    Rating: TypeAlias = NUMERICRating | SingleSelectRating | UnknownVariant
+    Rating: TypeAlias = NumericRating | SingleSelectRating | UnknownVariant
     """The rating of a review: a number, or one of several words."""
 else:
-    Rating = tagged_union("Rating", "type", {"NUMERIC": NUMERICRating, "SINGLE_SELECT": SingleSelectRating})
+    Rating = tagged_union("Rating", "type", {"NUMERIC": NumericRating, "SINGLE_SELECT": SingleSelectRating})
 
 
 @model

@@ -57,18 +57,19 @@ class LegalEntityRef(Model):
 
 
 @model
-class NUMERICProficiencyScale(Model):
-    """What `get_staffing_entities` answers as `skills.skill.proficiency_scale[NUMERIC]`."""
+class NumericProficiencyScale(Model):
+    """A scale of numbers."""
 
     id: str
     """Kombo's ID of the record."""
     remote_id: str
     """The connected system's own ID of the record."""
     min: int | float | None
-    """Lowest number allowed."""
+    """Lowest level."""
     max: int | float | None
-    """Highest number allowed."""
+    """Highest level."""
     step: int | float | None
+    """By how much one level differs from the next."""
     type: Literal["NUMERIC"]
 
 
@@ -97,11 +98,11 @@ class SingleSelectProficiencyScale(Model):
 
 
 if TYPE_CHECKING:
-    ProficiencyScale: TypeAlias = NUMERICProficiencyScale | SingleSelectProficiencyScale | UnknownVariant
+    ProficiencyScale: TypeAlias = NumericProficiencyScale | SingleSelectProficiencyScale | UnknownVariant
     """The scale on which a skill is measured."""
 else:
     ProficiencyScale = tagged_union(
-        "ProficiencyScale", "type", {"NUMERIC": NUMERICProficiencyScale, "SINGLE_SELECT": SingleSelectProficiencyScale}
+        "ProficiencyScale", "type", {"NUMERIC": NumericProficiencyScale, "SINGLE_SELECT": SingleSelectProficiencyScale}
     )
 
 
@@ -119,10 +120,11 @@ class ScaledSkill(Model):
 
 
 @model
-class NUMERICExpectedProficiency(Model):
-    """What `get_staffing_entities` answers as `skills.expected_proficiency[NUMERIC]`."""
+class NumericExpectedProficiency(Model):
+    """How well a skill must be mastered, as a number."""
 
     value: int | float
+    """The level asked for."""
     type: Literal["NUMERIC"]
 
 
@@ -136,13 +138,13 @@ class SingleSelectExpectedProficiency(Model):
 
 
 if TYPE_CHECKING:
-    ExpectedProficiency: TypeAlias = NUMERICExpectedProficiency | SingleSelectExpectedProficiency | UnknownVariant
+    ExpectedProficiency: TypeAlias = NumericExpectedProficiency | SingleSelectExpectedProficiency | UnknownVariant
     """How well a skill must be mastered, on the skill's scale."""
 else:
     ExpectedProficiency = tagged_union(
         "ExpectedProficiency",
         "type",
-        {"NUMERIC": NUMERICExpectedProficiency, "SINGLE_SELECT": SingleSelectExpectedProficiency},
+        {"NUMERIC": NumericExpectedProficiency, "SINGLE_SELECT": SingleSelectExpectedProficiency},
     )
 
 

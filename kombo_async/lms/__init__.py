@@ -24,15 +24,15 @@ if TYPE_CHECKING:
     from kombo_async.lms.resource import LMS as LMS
     from kombo_async.lms.skills import GetSkills as GetSkills
     from kombo_async.lms.skills import Skill as Skill
-    from kombo_async.lms.upserts import COMPLETEDUpsertTask as COMPLETEDUpsertTask
+    from kombo_async.lms.upserts import CompletedUpsertTask as CompletedUpsertTask
     from kombo_async.lms.upserts import CourseContent as CourseContent
     from kombo_async.lms.upserts import CourseInput as CourseInput
     from kombo_async.lms.upserts import ExternalCourse as ExternalCourse
-    from kombo_async.lms.upserts import FAILEDUpsertResult as FAILEDUpsertResult
-    from kombo_async.lms.upserts import FAILEDUpsertTask as FAILEDUpsertTask
+    from kombo_async.lms.upserts import FailedUpsertResult as FailedUpsertResult
+    from kombo_async.lms.upserts import FailedUpsertTask as FailedUpsertTask
     from kombo_async.lms.upserts import GetUpsertCoursesTask as GetUpsertCoursesTask
-    from kombo_async.lms.upserts import PENDINGUpsertTask as PENDINGUpsertTask
-    from kombo_async.lms.upserts import SUCCEEDEDUpsertResult as SUCCEEDEDUpsertResult
+    from kombo_async.lms.upserts import PendingUpsertTask as PendingUpsertTask
+    from kombo_async.lms.upserts import SucceededUpsertResult as SucceededUpsertResult
     from kombo_async.lms.upserts import TaskError as TaskError
     from kombo_async.lms.upserts import TaskErrorCode as TaskErrorCode
     from kombo_async.lms.upserts import UpsertCourses as UpsertCourses
@@ -66,15 +66,15 @@ _HOMES = {
     "kombo_async.lms.resource": ("LMS",),
     "kombo_async.lms.skills": ("GetSkills", "Skill"),
     "kombo_async.lms.upserts": (
-        "COMPLETEDUpsertTask",
+        "CompletedUpsertTask",
         "CourseContent",
         "CourseInput",
         "ExternalCourse",
-        "FAILEDUpsertResult",
-        "FAILEDUpsertTask",
+        "FailedUpsertResult",
+        "FailedUpsertTask",
         "GetUpsertCoursesTask",
-        "PENDINGUpsertTask",
-        "SUCCEEDEDUpsertResult",
+        "PendingUpsertTask",
+        "SucceededUpsertResult",
         "TaskError",
         "TaskErrorCode",
         "UpsertCourses",

@@ -69,8 +69,8 @@ class UpsertTaskRef(Model):
 
 
 @model
-class PENDINGUpsertTask(Model):
-    """What `get_upsert_courses_task` answers as `[PENDING]`."""
+class PendingUpsertTask(Model):
+    """A bulk upsert that is not done yet."""
 
     task_id: str
     """Kombo's ID of the task."""
@@ -90,13 +90,14 @@ class UpsertedCourse(Model):
 
 
 @model
-class SUCCEEDEDUpsertResult(Model):
-    """What `get_upsert_courses_task` answers as `[COMPLETED].data[SUCCEEDED]`."""
+class SucceededUpsertResult(Model):
+    """A course that was created or updated."""
 
     origin_id: str
-    """Your own ID of it."""
+    """Your own ID of the course."""
     status: Literal["SUCCEEDED"]
     data: UpsertedCourse
+    """The course as it is now known."""
 
 
 @model
@@ -113,27 +114,27 @@ class TaskError(Model):
 
 
 @model
-class FAILEDUpsertResult(Model):
-    """What `get_upsert_courses_task` answers as `[COMPLETED].data[FAILED]`."""
+class FailedUpsertResult(Model):
+    """A course that was not, and why."""
 
     origin_id: str
-    """Your own ID of it."""
+    """Your own ID of the course."""
     status: Literal["FAILED"]
     error: TaskError
 
 
 if TYPE_CHECKING:
-    UpsertResult: TypeAlias = SUCCEEDEDUpsertResult | FAILEDUpsertResult | UnknownVariant
+    UpsertResult: TypeAlias = SucceededUpsertResult | FailedUpsertResult | UnknownVariant
     """How the upsert of one course went."""
 else:
     UpsertResult = tagged_union(
-        "UpsertResult", "status", {"SUCCEEDED": SUCCEEDEDUpsertResult, "FAILED": FAILEDUpsertResult}
+        "UpsertResult", "status", {"SUCCEEDED": SucceededUpsertResult, "FAILED": FailedUpsertResult}
     )
 
 
 @model
-class COMPLETEDUpsertTask(Model):
-    """What `get_upsert_courses_task` answers as `[COMPLETED]`."""
+class CompletedUpsertTask(Model):
+    """A bulk upsert that is done, with one result per course."""
 
     task_id: str
     """Kombo's ID of the task."""
@@ -141,13 +142,14 @@ class COMPLETEDUpsertTask(Model):
     """When it was created."""
     status: Literal["COMPLETED"]
     data: list[UpsertResult]
+    """One result for each course."""
     completed_at: datetime
     """When it was completed."""
 
 
 @model
-class FAILEDUpsertTask(Model):
-    """What `get_upsert_courses_task` answers as `[FAILED]`."""
+class FailedUpsertTask(Model):
+    """A bulk upsert that failed as a whole."""
 
     task_id: str
     """Kombo's ID of the task."""
@@ -160,13 +162,13 @@ class FAILEDUpsertTask(Model):
 
 
 if TYPE_CHECKING:
-    UpsertTask: TypeAlias = PENDINGUpsertTask | COMPLETEDUpsertTask | FAILEDUpsertTask | UnknownVariant
+    UpsertTask: TypeAlias = PendingUpsertTask | CompletedUpsertTask | FailedUpsertTask | UnknownVariant
     """A bulk upsert of courses, told by its `status`."""
 else:
     UpsertTask = tagged_union(
         "UpsertTask",
         "status",
-        {"PENDING": PENDINGUpsertTask, "COMPLETED": COMPLETEDUpsertTask, "FAILED": FAILEDUpsertTask},
+        {"PENDING": PendingUpsertTask, "COMPLETED": CompletedUpsertTask, "FAILED": FailedUpsertTask},
     )
 
 

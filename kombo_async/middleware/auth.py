@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NoReturn
 
 import attrs
 
@@ -20,9 +20,16 @@ class Auth:
     def __repr__(self) -> str:
         return "Auth(api_key=...)"
 
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("a client holds an API key, so it is neither pickled nor copied deeply: make one where you need it")
+
     async def __call__(self, call: Call, call_next: Next) -> Response[Any]:
         """Answer *call* with the headers added."""
+        return await call_next(attrs.evolve(call, headers=self._headers(call)))
+
+    def _headers(self, call: Call) -> dict[str, str]:
+        """Made apart, so that the frames of a call under way, which tracebacks may print, do not hold the key."""
         headers = {**call.headers, "Authorization": self._authorization}
         if call.operation.integration and call.integration_id is not None:
             headers["X-Integration-Id"] = call.integration_id
-        return await call_next(attrs.evolve(call, headers=headers))
+        return headers

@@ -7,6 +7,7 @@ never a key, a value of a header, a query or a body.
 from __future__ import annotations
 
 import logging
+import re
 import time
 from typing import Any
 
@@ -15,6 +16,9 @@ from kombo_async.middleware import Call, Next
 from kombo_async.response import Response, Success
 
 logger = logging.getLogger("kombo_async")
+
+_CODE = re.compile(r"[A-Z][A-Z0-9_]{1,40}\.[A-Z0-9_]{1,80}")
+"""What Kombo's codes look like; anything else that came as a code is not fit for a line of a log."""
 
 
 async def logs(call: Call, call_next: Next) -> Response[Any]:
@@ -32,9 +36,8 @@ async def logs(call: Call, call_next: Next) -> Response[Any]:
         if logger.isEnabledFor(logging.INFO):
             _log(call, start, logging.INFO, str(response.status_code), None, response.attempts, len(response.drift))
     else:
-        _log(
-            call, start, logging.WARNING, f"{response.status_code} {response.code or type(response).__name__}", response
-        )
+        code = response.code if response.code and _CODE.fullmatch(response.code) else type(response).__name__
+        _log(call, start, logging.WARNING, f"{response.status_code} {code}", response)
     return response
 
 

@@ -35,7 +35,7 @@ class Pause:
                 await anyio.sleep(seconds)
             began_in = self._round
             response = await call_next(call)
-            self._learn(response, began_in)
+            self._learn(call, response, began_in)
             return response
         finally:
             if turns is not None:
@@ -45,9 +45,10 @@ class Pause:
         if call.deadline is not None and call.deadline < self._until:
             raise never_sent(call, "Kombo's rate limit pauses this client for longer than its deadline")
 
-    def _learn(self, response: Response[Any], began_in: int) -> None:
+    def _learn(self, call: Call, response: Response[Any], began_in: int) -> None:
         if isinstance(response, RateLimited) and is_rate_limit(response):
-            self._begin(response.retry_after, began_in)
+            asked = response.retry_after
+            self._begin(None if asked is None else min(asked, call.retry.longest_retry_after), began_in)
         elif began_in == self._round:
             self._refusals = 0
             if self._turns is not None:

@@ -18,6 +18,10 @@ from kombo_async.request import Operation
 from kombo_async.response import Response, Success
 
 
+SHORTEST_WAIT_FOR_SYNC = 0.1
+"""Seconds between two looks at the least, however short a policy or a `Retry-After` would have it: a sync takes long."""
+
+
 def may_repeat(failure: KomboError, operation: Operation, policy: RetryPolicy) -> bool:
     """Whether a call that failed like this may be made again without doing anything twice."""
     harmless = operation.idempotent or policy.repeat_unclear
@@ -67,7 +71,13 @@ class _Retries:
     """Retries that waited for the first sync."""
     waited: float = 0.0
     """Seconds waited for the first sync."""
+    sent: bool = False
     may_have_applied: bool = False
+
+    def note(self, failure: Failure | NoResponse) -> None:
+        """Keep of an attempt what a later one must not make forgotten."""
+        self.sent |= not isinstance(failure, NoResponse) or failure.sent
+        self.may_have_applied |= failure.may_have_applied
 
 
 @attrs.frozen
@@ -92,73 +102,77 @@ class Retry:
                 if isinstance(response, Success):
                     return response
                 failure = response
-            retries.may_have_applied |= failure.may_have_applied
+            retries.note(failure)
             seconds = self._next_wait(failure, call, retries)
-            if seconds is None:
+            if seconds is None or not await self._wait(seconds, failure, call, retries):
                 return _final(failure, retries)
-            await self._wait(seconds, failure, call, retries)
             call = attrs.evolve(call, attempt=call.attempt + 1)
 
-    def _next_wait(self, failure: KomboError, call: Call, retries: _Retries) -> float | None:
+    def _next_wait(self, failure: Failure | NoResponse, call: Call, retries: _Retries) -> float | None:
         """Seconds until the next attempt, None where there is to be none."""
         policy = call.retry
         if not may_repeat(failure, call.operation, policy):
             return None
         asked = retry_after(failure.raw_response.headers.get("retry-after")) if isinstance(failure, Failure) else None
         if isinstance(failure, SyncPending):
-            seconds = self._poll(policy, retries, asked)
-        elif retries.made + 1 < policy.attempts:
-            seconds = asked if asked is not None else self._backoff(policy, retries.made + 1)
-            if asked is not None and asked > policy.longest_retry_after:
-                return None
-        else:
+            seconds = self._until_next_look(policy, retries, asked)
+        elif retries.made + 1 >= policy.attempts or (asked is not None and asked > policy.longest_retry_after):
             return None
+        elif asked is not None:
+            seconds = asked
+        else:
+            seconds = self._backoff(policy, retries.made + 1, jitter=policy.jitter)
         if seconds is None or (call.deadline is not None and anyio.current_time() + seconds > call.deadline):
             return None
         if not isinstance(failure, SyncPending | RateLimited) and not self.budget.spend():
             return None
         return seconds
 
-    def _backoff(self, policy: RetryPolicy, retry: int) -> float:
-        return backoff(retry, initial=policy.initial, maximum=policy.maximum, jitter=policy.jitter, rand=self.rand)
+    def _backoff(self, policy: RetryPolicy, retry: int, *, jitter: bool) -> float:
+        return backoff(retry, initial=policy.initial, maximum=policy.maximum, jitter=jitter, rand=self.rand)
 
-    def _poll(self, policy: RetryPolicy, retries: _Retries, asked: float | None) -> float | None:
+    def _until_next_look(self, policy: RetryPolicy, retries: _Retries, asked: float | None) -> float | None:
         """Seconds until the next look whether the first sync is over: a longer and longer time, within `sync_wait`."""
         left = policy.sync_wait - retries.waited
         if left <= 0 or (asked is not None and asked > left):
             return None
-        if asked is not None:
-            return asked
-        whole = backoff(retries.polls + 1, initial=policy.initial, maximum=policy.maximum, jitter=False)
-        return min(left, whole * (1 - self.rand() / 2) if policy.jitter else whole)
+        if asked:
+            return max(asked, SHORTEST_WAIT_FOR_SYNC)
+        whole = self._backoff(policy, retries.polls + 1, jitter=False)
+        seconds = whole * (1 - self.rand() / 2) if policy.jitter else whole
+        return min(left, max(seconds, SHORTEST_WAIT_FOR_SYNC))
 
-    async def _wait(self, seconds: float, failure: KomboError, call: Call, retries: _Retries) -> None:
-        if call.retry.on_wait is not None:
-            told = call.retry.on_wait(
-                Waiting(
-                    failure=failure,
-                    operation=call.operation,
-                    integration_id=call.integration_id,
-                    attempt=call.attempt,
-                    seconds=seconds,
-                    waited=retries.waited,
-                )
-            )
-            if told is not None:
-                await told
+    async def _wait(self, seconds: float, failure: Failure | NoResponse, call: Call, retries: _Retries) -> bool:
+        """Wait before the next attempt; False if `on_wait` took so long that the deadline has passed."""
+        start = anyio.current_time()
+        waiting = Waiting(
+            failure=failure,
+            operation=call.operation,
+            integration_id=call.integration_id,
+            attempt=call.attempt,
+            seconds=seconds,
+            waited=retries.waited,
+        )
         if isinstance(failure, SyncPending):
             retries.polls += 1
             retries.waited += seconds
         else:
             retries.made += 1
-        await self.sleep(seconds)
+        with anyio.CancelScope(deadline=float("inf") if call.deadline is None else call.deadline):
+            told = call.retry.on_wait(waiting) if call.retry.on_wait is not None else None
+            if told is not None:
+                await told
+                seconds = max(0.0, start + seconds - anyio.current_time())
+            await self.sleep(seconds)
+            return True
+        return False
 
 
 def _final(failure: Any, retries: _Retries) -> Response[Any]:
-    """The end of a call: an earlier attempt that may have been applied is not forgotten over a later clear failure."""
+    """The end of a call: what an earlier attempt may have done is not forgotten over a later clear failure."""
     if retries.may_have_applied and not failure.may_have_applied:
         failure = failure.evolve(may_have_applied=True)
     if isinstance(failure, NoResponse):
-        raise failure from None
+        raise failure if failure.sent == retries.sent else failure.evolve(sent=retries.sent)
     response: Response[Any] = failure
     return response

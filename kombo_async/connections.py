@@ -1,0 +1,93 @@
+"""Connections that are kept for the next request: httpx transports of one connection each, in a stack.
+
+httpx's own pool looks through all its connections at each request, and loses one whose request is cancelled
+just as it is made. Here a request that ends in any other way than with a whole answer takes its connection with it.
+"""
+
+from __future__ import annotations
+
+import ssl
+from collections import deque
+from typing import TYPE_CHECKING, Any
+
+import anyio
+import attrs
+
+if TYPE_CHECKING:
+    import httpx
+
+KEPT = 5.0
+"""Seconds that an unused connection is kept, as httpx does: shorter than servers and load balancers keep theirs."""
+
+
+@attrs.define(eq=False)
+class Connection:
+    """One connection at a time, made anew when it is gone."""
+
+    transport: httpx.AsyncBaseTransport
+    stream: Any = attrs.field(default=None, repr=False)
+    """Its network stream, once it has answered."""
+    unused_since: float = 0.0
+
+    @property
+    def used_before(self) -> bool:
+        """Whether it has answered a request, so that the server may have closed it since."""
+        return self.stream is not None
+
+    @property
+    def closed_by_server(self) -> bool:
+        """Whether the server has closed it: between two answers there is nothing else to read."""
+        return self.stream is not None and bool(self.stream.get_extra_info("is_readable"))
+
+    async def aclose(self) -> None:
+        """Close it, also in the middle of a cancellation."""
+        with anyio.CancelScope(shield=True):
+            await self.transport.aclose()
+
+
+class Connections:
+    """The connections of one client to one place."""
+
+    def __init__(self, library: Any, url: httpx.URL) -> None:
+        self._library = library
+        # A TLS context that trusts nobody will do for http://, and loading the CAs takes 20 ms.
+        self._verify = (
+            library.create_ssl_context() if url.scheme == "https" else ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        )
+        self._limits = library.Limits(max_connections=1, max_keepalive_connections=1, keepalive_expiry=KEPT)
+        self._proxy = _proxy(url)
+        self._unused: deque[Connection] = deque()
+        self._closed = False
+
+    def __len__(self) -> int:
+        return len(self._unused)
+
+    def take(self) -> Connection:
+        """The connection that was used last, of those that are not in use, or a new one."""
+        if self._unused:
+            return self._unused.pop()
+        return Connection(
+            self._library.AsyncHTTPTransport(verify=self._verify, limits=self._limits, proxy=self._proxy)
+        )
+
+    async def give_back(self, connection: Connection) -> None:
+        """Keep *connection* for the next request, and close those that nobody has used for long."""
+        connection.unused_since = now = anyio.current_time()
+        self._unused.append(connection)
+        while self._unused and (self._closed or self._unused[0].unused_since < now - KEPT):
+            await self._unused.popleft().aclose()
+
+    async def aclose(self) -> None:
+        """Close all that are not in use now, and the others when they are given back."""
+        self._closed = True
+        while self._unused:
+            await self._unused.popleft().aclose()
+
+
+def _proxy(url: httpx.URL) -> str | None:
+    """The proxy that the environment names for *url*, by the rules that httpx's own client follows."""
+    from urllib.request import getproxies, proxy_bypass
+
+    proxies = {} if proxy_bypass(url.host) else getproxies()
+    proxy = proxies.get(url.scheme) or proxies.get("all")
+    return f"http://{proxy}" if proxy and "://" not in proxy else proxy
