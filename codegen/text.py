@@ -94,4 +94,3 @@ def python_name(wire: str) -> str:
     """Return the Python name of a field: its wire name wherever that is an identifier."""
     name = wire if wire.isidentifier() else re.sub(r"\W+", "_", wire).strip("_").lower()
     return f"{name}_" if keyword.iskeyword(name) else name
-

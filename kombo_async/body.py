@@ -39,6 +39,19 @@ class FileBody:
         """Nothing stays open between reads."""
 
 
+def is_small(raw: Any, limit: int) -> bool:
+    """Whether the body of the `httpx.Response` *raw* is surely at most *limit* bytes, or has been read already."""
+    if raw.is_stream_consumed:  # a mock's
+        return len(raw.content) <= limit
+    length = _length(raw)
+    return length is not None and length <= limit and "content-encoding" not in raw.headers
+
+
+def _length(raw: Any) -> int | None:
+    length = raw.headers.get("content-length", "")
+    return int(length) if length.isascii() and length.isdigit() and len(length) < 20 else None
+
+
 class Unreadable(Exception):
     """The body of an answer cannot be had; says why."""
 
@@ -49,10 +62,8 @@ async def read(raw: Any, limit: int) -> bytes:
     Not by httpx, which decompresses all that it has before anyone can count: a bomb has gone off by then.
     What is read stands in no local variable, since tracebacks may print those.
     """
-    if raw.is_stream_consumed:  # a mock's
-        if len(raw.content) > limit:
-            raise _too_large(limit)
-        return bytes(raw.content)
+    if raw.is_stream_consumed or (_length(raw) or 0) > limit:
+        raise _too_large(limit)
     body = _Body(raw.headers.get("content-encoding", "identity").strip().lower(), limit)
     chunks = aiter(raw.aiter_raw())
     try:

@@ -15,8 +15,9 @@ from kombo_async.encode import check_header, check_headers
 from kombo_async.middleware import Call, Middleware, compose
 from kombo_async.middleware.auth import Auth
 from kombo_async.middleware.encoding import encoding
-from kombo_async.middleware.limits import Limits, Places
+from kombo_async.middleware.limits import Limits
 from kombo_async.middleware.logs import logs
+from kombo_async.middleware.places import Places
 from kombo_async.middleware.retry import Retry
 from kombo_async.options import Region, RetryPolicy, Timeout, resolve_base_url
 from kombo_async.request import Request
@@ -98,7 +99,6 @@ class AsyncKomboClient:
             transport=transport,
             client=http_client,
             connect_timeout=self._timeout.connect,
-            max_connections=max_connections,
             max_response_bytes=max_response_bytes,
         )
         self._chain = compose(

@@ -57,29 +57,30 @@ class Connections:
         self._limits = library.Limits(max_connections=1, max_keepalive_connections=1, keepalive_expiry=KEPT)
         self._proxy = _proxy(url)
         self._unused: deque[Connection] = deque()
-        self._closed = False
 
     def __len__(self) -> int:
         return len(self._unused)
 
-    def take(self) -> Connection:
-        """The connection that was used last, of those that are not in use, or a new one."""
+    async def take(self) -> Connection:
+        """The connection that was used last, of those that are not in use, or a new one.
+
+        Closes those that nobody has used for long.
+        """
+        oldest = anyio.current_time() - KEPT
+        while self._unused and self._unused[0].unused_since < oldest:
+            await self._unused.popleft().aclose()
         if self._unused:
             return self._unused.pop()
-        return Connection(
-            self._library.AsyncHTTPTransport(verify=self._verify, limits=self._limits, proxy=self._proxy)
-        )
+        return Connection(self._library.AsyncHTTPTransport(verify=self._verify, limits=self._limits, proxy=self._proxy))
 
-    async def give_back(self, connection: Connection) -> None:
-        """Keep *connection* for the next request, and close those that nobody has used for long."""
-        connection.unused_since = now = anyio.current_time()
+    def give_back(self, connection: Connection, stream: Any) -> None:
+        """Keep *connection* for the next request; *stream* is its network stream."""
+        connection.stream = stream
+        connection.unused_since = anyio.current_time()
         self._unused.append(connection)
-        while self._unused and (self._closed or self._unused[0].unused_since < now - KEPT):
-            await self._unused.popleft().aclose()
 
     async def aclose(self) -> None:
-        """Close all that are not in use now, and the others when they are given back."""
-        self._closed = True
+        """Close all that are not in use."""
         while self._unused:
             await self._unused.popleft().aclose()
 

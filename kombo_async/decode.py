@@ -95,7 +95,7 @@ def _drifted(
     plain = _plain(body)
     if plain is UNSET:
         return _failure(request.operation, raw, plain, attempts, unreadable or "a success without readable JSON")
-    if _kombo_error(plain) is not None and "data" not in plain is not None:
+    if _kombo_error(plain) is not None and "data" not in plain:
         return _failure(request.operation, raw, plain, attempts, unreadable)
     from kombo_async.drift import structure_what_fits
 

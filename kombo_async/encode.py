@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime
+from math import isfinite
 from typing import Any, cast
 from urllib.parse import quote
 
@@ -15,7 +16,7 @@ import attrs
 import msgspec
 
 from kombo_async.attachments import FileData
-from kombo_async.model import UNSET, to_dict, wire_time
+from kombo_async.model import UNSET, field_names, to_dict, wire_time
 from kombo_async.request import Operation, Request
 
 _CONTROL = frozenset("\r\n\0")
@@ -99,6 +100,8 @@ def _body(request: Request[Any], operation: Operation, names: tuple[str, ...]) -
         return marker
 
     body = msgspec.json.encode(fields, enc_hook=stand_in)
+    if b"null" in body:
+        _refuse_not_finite(fields, "")
     if not files:
         return body
     texts = body.split(marker.encode("ascii"))
@@ -106,6 +109,20 @@ def _body(request: Request[Any], operation: Operation, names: tuple[str, ...]) -
     for file, text in zip(files, texts[1:], strict=True):
         parts += [file, text]
     return tuple(parts)
+
+
+def _refuse_not_finite(value: Any, path: str) -> None:
+    """msgspec writes NaN and infinity as null, which says something else."""
+    if isinstance(value, float) and not isfinite(value):
+        raise ValueError(f"{path}: {value} is no number that JSON has")
+    if attrs.has(type(value)):
+        value = {name: getattr(value, name) for name in field_names(type(value))}
+    if isinstance(value, Mapping):
+        for name, each in cast("Mapping[str, Any]", value).items():
+            _refuse_not_finite(each, f"{path}.{name}".removeprefix("."))
+    elif isinstance(value, list | tuple):
+        for index, each in enumerate(cast("Sequence[Any]", value)):
+            _refuse_not_finite(each, f"{path}[{index}]")
 
 
 def check_header(name: str, value: str) -> str:

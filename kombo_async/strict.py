@@ -13,7 +13,16 @@ from cattrs.cols import list_structure_factory
 from cattrs.gen import make_dict_structure_fn, override
 
 from kombo_async.model import TaggedUnion
-from kombo_async.structure import exact_converter, field_types, is_list, is_model, is_union, known_variant, type_name
+from kombo_async.structure import (
+    exact_converter,
+    field_types,
+    is_list,
+    is_model,
+    is_union,
+    known_variant,
+    members,
+    type_name,
+)
 
 T = TypeVar("T")
 
@@ -50,10 +59,17 @@ def _faults(error: BaseException, path: str) -> Iterator[tuple[str, str]]:
             yield f"{path}.{name}".removeprefix("."), "there is no such field"
     elif isinstance(error, KeyError):
         yield path, "missing"
-    elif isinstance(error, TypeError | ValueError):
+    elif isinstance(error, TypeError):
         yield path, f"must be {error}"
+    elif isinstance(error, ValueError):
+        yield path, str(error)
     else:
         yield path, f"cannot be read ({type(error).__name__})"
+
+
+def _is_time(cls: Any) -> bool:
+    """Whether *cls* stands for a time alone, and not for an answer of any kind, where text is just text."""
+    return is_union(cls) and datetime in get_args(cls) and {*members(cls)} <= {datetime, date, str, type(None)}
 
 
 @cache
@@ -93,6 +109,8 @@ def _converter() -> cattrs.Converter:
                 return None
             if isinstance(value, str) and not _TIME.fullmatch(value):
                 raise TypeError("a date such as 2026-05-19, or a time in UTC such as 2026-05-19T08:30:00Z")
+            if isinstance(value, datetime) and value.tzinfo is None:
+                raise TypeError("a datetime with a time zone, such as tzinfo=datetime.UTC")
             if not isinstance(value, str | date):
                 raise TypeError(type_name(cls))
             return value
@@ -108,6 +126,6 @@ def _converter() -> cattrs.Converter:
 
     converter.register_structure_hook_factory(is_model, models)
     converter.register_structure_hook_factory(is_list, sequences)
-    converter.register_structure_hook_factory(lambda cls: is_union(cls) and datetime in get_args(cls), times)
+    converter.register_structure_hook_factory(_is_time, times)
     converter.register_structure_hook_func(lambda cls: isinstance(cls, TaggedUnion), variants)
     return converter

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import sys
 import types
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import date, datetime
 from typing import Any, Literal, TypeVar, Union, cast, get_args, get_origin, get_type_hints
 
@@ -15,6 +15,8 @@ import cattrs
 import msgspec
 
 from kombo_async.model import TaggedUnion, Unset
+
+_ARRAYS = (list, Sequence, Iterable)
 
 
 class _NamesInScope(dict[str, Any]):
@@ -69,7 +71,7 @@ def is_literal(cls: Any) -> bool:
 
 def is_list(cls: Any) -> bool:
     """Whether *cls* stands for a JSON array."""
-    return get_origin(cls) in (list, Sequence)
+    return get_origin(cls) in _ARRAYS
 
 
 def is_dict(cls: Any) -> bool:
@@ -92,7 +94,7 @@ def type_name(cls: Any) -> str:
     origin = get_origin(cls) or cls
     if origin is Literal:
         return " | ".join(repr(value) for value in get_args(cls))
-    if origin in (list, Sequence):
+    if origin in _ARRAYS:
         return f"array of {type_name(get_args(cls)[0])}"
     return _JSON_NAMES.get(origin) or str(getattr(origin, "__name__", origin))
 
@@ -113,7 +115,7 @@ def _takes(member: Any, value: Any) -> bool:
     if isinstance(value, Mapping):
         return isinstance(member, TaggedUnion) or is_model(member) or origin is dict
     if isinstance(value, list | tuple):
-        return origin in (list, Sequence)
+        return origin in _ARRAYS
     if origin is Literal:
         return _is_literal(member, value)
     return type(value) is member or (isinstance(value, str) and member in (date, datetime))

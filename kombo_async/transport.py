@@ -1,25 +1,26 @@
-"""One attempt over HTTP. With `connections.py`, all that touches the HTTP library: httpx, or its continuation httpx2."""
+"""One attempt over HTTP. This and `connections.py` are all that touches the HTTP library, httpx or its continuation."""
 
 from __future__ import annotations
 
-import logging
 import sys
-from contextvars import ContextVar
 from types import ModuleType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import anyio
 
 from kombo_async._version import __version__
-from kombo_async.body import FileBody, Unreadable, read
+from kombo_async.body import FileBody, Unreadable, is_small, read
 from kombo_async.connections import Connection, Connections
 from kombo_async.decode import decode
 from kombo_async.errors import ConnectionFailed, TimedOut
 from kombo_async.middleware import Call
+from kombo_async.middleware.logs import keep_queries_from, quiet
 from kombo_async.response import Response
 
 if TYPE_CHECKING:
     import httpx
+
+NoAnswer: TypeAlias = ConnectionFailed | TimedOut
 
 NEVER_SENT = ("ConnectTimeout", "PoolTimeout", "ConnectError", "ProxyError", "UnsupportedProtocol")
 """Exceptions of httpx that say that no connection was made: the request cannot have been read."""
@@ -64,7 +65,7 @@ class _Attempt:
         """Whether the server may have read the request."""
         return self._sent if self.traced else self._begun
 
-    def failure(self, cls: type[ConnectionFailed | TimedOut], reason: str, *, sent: bool) -> ConnectionFailed | TimedOut:
+    def failure(self, cls: type[NoAnswer], reason: str, *, sent: bool) -> NoAnswer:
         """What to raise when no answer came."""
         operation = self.call.operation
         return cls(
@@ -88,7 +89,6 @@ class Http:
         transport: Any,
         client: Any,
         connect_timeout: float,
-        max_connections: int,
         max_response_bytes: int,
     ) -> None:
         self._base_url = base_url
@@ -111,7 +111,7 @@ class Http:
         self._library = _library_of(self._client or self._transport)
         self._url = self._library.URL(self._base_url)
         if self._client is not None:
-            _keep_urls_from_log(self._library.__name__)
+            keep_queries_from(self._library.__name__)
         elif self._transport is None:
             self._connections = Connections(self._library, self._url)
 
@@ -130,7 +130,7 @@ class Http:
         deadline = anyio.current_time() + call.timeout
         if call.deadline is not None:
             deadline = min(deadline, call.deadline)
-        failure: ConnectionFailed | TimedOut | None = None
+        failure: NoAnswer | None = None
         with anyio.CancelScope(deadline=deadline) as scope:
             try:
                 return await self._answer(attempt)
@@ -143,43 +143,63 @@ class Http:
         assert failure is not None  # noqa: S101 - the block returned, raised, or was cancelled by its own deadline
         raise failure
 
-    def _failure(self, attempt: _Attempt, error: Exception) -> ConnectionFailed | TimedOut:
+    def _failure(self, attempt: _Attempt, error: Exception) -> NoAnswer:
         connected = not any(cls.__name__ in NEVER_SENT for cls in type(error).__mro__)
         timed_out = isinstance(error, self._library.TimeoutException)
         reason = f"timed out ({type(error).__name__})" if timed_out else f"failed: {type(error).__name__}"
-        return attempt.failure(
-            TimedOut if timed_out else ConnectionFailed, reason, sent=connected and attempt.may_have_sent
-        )
+        sent = connected and attempt.may_have_sent
+        return attempt.failure(TimedOut if timed_out else ConnectionFailed, reason, sent=sent)
 
     async def _answer(self, attempt: _Attempt) -> Response[Any]:
-        wire = attempt.call.encoded
-        content = await FileBody.measured(wire.body) if isinstance(wire.body, tuple) else wire.body
-        attempt.request = self._request(attempt, content)
+        """Send the request, by a connection of ours or by what the caller gave, and decode its answer."""
+        body = attempt.call.encoded.body
+        self._prepare(attempt, await FileBody.measured(body) if isinstance(body, tuple) else None)
         connections = self._connections
         if connections is None:
             attempt.begin(None)
             return await self._exchange(attempt, self._transport)
         while True:
-            connection = connections.take()
+            connection = await connections.take()
             attempt.begin(connection)
             try:
                 response = await self._exchange(attempt, connection.transport)
             except (_Closed, self._library.TransportError) as error:
                 await connection.aclose()
                 if isinstance(error, _Closed) or (connection.used_before and not attempt.may_have_sent):
-                    continue  # the server had closed it before it read anything: that is no failure
+                    continue  # the server had closed it, and so cannot have read anything: that is no failure
                 raise
             except BaseException:
                 await connection.aclose()
                 raise
-            connection.stream = response.raw_response.extensions.get("network_stream")
-            await connections.give_back(connection)
+            connections.give_back(connection, response.raw_response.extensions.get("network_stream"))
+            if self._closed:
+                await connections.aclose()
             return response
+
+    def _prepare(self, attempt: _Attempt, files: FileBody | None) -> None:
+        """Make the request of *attempt*, apart from what waits: tracebacks of that may show its local variables."""
+        call, wire = attempt.call, attempt.call.encoded
+        headers = {"Accept": "application/json", "Accept-Encoding": "gzip", **call.headers}
+        if wire.content_type:
+            headers["Content-Type"] = wire.content_type
+        if files is not None:
+            headers["Content-Length"] = str(files.length)
+        if self._client is None:
+            headers["User-Agent"] = USER_AGENT
+        timeout = {"connect": min(self._connect_timeout, call.timeout), "read": None, "write": None, "pool": None}
+        make = self._library.Request if self._client is None else self._client.build_request
+        attempt.request = make(
+            call.operation.method,
+            self._url.copy_with(raw_path=self._url.raw_path.rstrip(b"/") + wire.target.encode("ascii")),
+            headers=headers,
+            content=wire.body if files is None else files,
+            extensions={"timeout": timeout, "trace": attempt.trace},
+        )
 
     async def _exchange(self, attempt: _Attempt, transport: Any) -> Response[Any]:
         """Send, read the answer to its end, and decode it."""
         if self._client is not None:
-            with _OURS.set_here(attempt):
+            with quiet():
                 raw = await self._client.send(attempt.request, stream=True, follow_redirects=False)
         else:
             raw = await transport.handle_async_request(attempt.request)
@@ -191,5 +211,32 @@ class Http:
                 await raw.aclose()
 
     async def _decoded(self, call: Call, raw: httpx.Response) -> Response[Any]:
-        body, why = BytesIO(), ""
-        ...
+        unreadable = ""
+        if is_small(raw, self._max_response_bytes):
+            await raw.aread()
+        else:
+            try:
+                body = await read(raw, self._max_response_bytes)
+            except Unreadable as error:
+                body, unreadable = b"", str(error)
+            raw = self._library.Response(
+                raw.status_code,
+                headers=[(name, value) for name, value in raw.headers.multi_items() if name != "content-encoding"],
+                content=body,
+                request=raw.request,
+                extensions=raw.extensions,
+            )
+        return decode(
+            type(call.request), raw, None if unreadable else raw.content, attempts=call.attempt, unreadable=unreadable
+        )
+
+
+def _library_of(client: Any) -> ModuleType:
+    """The HTTP library that a client or transport of the caller's comes from."""
+    for cls in type(client).__mro__:
+        name = cls.__module__.partition(".")[0]
+        if name in ("httpx", "httpx2"):
+            return sys.modules[name]
+    import httpx
+
+    return httpx

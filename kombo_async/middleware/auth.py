@@ -21,7 +21,9 @@ class Auth:
         return "Auth(api_key=...)"
 
     def __reduce__(self) -> NoReturn:
-        raise TypeError("a client holds an API key, so it is neither pickled nor copied deeply: make one where you need it")
+        raise TypeError(
+            "a client holds an API key: it is neither pickled nor copied deeply; make one where you need it"
+        )
 
     async def __call__(self, call: Call, call_next: Next) -> Response[Any]:
         """Answer *call* with the headers added."""

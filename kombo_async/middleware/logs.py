@@ -1,7 +1,8 @@
 """One line a call, in the standard library's `logging`, under `kombo_async`.
 
 It has the operation, the integration, the status, the code, the attempts and the milliseconds:
-never a key, a value of a header, a query or a body.
+never a key, a value of a header, a query or a body. A client of the caller's logs its requests, too, with the whole
+URL; a filter takes the query from it where the request is ours, since a query can hold an e-mail address.
 """
 
 from __future__ import annotations
@@ -9,7 +10,10 @@ from __future__ import annotations
 import logging
 import re
 import time
-from typing import Any
+from collections.abc import Generator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import Any, cast
 
 from kombo_async.errors import KomboError, NoResponse
 from kombo_async.middleware import Call, Next
@@ -55,3 +59,28 @@ def _log(
         f" drift={drift}" if drift else "",
         " may_have_applied" if error and error.may_have_applied else "",
     )
+
+
+_quiet = ContextVar("_quiet", default=False)
+
+
+@contextmanager
+def quiet() -> Generator[None]:
+    """While this is entered, URLs that the HTTP library logs lose their queries."""
+    token = _quiet.set(True)
+    try:
+        yield
+    finally:
+        _quiet.reset(token)
+
+
+def _without_queries(record: logging.LogRecord) -> bool:
+    if _quiet.get() and isinstance(record.args, tuple):
+        args = cast("tuple[Any, ...]", record.args)
+        record.args = tuple(arg.copy_with(query=None) if hasattr(arg, "copy_with") else arg for arg in args)
+    return True
+
+
+def keep_queries_from(library: str) -> None:
+    """Make `quiet` work for the logger named *library*."""
+    logging.getLogger(library).addFilter(_without_queries)

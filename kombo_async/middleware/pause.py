@@ -74,5 +74,5 @@ class Pause:
 
 
 def is_rate_limit(response: RateLimited) -> bool:
-    """Whether a 429 is about Kombo's requests in a time: not about actions at once, nor the connected system's limit."""
+    """Whether a 429 is about the requests in a time: not the actions at once, nor the connected system's limit."""
     return response.code != CONCURRENCY_LIMIT and (response.code is None or response.code.startswith("PLATFORM."))

@@ -7,9 +7,9 @@ from collections import deque
 import anyio
 
 from kombo_async.codes import CONCURRENCY_LIMIT
-from kombo_async.errors import Failure, RateLimited, TimedOut
+from kombo_async.errors import RateLimited, TimedOut
 from kombo_async.middleware import Call
-from kombo_async.response import Response, Success
+from kombo_async.response import Response
 
 ACTIONS_AT_ONCE = 30
 """How many actions Kombo lets run at once for an integration, over all machines of a customer (since 2026-03-20)."""
@@ -101,8 +101,6 @@ class ActionPlaces(Places):
 
 def _remaining(response: Response[object]) -> int | None:
     """`Concurrency-Remaining`: how many more actions Kombo would take right now."""
-    if not isinstance(response, Success | Failure):
-        return None  # a middleware of the caller's made it up
     value = response.raw_response.headers.get("concurrency-remaining", "")
     return int(value) if value.isascii() and value.isdigit() and len(value) <= 6 else None
 

@@ -17,9 +17,8 @@ from kombo_async.options import RetryPolicy, Waiting
 from kombo_async.request import Operation
 from kombo_async.response import Response, Success
 
-
 SHORTEST_WAIT_FOR_SYNC = 0.1
-"""Seconds between two looks at the least, however short a policy or a `Retry-After` would have it: a sync takes long."""
+"""Seconds between two looks at the least, however short a policy or `Retry-After` would have it: a sync takes long."""
 
 
 def may_repeat(failure: KomboError, operation: Operation, policy: RetryPolicy) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from datetime import datetime
 from typing import Any, TypeAlias
 
 import attrs
@@ -99,10 +100,14 @@ Saver: TypeAlias = Callable[[str, str, Row], None]
 class World:
     """All records of one integration. Tables are filled when they are first needed."""
 
-    def __init__(self, integration_id: str, *, clock: Clock, seed: object, fill: Callable[[World, str], None]) -> None:
+    def __init__(
+        self, integration_id: str, *, clock: Clock, seed: object, born: datetime, fill: Callable[[World, str], None]
+    ) -> None:
         self.integration_id = integration_id
         self.clock = clock
         self.seed = seed
+        self.born = born
+        """When the sandbox was set up: what is there from the start dates from before."""
         self.saver: Saver | None = None
         self.changed: set[str] = set()
         """Names of the models that changed since the last `data-changed`."""

@@ -1,0 +1,59 @@
+"""Many small writes, one commit: each caller waits only until the commit that its write is in is durable."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Generic, TypeVar
+
+import anyio
+from anyio import to_thread
+
+T = TypeVar("T")
+R = TypeVar("R")
+
+
+class _Batch(Generic[T, R]):
+    def __init__(self) -> None:
+        self.items: list[T] = []
+        self.results: Sequence[R] = ()
+        self.error: Exception | None = None
+        self.done = anyio.Event()
+
+
+class GroupCommit(Generic[T, R]):
+    """Collects items while a commit is under way; the next commit takes all of them. Commits run in a worker thread.
+
+    The first caller of a batch commits it for all, so no task of its own is needed (or left behind).
+    """
+
+    def __init__(self, commit: Callable[[Sequence[T]], Sequence[R]]) -> None:
+        self._commit = commit
+        self._batch = _Batch[T, R]()
+        self._turn = anyio.Lock()
+        self._thread = anyio.CapacityLimiter(1)
+
+    async def add(self, item: T) -> R:
+        """Commit *item*, together with what else has come in, and give its result. Raises what `commit` raised.
+
+        Being cancelled does not undo it: it is waited for, as that takes milliseconds.
+        """
+        batch, place = self._batch, len(self._batch.items)
+        batch.items.append(item)
+        with anyio.CancelScope(shield=True):
+            if place == 0:
+                await self._lead(batch)
+            else:
+                await batch.done.wait()
+        if batch.error is not None:
+            raise batch.error
+        return batch.results[place]
+
+    async def _lead(self, batch: _Batch[T, R]) -> None:
+        try:
+            async with self._turn:
+                self._batch = _Batch[T, R]()
+                batch.results = await to_thread.run_sync(self._commit, batch.items, limiter=self._thread)
+        except Exception as error:  # each caller of the batch raises it
+            batch.error = error
+        finally:
+            batch.done.set()

@@ -1,0 +1,181 @@
+"""One call from end to end: who asks, for which integration, within which limits, and what comes of it."""
+
+from __future__ import annotations
+
+import time
+from contextlib import nullcontext
+from inspect import isawaitable
+from typing import TYPE_CHECKING, Any, get_origin
+
+import anyio
+import attrs
+
+from kombo_async.pages import Page
+from kombo_async.request import Operation, Request, answer_type
+from kombo_async.sandbox.answers import Answer, InputInvalid, Refusal, failure, success
+from kombo_async.sandbox.availability import check_available
+from kombo_async.sandbox.faults import Fault
+from kombo_async.sandbox.handlers import HANDLERS, LISTINGS, Context, load
+from kombo_async.sandbox.integrations import Integration
+from kombo_async.sandbox.ledger import Call
+from kombo_async.sandbox.lists import read_page
+from kombo_async.sandbox.reading import read_request
+from kombo_async.sandbox.routes import Route, find
+from kombo_async.sandbox.shape import shape
+
+if TYPE_CHECKING:
+    from kombo_async.sandbox.sandbox import Sandbox
+
+
+@attrs.frozen(kw_only=True)
+class Incoming:
+    """A call as it came over HTTP."""
+
+    method: str
+    path: str
+    """Below the base URL, as it was sent."""
+    query: str
+    headers: dict[str, str]
+    body: bytes = attrs.field(repr=False)
+    root: str
+    """Where the caller found the sandbox: scheme, host and port."""
+
+
+@attrs.frozen
+class Outgoing:
+    """What is to be sent, and the fault that it meets on the way."""
+
+    answer: Answer
+    fault: Fault | None = None
+
+
+async def process(sandbox: Sandbox, incoming: Incoming) -> Outgoing:
+    """Answer a call, and take it down in the ledger."""
+    started = time.perf_counter()
+    route = find(incoming.method, incoming.path)
+    call = _open(sandbox, incoming, route)
+    fault = sandbox.faults.strike(call.operation, call.integration)
+    log_url = f"{incoming.root}/#call-{call.number}"
+    answer: Answer | None = None
+    try:
+        if fault is not None:
+            call.fault = fault.id
+            sandbox.clock.advance(fault.jump)
+        instead = None if fault is None else fault.answer(log_url)
+        broken = fault is not None and fault.connection in ("reset", "close", "hang")
+        if fault is None or fault.after_performing or not (instead or broken):
+            answer = await _perform(sandbox, incoming, route, call, log_url)
+        if fault is not None:
+            if fault.delay:
+                await anyio.sleep(fault.delay)
+            # What was refused was not performed: the fault that comes after performing has nothing to hide.
+            if not fault.after_performing or call.performed:
+                answer = instead or answer
+        answer = answer or Answer()
+        if not broken:
+            call.status, call.code, call.answer_body = answer.status, answer.code, answer.body
+        return Outgoing(answer, fault)
+    finally:
+        call.milliseconds = (time.perf_counter() - started) * 1000
+        sandbox.ledger.close(call)
+
+
+def _open(sandbox: Sandbox, incoming: Incoming, route: Route) -> Call:
+    call = Call(
+        number=sandbox.ledger.total + 1,
+        at=sandbox.clock.stamp(),
+        method=incoming.method,
+        path=f"{incoming.path}?{incoming.query}" if incoming.query else incoming.path,
+        operation=route.operation.id if route.operation is not None else None,
+        integration=incoming.headers.get("x-integration-id"),
+        request_body=incoming.body,
+    )
+    sandbox.ledger.open(call)
+    return call
+
+
+async def _perform(sandbox: Sandbox, incoming: Incoming, route: Route, call: Call, log_url: str) -> Answer:
+    try:
+        _authenticate(sandbox, incoming)
+        sandbox.rate_limit.check()
+        request_class = route.request
+        if request_class is None:
+            if route.allowed:
+                raise Refusal(
+                    405, None, f"{incoming.method} is not allowed here.", headers={"Allow": ", ".join(route.allowed)}
+                )
+            raise Refusal(404, None, f"There is nothing at {incoming.path}.")
+        operation = request_class.operation
+        integration = _integration(sandbox, incoming, operation)
+        if integration is not None:
+            load(request_class)
+            check_available(integration, operation)
+        limited = operation.action and integration is not None
+        place = sandbox.concurrency.place(integration.id) if limited and integration is not None else nullcontext()
+        headers: dict[str, str] = {}
+        with place:
+            kind = incoming.headers.get("content-type", "")
+            request = read_request(request_class, route.parameters, incoming.query, kind, incoming.body)
+            call.request = request
+            await _wait(sandbox, operation)
+            data, warnings = await _do(sandbox, incoming, integration, request)
+            call.performed, call.result = True, data
+            if limited and integration is not None:
+                headers["Concurrency-Remaining"] = str(sandbox.concurrency.remaining(integration.id))
+        return success(data, warnings=warnings if operation.action else None, headers=headers)
+    except Refusal as refusal:
+        return failure(refusal, log_url)
+
+
+def _authenticate(sandbox: Sandbox, incoming: Incoming) -> None:
+    scheme, _, key = incoming.headers.get("authorization", "").partition(" ")
+    if scheme.lower() != "bearer" or key.strip() != sandbox.api_key:
+        raise Refusal(
+            401,
+            "PLATFORM.AUTHENTICATION_INVALID",
+            "The Authorization header is missing, or its API key is none of this sandbox's.",
+            title="Authentication invalid",
+        )
+
+
+def _integration(sandbox: Sandbox, incoming: Incoming, operation: Operation) -> Integration | None:
+    if not operation.integration:
+        return None
+    id = incoming.headers.get("x-integration-id")
+    if not id:
+        raise InputInvalid(f"X-Integration-Id: {operation.id} needs this header")
+    integration = sandbox.integration(id)
+    # These reach the connected system itself, or start what is being waited for.
+    needs_sync = operation.id not in ("PostForceSync", "PostPassthroughToolApi")
+    integration.check(needs_sync=needs_sync)
+    return integration
+
+
+async def _wait(sandbox: Sandbox, operation: Operation) -> None:
+    latency = sandbox.action_latency if operation.action else sandbox.read_latency
+    if latency is not None:
+        await anyio.sleep(latency.draw(sandbox.random))
+
+
+async def _do(
+    sandbox: Sandbox, incoming: Incoming, integration: Integration | None, request: Request[Any]
+) -> tuple[Any, list[str]]:
+    """Do it: gives the `data` of the answer, and warnings."""
+    cls = type(request)
+    load(cls)
+    world = sandbox.world(integration.id if integration is not None else None)
+    listing = LISTINGS.get(cls.operation.id)
+    if listing is not None:
+        return read_page(world, listing, request), []
+    handler = HANDLERS[cls.operation.id]
+    context = Context(
+        sandbox=sandbox, world=world, integration=integration, root=incoming.root, random=sandbox.random
+    )
+    data = handler(context, request)
+    if isawaitable(data):
+        data = await data
+    answer: Any = answer_type(cls)
+    if get_origin(answer) is not Page:
+        data = shape(data, answer)
+    sandbox.changed(world)
+    return data, context.warnings

@@ -1,0 +1,201 @@
+"""What the schema says of values beyond their types: formats, lengths, bounds, known words.
+
+Generated classes carry types alone; the rest of Kombo's schema stands here. A test compares it with the OpenAPI file.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from datetime import date, datetime
+from functools import cache
+from typing import Any, TypeAlias, cast, get_args
+
+from kombo_async.model import UNSET, Model, TaggedUnion
+from kombo_async.sandbox.answers import InputInvalid
+from kombo_async.sandbox.clock import parse
+from kombo_async.structure import field_types, is_list, is_literal, is_model, is_union, members
+
+Rule: TypeAlias = Callable[[Any], str | None]
+"""Says what a value must be, if it is not."""
+
+
+def _matches(pattern: str, must: str, flags: re.RegexFlag = re.NOFLAG) -> Rule:
+    compiled = re.compile(pattern, flags)
+    return lambda value: None if compiled.search(value) else must
+
+
+def _between(lowest: float, highest: float) -> Rule:
+    return lambda value: None if lowest <= value <= highest else f"must be from {lowest} to {highest}"
+
+
+def _at_least(lowest: float) -> Rule:
+    return lambda value: None if value >= lowest else f"must be at least {lowest}"
+
+
+def _at_most_long(length: int, rule: Rule | None = None) -> Rule:
+    def check_length(value: str) -> str | None:
+        return f"must have at most {length} characters" if len(value) > length else rule(value) if rule else None
+
+    return check_length
+
+
+def _not_empty(value: Any) -> str | None:
+    return None if value else "must not be empty"
+
+
+def _time(value: Any) -> str | None:
+    if isinstance(value, str):
+        try:
+            parse(value)
+        except ValueError:
+            return "must be a date or a time that exists"
+    return None
+
+
+# Patterns as in Kombo's OpenAPI document.
+_EMAIL = _matches(
+    r"^(?!\.)(?!.*\.\.)([\w'+-.]*)[\w+-]@([\da-z][\da-z-]*\.)+[a-z]{2,}$", "must be an e-mail address", re.IGNORECASE
+)
+_COUNTRY = _matches(r"^[A-Z]{2}$", "must be a country's two-letter code, such as DE")
+_URL = _matches(r"^[A-Za-z][A-Za-z\d+.-]*:[^\s]*$", "must be a URL")
+_CLOCK_TIME = _matches(r"^(?:2[0-3]|[01]?\d):[0-5]?\d(:[0-5]?\d)?$", "must be a time of day, such as 08:30")
+_MIME_TYPE = _matches(r"^[\w.-]+\/[\w.-]+$", "must be a MIME type, such as application/pdf")
+_UTC_TIME = _matches(r"^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(\.\d+)?Z$", "must be a time in UTC, such as 2026-05-19T08:30:00Z")
+_PHONE = _matches(r"([\d+])[\d ()/-]+", "must be a phone number")
+_LANGUAGE = _matches(r"^[a-z]{2,3}(-[A-Z]{2})?$", "must be languages, such as en or de-AT")
+
+# By "Class.field" or, where it holds for every class, by "field".
+RULES: Mapping[str, Rule] = {
+    "email_address": _EMAIL,
+    "work_email": _EMAIL,
+    "email": _EMAIL,
+    "candidate_email": _EMAIL,
+    "end_user_email": _EMAIL,
+    "country": _COUNTRY,
+    "nationality": _COUNTRY,
+    "data_url": _URL,
+    "result_url": _URL,
+    "url": _URL,
+    "content_type": _MIME_TYPE,
+    "start_time": _CLOCK_TIME,
+    "end_time": _CLOCK_TIME,
+    "job_remote_id": _matches(r"^\d+$", "must be a number"),
+    "CreateInterview.start_time": _UTC_TIME,
+    "CreateInterview.end_time": _UTC_TIME,
+    "UpdateInterview.start_time": _UTC_TIME,
+    "UpdateInterview.end_time": _UTC_TIME,
+    "AddApplicationNote.content_type": lambda _: None,
+    "CandidateAndJobRemoteIds.job_remote_id": lambda _: None,
+    "ApplicationAndJobRemoteIds.job_remote_id": lambda _: None,
+    "CreateAbsence.amount": _at_least(0),
+    "TagInput.name": _not_empty,
+    "UpdateOrderResult.attachments": lambda value: "must have at most 5 items" if len(value) > 5 else None,
+    "CompleteCourse.score": _between(0, 100),
+    "ExternalCourse.duration": lambda value: None if value > 0 else "must be more than 0",
+    "ExternalCourse.languages": lambda value: next(filter(None, map(_LANGUAGE, value)), None),
+    "ParseJobPosting.url": _matches(r"^https?:\/\/", "must be an http or https URL"),
+    "SubmitJobApplication.additional_clicks": _between(0, 30),
+    "SubmitJobApplication.additional_clicks_scatter_duration": _at_least(1),
+    "CreateJobFeed.label": _not_empty,
+    "CreateConnectionLink.end_user_organization_name": _not_empty,
+    "CreateConnectionLink.end_user_origin_id": _not_empty,
+    "WriteDatevFile.file_content": _not_empty,
+    "CreateDatevEauRequest.start_work_incapacity": _matches(r"^\d{4}-\d{2}-\d{2}$", "must be a date"),
+    "DatevEauContactInput.name": _at_most_long(30),
+    "DatevEauContactInput.telephone": _at_most_long(20, _PHONE),
+    "DatevEauContactInput.fax": _at_most_long(20, _PHONE),
+    "DatevEauContactInput.email": _at_most_long(70, _EMAIL),
+    "DatevEauContactInput.company_name": _at_most_long(90),
+    "DatevEauContactInput.postal_code": _at_most_long(10),
+    "DatevEauContactInput.city": _at_most_long(34),
+    "DatevEauContactInput.street": _at_most_long(33),
+    "DatevEauContactInput.house_number": _at_most_long(9),
+    "DatevCompensation.lohnart": _between(1, 9999),
+    "ZohoPeopleEmployeeFields.employee_id": _not_empty,
+}
+
+
+def check(request: Model) -> None:
+    """Raises `InputInvalid` if a value of *request* breaks a rule; names its path."""
+    faults: list[str] = []
+    _check_model(request, "", faults)
+    if faults:
+        raise InputInvalid("; ".join(faults))
+
+
+def _check_model(value: Any, path: str, faults: list[str]) -> None:
+    for name, rules in _rules_of(cast("Any", type(value))):
+        inner = getattr(value, name)
+        if inner is not UNSET and inner is not None:
+            for rule in rules:
+                rule(inner, f"{path}.{name}" if path else name, faults)
+
+
+_Check: TypeAlias = Callable[[Any, str, list[str]], None]
+
+
+@cache
+def _rules_of(cls: Any) -> tuple[tuple[str, tuple[_Check, ...]], ...]:
+    """The fields of *cls* that have anything to check."""
+    checked: list[tuple[str, tuple[_Check, ...]]] = []
+    for field, hint in field_types(cls):
+        checks = list(_checks_of(hint))
+        rule = RULES.get(f"{cls.__name__}.{field.name}") or RULES.get(field.name)
+        if rule is not None and not (cls.__name__ == "SendPassthroughRequest"):
+            checks.append(_by(rule))
+        if checks:
+            checked.append((field.name, tuple(checks)))
+    return tuple(checked)
+
+
+def _by(rule: Rule) -> _Check:
+    def check_rule(value: Any, path: str, faults: list[str]) -> None:
+        if isinstance(value, str | int | float | list | tuple):
+            fault = rule(value)
+            if fault is not None:
+                faults.append(f"{path}: {fault}")
+
+    return check_rule
+
+
+def _checks_of(hint: Any) -> list[_Check]:
+    choices = members(hint) if is_union(hint) else (hint,)
+    checks: list[_Check] = []
+    words = [word for choice in choices if is_literal(choice) for word in get_args(choice)]
+    if words and str in choices:
+        checks.append(_by(_known_word(words)))
+    if datetime in choices or date in choices:
+        if str in choices and not any(is_list(choice) for choice in choices):
+            checks.append(_by(_time))
+    for choice in choices:
+        if is_list(choice):
+            inner = _checks_of(get_args(choice)[0])
+            if inner:
+                checks.append(_each(inner))
+        elif isinstance(choice, TaggedUnion) or is_model(choice):
+            checks.append(_nested)
+    return checks
+
+
+def _known_word(words: list[Any]) -> Rule:
+    # Request enums are closed in Kombo's schema; the client takes any word, so that a new one can be sent at once.
+    listed = ", ".join(words) if len(words) <= 12 else f"{', '.join(words[:12])}, ..."
+    return lambda value: None if value in words else f"must be one of {listed}"
+
+
+def _each(checks: list[_Check]) -> _Check:
+    def check_each(value: Any, path: str, faults: list[str]) -> None:
+        if isinstance(value, list | tuple):
+            for place, item in enumerate(cast("list[Any]", value)):
+                for inner in checks:
+                    inner(item, f"{path}[{place}]", faults)
+
+    return check_each
+
+
+def _nested(value: Any, path: str, faults: list[str]) -> None:
+    if isinstance(value, Model):
+        _check_model(value, path, faults)
+
+

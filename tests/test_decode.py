@@ -1,0 +1,368 @@
+"""From an answer's bytes to a `Response`: for any bytes an answer, never an exception."""
+
+from __future__ import annotations
+
+import gzip
+import json
+from datetime import UTC, datetime
+from typing import Any
+
+import httpx
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from kombo_async import (
+    AsyncKomboClient,
+    BadRequest,
+    Conflict,
+    ConnectionFailed,
+    Failure,
+    Forbidden,
+    KomboError,
+    NotFound,
+    RateLimited,
+    Response,
+    RetryPolicy,
+    ServerError,
+    Success,
+    SyncPending,
+    Unauthorized,
+    UnexpectedResponse,
+    ats,
+    general,
+)
+from kombo_async.decode import LONGEST_MESSAGE, decode
+from tests.loopback import Received, loopback, raw_answer
+from tests.wire import API_KEY, CANDIDATE, INTEGRATION, failure, old_failure, page, success
+
+HTML = b"<html><head><title>502 Bad Gateway</title></head><body>nginx</body></html>"
+
+
+def decoded(request: Any, status: int, body: bytes, headers: dict[str, str] | None = None) -> Response[Any]:
+    raw = httpx.Response(status, content=body, headers=headers)
+    reply: Response[Any] = decode(request, raw, body, attempts=1)
+    return reply
+
+
+# Which class
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "cls"),
+    [
+        (400, None, BadRequest),
+        (405, None, BadRequest),
+        (413, None, BadRequest),
+        (415, None, BadRequest),
+        (422, None, BadRequest),
+        (401, None, Unauthorized),
+        (403, None, Forbidden),
+        (404, None, NotFound),
+        (409, None, Conflict),
+        (409, "INTEGRATION.SETUP_INCOMPLETE", Conflict),
+        (409, "INTEGRATION.SETUP_SYNC_PENDING", SyncPending),
+        (400, "INTEGRATION.SETUP_SYNC_PENDING", SyncPending),
+        (503, "INTEGRATION.SETUP_SYNC_PENDING", SyncPending),
+        (503, None, SyncPending),
+        (503, "", SyncPending),
+        (503, "REMOTE.SERVICE_UNAVAILABLE", ServerError),
+        (400, "REMOTE.SERVICE_UNAVAILABLE", BadRequest),
+        (429, None, RateLimited),
+        (429, "REMOTE.RATE_LIMIT_EXCEEDED", RateLimited),
+        (400, "PLATFORM.RATE_LIMIT_EXCEEDED", RateLimited),
+        (503, "PLATFORM.CONCURRENCY_LIMIT_EXCEEDED", RateLimited),
+        (500, None, ServerError),
+        (502, "PLATFORM.UNKNOWN_ERROR", ServerError),
+        (599, None, ServerError),
+        (402, None, UnexpectedResponse),
+        (418, "SOME.NEW_CODE", UnexpectedResponse),
+        (404, "SOME.NEW_CODE", NotFound),
+        (302, None, UnexpectedResponse),
+        (304, None, UnexpectedResponse),
+        (103, None, UnexpectedResponse),
+        (600, None, UnexpectedResponse),
+    ],
+)
+def test_class_by_code_then_status(status: int, code: str | None, cls: type[Failure]) -> None:
+    """The code decides where it has a class, else the status."""
+    answer = failure(status, code)
+    reply = decoded(ats.CreateCandidate, status, answer.content, {"Content-Type": "application/json"})
+    assert type(reply) is cls
+    assert reply.code == (code or None)
+    assert reply.message == "It did not work."
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "may_have"),
+    [
+        (400, None, False),
+        (400, "REMOTE.UNKNOWN_HTTP_ERROR", True),
+        (400, "REMOTE.INPUT_INVALID", False),
+        (400, "ATS.JOB_CLOSED", False),
+        (429, "PLATFORM.CONCURRENCY_LIMIT_EXCEEDED", False),
+        (429, "REMOTE.RATE_LIMIT_EXCEEDED", True),
+        (409, "INTEGRATION.SETUP_SYNC_PENDING", False),
+        (503, None, False),
+        (500, None, True),
+        (500, "PLATFORM.UNKNOWN_ERROR", True),
+        (504, "PLATFORM.TASK_TIMED_OUT", True),
+        (503, "INTEGRATION.INACTIVE", False),
+    ],
+)
+def test_may_have_applied(status: int, code: str | None, may_have: bool) -> None:
+    """A failure in the middle of a write may have been applied; one of a read never."""
+    body = failure(status, code).content
+    for request, expected in ((ats.CreateCandidate, may_have), (ats.GetCandidates, False)):
+        reply = decoded(request, status, body)
+        assert isinstance(reply, Failure)
+        assert reply.may_have_applied is expected
+
+
+@pytest.mark.parametrize(
+    ("header", "seconds"),
+    [
+        ({"Retry-After": "7"}, 7.0),
+        ({"Retry-After": "0.5"}, 0.5),
+        ({"Retry-After": "Wed, 21 Oct 2015 07:28:00 GMT"}, 0.0),
+        ({"Retry-After": "soon"}, None),
+        ({"Retry-After": "-5"}, None),
+        ({"Retry-After": "inf"}, None),
+        ({"Retry-After": "nan"}, None),
+        ({"Retry-After": "9" * 400}, None),
+        ({"Retry-After": "Wed, 99 Oct 99999 07:28:00 GMT"}, None),
+        ({}, None),
+    ],
+)
+def test_retry_after(header: dict[str, str], seconds: float | None) -> None:
+    """`retry_after` is in seconds, None where the header says nothing that makes sense."""
+    reply = decoded(ats.GetCandidates, 429, failure(429).content, header)
+    assert isinstance(reply, RateLimited)
+    assert reply.retry_after == seconds
+
+
+# Bodies
+
+
+def test_success_is_typed() -> None:
+    """A success becomes models, with times in UTC and warnings."""
+    reply = decoded(ats.CreateCandidate, 200, success(CANDIDATE, ["careful"]).content)
+    assert isinstance(reply, Success)
+    assert isinstance(reply.data, ats.Candidate)
+    assert reply.data.changed_at == datetime(2026, 5, 19, 8, 30, 0, 123000, tzinfo=UTC)
+    assert isinstance(reply.data.phone_numbers, list)
+    assert reply.data.phone_numbers[0].phone_number == "+49 30 1"
+    assert [warning.message for warning in reply.warnings] == ["careful"]
+    assert reply.drift == []
+
+
+def test_older_envelopes() -> None:
+    """`status` and `warnings` may be missing: it is a success all the same."""
+    for body in ({"data": CANDIDATE}, {"status": "success", "data": CANDIDATE}):
+        reply = decoded(ats.CreateCandidate, 200, json.dumps(body).encode())
+        assert isinstance(reply, Success)
+        assert reply.data.id == CANDIDATE["id"]
+        assert reply.warnings == []
+
+
+def test_fields_of_the_future_are_ignored() -> None:
+    """Fields that this version does not know are no drift."""
+    body = {"status": "success", "data": {**CANDIDATE, "new": [1]}, "warnings": [], "meta": {}}
+    reply = decoded(ats.CreateCandidate, 201, json.dumps(body).encode())
+    assert isinstance(reply, Success)
+    assert reply.drift == []
+
+
+UNREADABLE = [
+    pytest.param(HTML, id="html"),
+    pytest.param(b"", id="empty"),
+    pytest.param(b"   ", id="blank"),
+    pytest.param(b'{"status": "success", "data": {"id": "1"', id="truncated"),
+    pytest.param(b'{"status": "success", "data": "\xff\xfe"}', id="bad utf-8"),
+    pytest.param("gut".encode("utf-16"), id="utf-16 text"),
+    pytest.param(b"\x00" * 10, id="zeros"),
+    pytest.param(b"[" * 10_000, id="deep and broken"),
+    pytest.param(b"[" * 100_000 + b"]" * 100_000, id="too deep"),
+    pytest.param(b"{}{}", id="two values"),
+]
+
+
+@pytest.mark.parametrize("body", UNREADABLE)
+@pytest.mark.parametrize("request_", [ats.CreateCandidate, ats.GetCandidates, general.CheckApiKey])
+def test_unreadable_successes(request_: Any, body: bytes) -> None:
+    """A 2xx that is no JSON is an `UnexpectedResponse`, and a write may have been applied."""
+    reply = decoded(request_, 200, body)
+    assert type(reply) is UnexpectedResponse
+    assert reply.message == "a success without readable JSON"
+    assert reply.may_have_applied is (request_ is ats.CreateCandidate)
+    assert reply.raw_response.content == body
+
+
+@pytest.mark.parametrize("body", [*UNREADABLE, pytest.param(b"null", id="null"), pytest.param(b'"x"', id="text")])
+@pytest.mark.parametrize(
+    ("status", "cls"),
+    [(400, BadRequest), (401, Unauthorized), (404, NotFound), (500, ServerError), (502, ServerError)],
+)
+def test_unreadable_failures(status: int, cls: type[Failure], body: bytes) -> None:
+    """A failure that is not Kombo's JSON has the class of its status, and one readable line."""
+    reply = decoded(ats.CreateCandidate, status, body, {"Content-Type": "text/html"})
+    assert type(reply) is cls
+    assert (reply.code, reply.title, reply.log_url) == (None, None, None)
+    assert reply.message == f"HTTP {status} without Kombo's JSON (text/html)"
+    assert reply.content_type == "text/html"
+
+
+def test_503_of_a_load_balancer_is_no_pending_sync() -> None:
+    """Only Kombo's own JSON makes a 503 the older form of `SyncPending`."""
+    assert type(decoded(ats.GetCandidates, 503, HTML)) is ServerError
+    assert type(decoded(ats.GetCandidates, 503, b'{"error": "down"}')) is ServerError
+    assert type(decoded(ats.GetCandidates, 503, old_failure(503).content)) is SyncPending
+
+
+@pytest.mark.parametrize(
+    ("error", "message"),
+    [
+        ({"message": "x", "code": 5, "title": [], "log_url": {}}, "x"),
+        ({"message": "x" * 5000}, "x" * LONGEST_MESSAGE),
+        ({"message": ""}, ""),
+        ({"message": None}, "HTTP 400 without Kombo's JSON (no content type)"),
+        ({}, "HTTP 400 without Kombo's JSON (no content type)"),
+        (None, "HTTP 400 without Kombo's JSON (no content type)"),
+        ("x", "HTTP 400 without Kombo's JSON (no content type)"),
+    ],
+)
+def test_odd_error_objects(error: Any, message: str) -> None:
+    """Errors with other types, endless texts or nothing in them still make a failure."""
+    reply = decoded(ats.GetCandidates, 400, json.dumps({"status": "error", "error": error}).encode())
+    assert type(reply) is BadRequest
+    assert (reply.code, reply.title, reply.message, reply.log_url) == (None, None, message, None)
+
+
+def test_error_body_with_success_status() -> None:
+    """Kombo's error under a 200 is no success."""
+    reply = decoded(ats.CreateCandidate, 200, failure(400, "ATS.JOB_CLOSED").content)
+    assert isinstance(reply, UnexpectedResponse)
+    assert reply.code == "ATS.JOB_CLOSED"
+
+
+def test_byte_order_mark_and_odd_json() -> None:
+    """JSON that only Python's own parser takes is still a success."""
+    body = success(CANDIDATE).content
+    for odd in (b"\xef\xbb\xbf" + body, body.replace(b"Frank", b"\\ud800"), body.replace(b"false", b"1e999", 1)):
+        reply = decoded(ats.CreateCandidate, 200, odd)
+        assert isinstance(reply, Success)
+        assert reply.data.last_name == "Doe"
+
+
+def test_json_nested_deeply() -> None:
+    """JSON nested 10,000 deep is answered with a class of the union, whatever it is."""
+    deep = b'{"a":' * 10_000 + b"1" + b"}" * 10_000
+    for status in (200, 400):
+        for body in (deep, b'{"status":"success","data":{"id":' + deep + b"}}"):
+            reply = decoded(ats.GetCandidates, status, body)
+            assert isinstance(reply, UnexpectedResponse | BadRequest | Success)
+
+
+@given(
+    status=st.integers(100, 999),
+    body=st.binary(max_size=60)
+    | st.sampled_from([b'{"data":', b'{"error":{"message":"x"}}', b'{"data":{"results":[{}],"next":[]}}', b"NaN"]),
+    content_type=st.text(st.characters(min_codepoint=32, max_codepoint=126), max_size=20),
+)
+@settings(max_examples=200, deadline=None)
+def test_any_bytes_give_an_answer(status: int, body: bytes, content_type: str) -> None:
+    """Whatever bytes, status and type come, the reply is one of the union, and prints as one line."""
+    for request in (ats.GetCandidates, ats.CreateCandidate, general.CheckApiKey):
+        reply = decoded(request, status, body, {"Content-Type": content_type})
+        assert isinstance(reply, Success) == (200 <= status < 300 and not isinstance(reply, Failure))
+        assert "\n" not in str(reply) or isinstance(reply, Success)
+
+
+# Over real sockets, where encodings and lengths are real
+
+
+def plain_client(url: str, **settings: Any) -> AsyncKomboClient:
+    return AsyncKomboClient(API_KEY, integration_id=INTEGRATION, base_url=url, retry=RetryPolicy.none(), **settings)
+
+
+BIG = page(*[{**CANDIDATE, "source": "x" * 1_000_000, "id": str(number)} for number in range(20)]).content
+
+ANSWERS: list[Any] = [
+    pytest.param(raw_answer(200, page().content), Success, id="json"),
+    pytest.param(raw_answer(200, page().content, {"Content-Type": "text/plain"}), Success, id="wrong content type"),
+    pytest.param(raw_answer(200, gzip.compress(page().content), {"Content-Encoding": "gzip"}), Success, id="gzip"),
+    pytest.param(
+        raw_answer(200, gzip.compress(page().content)[:-9] + b"corrupted", {"Content-Encoding": "gzip"}),
+        UnexpectedResponse,
+        id="corrupt gzip",
+    ),
+    pytest.param(
+        raw_answer(502, b"no gzip at all", {"Content-Encoding": "gzip"}), ServerError, id="corrupt gzip of a failure"
+    ),
+    pytest.param(raw_answer(502, HTML, {"Content-Type": "text/html"}), ServerError, id="html"),
+    pytest.param(raw_answer(200, HTML, {"Content-Type": "text/html"}), UnexpectedResponse, id="html under 200"),
+    pytest.param(raw_answer(200), UnexpectedResponse, id="empty"),
+    pytest.param(raw_answer(503), ServerError, id="empty 503"),
+    pytest.param(raw_answer(200, b'{"data": "\xff"}'), UnexpectedResponse, id="bad utf-8"),
+    pytest.param(raw_answer(200, page().content[:-5]), UnexpectedResponse, id="truncated json"),
+    pytest.param(raw_answer(200, page().content)[:-5], ConnectionFailed, id="truncated on the wire"),
+    pytest.param(b"HTTP/1.1 200 OK\r\n\r\n" + page().content, Success, id="ended by closing"),
+    pytest.param(b"", ConnectionFailed, id="closed at once"),
+    pytest.param(b"\x00\x01\x02\r\n\r\n", ConnectionFailed, id="no http"),
+    pytest.param(raw_answer(200, BIG), Success, id="20 MB"),
+    pytest.param(raw_answer(200, gzip.compress(BIG), {"Content-Encoding": "gzip"}), Success, id="20 MB in gzip"),
+    pytest.param(raw_answer(204), UnexpectedResponse, id="no content"),
+]
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize(("answer", "cls"), ANSWERS)
+async def test_bodies_over_a_real_socket(answer: bytes, cls: type[Any]) -> None:
+    """Each kind of body comes back as its class, read to its end, or raises that no answer came."""
+    with loopback(lambda _: answer) as url:
+        async with plain_client(url) as kombo:
+            if cls is ConnectionFailed:
+                with pytest.raises(ConnectionFailed) as caught:
+                    await kombo.ats.get_candidates()
+                assert not caught.value.may_have_applied
+                return
+            reply = await kombo.ats.get_candidates()
+    assert type(reply) is cls
+    assert reply.raw_response.is_closed
+    assert reply.status_code == reply.raw_response.status_code
+    if isinstance(reply, Success):
+        assert reply.drift == []
+        assert len(reply.data.results) == len(reply.raw_response.json()["data"]["results"])
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("encoding", ["identity", "gzip"])
+async def test_answers_that_are_too_large(encoding: str) -> None:
+    """An answer above `max_response_bytes` is not read: it says so, and that a write may have been applied."""
+    body = success({}).content + b" " * 100_000
+    answer = raw_answer(200, gzip.compress(body) if encoding == "gzip" else body, {"Content-Encoding": encoding})
+    with loopback(lambda _: answer) as url:
+        async with plain_client(url, max_response_bytes=10_000) as kombo:
+            reply = await kombo.ats.add_candidate_result_link("1", label="x", url="https://example.com")
+    assert isinstance(reply, UnexpectedResponse)
+    assert "max_response_bytes" in reply.message
+    assert reply.may_have_applied
+
+
+@pytest.mark.anyio
+async def test_lost_answers_of_writes_may_have_been_applied() -> None:
+    """A connection that breaks after the request was sent leaves open whether the write was done."""
+    received: list[Received] = []
+
+    def cut(request: Received) -> bytes:
+        received.append(request)
+        return b""
+
+    with loopback(cut) as url:
+        async with plain_client(url) as kombo:
+            with pytest.raises(KomboError) as caught:
+                await kombo.ats.add_candidate_result_link("1", label="x", url="https://example.com")
+    assert isinstance(caught.value, ConnectionFailed)
+    assert caught.value.sent
+    assert caught.value.may_have_applied
+    assert len(received) == 1
