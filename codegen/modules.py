@@ -30,7 +30,7 @@ class Module:
         enums = [self._enum(model, model.shape) for model in self.models if isinstance(model.shape, Enum)]
         classes = [self._class(model) for model in self._children_first()]
         classes += [*map(self._request, self.methods), *self.footer()]
-        title = docstring(self.glossary.module(f"{self.namespace}.{self.name}".replace("models.models", "models")), 0)
+        title = docstring(self.glossary.module(f"{self.namespace}.{self.name}".replace("shared.shared", "shared")), 0)
         head = f"{HEADER}{title}\n\nfrom __future__ import annotations\n\n{self.imports}\n\n"
         return head + "\n".join(enums) + "\n\n" + "\n\n\n".join(classes) + "\n"
 

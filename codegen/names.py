@@ -46,7 +46,7 @@ class Names:
         ident = self._ident(place, shape)
         spaces = (namespace, *self.config["borrows"].get(namespace, ()))
         found = self._at.get(place) or next((m for s in spaces if (m := self._by_ident.get((s, ident)))), None)
-        if found and namespace != "models":
+        if found and namespace != "shared":
             self.exports.setdefault(namespace, {})[found.name] = found
         return found
 
@@ -82,7 +82,7 @@ class Names:
         wanted: dict[tuple[str, str], tuple[str, str, str]] = {}
         for namespace, module, name, paths in self._tables("models"):
             for path in [paths] if isinstance(paths, str) else cast("list[str]", paths):
-                space, _, rest = path.rpartition(":") if namespace == "models" else (namespace, "", path)
+                space, _, rest = path.rpartition(":") if namespace == "shared" else (namespace, "", path)
                 wanted[space, rest] = (namespace, module, name)
         for root, shape in roots:
             for place, inner in self._walk(root, shape):
@@ -122,7 +122,7 @@ class Names:
         elif model.ident != ident:
             self.warnings.append(f"model {namespace}.{name}: {model.place} and {place} are no longer the same")
             return
-        if namespace in {place.namespace, "models"}:
+        if namespace in {place.namespace, "shared"}:
             self._at[place] = model
         self._by_ident.setdefault((namespace, ident), model)
         self.find(namespace, place, shape)

@@ -109,7 +109,7 @@ class Model:
     @property
     def home(self) -> str:
         """The module that defines it."""
-        return "kombo_async.models" if self.namespace == "models" else f"kombo_async.{self.namespace}.{self.module}"
+        return "kombo_async.shared" if self.namespace == "shared" else f"kombo_async.{self.namespace}.{self.module}"
 
 
 def is_model_union(union: Union) -> bool:

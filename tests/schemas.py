@@ -151,10 +151,60 @@ def _example(schema: Schema, steps: Steps, spots: list[Spot], depth: Mapping[str
         }
     if kind == "object":
         extra = schema.get("additionalProperties", True)
-        return {"key": inside("key", extra)} if isinstance(extra, Mapping) else {"any": ["thing", 1, None]}
+        if not isinstance(extra, Mapping):
+            return {"any": ["thing", 1, None]}
+        return {} if _too_deep(extra, depth) else {"key": inside("key", extra, must_be_there=False)}
     if kind == "array":
         items = schema.get("items", {})
-        if _too_deep(items, depth):
-            return []
-        return [inside(index, items) if len(each) == 1 else _variant(inside, index, items, one) for index, (each, one) in enumerate([])]
+        each = [part for part in variants(resolve(items)) or [items] if not _too_deep(part, depth)]
+        spots += [Spot((*steps, index), items, True) for index in range(len(each))]
+        return [_example(part, (*steps, index), spots, depth) for index, part in enumerate(each)]
     return scalar(schema, kind)
+
+
+def _too_deep(schema: Schema, depth: Mapping[str, int]) -> bool:
+    return depth.get(schema.get("$ref", ""), 0) >= 2
+
+
+def scalar(schema: Schema, kind: str) -> Any:
+    """One value of a *schema* that is neither an object nor an array, of the JSON type *kind*."""
+    if "const" in schema:
+        return schema["const"]
+    if "enum" in schema:
+        return schema["enum"][0]
+    if kind == "string":
+        text = FORMATS.get(schema.get("format", ""), "text")
+        return EXAMPLES.get(schema.get("pattern", ""), [text.ljust(schema.get("minLength", 0), "x")])[0]
+    if kind in ("integer", "number"):
+        return schema.get("minimum", 3 if kind == "integer" else 1.5)
+    return {"boolean": True, "null": None}.get(kind, ["any", {"thing": 1}])
+
+
+def accepts(schema: Schema, value: Any) -> bool:
+    """Whether *value* is what *schema* promises of an answer, judged at this place alone; enums are open."""
+    schema = resolve(schema)
+    chosen = variants(schema)
+    if chosen is not None:
+        return any(accepts(each, value) for each in chosen)
+    if "const" in schema:
+        return type(value) is type(schema["const"]) and bool(value == schema["const"])
+    if not types(schema):
+        return True
+    return any(_is_a(kind, value, schema) for kind in types(schema))
+
+
+def _is_a(kind: str, value: Any, schema: Schema) -> bool:
+    match kind:
+        case "string":
+            return isinstance(value, str) and schema.get("format") not in ("date", "date-time")
+        case "integer":
+            return type(value) is int
+        case "number":
+            return type(value) in (int, float)
+        case "boolean":
+            return isinstance(value, bool)
+        case "object":
+            return isinstance(value, dict)
+        case "array":
+            return isinstance(value, list)
+    return value is None

@@ -90,7 +90,7 @@ if TYPE_CHECKING:
     from kombo_async.ats.remote_fields import WorkdayWorkerReference as WorkdayWorkerReference
     from kombo_async.ats.remote_fields import ZohoRecruitCandidateFields as ZohoRecruitCandidateFields
     from kombo_async.ats.screening_questions import QuestionFormat as QuestionFormat
-    from kombo_async.models import Address as Address
+    from kombo_async.shared import Address as Address
 
 _HOMES = {
     "kombo_async.ai_apply.applications": (
@@ -184,7 +184,7 @@ _HOMES = {
         "ZohoRecruitCandidateFields",
     ),
     "kombo_async.ats.screening_questions": ("QuestionFormat",),
-    "kombo_async.models": ("Address",),
+    "kombo_async.shared": ("Address",),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 

@@ -40,8 +40,8 @@ if TYPE_CHECKING:
     from kombo_async.assessment.remote_fields import WorkdayCandidateAssessmentData as WorkdayCandidateAssessmentData
     from kombo_async.assessment.remote_fields import WorkdayResultFields as WorkdayResultFields
     from kombo_async.assessment.resource import Assessment as Assessment
-    from kombo_async.models import Address as Address
-    from kombo_async.models import FileInput as FileInput
+    from kombo_async.shared import Address as Address
+    from kombo_async.shared import FileInput as FileInput
 
 _HOMES = {
     "kombo_async.assessment.orders": (
@@ -79,7 +79,7 @@ _HOMES = {
         "WorkdayResultFields",
     ),
     "kombo_async.assessment.resource": ("Assessment",),
-    "kombo_async.models": ("Address", "FileInput"),
+    "kombo_async.shared": ("Address", "FileInput"),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 

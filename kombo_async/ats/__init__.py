@@ -254,9 +254,9 @@ if TYPE_CHECKING:
     from kombo_async.ats.users import GetUsers as GetUsers
     from kombo_async.ats.users import Role as Role
     from kombo_async.ats.users import User as User
-    from kombo_async.models import Address as Address
-    from kombo_async.models import FileInput as FileInput
-    from kombo_async.models import IntegrationFieldValue as IntegrationFieldValue
+    from kombo_async.shared import Address as Address
+    from kombo_async.shared import FileInput as FileInput
+    from kombo_async.shared import IntegrationFieldValue as IntegrationFieldValue
 
 _HOMES = {
     "kombo_async.ats.actions": (
@@ -516,7 +516,7 @@ _HOMES = {
         "TrackedApplication",
     ),
     "kombo_async.ats.users": ("GetRoles", "GetUsers", "Role", "User"),
-    "kombo_async.models": ("Address", "FileInput", "IntegrationFieldValue"),
+    "kombo_async.shared": ("Address", "FileInput", "IntegrationFieldValue"),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 

@@ -18,9 +18,9 @@ from kombo_async.ats.common import (
     StageRef,
 )
 from kombo_async.model import JSON, UNSET, Model, Unset, model
-from kombo_async.models import Address, IntegrationFieldValue
 from kombo_async.pages import Page
 from kombo_async.request import Operation, Request
+from kombo_async.shared import Address, IntegrationFieldValue
 
 
 @model

@@ -11,7 +11,7 @@ import anyio
 import attrs
 
 from kombo_async.bulk.journal import Entry, Journal, RowKey, State
-from kombo_async.errors import Failure, Forbidden, KomboError, NoResponse, RateLimited, SyncPending, Unauthorized
+from kombo_async.errors import Failure, Forbidden, KomboError, NoResponse, RateLimited, ServerError, SyncPending, Unauthorized
 from kombo_async.middleware import Call, Next
 from kombo_async.middleware.leaving import innermost
 from kombo_async.options import Options
@@ -130,12 +130,14 @@ def _state_without_answer(error: Exception | None, before: Entry) -> State:
 
 
 def _passes(failure: Failure) -> bool:
-    """Whether the failure says nothing of the row itself: sent again another day, it may well be done."""
-    if isinstance(failure, SyncPending | Unauthorized | Forbidden):
+    """Whether a failure without effect says nothing of the row itself: sent again another day, it may well be done."""
+    if isinstance(failure, SyncPending | RateLimited | Unauthorized | Forbidden | ServerError):
         return True
-    if isinstance(failure, RateLimited):
-        return True
-    return failure.code is not None and failure.code.startswith(("INTEGRATION.", "REMOTE.RATE_LIMIT"))
+    code = failure.code or ""
+    return code.startswith(("INTEGRATION.", "REMOTE.")) and code != "REMOTE.INPUT_INVALID" or code in _OF_THE_SET_UP
+
+
+_OF_THE_SET_UP = ("PLATFORM.INTEGRATION_NOT_FOUND", "PLATFORM.AUTHENTICATION_INVALID", "PLATFORM.IP_NOT_WHITELISTED")
 
 
 def _forget_times(entry: Entry, before: Entry) -> Entry:

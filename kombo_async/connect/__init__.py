@@ -14,16 +14,16 @@ if TYPE_CHECKING:
     from kombo_async.connect.links import CreateConnectionLink as CreateConnectionLink
     from kombo_async.connect.links import ToolName as ToolName
     from kombo_async.connect.resource import Connect as Connect
-    from kombo_async.models import IntegrationCategory as IntegrationCategory
-    from kombo_async.models import Language as Language
-    from kombo_async.models import LinkType as LinkType
-    from kombo_async.models import SetupStatus as SetupStatus
+    from kombo_async.shared import IntegrationCategory as IntegrationCategory
+    from kombo_async.shared import Language as Language
+    from kombo_async.shared import LinkType as LinkType
+    from kombo_async.shared import SetupStatus as SetupStatus
 
 _HOMES = {
     "kombo_async.connect.integrations": ("ActivateIntegration", "ConnectedIntegration", "GetIntegrationByToken"),
     "kombo_async.connect.links": ("ConnectionLink", "CreateConnectionLink", "ToolName"),
     "kombo_async.connect.resource": ("Connect",),
-    "kombo_async.models": ("IntegrationCategory", "Language", "LinkType", "SetupStatus"),
+    "kombo_async.shared": ("IntegrationCategory", "Language", "LinkType", "SetupStatus"),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 

@@ -45,14 +45,14 @@ if TYPE_CHECKING:
     from kombo_async.general.tools import ToolAssets as ToolAssets
     from kombo_async.general.tools import ToolCoverage as ToolCoverage
     from kombo_async.general.tools import Tools as Tools
-    from kombo_async.models import EndUser as EndUser
-    from kombo_async.models import FieldKind as FieldKind
-    from kombo_async.models import FileInput as FileInput
-    from kombo_async.models import IntegrationCategory as IntegrationCategory
-    from kombo_async.models import IntegrationStatus as IntegrationStatus
-    from kombo_async.models import Language as Language
-    from kombo_async.models import LinkType as LinkType
-    from kombo_async.models import SetupStatus as SetupStatus
+    from kombo_async.shared import EndUser as EndUser
+    from kombo_async.shared import FieldKind as FieldKind
+    from kombo_async.shared import FileInput as FileInput
+    from kombo_async.shared import IntegrationCategory as IntegrationCategory
+    from kombo_async.shared import IntegrationStatus as IntegrationStatus
+    from kombo_async.shared import Language as Language
+    from kombo_async.shared import LinkType as LinkType
+    from kombo_async.shared import SetupStatus as SetupStatus
 
 _HOMES = {
     "kombo_async.general.coverage": ("CoverageStatus",),
@@ -94,7 +94,7 @@ _HOMES = {
         "ToolCoverage",
         "Tools",
     ),
-    "kombo_async.models": (
+    "kombo_async.shared": (
         "EndUser",
         "FieldKind",
         "FileInput",

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from typing import ClassVar, Literal
 
 from kombo_async.model import JSON, UNSET, Model, Unset, model
-from kombo_async.models import FileInput
 from kombo_async.request import Operation, Request
+from kombo_async.shared import FileInput
 
 
 @model

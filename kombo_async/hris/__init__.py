@@ -156,10 +156,10 @@ if TYPE_CHECKING:
     from kombo_async.hris.timesheets import GetTimesheets as GetTimesheets
     from kombo_async.hris.timesheets import Timesheet as Timesheet
     from kombo_async.hris.timesheets import TimesheetBreak as TimesheetBreak
-    from kombo_async.models import Address as Address
-    from kombo_async.models import FileInput as FileInput
-    from kombo_async.models import IntegrationFieldValue as IntegrationFieldValue
-    from kombo_async.models import Language as Language
+    from kombo_async.shared import Address as Address
+    from kombo_async.shared import FileInput as FileInput
+    from kombo_async.shared import IntegrationFieldValue as IntegrationFieldValue
+    from kombo_async.shared import Language as Language
 
 _HOMES = {
     "kombo_async.hris.absence_types": ("AbsenceType", "GetAbsenceTypes"),
@@ -310,7 +310,7 @@ _HOMES = {
     ),
     "kombo_async.hris.time_off_balances": ("GetTimeOffBalances", "TimeOffBalance"),
     "kombo_async.hris.timesheets": ("GetTimesheets", "Timesheet", "TimesheetBreak"),
-    "kombo_async.models": ("Address", "FileInput", "IntegrationFieldValue", "Language"),
+    "kombo_async.shared": ("Address", "FileInput", "IntegrationFieldValue", "Language"),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 

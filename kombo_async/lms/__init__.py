@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     from kombo_async.lms.upserts import UpsertTaskRef as UpsertTaskRef
     from kombo_async.lms.users import GetUsers as GetUsers
     from kombo_async.lms.users import User as User
-    from kombo_async.models import IntegrationFieldValue as IntegrationFieldValue
+    from kombo_async.shared import IntegrationFieldValue as IntegrationFieldValue
 
 _HOMES = {
     "kombo_async.lms.course_progressions": (
@@ -84,7 +84,7 @@ _HOMES = {
         "UpsertedCourse",
     ),
     "kombo_async.lms.users": ("GetUsers", "User"),
-    "kombo_async.models": ("IntegrationFieldValue",),
+    "kombo_async.shared": ("IntegrationFieldValue",),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 

@@ -27,6 +27,10 @@ if TYPE_CHECKING:
     from kombo_async.sandbox.sandbox import Sandbox
 
 
+SILENT = ("reset", "close", "hang")
+"""What can happen to a connection so that no answer comes."""
+
+
 @attrs.frozen(kw_only=True)
 class Incoming:
     """A call as it came over HTTP."""
@@ -56,28 +60,34 @@ async def process(sandbox: Sandbox, incoming: Incoming) -> Outgoing:
     call = _open(sandbox, incoming, route)
     fault = sandbox.faults.strike(call.operation, call.integration)
     log_url = f"{incoming.root}/#call-{call.number}"
-    answer: Answer | None = None
     try:
-        if fault is not None:
-            call.fault = fault.id
-            sandbox.clock.advance(fault.jump)
-        instead = None if fault is None else fault.answer(log_url)
-        broken = fault is not None and fault.connection in ("reset", "close", "hang")
-        if fault is None or fault.after_performing or not (instead or broken):
+        if fault is None:
             answer = await _perform(sandbox, incoming, route, call, log_url)
-        if fault is not None:
-            if fault.delay:
-                await anyio.sleep(fault.delay)
-            # What was refused was not performed: the fault that comes after performing has nothing to hide.
-            if not fault.after_performing or call.performed:
-                answer = instead or answer
-        answer = answer or Answer()
-        if not broken:
+        else:
+            call.fault = fault.id
+            answer, fault = await _fail(sandbox, incoming, route, call, log_url, fault)
+        if fault is None or fault.connection not in SILENT:
             call.status, call.code, call.answer_body = answer.status, answer.code, answer.body
         return Outgoing(answer, fault)
     finally:
         call.milliseconds = (time.perf_counter() - started) * 1000
         sandbox.ledger.close(call)
+
+
+async def _fail(
+    sandbox: Sandbox, incoming: Incoming, route: Route, call: Call, log_url: str, fault: Fault
+) -> tuple[Answer, Fault | None]:
+    """The answer to a call that a fault strikes, and the fault, unless it had nothing to spoil."""
+    sandbox.clock.advance(fault.jump)
+    instead = fault.answer(log_url)
+    answer = instead or Answer()
+    if fault.after_performing or not (instead or fault.connection in SILENT):
+        answer = await _perform(sandbox, incoming, route, call, log_url)
+    if fault.delay:
+        await anyio.sleep(fault.delay)
+    if fault.after_performing and not call.performed:
+        return answer, None
+    return instead or answer, fault
 
 
 def _open(sandbox: Sandbox, incoming: Incoming, route: Route) -> Call:

@@ -11,7 +11,7 @@ from kombo_async.ai_apply.applications import Application
 from kombo_async.ai_apply.job_postings import JobPosting
 from kombo_async.assessment.orders import OrderApplication, OrderCandidate, OrderJob, OrderStatus
 from kombo_async.model import Model, model
-from kombo_async.models import EndUser, IntegrationCategory, IntegrationStatus, SetupStatus
+from kombo_async.shared import EndUser, IntegrationCategory, IntegrationStatus, SetupStatus
 
 # fmt: off
 ModelName: TypeAlias = Literal[
