@@ -13,8 +13,9 @@ from anyio import to_thread
 
 from kombo_async.model import Model
 
-CHUNK = 3 * 256 * 1024
-"""Bytes read at once. A multiple of 3, so that each chunk is base64 without padding, and joins with the next."""
+CHUNK = 3 * 32 * 1024
+"""Bytes read at once. A multiple of 3, so that each chunk is base64 without padding, and joins with the next;
+small, since with 30 uploads at once each byte of it costs several times 30."""
 
 
 class FileData:
@@ -23,14 +24,23 @@ class FileData:
     No attrs class: the encoder would write it out as an object, where the file's base64 belongs.
     """
 
-    __slots__ = ("name", "open", "size")
+    __slots__ = ("name", "open", "size", "stamp")
 
-    def __init__(self, *, open: Callable[[], BinaryIO], size: Callable[[], int], name: str) -> None:
+    def __init__(
+        self,
+        *,
+        open: Callable[[], BinaryIO],
+        size: Callable[[], int],
+        name: str,
+        stamp: Callable[[], object] = lambda: None,
+    ) -> None:
         self.open = open
         """Opens the file at its start."""
         self.size = size
         """How many bytes it holds."""
         self.name = name
+        self.stamp = stamp
+        """Something that changes when the file does, such as when it was last written."""
 
     def __repr__(self) -> str:
         return "FileData()"
@@ -45,29 +55,67 @@ class FileData:
         try:
             size = await to_thread.run_sync(self.size)
         except OSError as error:
-            raise ValueError(f"attachment {self.name!r} cannot be read: {error.strerror}") from None
+            raise self._unreadable(error) from None
         if size == 0:
             raise ValueError(f"attachment {self.name!r} is empty")
         return (size + 2) // 3 * 4
 
     async def chunks(self, length: int) -> AsyncIterator[bytes]:
-        """Its base64, *length* bytes in all. Raises `ValueError` if the file is no longer as it was measured."""
-        file = await to_thread.run_sync(self.open)
+        """Its base64, *length* bytes in all. Raises `ValueError` if the file is no longer as it was measured.
+
+        That comes before the last byte: what was sent until then is no whole request, so it cannot be performed.
+        """
+        try:
+            file, stamp = await to_thread.run_sync(self._open)
+        except OSError as error:
+            raise self._unreadable(error) from None
         try:
             sent = 0
-            while chunk := await to_thread.run_sync(_read_base64, file):
+            while sent < length:
+                chunk = await self._chunk(file)
                 sent += len(chunk)
-                if sent > length:
-                    break
+                if not chunk or sent > length or (sent == length and not await self._is_whole(file, stamp)):
+                    raise ValueError(f"attachment {self.name!r} changed while it was sent")
                 yield chunk
-            if sent != length:
-                raise ValueError(f"attachment {self.name!r} changed while it was sent")
         finally:
             file.close()
 
+    def _open(self) -> tuple[BinaryIO, object]:
+        return self.open(), self.stamp()
+
+    async def _chunk(self, file: BinaryIO) -> bytes:
+        try:
+            return await to_thread.run_sync(_read_base64, file)
+        except OSError as error:
+            raise self._unreadable(error) from None
+
+    async def _is_whole(self, file: BinaryIO, stamp: object) -> bool:
+        """Whether *file* is at its end, and no one has written to it meanwhile."""
+        try:
+            return await to_thread.run_sync(lambda: not file.read(1) and self.stamp() == stamp)
+        except OSError:
+            return False
+
+    def _unreadable(self, error: OSError) -> ValueError:
+        return ValueError(f"attachment {self.name!r} cannot be read: {error.strerror or type(error).__name__}")
+
 
 def _read_base64(file: BinaryIO) -> bytes:
-    return base64.b64encode(file.read(CHUNK))
+    """The next `CHUNK` bytes, also of a stream that gives fewer at a time: only the last chunk may have padding."""
+    data = file.read(CHUNK)
+    while len(data) < CHUNK and (more := file.read(CHUNK - len(data))):
+        data += more
+    return base64.b64encode(data)
+
+
+def _size(path: Path) -> int:
+    with path.open("rb") as file:  # one that may not be read fails here, before anything is sent
+        return os.fstat(file.fileno()).st_size
+
+
+def _stamp(path: Path) -> object:
+    status = path.stat()
+    return status.st_mtime_ns, status.st_size, status.st_ino
 
 
 class File(Model):
@@ -86,7 +134,12 @@ class File(Model):
         A file that is missing, unreadable or empty fails the call with a `ValueError` before anything is sent.
         """
         file = Path(path)
-        data = FileData(open=lambda: file.open("rb"), size=lambda: file.stat().st_size, name=name or file.name)
+        data = FileData(
+            open=lambda: file.open("rb"),
+            size=lambda: _size(file),
+            name=name or file.name,
+            stamp=lambda: _stamp(file),
+        )
         return cls._from_data(data, content_type, fields)
 
     @classmethod

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import copy
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from types import TracebackType
-from typing import TYPE_CHECKING, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 import anyio
 
@@ -15,21 +15,25 @@ from kombo_async.encode import check_header, check_headers
 from kombo_async.middleware import Call, Middleware, compose
 from kombo_async.middleware.auth import Auth
 from kombo_async.middleware.encoding import encoding
+from kombo_async.middleware.leaving import leaving
 from kombo_async.middleware.limits import Limits
 from kombo_async.middleware.logs import logs
 from kombo_async.middleware.places import Places
 from kombo_async.middleware.retry import Retry
-from kombo_async.options import Region, RetryPolicy, Timeout, resolve_base_url
+from kombo_async.options import Options, Region, RetryPolicy, Timeout, resolve_base_url
 from kombo_async.request import Request
 from kombo_async.response import Response
 from kombo_async.transport import Http
 
 if TYPE_CHECKING:
+    from datetime import timedelta
+
     import httpx
 
     from kombo_async.ai_apply.resource import AIApply
     from kombo_async.assessment.resource import Assessment
     from kombo_async.ats.resource import ATS
+    from kombo_async.bulk import Bulk, Journal, Reconciler, Requests
     from kombo_async.connect.resource import Connect
     from kombo_async.custom.resource import Custom
     from kombo_async.general.resource import General
@@ -112,6 +116,7 @@ class AsyncKomboClient:
                 # once for each attempt:
                 Limits(connections=Places(max_connections)),
                 Auth(api_key),
+                leaving,
             ],
         )
         self._is_view = False
@@ -152,6 +157,57 @@ class AsyncKomboClient:
             retry=retry or self._retry,
         )
         return await self._chain(call)
+
+    def bulk(
+        self,
+        requests: Requests,
+        *,
+        journal: Journal | str | os.PathLike[str] | None = None,
+        key: Callable[[Request[Any]], str] | None = None,
+        concurrency: int | None = None,
+        ordered: bool = False,
+        retry_refused: bool = False,
+        reconcilers: Mapping[type[Request[Any]], Reconciler] | None = None,
+        visible_after: timedelta | None = None,
+        settle_wait: float = 60.0,
+        grace: float = 10.0,
+        options: Options | None = None,
+    ) -> Bulk:
+        """Send any number of *requests*; iterate over it for their outcomes, as they come in.
+
+        Args:
+            requests: Requests (or a `bulk.Row` each, to name its key or integration), from any iterable or async one.
+            journal: Where to keep what became of each row, so that the run can be killed and begun again: a path of
+                a SQLite file, or a `Journal`; None keeps nothing.
+            key: What a row is known by in the journal; None takes a digest of the request.
+            concurrency: How many rows are under way at once; None for 100. Limits hold regardless.
+            ordered: Whether outcomes come in the order of the requests.
+            retry_refused: Whether to send again what Kombo refused in an earlier run.
+            reconcilers: By request class, what looks for a row in doubt; applications and candidates have one.
+            visible_after: How long after it was sent a candidate or application surely shows in Kombo's lists if it
+                was made; None for 24 hours. Only then is a row in doubt that is not there sent again.
+            settle_wait: How many seconds to wait at the end for a row in doubt to become sure.
+            grace: How many seconds what is in flight has to end when the loop is left or cancelled.
+            options: Options for each call.
+
+        Raises:
+            JournalError: From the iteration: the journal is locked, damaged or of another job, or cannot be written.
+        """
+        from kombo_async import bulk
+
+        settings = bulk.Settings(
+            key=key,
+            concurrency=bulk.AT_ONCE if concurrency is None else concurrency,
+            ordered=ordered,
+            retry_refused=retry_refused,
+            reconcilers=reconcilers or {},
+            visible_after=bulk.VISIBLE_AFTER if visible_after is None else visible_after,
+            settle_wait=settle_wait,
+            grace=grace,
+            options=options or {},
+        )
+        opened = bulk.journal_of(journal)
+        return bulk.Bulk(self, requests, opened, settings, address=self._base_url, integration_id=self._integration_id)
 
     def for_integration(self, integration_id: str) -> AsyncKomboClient:
         """This client for another integration: it shares connections, limits and settings, and is not to be closed."""

@@ -39,6 +39,21 @@ class Connection:
         """Whether the server has closed it: between two answers there is nothing else to read."""
         return self.stream is not None and bool(self.stream.get_extra_info("is_readable"))
 
+    @property
+    def has_more_to_say(self) -> bool:
+        """Whether more has come than the answer: the next request would take it for its own answer.
+
+        httpcore does not tell, so this looks into it; where it finds nothing there, the server is taken to be sound.
+        """
+        pool: Any = getattr(self.transport, "_pool", None)
+        for inner in getattr(pool, "connections", ()):
+            while hasattr(inner, "_connection"):
+                inner = inner._connection
+            state = getattr(inner, "_h11_state", None)
+            if state is not None and state.trailing_data[0]:
+                return True
+        return False
+
     async def aclose(self) -> None:
         """Close it, also in the middle of a cancellation."""
         with anyio.CancelScope(shield=True):

@@ -53,7 +53,9 @@ class _Attempt:
     async def trace(self, event: str, info: dict[str, Any]) -> None:
         """Hear from httpcore. Raises `_Closed` to keep a request from a connection that has been closed meanwhile."""
         self.traced = True
-        if event.endswith("send_request_headers.started") and info["request"].method != b"CONNECT":
+        if event.endswith("connect_tcp.started") and self.connection is not None:
+            self.connection.stream = None  # the one before is gone
+        elif event.endswith("send_request_headers.started") and info["request"].method != b"CONNECT":
             if self.connection is not None and self.connection.closed_by_server:
                 raise _Closed
             self._sent = True
@@ -171,9 +173,10 @@ class Http:
             except BaseException:
                 await connection.aclose()
                 raise
-            connections.give_back(connection, response.raw_response.extensions.get("network_stream"))
-            if self._closed:
-                await connections.aclose()
+            if self._closed or connection.has_more_to_say:
+                await connection.aclose()
+            else:
+                connections.give_back(connection, response.raw_response.extensions.get("network_stream"))
             return response
 
     def _prepare(self, attempt: _Attempt, files: FileBody | None) -> None:

@@ -140,7 +140,10 @@ def _example(schema: Schema, steps: Steps, spots: list[Spot], depth: Mapping[str
 
     chosen = variants(schema)
     if chosen is not None:
-        return _example(chosen[0], steps, spots, depth)
+        lists = [each["items"] for each in chosen if "array" in types(each)]
+        # one list of either kind: nobody can say of an item which of the lists it stands in
+        either = {"type": "array", "items": {"anyOf": lists}} if len(lists) > 1 else chosen[0]
+        return _example(either, steps, spots, depth)
     kind = next((kind for kind in types(schema) if kind != "null"), "null")
     if kind == "object" and "properties" in schema:
         required = set(schema.get("required", ()))

@@ -6,7 +6,7 @@ import copy
 import json
 from collections.abc import Iterator
 from datetime import datetime
-from typing import Any, cast
+from typing import Any
 
 import attrs
 import httpx
@@ -19,10 +19,10 @@ from kombo_async.model import field_names
 from kombo_async.operations import REQUESTS
 from kombo_async.structure import field_types
 from tests.conftest import needs_openapi
-from tests.schemas import Spot, Steps, accepts, all_facts, example
+from tests.schemas import Spot, Steps, accepts, all_facts, example, types
 from tests.wire import CANDIDATE
 
-WRONG = (None, True, 7, 7.5, "plain text", "2026", [], [None], {}, {"new": "thing"})
+WRONG = (None, True, 7, 7.5, "plain text", [], {"new": "thing"})
 """Values to put where the schema says something else."""
 MISSING = object()
 
@@ -30,9 +30,9 @@ MISSING = object()
 def success_of(request: Any, body: Any) -> Success[Any]:
     """What a success with *body* as its JSON is decoded to."""
     content = json.dumps(body).encode()
-    reply: Any = decode(request, httpx.Response(200, content=content), content, attempts=1)
+    reply = decode(request, httpx.Response(200, content=content), content, attempts=1)
     assert type(reply) is Success
-    return cast("Success[Any]", reply)
+    return reply
 
 
 def candidate_with(**changes: Any) -> Success[Any]:
@@ -63,8 +63,7 @@ def candidate_with(**changes: Any) -> Success[Any]:
 def test_each_kind_of_misfit(field: str, value: Any, drift: Drift) -> None:
     """A value that does not fit stays as it came, missing is None, and the spot is listed without its value."""
     reply = candidate_with(**{field: value})
-    assert [(each.path, each.got) for each in reply.drift] == [(drift.path, drift.got)]
-    assert reply.drift[0].expected.startswith(drift.expected.split(" ")[0])
+    assert reply.drift == [drift]
     assert isinstance(reply.data, ats.Candidate)
     found = getattr(reply.data, field)
     if value is MISSING:
@@ -96,7 +95,7 @@ def test_several_spots() -> None:
     first, second, third, fourth = reply.data.results
     assert first == fourth == candidate_with().data
     assert isinstance(second, ats.Candidate)
-    assert (second.id, third, reply.data.next) == (5, "no candidate", 7)
+    assert to_dict([second.id, third, reply.data.next]) == [5, "no candidate", 7]
 
 
 @pytest.mark.parametrize(
@@ -124,7 +123,7 @@ def test_odd_envelopes(body: Any, data: Any, paths: list[str]) -> None:
 
 def test_unknown_variant_of_a_union() -> None:
     """An object with a tag that nobody knows keeps all that it holds, as `UnknownVariant`."""
-    form = {"type": "HOLOGRAM", "size": {"x": 3}}
+    form: dict[str, Any] = {"type": "HOLOGRAM", "size": {"x": 3}}
     question = {
         "id": "1",
         "remote_id": None,
@@ -167,14 +166,11 @@ def put(body: Any, steps: Steps, value: Any) -> Any:
     """A copy of *body* with *value* (or nothing) at the end of *steps*."""
     if not steps:
         return value
-    changed = copy.deepcopy(body)
-    here = changed
-    for step in steps[:-1]:
-        here = here[step]
-    if value is MISSING:
-        del here[steps[-1]]
+    changed = copy.copy(body)
+    if value is MISSING and len(steps) == 1:
+        del changed[steps[0]]
     else:
-        here[steps[-1]] = value
+        changed[steps[0]] = put(body[steps[0]], steps[1:], value)
     return changed
 
 
@@ -207,6 +203,8 @@ def within(path: str, whole: str) -> bool:
 
 def misfits(spot: Spot) -> Iterator[Any]:
     """What does not belong at *spot*."""
+    if types(spot.schema) == ["null"]:
+        return  # the document says so where it knows no type
     if spot.must_be_there:
         yield MISSING
     yield from (value for value in WRONG if not accepts(spot.schema, value))

@@ -167,5 +167,5 @@ def _has_email(candidate: ats.Candidate | ats.ApplicationCandidate, email: str) 
 
 def _is_older(record: ats.Candidate | ats.Application | ats.CandidateApplication, since: datetime) -> bool:
     """Whether *record* was surely there before; where its system gives no time of creation, its last change decides."""
-    time = record.remote_created_at or record.changed_at
+    time: Any = record.remote_created_at or record.changed_at  # drift may have left a string there
     return isinstance(time, datetime) and time < since

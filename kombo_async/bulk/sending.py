@@ -5,13 +5,22 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import anyio
 import attrs
 
 from kombo_async.bulk.journal import Entry, Journal, RowKey, State
-from kombo_async.errors import Failure, Forbidden, KomboError, NoResponse, RateLimited, ServerError, SyncPending, Unauthorized
+from kombo_async.errors import (
+    Failure,
+    Forbidden,
+    KomboError,
+    NoResponse,
+    RateLimited,
+    ServerError,
+    SyncPending,
+    Unauthorized,
+)
 from kombo_async.middleware import Call, Next
 from kombo_async.middleware.leaving import innermost
 from kombo_async.options import Options
@@ -134,7 +143,9 @@ def _passes(failure: Failure) -> bool:
     if isinstance(failure, SyncPending | RateLimited | Unauthorized | Forbidden | ServerError):
         return True
     code = failure.code or ""
-    return code.startswith(("INTEGRATION.", "REMOTE.")) and code != "REMOTE.INPUT_INVALID" or code in _OF_THE_SET_UP
+    if code == "REMOTE.INPUT_INVALID":
+        return False
+    return code.startswith(("INTEGRATION.", "REMOTE.")) or code in _OF_THE_SET_UP
 
 
 _OF_THE_SET_UP = ("PLATFORM.INTEGRATION_NOT_FOUND", "PLATFORM.AUTHENTICATION_INVALID", "PLATFORM.IP_NOT_WHITELISTED")
@@ -160,5 +171,9 @@ def _line(text: str) -> str:
 def ids_of(data: Any) -> Mapping[str, str]:
     """The IDs in an answer, by their names."""
     names = ("id", "remote_id", "candidate_id", "application_id", "job_id")
-    values = ((name, data.get(name) if isinstance(data, dict) else getattr(data, name, None)) for name in names)
-    return {name: value for name, value in values if isinstance(value, str)}
+    plain: Mapping[str, Any] = (
+        cast("Mapping[str, Any]", data)
+        if isinstance(data, Mapping)
+        else {name: getattr(data, name, None) for name in names}
+    )
+    return {name: plain[name] for name in names if isinstance(plain.get(name), str)}

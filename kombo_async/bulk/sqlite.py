@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sqlite3
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import closing, contextmanager
 from datetime import UTC, datetime
 from functools import partial
@@ -18,10 +18,12 @@ from kombo_async.bulk.group_commit import GroupCommit
 from kombo_async.bulk.journal import (
     Claim,
     Entry,
+    Journal,
     JournalDamaged,
     JournalError,
     JournalLocked,
     JournalMismatch,
+    NoJournal,
     RowKey,
 )
 
@@ -159,6 +161,13 @@ class SqliteJournal:
         return int(run)
 
 
+def journal_of(journal: Journal | str | os.PathLike[str] | None) -> Journal:
+    """The journal that a caller means: a ready one, one in the file of that path, or none."""
+    if journal is None:
+        return NoJournal()
+    return SqliteJournal(journal) if isinstance(journal, str | os.PathLike) else journal
+
+
 def read_journal(path: str | os.PathLike[str]) -> Iterator[tuple[RowKey, Entry]]:
     """All rows of a journal that no run uses at the moment, in the order of their answers."""
     path = Path(path)
@@ -200,7 +209,7 @@ def _make_private(path: Path) -> None:
 
 
 @contextmanager
-def _as_journal_errors(path: Path) -> Iterator[None]:
+def _as_journal_errors(path: Path) -> Generator[None]:
     try:
         yield
     except sqlite3.OperationalError as error:
@@ -208,7 +217,9 @@ def _as_journal_errors(path: Path) -> Iterator[None]:
             raise JournalLocked(f"{path} is in use by another run; wait for its end, or stop it first") from None
         raise JournalError(f"{path} cannot be used: {error}") from None
     except sqlite3.DatabaseError as error:
-        raise JournalDamaged(f"{path} is no journal, or damaged ({error}); put it aside and look at what it says") from None
+        raise JournalDamaged(
+            f"{path} is no journal, or damaged ({error}); put it aside and look at what it says"
+        ) from None
     except OSError as error:
         raise JournalError(f"{path} cannot be used: {error.strerror}") from None
 

@@ -5,22 +5,50 @@ It runs in the same process (`Sandbox.client()`, the pytest fixtures) or over HT
 
 from __future__ import annotations
 
-try:
-    import starlette as _starlette  # noqa: F401
-    import uvicorn as _uvicorn  # noqa: F401
-except ModuleNotFoundError as error:
-    if error.name not in ("starlette", "uvicorn"):
-        raise
-    raise ModuleNotFoundError(
-        f'the sandbox needs {error.name}: pip install "kombo_async[sandbox]"', name=error.name
-    ) from None
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
-from kombo_async.sandbox.clock import Clock
-from kombo_async.sandbox.faults import Fault, Faults
-from kombo_async.sandbox.integrations import Integration, Sync
-from kombo_async.sandbox.latency import Latency
-from kombo_async.sandbox.ledger import Call
-from kombo_async.sandbox.sandbox import Sandbox
-from kombo_async.sandbox.serving import serve
+if TYPE_CHECKING:
+    from kombo_async.sandbox.clock import Clock as Clock
+    from kombo_async.sandbox.faults import Fault as Fault
+    from kombo_async.sandbox.faults import Faults as Faults
+    from kombo_async.sandbox.integrations import Integration as Integration
+    from kombo_async.sandbox.integrations import Sync as Sync
+    from kombo_async.sandbox.latency import Latency as Latency
+    from kombo_async.sandbox.ledger import Call as Call
+    from kombo_async.sandbox.sandbox import Sandbox as Sandbox
+    from kombo_async.sandbox.serving import serve as serve
+    from kombo_async.sandbox.transport import SandboxTransport as SandboxTransport
 
-__all__ = ["Call", "Clock", "Fault", "Faults", "Integration", "Latency", "Sandbox", "Sync", "serve"]
+_HOMES = {
+    "Call": "ledger",
+    "Clock": "clock",
+    "Fault": "faults",
+    "Faults": "faults",
+    "Integration": "integrations",
+    "Latency": "latency",
+    "Sandbox": "sandbox",
+    "SandboxTransport": "transport",
+    "Sync": "integrations",
+    "serve": "serving",
+}
+
+
+def __getattr__(name: str) -> Any:
+    # Names load when they are used: pytest imports this package in every run, for the fixtures alone.
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    try:
+        import_module("starlette")
+        import_module("uvicorn")
+    except ModuleNotFoundError as error:
+        if error.name not in ("starlette", "uvicorn"):
+            raise
+        message = f'the sandbox needs {error.name}: pip install "kombo_async[sandbox]"'
+        raise ModuleNotFoundError(message, name=error.name) from None
+    value = globals()[name] = getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(_HOMES)

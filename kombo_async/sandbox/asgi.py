@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, MutableMapping
-from typing import TYPE_CHECKING, Any, TypeAlias
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping
+from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
 import anyio
 
@@ -59,11 +59,11 @@ async def _send(outgoing: Outgoing, scope: Scope, receive: Receive, send: Send) 
     answer, fault = outgoing.answer, outgoing.fault
     connection = None if fault is None else fault.connection
     if connection == "hang":
-        while (await receive())["type"] != "http.disconnect":
-            await anyio.sleep(0.05)
+        await _until_gone(receive)
         return
     if connection in ("reset", "close"):
-        return _break(scope, connection)
+        await _break(scope, receive, connection)
+        return
     await send({"type": "http.response.start", "status": answer.status, "headers": answer.raw_headers()})
     if fault is None or not (fault.slow or connection == "cut"):
         await send({"type": "http.response.body", "body": answer.body})
@@ -76,11 +76,18 @@ async def _send(outgoing: Outgoing, scope: Scope, receive: Receive, send: Send) 
         last = place == SLICES - 1 and connection != "cut"
         await send({"type": "http.response.body", "body": part, "more_body": not last})
     if connection == "cut":
-        _break(scope, "close")
+        await _break(scope, receive, "close")
 
 
-def _break(scope: Scope, how: str) -> None:
-    breaker: Callable[[str], None] | None = (scope.get("extensions") or {}).get(BREAK)
+async def _until_gone(receive: Receive) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass
+
+
+async def _break(scope: Scope, receive: Receive, how: str) -> None:
+    extensions = cast("Mapping[str, Any]", scope.get("extensions") or {})
+    breaker: Callable[[str], None] | None = extensions.get(BREAK)
     if breaker is None:
         raise ConnectionBroken("the sandbox was told to break this connection")
     breaker(how)
+    await _until_gone(receive)  # else the server would complain that no answer came

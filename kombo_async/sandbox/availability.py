@@ -6,7 +6,7 @@ from functools import cache
 
 from kombo_async.request import Operation
 from kombo_async.sandbox.handlers import LISTINGS
-from kombo_async.sandbox.integrations import Integration, unavailable
+from kombo_async.sandbox.integrations import Integration, Kind, unavailable
 
 _CATEGORIES = {"ats": "ATS", "hris": "HRIS", "lms": "LMS", "assessment": "ASSESSMENT"}
 _TOOLS = {"datev": ("datev", "datevlug", "datevlauds", "datevhr"), "silae": ("silae",), "avionte": ("avionte",)}
@@ -15,7 +15,7 @@ _TOOLS = {"datev": ("datev", "datevlug", "datevlauds", "datevhr"), "silae": ("si
 def check_available(integration: Integration, operation: Operation) -> None:
     """Raises `Refusal` if *integration* cannot do *operation*, or may not."""
     category, tools = _home(operation.path)
-    kind = "ACTION" if operation.action else "MODEL"
+    kind: Kind = "ACTION" if operation.action else "MODEL"
     if tools is not None:
         if integration.tool not in tools:
             raise unavailable(kind, f"it is for {tools[0]} alone")

@@ -88,13 +88,14 @@ class Fault:
         """What it answers instead; None where it leaves the real answer."""
         if self.html:
             return Answer(
-                status=self.status or 502, body=HTML, content_type=self.content_type or "text/html", headers=self.headers
+                status=self.status or 502,
+                body=HTML,
+                content_type=self.content_type or "text/html",
+                headers=self.headers,
             )
         if self.body is not None:
             kind = self.content_type or "text/plain"
-            return Answer(
-                status=self.status or 500, body=self.body.encode(), content_type=kind, headers=self.headers
-            )
+            return Answer(status=self.status or 500, body=self.body.encode(), content_type=kind, headers=self.headers)
         if self.status is None and self.code is None:
             return None
         refusal = Refusal(self.status or 500, self.code, self.message, title=self.title, headers=self.headers)

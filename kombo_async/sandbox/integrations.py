@@ -11,6 +11,7 @@ from kombo_async.sandbox.clock import Clock
 from kombo_async.sandbox.tools import Category
 
 Permission: TypeAlias = Literal["MISSING", "DISABLED", "NOT_AVAILABLE"]
+Kind: TypeAlias = Literal["ACTION", "MODEL"]
 SyncStatus: TypeAlias = Literal[409, 503]
 
 
@@ -33,7 +34,9 @@ class Sync:
         """Whether it still runs."""
         return self.calls > 0 or (self.until is not None and self.clock.time() < self.until)
 
-    def start(self, *, seconds: float | None = None, calls: int | None = None, status: SyncStatus | None = None) -> None:
+    def start(
+        self, *, seconds: float | None = None, calls: int | None = None, status: SyncStatus | None = None
+    ) -> None:
         """Begin again: pending for *seconds*, for *calls* calls, or (with neither) until `finish`."""
         self.calls = calls or 0
         if seconds is not None:
@@ -125,9 +128,7 @@ class Integration:
         if not self.active:
             raise Refusal(403, "INTEGRATION.INACTIVE", "This integration is inactive.", title="Integration inactive")
         if not self.setup_complete:
-            raise Refusal(
-                409, "INTEGRATION.SETUP_INCOMPLETE", "The set-up of this integration has not been finished."
-            )
+            raise Refusal(409, "INTEGRATION.SETUP_INCOMPLETE", "The set-up of this integration has not been finished.")
         if not self.qa_passed:
             raise Refusal(409, "INTEGRATION.QA_FAILED", "This integration has not passed quality assurance.")
         if not self.authenticated:
@@ -147,10 +148,10 @@ class Integration:
                 raise Refusal(
                     403, "INTEGRATION.PERMISSION_MISSING", f"The integration lacks the permission for {name}."
                 )
-            kind = "ACTION" if action else "MODEL"
+            kind: Kind = "ACTION" if action else "MODEL"
             raise unavailable(kind, f"{name} is {permission.replace('_', ' ').lower()} for it", permission)
 
 
-def unavailable(kind: Literal["ACTION", "MODEL"], why: str, permission: str = "NOT_AVAILABLE") -> Refusal:
+def unavailable(kind: Kind, why: str, permission: str = "NOT_AVAILABLE") -> Refusal:
     """The refusal of what an integration cannot do."""
     return Refusal(400, f"INTEGRATION.{kind}_{permission}", f"This integration cannot do that: {why}.")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter, deque
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 
 from kombo_async.sandbox.answers import Refusal
@@ -36,7 +36,7 @@ class Concurrency:
         return max(0, self.limit - self._in_flight[integration_id])
 
     @contextmanager
-    def place(self, integration_id: str) -> Iterator[None]:
+    def place(self, integration_id: str) -> Generator[None]:
         """Hold a place. Raises `Refusal` if there is none."""
         if self._in_flight[integration_id] >= self.limit:
             raise Refusal(

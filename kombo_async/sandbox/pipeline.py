@@ -178,9 +178,7 @@ async def _do(
     if listing is not None:
         return read_page(world, listing, request), []
     handler = HANDLERS[cls.operation.id]
-    context = Context(
-        sandbox=sandbox, world=world, integration=integration, root=incoming.root, random=sandbox.random
-    )
+    context = Context(sandbox=sandbox, world=world, integration=integration, root=incoming.root, random=sandbox.random)
     data = handler(context, request)
     if isawaitable(data):
         data = await data

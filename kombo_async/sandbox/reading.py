@@ -35,7 +35,7 @@ def read_request(
 
 
 def _query(cls: type[Request[Any]], query: str) -> dict[str, Any]:
-    readers = _readers(cls)
+    readers = _readers(cast("Any", cls))
     values: dict[str, Any] = {}
     for pair in query.split("&"):
         name, _, text = pair.partition("=")

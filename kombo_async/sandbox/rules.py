@@ -61,7 +61,9 @@ _COUNTRY = _matches(r"^[A-Z]{2}$", "must be a country's two-letter code, such as
 _URL = _matches(r"^[A-Za-z][A-Za-z\d+.-]*:[^\s]*$", "must be a URL")
 _CLOCK_TIME = _matches(r"^(?:2[0-3]|[01]?\d):[0-5]?\d(:[0-5]?\d)?$", "must be a time of day, such as 08:30")
 _MIME_TYPE = _matches(r"^[\w.-]+\/[\w.-]+$", "must be a MIME type, such as application/pdf")
-_UTC_TIME = _matches(r"^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(\.\d+)?Z$", "must be a time in UTC, such as 2026-05-19T08:30:00Z")
+_UTC_TIME = _matches(
+    r"^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(\.\d+)?Z$", "must be a time in UTC, such as 2026-05-19T08:30:00Z"
+)
 _PHONE = _matches(r"([\d+])[\d ()/-]+", "must be a phone number")
 _LANGUAGE = _matches(r"^[a-z]{2,3}(-[A-Z]{2})?$", "must be languages, such as en or de-AT")
 
@@ -142,7 +144,7 @@ def _rules_of(cls: Any) -> tuple[tuple[str, tuple[_Check, ...]], ...]:
     for field, hint in field_types(cls):
         checks = list(_checks_of(hint))
         rule = RULES.get(f"{cls.__name__}.{field.name}") or RULES.get(field.name)
-        if rule is not None and not (cls.__name__ == "SendPassthroughRequest"):
+        if rule is not None and cls.__name__ != "SendPassthroughRequest":
             checks.append(_by(rule))
         if checks:
             checked.append((field.name, tuple(checks)))
@@ -165,9 +167,8 @@ def _checks_of(hint: Any) -> list[_Check]:
     words = [word for choice in choices if is_literal(choice) for word in get_args(choice)]
     if words and str in choices:
         checks.append(_by(_known_word(words)))
-    if datetime in choices or date in choices:
-        if str in choices and not any(is_list(choice) for choice in choices):
-            checks.append(_by(_time))
+    if (datetime in choices or date in choices) and str in choices and not any(map(is_list, choices)):
+        checks.append(_by(_time))
     for choice in choices:
         if is_list(choice):
             inner = _checks_of(get_args(choice)[0])
@@ -197,5 +198,3 @@ def _each(checks: list[_Check]) -> _Check:
 def _nested(value: Any, path: str, faults: list[str]) -> None:
     if isinstance(value, Model):
         _check_model(value, path, faults)
-
-

@@ -72,7 +72,8 @@ class Sandbox:
         start: datetime | None = None,
         state: str | os.PathLike[str] | None = None,
     ) -> None:
-        self.seed = seed
+        self.state: State | None = None if state is None else open_state(Path(state))
+        self.seed = seed = seed if self.state is None else self.state.seed(seed)
         self.sizes = Sizes(employees=employees, candidates=candidates, jobs=jobs, courses=courses, orders=orders)
         self.api_key = api_key
         self.allow_duplicates = allow_duplicates
@@ -87,7 +88,6 @@ class Sandbox:
         self._integrations: dict[str, Integration] = {}
         self._worlds: dict[str, World] = {}
         self._files: dict[str, StoredFile] = {}
-        self.state: State | None = None if state is None else open_state(Path(state))
         self.born = self.clock.now() if self.state is None else self.state.born(self.clock.now())
         self.webhooks = Webhooks(self)
         if self.state is not None and self.state.has_integrations:
@@ -187,9 +187,11 @@ class Sandbox:
         return world
 
     def changed(self, world: World) -> None:
-        """Note that records of *world* may have changed: webhooks tell of it."""
+        """Note that records of *world* may have changed: webhooks tell of it, and the file keeps it."""
         if world.changed:
             self.webhooks.note_changes(world)
+        if self.state is not None:
+            self.state.commit()
 
     def keep_file(self, id: str, file: StoredFile) -> None:
         """Keep the bytes of the attachment *id*."""

@@ -50,4 +50,7 @@ def label(tool: str) -> str:
 
 def category_of(tool: str) -> Category:
     """The kind of system that *tool* mainly is."""
-    return next((category for category in _NAMES if tool in tools(category)), "ATS")
+    for category in _NAMES:
+        if tool in tools(category):
+            return category
+    return "ATS"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import anyio
 import httpx
 
 from kombo_async.sandbox.asgi import ConnectionBroken, Message, Scope
@@ -40,8 +41,9 @@ class SandboxTransport(httpx.AsyncBaseTransport):
         sent: list[Message] = []
 
         async def receive() -> Message:
-            # A caller who goes away cancels this task, so that there is no disconnect to be told of.
-            return waiting.pop() if waiting else {"type": "http.request", "body": b"", "more_body": False}
+            if not waiting:
+                await anyio.sleep_forever()  # a caller who goes away cancels this task: there is no disconnect to tell
+            return waiting.pop()
 
         async def send(message: Message) -> None:
             sent.append(message)

@@ -18,6 +18,8 @@ from typing import Any, Self, TypeAlias
 
 import attrs
 
+from tests.wire import CANDIDATE
+
 
 @attrs.define(eq=False)
 class Exchange:
@@ -102,9 +104,11 @@ async def succeed(exchange: Exchange) -> None:
     await exchange.succeed()
 
 
-def empty_data(exchange: Exchange) -> object:
-    """The least that each answer of the tests needs."""
-    return {"results": [], "next": None} if exchange.method == "GET" else {}
+def fitting_data(exchange: Exchange) -> object:
+    """What fits the types of the calls that the tests make."""
+    if exchange.method == "GET":
+        return {"results": [], "next": None}
+    return CANDIDATE if exchange.method == "POST" else {}
 
 
 class FaultServer:
@@ -118,7 +122,7 @@ class FaultServer:
         self.latency = latency
         self.actions_at_once = actions_at_once
         self.deaf = deaf
-        self.data: Callable[[Exchange], object] = empty_data
+        self.data: Callable[[Exchange], object] = fitting_data
         self.default: Step = succeed
         self.scenarios: dict[str, list[Step]] = {}
         self.asked: Counter[str] = Counter()

@@ -13,7 +13,7 @@ FIRST_NAMES = (
 ).split()
 LAST_NAMES = (
     "Albrecht Bauer Costa Dubois Eriksen Fischer García Hoffmann Ivanova Jensen Kowalski Lindqvist Müller Novak "
-    "Okafor Petrov Quinn Rossi Schneider Tanaka Ueda Vogel Wagner Xu Yılmaz Zimmermann Andersson Brown Chen Dimitrov "
+    "Okafor Petrov Quinn Rossi Schneider Tanaka Ueda Vogel Wagner Xu Demir Zimmermann Andersson Brown Chen Dimitrov "
     "Evans Ferrari Gruber Haddad Iyer Johnson Keller Laurent Moreau Nguyen O'Brien Park Richter Santos Turner Weber"
 ).split()
 # city, postal code, state, country, a street
@@ -69,7 +69,12 @@ def name(random: Random) -> tuple[str, str]:
 
 def address_of(first_name: str, last_name: str, domain: str, number: int | None = None) -> str:
     """An e-mail address for somebody, under a domain that belongs to nobody."""
-    text = f"{first_name}.{last_name}".lower().replace("ı", "i").replace("ß", "ss").replace("ø", "o")
+    text = (
+        f"{first_name}.{last_name}".lower()
+        .replace("\N{LATIN SMALL LETTER DOTLESS I}", "i")
+        .replace("ß", "ss")
+        .replace("ø", "o")
+    )
     ascii_text = normalize("NFKD", text).encode("ascii", "ignore").decode().replace("'", "")
     return f"{ascii_text}{'' if number is None else number}@{domain}"
 

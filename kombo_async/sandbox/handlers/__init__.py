@@ -52,7 +52,7 @@ _MODULES = {
     "assessment": ("assessment",),
     "ai_apply": ("ai_apply",),
     "connect": ("connect",),
-    "general": ("general", "fields", "coverage"),
+    "general": ("general",),
     "custom": ("custom",),
 }
 _loaded: set[str] = set()

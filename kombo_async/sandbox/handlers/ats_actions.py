@@ -128,7 +128,7 @@ def creating_details(context: Context, request: Any) -> Record:
 def attaching_details(context: Context, request: Any) -> Record:
     """Which files may be attached."""
     limits = {"is_supported": True, "max_file_size_bytes": TEN_MEGABYTES, "accepted_mime_types": None}
-    return {"attachment_restrictions": {"types": {kind: limits for kind in ("CV", "COVER_LETTER", "OTHER")}}}
+    return {"attachment_restrictions": {"types": dict.fromkeys(("CV", "COVER_LETTER", "OTHER"), limits)}}
 
 
 @handles("PostAtsImportTrackedApplication")
@@ -169,11 +169,9 @@ def _note(context: Context, application: Row, content: str) -> None:
 
 
 def _link(context: Context, candidate_id: str, application_id: str | None, request: Any) -> Record:
-    details = {} if request.details is UNSET else to_dict(request.details)
+    details: Record = {} if request.details is UNSET else to_dict(request.details)
     link = {"label": request.label, "url": request.url, "details": details}
-    context.world.add(
-        "ats_result_links", {**link, "candidate_id": candidate_id, "application_id": application_id}
-    )
+    context.world.add("ats_result_links", {**link, "candidate_id": candidate_id, "application_id": application_id})
     return {}
 
 

@@ -97,7 +97,10 @@ def _known(context: Context, email: str, job_id: str) -> Row | None:
 
 def _candidate(context: Context, request: ats.CreateCandidate | ats.CreateApplication) -> Record:
     given = _plain(request.candidate)
-    emails = [{"email_address": given["email_address"], "type": "PRIMARY"}, *given.get("additional_email_addresses", [])]
+    emails = [
+        {"email_address": given["email_address"], "type": "PRIMARY"},
+        *given.get("additional_email_addresses", []),
+    ]
     main_phone = [{"phone_number": given["phone_number"], "type": "PRIMARY"}] if "phone_number" in given else []
     location: dict[str, Any] | None = given.get("location")
     source = _plain(request.source) if request.source is not UNSET else {}

@@ -1,0 +1,149 @@
+"""Connections that are kept for the next call, and that the server closes meanwhile."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import anyio
+import anyio.lowlevel
+import httpx
+import httpx2
+import pytest
+
+from kombo_async import ConnectionFailed, RetryPolicy, Success
+from kombo_async.connections import KEPT, Connection, Connections
+from tests.failures.calls import CALLS, client
+from tests.failures.fault_server import FaultServer, succeed
+
+pytestmark = pytest.mark.anyio
+
+each_method = pytest.mark.parametrize("method", CALLS)
+
+
+@each_method
+async def test_closed_between_calls(server: FaultServer, method: str) -> None:
+    """A kept connection that the server has closed surfaces as no failure of any method: nothing is sent over it."""
+    async with client(server, retry=RetryPolicy.none()) as kombo:
+        for number in range(1, 4):
+            result = await kombo.send(CALLS[method], headers={"X-Scenario": f"{method}-{number}"})
+            assert isinstance(result, Success)
+            assert (result.attempts, server.connections) == (1, number)
+            server.close_connections()
+    assert server.asked.total() == server.performed.total() == 3
+
+
+@each_method
+@pytest.mark.parametrize("library", [httpx, httpx2], ids=["httpx", "httpx2"])
+async def test_closed_between_calls_of_the_callers_client(server: FaultServer, method: str, library: Any) -> None:
+    """The same holds for a client of the caller's."""
+    async with library.AsyncClient() as http_client, client(server, http_client=http_client) as kombo:
+        for number in range(2):
+            result = await kombo.send(CALLS[method], headers={"X-Scenario": f"{method}-{number}"})
+            assert isinstance(result, Success)
+            server.close_connections()
+    assert server.performed.total() == 2
+
+
+@each_method
+async def test_closed_just_before_sending(
+    server: FaultServer, method: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """When the server closes a kept connection after the pool has looked at it, the last look before sending sees it."""
+    last_look = Connection.closed_by_server.fget  # type: ignore[attr-defined]
+
+    def close_first(connection: Connection) -> bool:
+        if connection.used_before:
+            server.close_connections()
+        return bool(last_look(connection))
+
+    async with client(server, retry=RetryPolicy.none()) as kombo:
+        await kombo.send(CALLS[method], headers={"X-Scenario": "first"})
+        monkeypatch.setattr(Connection, "closed_by_server", property(close_first))
+        result = await kombo.send(CALLS[method], headers={"X-Scenario": "second"})
+    assert isinstance(result, Success)
+    assert server.performed == {"first": 1, "second": 1}
+
+
+async def test_cut_under_the_request(server: FaultServer) -> None:
+    """When a kept connection is cut after the request was written, nobody knows who was first: that is told."""
+
+    async def cut(exchange: Any) -> None:
+        exchange.cut()
+
+    async with client(server, succeed, cut) as kombo:
+        await kombo.send(CALLS["POST"])
+        with pytest.raises(ConnectionFailed) as caught:
+            await kombo.send(CALLS["POST"])
+    assert caught.value.may_have_applied
+    assert server.asked.total() == 2
+
+
+async def test_server_that_keeps_nothing(server: FaultServer) -> None:
+    """A server that closes each connection after its answer gets a new one for each call."""
+
+    async def last(exchange: Any) -> None:
+        await exchange.answer(200, {"status": "success", "data": {}}, headers={"Connection": "close"})
+        exchange.cut()
+
+    async with client(server, last, retry=RetryPolicy.none()) as kombo:
+        for number in range(1, 4):
+            assert isinstance(await kombo.send(CALLS["PUT"]), Success)
+            assert server.connections == number
+
+
+async def test_connections_are_used_again(server: FaultServer) -> None:
+    """Calls one after the other share one connection; no more are made than there are calls at once."""
+    async with client(server) as kombo:
+        for _ in range(5):
+            await kombo.send(CALLS["GET"])
+        assert server.connections == 1
+        async with anyio.create_task_group() as calls:
+            for _ in range(10):
+                calls.start_soon(kombo.send, CALLS["GET"])
+        assert server.connections <= 10
+    await _settled(server)
+
+
+async def test_unused_connections_are_closed(server: FaultServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Connections that nobody has used for some seconds are closed when the next call is made."""
+    connections = Connections(httpx, httpx.URL(server.url))
+    old, recent = await connections.take(), await connections.take()
+    now = anyio.current_time()
+    closed: list[Connection] = []
+
+    async def aclose(connection: Connection) -> None:
+        closed.append(connection)
+
+    monkeypatch.setattr(Connection, "aclose", aclose)
+    connections.give_back(old, None)
+    connections.give_back(recent, None)
+    old.unused_since = now - KEPT - 1
+    assert await connections.take() is recent
+    assert closed == [old]
+
+
+async def test_closing_leaves_nothing_open(server: FaultServer) -> None:
+    """Closing the client closes its connections, and that of a call that was still under way once it is over."""
+    go_on = anyio.Event()
+
+    async def hold(call: Any, call_next: Any) -> Any:
+        response = await call_next(call)
+        go_on.set()
+        return response
+
+    server.latency = 0.1
+    kombo = client(server, middleware=[hold])
+    async with anyio.create_task_group() as calls:
+        calls.start_soon(kombo.send, CALLS["GET"])
+        while not server.asked:
+            await anyio.sleep(0.005)
+        await kombo.aclose()
+    assert go_on.is_set()
+    await _settled(server)
+
+
+async def _settled(server: FaultServer) -> None:
+    """The server sees all connections closed; it is told by the operating system, so that takes a moment."""
+    with anyio.fail_after(5):
+        while server.open:
+            await anyio.sleep(0.005)

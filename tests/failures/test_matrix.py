@@ -1,0 +1,165 @@
+"""Each fault, met by each method, with retries and without: what comes back, how many attempts, how often performed."""
+
+from __future__ import annotations
+
+import socket
+from typing import Any
+
+import pytest
+
+from kombo_async import (
+    AsyncKomboClient,
+    ConnectionFailed,
+    KomboError,
+    NoResponse,
+    NotFound,
+    Request,
+    RetryPolicy,
+    Success,
+    SyncPending,
+)
+from tests.failures.calls import CALLS, client
+from tests.failures.fault_server import FaultServer, succeed
+from tests.failures.faults import FAULTS, TIMEOUT, Again, Fault
+from tests.wire import API_KEY, INTEGRATION
+
+pytestmark = pytest.mark.anyio
+
+ATTEMPTS = 2
+ONCE = RetryPolicy.none()
+AGAIN = RetryPolicy(attempts=ATTEMPTS, initial=0.01, sync_wait=0.1)
+
+each_fault = pytest.mark.parametrize("fault", [pytest.param(fault, id=fault.name) for fault in FAULTS])
+each_method = pytest.mark.parametrize("method", CALLS)
+
+
+async def outcome(kombo: AsyncKomboClient, request: Request[Any]) -> Success[Any] | KomboError:
+    """What a call comes to, raised or returned."""
+    try:
+        return await kombo.send(request)
+    except NoResponse as failure:
+        return failure
+
+
+def repeats(fault: Fault, method: str) -> bool:
+    """Whether a call of *method* that met *fault* may be made again."""
+    return fault.again is Again.ALL or (fault.again is Again.IDEMPOTENT and method in ("GET", "PUT", "DELETE"))
+
+
+def may_have_applied(fault: Fault, method: str) -> bool:
+    """Whether the server may have performed the request, as far as a client can know."""
+    return fault.again is Again.IDEMPOTENT and method != "GET"
+
+
+@each_method
+@each_fault
+async def test_without_retries(server: FaultServer, fault: Fault, method: str) -> None:
+    """Without retries, each fault comes back as its class after one attempt, and says whether it may have applied."""
+    async with client(server, fault.step, retry=ONCE, timeout=TIMEOUT) as kombo:
+        result = await outcome(kombo, CALLS[method])
+    assert type(result) is fault.failure
+    assert result.attempts == server.asked.total() == 1
+    assert server.performed.total() == (1 if fault.performs else 0)
+    assert result.may_have_applied is may_have_applied(fault, method)
+
+
+@each_method
+@each_fault
+async def test_fault_that_stays(server: FaultServer, fault: Fault, method: str) -> None:
+    """With retries, a fault that stays is met again by those calls alone that cannot do anything twice."""
+    async with client(server, fault.step, retry=AGAIN, timeout=TIMEOUT) as kombo:
+        result = await outcome(kombo, CALLS[method])
+    assert type(result) is fault.failure
+    attempts = ATTEMPTS if repeats(fault, method) else 1
+    assert result.attempts == server.asked.total() == attempts
+    performed = attempts if fault.performs else 0
+    assert server.performed.total() == (min(performed, 1) if method == "DELETE" else performed)
+    assert result.may_have_applied is may_have_applied(fault, method)
+
+
+@each_method
+@each_fault
+async def test_fault_that_passes(server: FaultServer, fault: Fault, method: str) -> None:
+    """With retries, a fault that passes does not show; a DELETE that was done before says so with its 404."""
+    async with client(server, fault.step, succeed, retry=AGAIN, timeout=TIMEOUT) as kombo:
+        result = await outcome(kombo, CALLS[method])
+    if not repeats(fault, method):
+        assert type(result) is fault.failure
+        assert result.attempts == server.asked.total() == 1
+    elif method == "DELETE" and fault.performs:
+        assert type(result) is NotFound
+        assert result.may_have_applied
+        assert server.performed.total() == 1
+    else:
+        assert type(result) is Success
+        assert result.attempts == server.asked.total() == 2
+    if method in ("POST", "PATCH"):
+        assert server.performed.total() <= 1
+
+
+@each_method
+@pytest.mark.parametrize("policy", [ONCE, AGAIN], ids=["once", "again"])
+async def test_refused_connection(method: str, policy: RetryPolicy) -> None:
+    """A connection that is never made cannot have done anything, so every call tries again."""
+    with socket.socket() as unused:
+        unused.bind(("127.0.0.1", 0))
+        url = f"http://127.0.0.1:{unused.getsockname()[1]}/v1"
+        async with AsyncKomboClient(API_KEY, base_url=url, integration_id=INTEGRATION, retry=policy) as kombo:
+            result = await outcome(kombo, CALLS[method])
+    assert type(result) is ConnectionFailed
+    assert (result.attempts, result.sent, result.may_have_applied) == (policy.attempts, False, False)
+
+
+@each_method
+@pytest.mark.parametrize("policy", [ONCE, AGAIN], ids=["once", "again"])
+async def test_cut_before_reading(method: str, policy: RetryPolicy) -> None:
+    """When the server cuts a new connection without reading, nobody can know that, so no POST or PATCH tries again."""
+    with FaultServer(deaf=True) as server:
+        async with client(server, retry=policy) as kombo:
+            result = await outcome(kombo, CALLS[method])
+    assert type(result) is ConnectionFailed
+    assert result.attempts == server.connections == (1 if method in ("POST", "PATCH") else policy.attempts)
+    assert result.may_have_applied is (method != "GET")
+
+
+@each_method
+async def test_answer_twice(server: FaultServer, method: str) -> None:
+    """A second answer that nobody asked for is never taken for the answer to the next call."""
+
+    async def twice(exchange: Any) -> None:
+        await exchange.succeed()
+        await exchange.fail(500, None)
+
+    async with client(server, twice, succeed, retry=ONCE) as kombo:
+        first = await outcome(kombo, CALLS[method])
+        second = await outcome(kombo, CALLS[method])
+    assert type(first) is Success
+    assert type(second) is (NotFound if method == "DELETE" else Success)
+
+
+@each_method
+async def test_repeat_unclear(server: FaultServer, method: str) -> None:
+    """Only a caller who asks for it in the policy has a POST or PATCH repeated that may have been done."""
+    fault = next(fault for fault in FAULTS if fault.name == "cut_after_performing")
+    policy = RetryPolicy(attempts=ATTEMPTS, initial=0.01, repeat_unclear=True)
+    async with client(server, fault.step, succeed, retry=policy) as kombo:
+        result = await outcome(kombo, CALLS[method])
+    assert result.attempts == 2
+    assert server.performed.total() == (1 if method == "DELETE" else 2)
+
+
+async def test_later_failure_does_not_hide_an_earlier_attempt(server: FaultServer) -> None:
+    """Once an attempt may have been applied, the call says so, whatever a later attempt comes to."""
+
+    async def cut(exchange: Any) -> None:
+        exchange.perform()
+        exchange.cut()
+
+    async def pending(exchange: Any) -> None:
+        await exchange.fail(409, "INTEGRATION.SETUP_SYNC_PENDING")
+
+    policy = RetryPolicy(attempts=2, initial=0.01, sync_wait=0.0)
+    async with client(server, cut, pending, retry=policy) as kombo:
+        result = await outcome(kombo, CALLS["PUT"])
+    assert type(result) is SyncPending
+    assert result.may_have_applied
