@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import os
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, Callable
 from io import BytesIO
 from pathlib import Path
 from typing import Any, BinaryIO, Self
@@ -60,7 +60,7 @@ class FileData:
             raise ValueError(f"attachment {self.name!r} is empty")
         return (size + 2) // 3 * 4
 
-    async def chunks(self, length: int) -> AsyncIterator[bytes]:
+    async def chunks(self, length: int) -> AsyncGenerator[bytes]:
         """Its base64, *length* bytes in all. Raises `ValueError` if the file is no longer as it was measured.
 
         That comes before the last byte: what was sent until then is no whole request, so it cannot be performed.

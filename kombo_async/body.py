@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import AsyncIterator
-from contextlib import suppress
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import aclosing, suppress
 from io import BytesIO
 from typing import Any
 
@@ -19,6 +19,7 @@ class FileBody:
     def __init__(self, parts: tuple[bytes | FileData, ...], lengths: dict[int, int]) -> None:
         self._parts = parts
         self._lengths = lengths
+        self._reading: AsyncGenerator[bytes] | None = None
         self.length = sum(lengths.values()) + sum(len(part) for part in parts if isinstance(part, bytes))
 
     @classmethod
@@ -27,16 +28,24 @@ class FileBody:
         files = [(place, part) for place, part in enumerate(parts) if isinstance(part, FileData)]
         return cls(parts, {place: await file.measure() for place, file in files})
 
-    async def __aiter__(self) -> AsyncIterator[bytes]:
+    def __aiter__(self) -> AsyncIterator[bytes]:
+        self._reading = self._read()
+        return self._reading
+
+    async def _read(self) -> AsyncGenerator[bytes]:
         for place, part in enumerate(self._parts):
             if isinstance(part, bytes):
                 yield part
             else:
-                async for chunk in part.chunks(self._lengths[place]):
-                    yield chunk
+                async with aclosing(part.chunks(self._lengths[place])) as chunks:
+                    async for chunk in chunks:
+                        yield chunk
 
     async def aclose(self) -> None:
-        """Nothing stays open between reads."""
+        """Close the file that was being read when the sending broke off."""
+        if self._reading is not None:
+            with anyio.CancelScope(shield=True):
+                await self._reading.aclose()
 
 
 def is_small(raw: Any, limit: int) -> bool:

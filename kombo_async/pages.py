@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Awaitable, Callable, Generator
+from contextlib import aclosing
 from functools import partial
 from typing import Any, Generic, TypeVar, cast
 
@@ -53,29 +54,32 @@ class Pages(Generic[T]):
 
     async def items(self) -> AsyncGenerator[T]:
         """The records of all pages. Raises as `pages` does, once all that was read has been given."""
-        async for page in self.pages():
-            for item in page.results:
-                yield item
+        async with aclosing(self.pages()) as pages:
+            async for page in pages:
+                for item in page.results:
+                    yield item
 
     async def pages(self) -> AsyncGenerator[Page[T]]:
         """All pages, from the request's `cursor` on.
 
         A failure is raised once all pages before it have been given; its `cursor` is the place to go on from.
         """
-        request, coming, seen = self.request, None, set[str]()
+        request, coming = self.request, None
+        seen: set[object] = {_cursor(request)}
         try:
             while True:
                 page, raw = await self._fetch(request, coming)
-                coming = None
-                if page.next is not None and page.next not in seen:
-                    seen.add(page.next)
-                    request = attrs.evolve(cast("Any", request), cursor=page.next)
+                coming, following = None, page.next
+                wrong = _why_not(following, seen)
+                if following and wrong is None:
+                    seen.add(following)
+                    request = attrs.evolve(cast("Any", request), cursor=following)
                     coming = Prefetch(partial(self._send, request))
                 yield page
-                if page.next is None:
-                    return
+                if wrong is not None:
+                    raise _unexpected(wrong, raw, _cursor(request))
                 if coming is None:
-                    raise _unexpected("this list goes in circles: a cursor came again", raw, page.next)
+                    return
         finally:
             if coming is not None:
                 coming.cancel()
@@ -84,7 +88,7 @@ class Pages(Generic[T]):
         self, request: Request[Page[T]], coming: Prefetch[Response[Page[T]]] | None
     ) -> tuple[Page[T], Success[Page[T]]]:
         """The page that *request* asks for; raises any failure with the cursor to go on from."""
-        cursor: str | None = getattr(request, "cursor", None) or None
+        cursor = _cursor(request)
         try:
             response = await (coming.result() if coming is not None else self._send(request))
         except NoResponse as error:
@@ -95,6 +99,19 @@ class Pages(Generic[T]):
         if not isinstance(page, Page) or not isinstance(cast("Any", page).results, list):
             raise _unexpected("this page has no list of results", response, cursor)
         return cast("Page[T]", page), response
+
+
+def _cursor(request: Request[Any]) -> str | None:
+    return getattr(request, "cursor", None) or None
+
+
+def _why_not(following: object, seen: set[object]) -> str | None:
+    """Why a page's `next` cannot be followed, None where it can, or where the list ends."""
+    if following is None or following == "":
+        return None
+    if not isinstance(following, str):
+        return "the cursor of the next page is no text"
+    return "this list goes in circles: a cursor came again" if following in seen else None
 
 
 def _unexpected(message: str, response: Success[Any], cursor: str | None) -> UnexpectedResponse:

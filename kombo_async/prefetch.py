@@ -6,7 +6,7 @@ import asyncio
 import sys
 from collections.abc import Awaitable, Callable
 from contextvars import copy_context
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, TypeVar, cast
 
 import anyio
 
@@ -23,7 +23,8 @@ class Prefetch(Generic[T]):
         self._fetch = fetch
         self._scope = anyio.CancelScope()
         self._done = anyio.Event()
-        self._outcome: T | Exception | None = None
+        self._result: T | None = None
+        self._error: Exception | None = None
         try:
             self._task: Any = asyncio.get_running_loop().create_task(self._run())
         except RuntimeError:
@@ -33,18 +34,18 @@ class Prefetch(Generic[T]):
     async def _run(self) -> None:
         try:
             with self._scope:
-                self._outcome = await self._fetch()
+                self._result = await self._fetch()
         except Exception as error:  # it is raised to whoever asks for the result
-            self._outcome = error
+            self._error = error
         finally:
             self._done.set()
 
     async def result(self) -> T:
         """Wait for the result, or raise what fetching it raised."""
         await self._done.wait()
-        if isinstance(self._outcome, Exception):
-            raise self._outcome
-        return self._outcome  # type: ignore[return-value]
+        if self._error is not None:
+            raise self._error
+        return cast("T", self._result)  # which may be an exception, too: failures are values
 
     def cancel(self) -> None:
         """Stop fetching; the result is not wanted any more."""

@@ -155,11 +155,18 @@ class Http:
     async def _answer(self, attempt: _Attempt) -> Response[Any]:
         """Send the request, by a connection of ours or by what the caller gave, and decode its answer."""
         body = attempt.call.encoded.body
-        self._prepare(attempt, await FileBody.measured(body) if isinstance(body, tuple) else None)
-        connections = self._connections
-        if connections is None:
+        files = await FileBody.measured(body) if isinstance(body, tuple) else None
+        self._prepare(attempt, files)
+        try:
+            if self._connections is not None:
+                return await self._connected(attempt, self._connections)
             attempt.begin(None)
             return await self._exchange(attempt, self._transport)
+        finally:
+            if files is not None:
+                await files.aclose()
+
+    async def _connected(self, attempt: _Attempt, connections: Connections) -> Response[Any]:
         while True:
             connection = await connections.take()
             attempt.begin(connection)

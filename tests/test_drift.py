@@ -22,7 +22,7 @@ from tests.conftest import needs_openapi
 from tests.schemas import Spot, Steps, accepts, all_facts, example, types
 from tests.wire import CANDIDATE
 
-WRONG = (None, True, 7, 7.5, "plain text", [], {"new": "thing"})
+WRONG: tuple[Any, ...] = (None, True, 7, 7.5, "plain text", [], {"new": "thing"})
 """Values to put where the schema says something else."""
 MISSING = object()
 
@@ -56,7 +56,11 @@ def candidate_with(**changes: Any) -> Success[Any]:
         ("tags", {"0": {}}, Drift("data.tags", "array of CandidateTag", "object")),
         ("applications", "none", Drift("data.applications", "array of CandidateApplication", "string")),
         ("email_addresses", ["a@b.c"], Drift("data.email_addresses[0]", "EmailAddress", "string")),
-        ("email_addresses", [{"email_address": "a@b.c"}], Drift("data.email_addresses[0].type", "string", "missing")),
+        (
+            "email_addresses",
+            [{"email_address": "a@b.c"}],
+            Drift("data.email_addresses[0].type", "string | null", "missing"),
+        ),
         ("location", [], Drift("data.location", "Address | null", "array")),
     ],
 )

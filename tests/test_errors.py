@@ -54,7 +54,7 @@ UNANSWERED = [ConnectionFailed, TimedOut]
 def one_of(cls: type[Any]) -> Any:
     if issubclass(cls, NoResponse):
         return cls(message="GetAtsJobs timed out", sent=True, may_have_applied=True, attempts=3, cursor="c")
-    extra = {"retry_after": 2.5} if cls is RateLimited else {}
+    extra: dict[str, Any] = {"retry_after": 2.5} if cls is RateLimited else {}
     return failed(cls, attempts=2, cursor="c", may_have_applied=True, **extra)
 
 
@@ -171,7 +171,7 @@ def test_failures_are_frozen_but_can_be_raised() -> None:
     assert error.__cause__ is cause
     assert error.__notes__ == ["note"]
     assert hash(error) == hash(error), "exceptions go into sets and dicts"
-    assert error == error  # noqa: PLR0124
+    assert error == error
     assert error != failed()
 
 

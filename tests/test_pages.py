@@ -11,6 +11,7 @@ import httpx
 import pytest
 
 from kombo_async import (
+    UNSET,
     KomboError,
     NotFound,
     Page,
@@ -56,7 +57,7 @@ async def ids(pages: Pages[ats.Candidate], found: list[str] | None = None) -> li
     """The IDs of all records, added one by one so that those before a failure are seen."""
     found = [] if found is None else found
     async for each in pages.items():
-        found.append(each.id)  # noqa: PERF401
+        found.append(each.id)
     return found
 
 
@@ -164,6 +165,29 @@ async def test_prefetch_stops_with_the_reading() -> None:
         assert isinstance(await kombo.ats.get_candidates(), Success)
 
 
+# trio warns of async generators that were not closed, and asks for contextlib.aclosing
+@pytest.mark.filterwarnings("ignore:Async generator:ResourceWarning")
+async def test_break_is_enough() -> None:
+    """A plain `break` cancels the page that is under way, too, once the loop has let go of the list."""
+    server, started, cancelled = Lists(), anyio.Event(), anyio.Event()
+
+    async def handler(request: httpx.Request) -> httpx.Response:
+        if request.url.params.get("cursor") == "c2":
+            started.set()
+            try:
+                await anyio.sleep_forever()
+            finally:
+                cancelled.set()
+        return server(request)
+
+    async with mock_client(handler) as kombo:
+        async for _ in kombo.ats.get_candidates().items():
+            await started.wait()
+            break
+        with anyio.fail_after(5):
+            await cancelled.wait()
+
+
 async def test_cancelling_the_reader_cancels_the_prefetch() -> None:
     """When the task that reads is cancelled, so is the page that it waits for."""
     cancelled = anyio.Event()
@@ -204,7 +228,7 @@ async def test_failure_in_the_middle(
         assert found == list(read)
         assert caught.value.cursor == cursor
         server.answers = Lists().answers
-        resumed = kombo.ats.get_candidates(**({"cursor": caught.value.cursor} if caught.value.cursor else {}))
+        resumed = kombo.ats.get_candidates(cursor=caught.value.cursor or UNSET)
         assert found + await ids(resumed) == list("abcdef")
 
 
@@ -242,7 +266,7 @@ async def test_pages_are_retried_like_any_call() -> None:
     ("answers", "read", "cursor"),
     [
         ({"first": page(candidate("a"), next="c2"), "c2": page(candidate("b"), next="c2")}, "ab", "c2"),
-        ({"c3": page(candidate("e"), next="c2")}, "abcde", "c2"),
+        ({"c3": page(candidate("e"), next="c2")}, "abcde", "c3"),
     ],
 )
 async def test_repeated_cursor(answers: dict[str, httpx.Response], read: str, cursor: str) -> None:
@@ -283,16 +307,17 @@ async def test_pages_without_results(body: bytes) -> None:
     assert caught.value.cursor == "c2"
 
 
-@pytest.mark.parametrize("cursor", [b"7", b"{}", b"[]", b"true"])
+@pytest.mark.parametrize("cursor", [b"7", b"0", b"{}", b"[0]", b"true"])
 async def test_cursor_of_another_type(cursor: bytes) -> None:
     """A page whose cursor is no text has been given before the error: how to go on is not known."""
     body = page(candidate("c")).content.replace(b'"next":null', b'"next":' + cursor)
     assert cursor in body
     found: list[str] = []
     async with mock_client(Lists(c2=httpx.Response(200, content=body))) as kombo:
-        with pytest.raises(UnexpectedResponse):
+        with pytest.raises(UnexpectedResponse, match="the cursor of the next page is no text") as caught:
             await ids(kombo.ats.get_candidates(), found)
     assert found == ["a", "b", "c"]
+    assert caught.value.cursor == "c2"
 
 
 async def test_page_that_drifts() -> None:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, MutableMapping
+from contextlib import aclosing
 from typing import Any, TypeAlias
 
 from kombo_async.webhooks.errors import WebhookError
@@ -38,22 +39,25 @@ class WebhookApp:
         signature = headers.get(SIGNATURE_HEADER.lower().encode(), b"").decode("latin-1")
         length = headers.get(b"content-length", b"").decode("latin-1")
         try:
-            body = await self.receiver.read(_chunks(receive), length)
+            async with aclosing(_chunks(receive)) as chunks:
+                body = await self.receiver.read(chunks, length)
             result = await self.receiver.receive(body, signature)
+        except _CallerGone:
+            return None
         except WebhookError as error:
             return await _answer(send, error.status_code, {"error": str(error)})
         return await _answer(send, 200, {"result": result})
 
 
-class ClientGone(Exception):
-    """The caller went away before its whole body was there."""
+class _CallerGone(Exception):
+    """The caller went away before its whole body was there: nobody waits for an answer."""
 
 
-async def _chunks(receive: Receive) -> AsyncIterator[bytes]:
+async def _chunks(receive: Receive) -> AsyncGenerator[bytes]:
     while True:
         message = await receive()
         if message["type"] == "http.disconnect":
-            raise ClientGone("the caller went away before its whole body was there")
+            raise _CallerGone
         yield message.get("body", b"")
         if not message.get("more_body"):
             return

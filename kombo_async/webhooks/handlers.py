@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any, Literal, TypeAlias, TypeVar, overload
 
 from kombo_async.webhooks import events as e
-from kombo_async.webhooks.parsing import Event, EventT, UnknownEvent
+from kombo_async.webhooks.parsing import Event, EventT
 
 Handler: TypeAlias = Callable[[EventT], Awaitable[None]]
 HandlerOf: TypeAlias = Callable[[Handler[EventT]], Handler[EventT]]
@@ -50,11 +50,14 @@ class Handlers:
     @overload
     def on(self, type: Literal["issue-status-changed"]) -> HandlerOf[e.IssueStatusChanged]: ...
     @overload
-    def on(self, type: str) -> HandlerOf[UnknownEvent]: ...
+    def on(self, type: str) -> HandlerOf[Any]: ...
     # fmt: on
 
     def on(self, type: str) -> Any:
-        """A decorator: the function handles events of *type*. Several may; they run one after the other."""
+        """A decorator: the function handles events of *type*. Several may; they run one after the other.
+
+        For a type that this version does not know, it gets an `UnknownEvent`.
+        """
 
         def register(handler: Handler[Any]) -> Handler[Any]:
             self._by_type.setdefault(type, []).append(handler)

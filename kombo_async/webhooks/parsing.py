@@ -75,7 +75,7 @@ def parse(body: bytes) -> Event:
     A type that is not known is an `UnknownEvent`. What does not fit the types of a known one (a missing field,
     a null where none was promised) stays as it came, missing is None, as in answers to calls; it is logged by its path.
 
-    Raises `InvalidBody` for what is no JSON object with an `id` and a `type`, or a known type without an object as `data`.
+    Raises `InvalidBody` for what is no JSON object with `id` and `type`, or of a known type but without its `data`.
     """
     plain = _json(body)
     if not isinstance(plain, Mapping):

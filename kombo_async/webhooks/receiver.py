@@ -27,8 +27,8 @@ class Receiver(Handlers):
         async def refresh(event: DataChanged) -> None: ...
 
     The web server's side is an adapter: `WebhookApp` (ASGI: FastAPI, Starlette, Litestar, ...), or
-    `kombo_async.contrib.aiohttp.webhook_handler`. An event counts as handled once its handlers have returned: until then,
-    Kombo is not told that it arrived, and sends it again. So keep handlers short, and hand long work on.
+    `kombo_async.contrib.aiohttp.webhook_handler`. An event counts as handled once its handlers have returned:
+    until then, Kombo is not told that it arrived, and sends it again. Keep handlers short, and hand long work on.
 
     Args:
         secret: The webhook secret, or several while one replaces another; else `KOMBO_WEBHOOK_SECRET`.
@@ -77,7 +77,8 @@ class Receiver(Handlers):
             with anyio.CancelScope(shield=True):
                 await self._seen.abandon(event.id)
             raise
-        await self._seen.finish(event.id)
+        with anyio.CancelScope(shield=True):
+            await self._seen.finish(event.id)
         return "handled" if handled else "ignored"
 
     async def read(self, chunks: AsyncIterable[bytes], content_length: str | None = None) -> bytes:

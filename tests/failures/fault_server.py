@@ -115,7 +115,7 @@ class FaultServer:
     """The server; `with FaultServer() as server` starts and stops it.
 
     *latency*: seconds that an action takes. *actions_at_once*: as Kombo, refuse more than so many at once, and
-    say in `Concurrency-Remaining` how many more there may be. *deaf*: close each connection before reading from it.
+    say in `Concurrency-Remaining` how many more there may be. *deaf*: reset each connection before reading a request.
     """
 
     def __init__(self, *, latency: float = 0.0, actions_at_once: int | None = None, deaf: bool = False) -> None:
@@ -181,6 +181,7 @@ class FaultServer:
     async def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.connections += 1
         if self.deaf:
+            await reader.read(1)  # something has come, so the connection has been made
             close(writer, reset=True)
             return
         self.open.add(writer)

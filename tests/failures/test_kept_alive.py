@@ -45,9 +45,7 @@ async def test_closed_between_calls_of_the_callers_client(server: FaultServer, m
 
 
 @each_method
-async def test_closed_just_before_sending(
-    server: FaultServer, method: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_closed_just_before_sending(server: FaultServer, method: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """When the server closes a kept connection after the pool has looked at it, the last look before sending sees it."""
     last_look = Connection.closed_by_server.fget  # type: ignore[attr-defined]
 

@@ -1,0 +1,133 @@
+"""The upload of 3,000 people is killed again and again, and begun again with the same command."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import subprocess
+import sys
+import time
+from collections import Counter
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import anyio
+import attrs
+import pytest
+from anyio import to_thread
+
+from kombo_async.bulk import read_journal
+from kombo_async.sandbox import Sandbox, serve
+
+ROWS = 3_000
+KILLS = 30
+INTEGRATION = "greenhouse:crash"
+CREATE = "PostAtsJobsJobIdApplications"
+ROOT = Path(__file__).parents[2]
+
+
+def random_seed() -> int:
+    """Another one each time; `CRASH_SEED` repeats one."""
+    return int(os.environ.get("CRASH_SEED") or random.SystemRandom().randrange(10**6))
+
+
+def faulty_sandbox(seed: int) -> Sandbox:
+    """A sandbox that fails in all the ways that leave open what was done."""
+    sandbox = Sandbox(seed=seed, candidates=0, allow_duplicates=True, latency=(0.01, 0.05))
+    sandbox.add_integration(INTEGRATION)
+    faults: list[dict[str, Any]] = [
+        {"status": 500, "code": "PLATFORM.UNKNOWN_ERROR", "after_performing": True, "probability": 0.01},
+        {"status": 500, "code": "PLATFORM.UNKNOWN_ERROR", "probability": 0.01},
+        {"html": True, "probability": 0.01},
+        {"connection": "reset", "after_performing": True, "probability": 0.01},
+        {"connection": "reset", "probability": 0.01},
+        {"connection": "cut", "after_performing": True, "probability": 0.005},
+        {"status": 429, "code": "PLATFORM.CONCURRENCY_LIMIT_EXCEEDED", "probability": 0.01},
+    ]
+    for fault in faults:
+        sandbox.faults.add(CREATE, **fault)
+    sandbox.faults.add(["GetAtsCandidates", "GetAtsApplications"], html=True, probability=0.05)
+    return sandbox
+
+
+@attrs.define
+class Crasher:
+    """Starts the upload again and again, and kills it."""
+
+    sandbox: Sandbox
+    command: list[str]
+    random: random.Random
+    kills: int = 0
+
+    async def run(self) -> dict[str, int]:
+        """Kill it `KILLS` times, then let it finish; gives what the last run says of itself."""
+        while self.kills < KILLS:
+            process = self._start()
+            try:
+                if await self._wait_to_kill(process):
+                    self.kills += 1
+                    if os.environ.get("DBG"): print(time.monotonic(), self.kills, len(self.sandbox.performed(CREATE)), self.sandbox.ledger.total, file=sys.stderr)
+            finally:
+                process.kill()  # SIGKILL
+                process.communicate()
+        return await self.finish()
+
+    async def finish(self) -> dict[str, int]:
+        """One run without being killed."""
+        process = self._start()
+        output, errors = await to_thread.run_sync(partial(process.communicate, timeout=60))
+        assert process.returncode == 0, errors
+        tally: dict[str, int] = json.loads(output)
+        return tally
+
+    def _start(self) -> subprocess.Popen[str]:
+        return subprocess.Popen(self.command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+    async def _wait_to_kill(self, process: subprocess.Popen[str]) -> bool:
+        """Wait for a random moment of the run, counted in calls that the server sees; False if it ended before."""
+        left = ROWS - len({call.request_body for call in self.sandbox.performed(CREATE)})
+        calls = self.random.randrange(max(40, 2 * left // (KILLS - self.kills)))
+        start, began = self.sandbox.ledger.total, time.monotonic()
+        while process.poll() is None and self.sandbox.ledger.total - start < calls:
+            assert time.monotonic() - began < 60, "the upload stands still"
+            await anyio.sleep(0.002)
+        await anyio.sleep(self.random.random() * 0.02)
+        return process.poll() is None
+
+
+@pytest.mark.timeout(180)
+@pytest.mark.parametrize("seed", [pytest.param(1, id="fixed"), pytest.param(random_seed(), id="random")])
+def test_each_row_is_performed_exactly_once_however_often_the_upload_is_killed(tmp_path: Path, seed: int) -> None:
+    """After 30 `kill -9` with faults on, each row was done once, the journal says so, and a new run sends nothing."""
+    print(f"CRASH_SEED={seed}")  # noqa: T201 - to repeat a failure
+    sandbox = faulty_sandbox(seed)
+    journal = tmp_path / "upload.journal"
+
+    async def upload() -> tuple[dict[str, int], dict[str, int]]:
+        async with serve(sandbox) as url, sandbox.client(INTEGRATION) as kombo:
+            job = (await kombo.ats.get_jobs(statuses=["OPEN"])).unwrap().results[0]
+            arguments = [url, sandbox.api_key, INTEGRATION, job.id, str(ROWS), str(journal)]
+            command = [sys.executable, "-m", "tests.bulk.uploader", *arguments]
+            crasher = Crasher(sandbox, command, random.Random(seed))
+            last = await crasher.run()
+            for _ in range(3):  # faults may leave doubts even at the end; the next run settles them
+                if not last.get("in_doubt") and not last.get("unsent"):
+                    break
+                last = await crasher.finish()
+            sent = len(sandbox.asked(CREATE))
+            again = await crasher.finish()
+            assert len(sandbox.asked(CREATE)) == sent
+            return last, again
+
+    last, again = anyio.run(upload)
+    performed = Counter(call.body["candidate"]["email_address"] for call in sandbox.performed(CREATE))
+    assert len(performed) == ROWS
+    assert performed.total() == ROWS, {email: times for email, times in performed.items() if times > 1}
+    assert last["done"] == ROWS
+    assert again == {"done": ROWS, "earlier": ROWS, "found": last["found"]}
+    made = {call.result["id"] for call in sandbox.performed(CREATE)}
+    entries = [entry for _, entry in read_journal(journal)]
+    assert {entry.state for entry in entries} == {"done"}
+    assert {entry.ids["id"] for entry in entries} == made

@@ -1,0 +1,57 @@
+"""The process that the crash test kills: uploads made-up people with a journal, and prints one line of JSON at its end.
+
+python -m tests.bulk.uploader BASE_URL API_KEY INTEGRATION_ID JOB_ID ROWS JOURNAL
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections import Counter
+from collections.abc import Iterator
+from datetime import timedelta
+from typing import Any
+
+import anyio
+
+from kombo_async import AsyncKomboClient, RetryPolicy, Timeout, ats
+
+SURE_AFTER = timedelta(seconds=2)
+"""The test's server shows what it has done at once, and does nothing later than this."""
+
+
+def people(count: int, job_id: str) -> Iterator[ats.CreateApplication]:
+    """Applications of *count* people, the same ones each time."""
+    for number in range(count):
+        person = ats.CandidateInput(
+            first_name="Ada", last_name=f"Lovelace {number}", email_address=f"ada.{number}@example.com"
+        )
+        yield ats.CreateApplication(job_id=job_id, candidate=person)
+
+
+async def upload(base_url: str, api_key: str, integration_id: str, job_id: str, count: str, journal: str) -> None:
+    """Upload them, as far as it goes."""
+    tally = Counter[str]()
+    client = AsyncKomboClient(
+        api_key,
+        base_url=base_url,
+        integration_id=integration_id,
+        retry=RetryPolicy(attempts=6, initial=0.02, maximum=0.2),
+        timeout=Timeout(action=2.0, read=10.0),
+    )
+    async with client as kombo:
+        rows = people(int(count), job_id)
+        async for outcome in kombo.bulk(rows, journal=journal, visible_after=SURE_AFTER, settle_wait=10):
+            tally[outcome.result] += 1
+            tally["earlier"] += outcome.earlier
+            tally["found"] += outcome.entry.found
+    sys.stdout.write(json.dumps(tally))
+
+
+def main(arguments: list[Any]) -> None:
+    """Run it."""
+    anyio.run(upload, *arguments)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

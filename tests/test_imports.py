@@ -1,0 +1,75 @@
+"""What `import kombo_async` loads, and what it gives."""
+
+from __future__ import annotations
+
+import importlib
+import subprocess
+import sys
+
+import pytest
+
+import kombo_async
+
+NAMESPACES = ["ai_apply", "assessment", "ats", "connect", "custom", "general", "hris", "lms"]
+
+
+def loaded_after(code: str) -> set[str]:
+    """The modules that a fresh interpreter has after *code*."""
+    script = f"import sys\n{code}\nprint(*sys.modules)"
+    result = subprocess.run([sys.executable, "-W", "error", "-c", script], capture_output=True, text=True, check=True)
+    return {*result.stdout.split()}
+
+
+def test_import_loads_next_to_nothing() -> None:
+    """`import kombo_async` loads no model, no HTTP library and no event loop."""
+    loaded = loaded_after("import kombo_async")
+    assert [name for name in loaded if name.startswith("kombo_async.")] == []
+    assert not loaded & {"httpx", "httpx2", "attrs", "cattrs", "msgspec", "anyio", "asyncio"}
+
+
+def test_building_a_client_loads_no_model() -> None:
+    """A client is made without a model, without cattrs and without the HTTP library, which load when they are used."""
+    loaded = loaded_after("import kombo_async; kombo_async.AsyncKomboClient('key').ats")
+    models = [f"kombo_async.{name}.{part}" for name in NAMESPACES for part in ("candidates", "employees", "jobs")]
+    assert not loaded & {*models, "kombo_async.drift", "kombo_async.strict", "cattrs", "httpx", "httpx2"}
+
+
+def test_one_request_loads_little() -> None:
+    """A request class brings what it needs, not the models of other topics or tools."""
+    loaded = loaded_after("from kombo_async import ats; ats.CreateCandidate")
+    assert "kombo_async.ats.candidates" in loaded
+    assert not [name for name in loaded if name.startswith(("kombo_async.hris", "kombo_async.lms"))]
+    assert "kombo_async.ats.remote_fields" not in loaded
+    assert "kombo_async.ats.jobs" not in loaded
+
+
+def test_all_is_what_is_importable() -> None:
+    """`__all__` lists each public name once, `dir` shows them, and each is there."""
+    assert len(set(kombo_async.__all__)) == len(kombo_async.__all__)
+    assert set(dir(kombo_async)) == set(kombo_async.__all__)
+    for name in kombo_async.__all__:
+        assert getattr(kombo_async, name) is not None
+
+
+def test_public_classes_know_their_public_place() -> None:
+    """Nothing private is public: no exported name begins with an underscore, `__version__` excepted."""
+    assert [name for name in kombo_async.__all__ if name.startswith("_")] == ["__version__"]
+
+
+@pytest.mark.parametrize("name", NAMESPACES)
+def test_namespaces(name: str) -> None:
+    """Each name that a namespace lists can be had from it, and is made in it or shared."""
+    namespace = importlib.import_module(f"kombo_async.{name}")
+    for public in dir(namespace):
+        assert getattr(namespace, public) is not None
+    if hasattr(namespace, "__all__"):
+        assert sorted(namespace.__all__) == dir(namespace)
+
+
+@pytest.mark.parametrize("module", ["kombo_async", *(f"kombo_async.{name}" for name in NAMESPACES)])
+def test_unknown_names(module: str) -> None:
+    """A name that is not there is an `AttributeError` that says so, and an `ImportError` on import."""
+    with pytest.raises(AttributeError, match="no attribute 'Missing'"):
+        importlib.import_module(module).Missing  # noqa: B018
+    with pytest.raises(ImportError, match="Missing"):
+        exec(f"from {module} import Missing")
