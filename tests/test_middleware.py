@@ -85,10 +85,11 @@ async def test_changes_are_seen_on_the_wire() -> None:
     """Request, headers and integration that a middleware puts in place of the call's own are those that are sent."""
 
     async def change(call: Call, call_next: Next) -> Response[Any]:
+        request: Any = call.request
         return await call_next(
             attrs.evolve(
                 call,
-                request=attrs.evolve(call.request, label="Changed", candidate_id="a/b"),
+                request=attrs.evolve(request, label="Changed", candidate_id="a/b"),
                 headers={**call.headers, "X-Trace": "t"},
                 integration_id="workday:1",
             )

@@ -8,6 +8,7 @@
   looking, by a `Reconciler`, before anything is sent again; what cannot be settled is reported as in doubt.
 """
 
+from kombo_async.bulk.applications import VISIBLE_AFTER, ApplicationReconciler
 from kombo_async.bulk.journal import (
     Claim,
     Entry,
@@ -21,15 +22,7 @@ from kombo_async.bulk.journal import (
     State,
 )
 from kombo_async.bulk.outcome import Outcome, Result, Row, digest
-from kombo_async.bulk.reconcile import (
-    VISIBLE_AFTER,
-    ApplicationReconciler,
-    Found,
-    NotSure,
-    NotThere,
-    Reconciler,
-    Verdict,
-)
+from kombo_async.bulk.reconcile import Found, NotSure, NotThere, Reconciler, Verdict
 from kombo_async.bulk.rows import Settings
 from kombo_async.bulk.run import AT_ONCE, Bulk
 from kombo_async.bulk.source import Requests

@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Any
 import anyio
 import attrs
 
+from kombo_async.bulk.applications import ApplicationReconciler
 from kombo_async.bulk.journal import Entry, Journal, RowKey
 from kombo_async.bulk.outcome import Outcome, Result, Row, digest
-from kombo_async.bulk.reconcile import Found, NotSure, NotThere, Reconciler, Verdict, reconciler_of
+from kombo_async.bulk.reconcile import Found, NotSure, NotThere, Reconciler, Verdict, repeat
 from kombo_async.bulk.sending import ALREADY_THERE, Sent, send
 from kombo_async.options import Options
 from kombo_async.request import Request
@@ -76,6 +77,7 @@ class Rows:
         self._journal = journal
         self._settings = settings
         self._stopped = stopped
+        self._applications = ApplicationReconciler(settings.visible_after)
 
     async def begin(self, row: Row) -> Outcome | Doubt:
         """Send *row*, unless an earlier run has settled it, or left it in doubt."""
@@ -133,7 +135,13 @@ class Rows:
         return await send(self._kombo, item.row.request, item.key, entry, self._journal, options)
 
     def _reconciler(self, doubt: Doubt) -> Reconciler | None:
-        return reconciler_of(doubt.item.row.request, self._settings.reconcilers, self._settings.visible_after)
+        """The caller's own reconciler, else ours, else None: what is in doubt then stays so."""
+        request = doubt.item.row.request
+        if type(request) in self._settings.reconcilers:
+            return self._settings.reconcilers[type(request)]
+        if request.operation.id in ("PostAtsCandidates", "PostAtsJobsJobIdApplications"):
+            return self._applications
+        return repeat if request.operation.idempotent else None
 
     async def _look(self, doubt: Doubt) -> Verdict:
         """What the reconciler says; once more, if it will be able to say more within `settle_wait`."""
@@ -145,7 +153,7 @@ class Rows:
         kombo = self._kombo.for_integration(item.integration_id) if item.integration_id else self._kombo
         while not self._stopped.is_set():
             try:
-                verdict = await reconciler(kombo, item.row.request, entry)
+                verdict = await reconciler(kombo, item.row.request, entry, item.integration_id)
             except Exception as error:  # whatever it is, the row is not lost for it
                 logger.warning("looking for a row in doubt failed: %s", type(error).__name__)
                 return NotSure(f"{_why(entry)}; looking for it failed: {error}")

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from itertools import count
 from typing import Any
+
+import anyio
 
 from kombo_async import AsyncKomboClient, Request, ats, hris
 from tests.failures.fault_server import FaultServer, Step
@@ -39,3 +42,10 @@ def client(server: FaultServer, *steps: Step, **settings: Any) -> AsyncKomboClie
     return AsyncKomboClient(
         API_KEY, **{"base_url": server.url, "integration_id": INTEGRATION, "headers": headers, **settings}
     )
+
+
+async def until(condition: Callable[[], bool], seconds: float = 10.0) -> None:
+    """Wait until *condition* holds of the server, which runs in another thread and so cannot set this loop's events."""
+    with anyio.fail_after(seconds):
+        while not condition():  # noqa: ASYNC110
+            await anyio.sleep(0.002)

@@ -1,4 +1,4 @@
-"""A Kombo that fails as it is told: real TCP on 127.0.0.1, in a thread of its own, so that it serves clients on any loop.
+"""A Kombo that fails as it is told: real TCP on 127.0.0.1, in a thread of its own, so that it serves any event loop.
 
 A request names its scenario in `X-Scenario`: the steps that its attempts meet, one after the other; the last one stays.
 The server counts what it was asked and what it performed, by scenario, and how many actions it had in flight.
@@ -54,10 +54,7 @@ class Exchange:
         drip: float = 0.0,
     ) -> None:
         """Answer with *body* (bytes, or what JSON has); up to byte *cut_at* (from the end if negative), or in drips."""
-        content = body if isinstance(body, bytes) else json.dumps(body).encode()
-        fields = {"Content-Type": "application/json", "Content-Length": str(len(content)), **(headers or {})}
-        head = f"HTTP/1.1 {status} X\r\n" + "".join(f"{name}: {value}\r\n" for name, value in fields.items())
-        whole = head.encode("latin-1") + b"\r\n" + content
+        whole = answer(status, body, headers)
         if drip:
             for place in range(len(whole)):
                 await self.send(whole[place : place + 1])
@@ -86,6 +83,14 @@ class Exchange:
     def cut(self, *, reset: bool = False) -> None:
         """Close the connection, in an orderly way or by a reset."""
         close(self.writer, reset=reset)
+
+
+def answer(status: int = 200, body: object = None, headers: Mapping[str, str] | None = None) -> bytes:
+    """An answer as it goes over the wire."""
+    content = body if isinstance(body, bytes) else json.dumps(body).encode()
+    fields = {"Content-Type": "application/json", "Content-Length": str(len(content)), **(headers or {})}
+    head = f"HTTP/1.1 {status} X\r\n" + "".join(f"{name}: {value}\r\n" for name, value in fields.items())
+    return head.encode("latin-1") + b"\r\n" + content
 
 
 Step: TypeAlias = Callable[[Exchange], Awaitable[None]]
@@ -156,7 +161,7 @@ class FaultServer:
         async def close_all() -> None:
             for writer in list(self.open):
                 writer.close()
-            while self.open:
+            while self.open:  # noqa: ASYNC110 - each connection leaves when its own task has seen it
                 await asyncio.sleep(0.001)
 
         asyncio.run_coroutine_threadsafe(close_all(), self._loop).result(10)

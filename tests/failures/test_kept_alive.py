@@ -12,7 +12,7 @@ import pytest
 
 from kombo_async import ConnectionFailed, RetryPolicy, Success
 from kombo_async.connections import KEPT, Connection, Connections
-from tests.failures.calls import CALLS, client
+from tests.failures.calls import CALLS, client, until
 from tests.failures.fault_server import FaultServer, succeed
 
 pytestmark = pytest.mark.anyio
@@ -46,7 +46,7 @@ async def test_closed_between_calls_of_the_callers_client(server: FaultServer, m
 
 @each_method
 async def test_closed_just_before_sending(server: FaultServer, method: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """When the server closes a kept connection after the pool has looked at it, the last look before sending sees it."""
+    """A kept connection that is closed while a call is about to use it is seen by a last look before it sends."""
     last_look = Connection.closed_by_server.fget  # type: ignore[attr-defined]
 
     def close_first(connection: Connection) -> bool:
@@ -99,7 +99,7 @@ async def test_connections_are_used_again(server: FaultServer) -> None:
             for _ in range(10):
                 calls.start_soon(kombo.send, CALLS["GET"])
         assert server.connections <= 10
-    await _settled(server)
+    await until(lambda: not server.open)
 
 
 async def test_unused_connections_are_closed(server: FaultServer, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -133,15 +133,7 @@ async def test_closing_leaves_nothing_open(server: FaultServer) -> None:
     kombo = client(server, middleware=[hold])
     async with anyio.create_task_group() as calls:
         calls.start_soon(kombo.send, CALLS["GET"])
-        while not server.asked:
-            await anyio.sleep(0.005)
+        await until(lambda: server.asked.total() > 0)
         await kombo.aclose()
     assert go_on.is_set()
-    await _settled(server)
-
-
-async def _settled(server: FaultServer) -> None:
-    """The server sees all connections closed; it is told by the operating system, so that takes a moment."""
-    with anyio.fail_after(5):
-        while server.open:
-            await anyio.sleep(0.005)
+    await until(lambda: not server.open)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import socket
+import threading
 from typing import Any
 
 import pytest
@@ -18,8 +20,8 @@ from kombo_async import (
     Success,
     SyncPending,
 )
-from tests.failures.calls import CALLS, client
-from tests.failures.fault_server import FaultServer, succeed
+from tests.failures.calls import CALLS, client, until
+from tests.failures.fault_server import Exchange, FaultServer, answer, succeed
 from tests.failures.faults import FAULTS, TIMEOUT, Again, Fault
 from tests.wire import API_KEY, INTEGRATION
 
@@ -125,18 +127,26 @@ async def test_cut_before_reading(method: str, policy: RetryPolicy) -> None:
 
 
 @each_method
-async def test_answer_twice(server: FaultServer, method: str) -> None:
-    """A second answer that nobody asked for is never taken for the answer to the next call."""
+@pytest.mark.parametrize("together", [True, False], ids=["together", "apart"])
+async def test_answer_twice(server: FaultServer, method: str, together: bool) -> None:
+    """A second answer that nobody asked for, and that is there already, is not taken for that to the next call."""
+    sent = threading.Event()
 
-    async def twice(exchange: Any) -> None:
-        await exchange.succeed()
-        await exchange.fail(500, None)
+    async def twice(exchange: Exchange) -> None:
+        first = answer(200, {"status": "success", "data": exchange.server.data(exchange)})
+        if together:
+            await exchange.send(first + answer(500))
+        else:
+            await exchange.send(first)
+            await asyncio.sleep(0.02)
+            await exchange.send(answer(500))
+        sent.set()
 
     async with client(server, twice, succeed, retry=ONCE) as kombo:
         first = await outcome(kombo, CALLS[method])
+        await until(sent.is_set)
         second = await outcome(kombo, CALLS[method])
-    assert type(first) is Success
-    assert type(second) is (NotFound if method == "DELETE" else Success)
+    assert type(first) is type(second) is Success
 
 
 @each_method

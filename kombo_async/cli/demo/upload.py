@@ -55,7 +55,7 @@ async def run(console: Console, url: str, api_key: str, integrations: Sequence[s
                 if outcome.result == "done":
                     tally.uploaded += 1
                 else:
-                    tally.problems.append(f"{outcome.tag.name}: {outcome.result}, {outcome.message}")
+                    tally.problems.append(f"{outcome.tag.name}: {outcome.result}, {outcome.response or outcome.error}")
                 progress.advance(bar)
             seconds = time.perf_counter() - start
             failed = len(tally.problems)

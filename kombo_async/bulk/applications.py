@@ -1,0 +1,153 @@
+"""Settling applications and candidates that are in doubt, by e-mail and job.
+
+The rule for "surely not there", after which a row is sent again: two looks at Kombo's copy, one by e-mail and one at
+all new applications for the job, agree that it is not there, and both were made at least `visible_after` after the row
+was last sent. Until then the row stays in doubt, and is not sent.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from contextlib import aclosing
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+import anyio
+import attrs
+
+from kombo_async.bulk.journal import Entry
+from kombo_async.bulk.reconcile import Found, NotSure, NotThere, Verdict
+from kombo_async.request import Request
+
+if TYPE_CHECKING:
+    from kombo_async import ats
+    from kombo_async.client import AsyncKomboClient
+
+VISIBLE_AFTER = timedelta(hours=24)
+"""After this long, what was done shows in Kombo's copy: an action takes minutes, but a full sync may take a day."""
+CLOCKS_APART = timedelta(minutes=5)
+"""How much the connected system's clock may differ from ours."""
+PAGES = 40
+"""How many pages of a job's new applications are looked through at most, 250 on each."""
+
+
+@attrs.frozen
+class _NewApplications:
+    """The applications for a job that Kombo's copy had at a time, of those that changed since another."""
+
+    since: datetime
+    at: datetime
+    by_email: Mapping[str, tuple[str, str]]
+    """IDs of the newest application and its candidate, by e-mail."""
+
+
+class ApplicationReconciler:
+    """Looks for the application that `create_application` or `create_candidate` makes.
+
+    - There, and not known to be older than the row's first sending: found.
+    - There, but older: a person must look, since sending might make a second one, and not sending might lose one.
+    - The candidate is there, new and without any application: done in part; a person must look.
+    - Not there: sure once `visible_after` has passed since the last sending.
+    """
+
+    def __init__(self, visible_after: timedelta = VISIBLE_AFTER) -> None:
+        self.visible_after = visible_after
+        self._lists: dict[tuple[str | None, str], _NewApplications] = {}
+        self._listing = anyio.Lock()
+
+    async def __call__(
+        self, kombo: AsyncKomboClient, request: Request[Any], entry: Entry, integration_id: str | None
+    ) -> Verdict:
+        """See `Reconciler`."""
+        email, job_id, as_candidate = _email_and_job(request)
+        if not email or entry.first_sent is None or entry.last_sent is None:
+            return NotSure("there is nothing to look for it by")
+        since = entry.first_sent - CLOCKS_APART
+        verdict = await self._by_email(kombo, email, job_id, since, as_candidate=as_candidate)
+        if verdict is not None:
+            return verdict
+        visible_at = entry.last_sent + self.visible_after
+        if datetime.now(UTC) < visible_at:
+            return NotSure("it is not there, but might still come", look_again=visible_at)
+        new = await self._new_applications(kombo, (integration_id, job_id), since, visible_at)
+        if email.lower() in new:
+            return _found(*new[email.lower()], job_id, as_candidate=as_candidate)
+        return NotThere()
+
+    async def _by_email(
+        self, kombo: AsyncKomboClient, email: str, job_id: str, since: datetime, *, as_candidate: bool
+    ) -> Verdict | None:
+        old = partial = False
+        for address in dict.fromkeys((email, email.lower())):
+            async with aclosing(kombo.ats.get_candidates(email=address).items()) as candidates:
+                async for candidate in candidates:
+                    if email.lower() not in _emails(candidate):
+                        continue
+                    applications: list[ats.CandidateApplication] = candidate.applications or []
+                    mine = [each for each in applications if each.job is not None and each.job.id == job_id]
+                    new = [each for each in mine if not _is_older(each, since)]
+                    if new:
+                        return _found(new[0].id, candidate.id, job_id, as_candidate=as_candidate)
+                    old |= bool(mine)
+                    partial |= not applications and not _is_older(candidate, since)
+        if old:
+            return NotSure("this person had applied for this job before; look whether that is all there should be")
+        if partial:
+            return NotSure("the candidate is there without an application; it may have been done in part")
+        return None
+
+    async def _new_applications(
+        self, kombo: AsyncKomboClient, place: tuple[str | None, str], since: datetime, visible_at: datetime
+    ) -> Mapping[str, tuple[str, str]]:
+        """The IDs of the job's applications that changed since *since*, by e-mail, as of *visible_at* or later.
+
+        One list serves all rows in doubt that it is new enough for.
+        """
+        async with self._listing:
+            known = self._lists.get(place)
+            if known is None or known.since > since or known.at < visible_at:
+                known = await _list_applications(kombo, place[1], since - timedelta(hours=1))
+                self._lists[place] = known
+            return known.by_email
+
+
+async def _list_applications(kombo: AsyncKomboClient, job_id: str, since: datetime) -> _NewApplications:
+    at = datetime.now(UTC)
+    found: dict[str, tuple[str, str]] = {}
+    looked = 0
+    pages = kombo.ats.get_applications(job_ids=[job_id], updated_after=since, page_size=250).pages()
+    async with aclosing(pages):
+        async for page in pages:
+            for application in page.results:
+                candidate = application.candidate
+                if candidate is not None and not _is_older(application, since):
+                    found |= dict.fromkeys(_emails(candidate), (application.id, candidate.id))
+            looked += 1
+            if looked >= PAGES:
+                break
+    return _NewApplications(since, at, found)
+
+
+def _email_and_job(request: Any) -> tuple[str, str, bool]:
+    """The e-mail and the job of a `CreateApplication` or `CreateCandidate`, and whether it is the latter."""
+    email: str = request.candidate.email_address
+    as_candidate = hasattr(request, "application")
+    job_id: str = request.application.job_id if as_candidate else request.job_id
+    return email.strip(), job_id, as_candidate
+
+
+def _found(application_id: str, candidate_id: str, job_id: str, *, as_candidate: bool) -> Found:
+    if as_candidate:
+        return Found({"id": candidate_id, "application_id": application_id, "job_id": job_id})
+    return Found({"id": application_id, "candidate_id": candidate_id, "job_id": job_id})
+
+
+def _emails(candidate: ats.Candidate | ats.ApplicationCandidate) -> Iterable[str]:
+    known = (each.email_address for each in candidate.email_addresses or ())
+    return {each.strip().lower() for each in known if isinstance(each, str)}
+
+
+def _is_older(record: ats.Candidate | ats.Application | ats.CandidateApplication, since: datetime) -> bool:
+    """Whether *record* was surely there before; where its system gives no time of creation, its last change decides."""
+    time: Any = record.remote_created_at or record.changed_at  # drift may have left a string there
+    return isinstance(time, datetime) and time < since

@@ -1,0 +1,196 @@
+"""Traces and metrics by OpenTelemetry's conventions, without people's data (extra `[otel]`)::
+
+    kombo = AsyncKomboClient(middleware=[OpenTelemetry()])
+
+Each call is a span (`PostAtsCandidates`), and below it each of its attempts one of kind CLIENT (`POST /ats/candidates`)
+by the conventions for HTTP clients, with one exception: there is no `url.full`, since queries and paths can hold
+e-mail addresses and IDs of people; `url.template` says which operation it was.
+"""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Generator
+from contextlib import contextmanager
+from typing import Any
+from urllib.parse import urlsplit
+
+import attrs
+
+try:
+    from opentelemetry import metrics, propagate, trace
+except ModuleNotFoundError as error:
+    if error.name not in ("opentelemetry", "opentelemetry.trace"):
+        raise
+    raise ModuleNotFoundError('tracing needs its extra: pip install "kombo_async[otel]"', name=error.name) from None
+
+from kombo_async._version import __version__
+from kombo_async.errors import Failure, KomboError
+from kombo_async.middleware import Call, Middleware, Next
+from kombo_async.middleware.leaving import innermost
+from kombo_async.options import resolve_base_url
+from kombo_async.response import Response
+
+Attributes = dict[str, str | int | bool]
+
+SECONDS = (0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10, 30, 60, 120, 300)
+"""The buckets of the conventions, and longer ones, since actions wait for the connected system."""
+
+
+class OpenTelemetry:
+    """A middleware that makes spans and metrics; put it first, so that it sees all that happens to a call.
+
+    Metrics: `http.client.request.duration` for each attempt, and `kombo.call.duration` for each call with its waits.
+
+    Args:
+        base_url: Where the client sends to, if it is given one; for attempts that no answer comes to.
+        propagate: Send the trace's context to Kombo, with whatever baggage your app has put into it.
+        tracer_provider: In place of the global one.
+        meter_provider: In place of the global one.
+    """
+
+    def __init__(
+        self,
+        *,
+        base_url: str | None = None,
+        propagate: bool = False,
+        tracer_provider: trace.TracerProvider | None = None,
+        meter_provider: metrics.MeterProvider | None = None,
+    ) -> None:
+        url = urlsplit(resolve_base_url(base_url, None, allow_http=True))
+        self._server = _server(url.hostname, url.port, url.scheme)
+        self._propagate = propagate
+        self._tracer = trace.get_tracer("kombo_async", __version__, tracer_provider)
+        meter = metrics.get_meter("kombo_async", __version__, meter_provider)
+        self._attempts = meter.create_histogram(
+            "http.client.request.duration",
+            unit="s",
+            description="Duration of HTTP client requests.",
+            explicit_bucket_boundaries_advisory=SECONDS,
+        )
+        self._calls = meter.create_histogram(
+            "kombo.call.duration",
+            unit="s",
+            description="Duration of calls to Kombo, with their waits and retries.",
+            explicit_bucket_boundaries_advisory=SECONDS,
+        )
+
+    async def __call__(self, call: Call, call_next: Next) -> Response[Any]:
+        """Answer *call* within its span."""
+        known: Attributes = {"kombo.operation": call.operation.id}
+        if call.integration_id is not None:
+            known["kombo.integration.tool"] = call.integration_id.partition(":")[0]
+        with self._tracer.start_as_current_span(
+            call.operation.id, attributes=known, record_exception=False, set_status_on_exception=False
+        ) as span:
+            if self._propagate:
+                headers = dict(call.headers)
+                propagate.inject(headers)
+                call = attrs.evolve(call, headers=headers)
+            step = _Attempts(self._tracer, self._attempts, known, self._server, call, innermost.get())
+            token = innermost.set(step)
+            try:
+                with _measured(span, self._calls, known) as measured:
+                    response = await call_next(call)
+                    measured.note(response)
+                    return response
+            finally:
+                innermost.reset(token)
+
+
+@attrs.frozen
+class _Attempts:
+    """The step around each attempt of one call."""
+
+    tracer: trace.Tracer
+    histogram: metrics.Histogram
+    known: Attributes
+    server: Attributes
+    call: Call
+    inner: Middleware | None
+
+    async def __call__(self, call: Call, call_next: Next) -> Response[Any]:
+        if call.request is not self.call.request:  # a call that something makes in the midst of ours
+            return await self._go_on(call, call_next)
+        operation = call.operation
+        http: Attributes = {"http.request.method": operation.method, "url.template": operation.path, **self.server}
+        with self.tracer.start_as_current_span(
+            f"{operation.method} {operation.path}",
+            kind=trace.SpanKind.CLIENT,
+            attributes={**http, **self.known},
+            record_exception=False,
+            set_status_on_exception=False,
+        ) as span:
+            if call.attempt > 1:
+                span.set_attribute("http.request.resend_count", call.attempt - 1)
+            with _measured(span, self.histogram, {**http, **self.known}) as measured:
+                response = await self._go_on(call, call_next)
+                measured.note_attempt(response)
+                return response
+
+    async def _go_on(self, call: Call, call_next: Next) -> Response[Any]:
+        return await (call_next(call) if self.inner is None else self.inner(call, call_next))
+
+
+@attrs.define
+class _Measured:
+    """What comes of a call, or of one of its attempts."""
+
+    attributes: Attributes
+    """For span and metric."""
+    details: Attributes = attrs.field(factory=dict[str, str | int | bool])
+    """For the span alone."""
+    failed: bool = False
+
+    def note(self, response: Response[Any] | KomboError) -> None:
+        """Keep what a whole call came to."""
+        self.details["kombo.attempts"] = response.attempts
+        if isinstance(response, KomboError):
+            self.failed = True
+            code = _known_code(response.code) if isinstance(response, Failure) else None
+            self.attributes["error.type"] = code or type(response).__name__
+            self.details["kombo.may_have_applied"] = response.may_have_applied
+        elif response.drift:
+            self.details["kombo.drift"] = len(response.drift)
+
+    def note_attempt(self, response: Response[Any]) -> None:
+        """Keep what an attempt came to."""
+        status = response.status_code
+        self.attributes["http.response.status_code"] = status
+        url = response.raw_response.url
+        self.attributes |= _server(url.host, url.port, url.scheme)
+        if isinstance(response, Failure):
+            self.failed = True
+            self.attributes["error.type"] = str(status)
+            code = _known_code(response.code)
+            if code is not None:
+                self.attributes["kombo.error.code"] = code
+
+
+@contextmanager
+def _measured(span: trace.Span, histogram: metrics.Histogram, known: Attributes) -> Generator[_Measured]:
+    start = time.perf_counter()
+    measured = _Measured(dict(known))
+    try:
+        yield measured
+    except BaseException as error:
+        if isinstance(error, KomboError):
+            measured.note(error)
+        measured.failed = True
+        measured.attributes["error.type"] = type(error).__name__
+        raise
+    finally:
+        histogram.record(time.perf_counter() - start, measured.attributes)
+        span.set_attributes({**measured.attributes, **measured.details})
+        if measured.failed:
+            span.set_status(trace.StatusCode.ERROR)
+
+
+def _known_code(code: str | None) -> str | None:
+    """*code* if it looks like one of Kombo's: anything else might be a person's data, or make a metric for each call."""
+    return code if code and re.fullmatch(r"[A-Z][A-Z0-9_]{1,40}\.[A-Z0-9_]{1,80}", code) else None
+
+
+def _server(host: str | None, port: int | None, scheme: str) -> Attributes:
+    return {"server.address": host or "", "server.port": port or (443 if scheme == "https" else 80)}

@@ -1,0 +1,165 @@
+"""Spans and metrics."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import httpx
+import pytest
+from opentelemetry.sdk.metrics import MeterProvider
+from opentelemetry.sdk.metrics.export import InMemoryMetricReader
+from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
+from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+from opentelemetry.trace import SpanKind, StatusCode
+
+from kombo_async import ConnectionFailed, RetryPolicy
+from kombo_async.contrib.otel import OpenTelemetry
+from tests.wire import CANDIDATE, AsyncHandler, Handler, answering, failure, mock_client, page, success
+
+pytestmark = pytest.mark.anyio
+
+QUICK = RetryPolicy(initial=0, jitter=False)
+
+
+class Recorder:
+    """What would be exported."""
+
+    def __init__(self, **settings: Any) -> None:
+        self.exporter = InMemorySpanExporter()
+        self.reader = InMemoryMetricReader()
+        spans = TracerProvider()
+        spans.add_span_processor(SimpleSpanProcessor(self.exporter))
+        self.middleware = OpenTelemetry(tracer_provider=spans, meter_provider=MeterProvider([self.reader]), **settings)
+        self.tracer = spans.get_tracer("test")
+
+    def client(self, handler: Handler | AsyncHandler, **settings: Any) -> Any:
+        """A client that is traced."""
+        return mock_client(handler, middleware=[self.middleware], **settings)
+
+    def spans(self) -> list[ReadableSpan]:
+        """The spans, in the order of their ends."""
+        return list(self.exporter.get_finished_spans())
+
+    def points(self) -> dict[str, list[dict[str, Any]]]:
+        """The attributes of each metric's points."""
+        data: Any = self.reader.get_metrics_data()
+        metrics = data.resource_metrics[0].scope_metrics[0].metrics
+        return {each.name: [dict(point.attributes) for point in each.data.data_points] for each in metrics}
+
+
+async def test_a_call() -> None:
+    """A call is a span, and its attempt a client span below it with the attributes of the conventions."""
+    recorder = Recorder()
+    async with recorder.client(answering(success(CANDIDATE))[0]) as kombo:
+        await kombo.ats.get_candidates(email="frank@example.com")
+    attempt, call = recorder.spans()
+    assert (call.name, call.kind, call.parent) == ("GetAtsCandidates", SpanKind.INTERNAL, None)
+    assert (attempt.name, attempt.kind) == ("GET /ats/candidates", SpanKind.CLIENT)
+    assert attempt.parent is not None
+    assert call.context is not None
+    assert attempt.parent.span_id == call.context.span_id
+    assert dict(attempt.attributes or {}) == {
+        "http.request.method": "GET",
+        "url.template": "/ats/candidates",
+        "server.address": "api.kombo.dev",
+        "server.port": 443,
+        "http.response.status_code": 200,
+        "kombo.operation": "GetAtsCandidates",
+        "kombo.integration.tool": "greenhouse",
+    }
+    assert attempt.status.status_code is StatusCode.UNSET
+    assert (call.attributes or {})["kombo.attempts"] == 1
+
+
+async def test_attempts() -> None:
+    """A call that is tried again has one client span for each attempt, with its status and its code."""
+    recorder = Recorder()
+    handler, _ = answering(failure(429, "PLATFORM.RATE_LIMIT_EXCEEDED", headers={"Retry-After": "0"}), page())
+    async with recorder.client(handler, retry=QUICK) as kombo:
+        await kombo.ats.get_jobs()
+    first, second, call = recorder.spans()
+    refused, done = dict(first.attributes or {}), dict(second.attributes or {})
+    assert first.status.status_code is StatusCode.ERROR
+    assert (refused["error.type"], refused["kombo.error.code"]) == ("429", "PLATFORM.RATE_LIMIT_EXCEEDED")
+    assert "http.request.resend_count" not in refused
+    assert (done["http.request.resend_count"], done["http.response.status_code"]) == (1, 200)
+    assert dict(call.attributes or {})["kombo.attempts"] == 2
+    assert call.status.status_code is StatusCode.UNSET
+
+
+async def test_a_failure() -> None:
+    """A failed call says which code it failed with, and whether it may have been done."""
+    recorder = Recorder()
+    async with recorder.client(answering(failure(500, "PLATFORM.UNKNOWN_ERROR"))[0]) as kombo:
+        await kombo.ats.reject_application("1", rejection_reason_id="2")
+    call = recorder.spans()[-1]
+    attributes = dict(call.attributes or {})
+    assert call.status.status_code is StatusCode.ERROR
+    assert (attributes["error.type"], attributes["kombo.may_have_applied"]) == ("PLATFORM.UNKNOWN_ERROR", True)
+
+
+async def test_no_answer() -> None:
+    """An attempt that no answer comes to has its class of error and the server that was meant; no exception is kept."""
+
+    def broken(request: httpx.Request) -> httpx.Response:
+        raise httpx.ConnectError("no")
+
+    recorder = Recorder(base_url="https://kombo.example:8443/v1")
+    async with recorder.client(broken, base_url="https://kombo.example:8443/v1") as kombo:
+        with pytest.raises(ConnectionFailed):
+            await kombo.ats.get_jobs()
+    for span in recorder.spans():
+        assert dict(span.attributes or {})["error.type"] == "ConnectionFailed"
+        assert not span.events
+    attempt = dict(recorder.spans()[0].attributes or {})
+    assert (attempt["server.address"], attempt["server.port"]) == ("kombo.example", 8443)
+
+
+async def test_metrics() -> None:
+    """Durations of calls and of attempts are recorded with attributes of few values."""
+    recorder = Recorder()
+    async with recorder.client(answering(page())[0]) as kombo:
+        await kombo.ats.get_jobs()
+        await kombo.ats.get_jobs()
+    points = recorder.points()
+    (attempt,), (call,) = points["http.client.request.duration"], points["kombo.call.duration"]
+    assert (attempt["http.response.status_code"], attempt["kombo.operation"]) == (200, "GetAtsJobs")
+    assert call == {"kombo.operation": "GetAtsJobs", "kombo.integration.tool": "greenhouse"}
+
+
+async def test_no_data_of_people() -> None:
+    """What is exported holds no e-mail address, ID, key, or text of an answer."""
+    recorder = Recorder()
+    handler, _ = answering(failure(400, "frank@example.com", "frank@example.com is not known"))
+    async with recorder.client(handler) as kombo:
+        await kombo.ats.get_candidates(email="frank@example.com")
+        await kombo.ats.get_candidate_attachments("CandidateOfFrank")
+    exported = "".join(span.to_json() for span in recorder.spans()) + str(recorder.points())
+    for secret in ("frank", "CandidateOfFrank", "key-7f3a9c", "HWUTwvyx2wLoSUHphiWVrp28"):
+        assert secret not in exported
+
+
+@pytest.mark.parametrize("propagate", [False, True])
+async def test_propagation(propagate: bool) -> None:
+    """The trace's context goes to Kombo only if that is asked for."""
+    recorder = Recorder(propagate=propagate)
+    handler, sent = answering(page())
+    async with recorder.client(handler) as kombo:
+        with recorder.tracer.start_as_current_span("of the app"):
+            await kombo.ats.get_jobs()
+    assert ("traceparent" in sent[0].headers) is propagate
+
+
+async def test_calls_at_once() -> None:
+    """Calls of several pages, with the next one fetched ahead, do not mix their spans up."""
+    recorder = Recorder()
+    handler, _ = answering(page(next="2"), page(next="3"), page())
+    async with recorder.client(handler) as kombo:
+        async for _page in kombo.ats.get_jobs().pages():
+            pass
+    spans = recorder.spans()
+    calls = {each.context.span_id for each in spans if each.kind is SpanKind.INTERNAL and each.context}
+    parents = [each.parent.span_id for each in spans if each.kind is SpanKind.CLIENT and each.parent]
+    assert len(parents) == 3
+    assert set(parents) == calls
