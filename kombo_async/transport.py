@@ -7,6 +7,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import anyio
+import attrs
 
 from kombo_async._version import __version__
 from kombo_async.body import FileBody, Unreadable, is_small, read
@@ -32,13 +33,19 @@ class _Closed(Exception):
     """The server closed this connection before anything of the request was written to it."""
 
 
+@attrs.define
+class _Tracing:
+    """Whether the transport tells how far a request is, by httpcore's trace events; of a caller's we learn it."""
+
+    works: bool
+
+
 class _Attempt:
     """One attempt: what is sent, and how far it has come. It stands in local variables, so its repr says nothing."""
 
-    def __init__(self, call: Call, *, traced: bool) -> None:
+    def __init__(self, call: Call, tracing: _Tracing) -> None:
         self.call = call
-        self.traced = traced
-        """Whether the transport tells how far it is, by httpcore's trace events."""
+        self._tracing = tracing
         self.request: Any = None
         self.connection: Connection | None = None
         self._begun = False
@@ -52,7 +59,7 @@ class _Attempt:
 
     async def trace(self, event: str, info: dict[str, Any]) -> None:
         """Hear from httpcore. Raises `_Closed` to keep a request from a connection that has been closed meanwhile."""
-        self.traced = True
+        self._tracing.works = True
         if event.endswith("connect_tcp.started") and self.connection is not None:
             self.connection.stream = None  # the one before is gone
         elif event.endswith("send_request_headers.started") and info["request"].method != b"CONNECT":
@@ -65,7 +72,7 @@ class _Attempt:
     @property
     def may_have_sent(self) -> bool:
         """Whether the server may have read the request."""
-        return self._sent if self.traced else self._begun
+        return self._sent if self._tracing.works else self._begun
 
     def failure(self, cls: type[NoAnswer], reason: str, *, sent: bool) -> NoAnswer:
         """What to raise when no answer came."""
@@ -101,7 +108,7 @@ class Http:
         self._library: Any = None
         self._url: Any = None
         self._connections: Connections | None = None
-        self._traced = transport is None and client is None
+        self._tracing = _Tracing(works=transport is None and client is None)
         self._closed = False
 
     def open(self) -> None:
@@ -128,7 +135,7 @@ class Http:
     async def __call__(self, call: Call) -> Response[Any]:
         """Send the request of *call* and decode its answer. Raises `NoResponse` where none came."""
         self.open()
-        attempt = _Attempt(call, traced=self._traced)
+        attempt = _Attempt(call, self._tracing)
         deadline = anyio.current_time() + call.timeout
         if call.deadline is not None:
             deadline = min(deadline, call.deadline)
@@ -138,8 +145,6 @@ class Http:
                 return await self._answer(attempt)
             except self._library.TransportError as error:
                 failure = self._failure(attempt, error)
-            finally:
-                self._traced = attempt.traced
         if scope.cancelled_caught:
             failure = attempt.failure(TimedOut, "timed out", sent=attempt.may_have_sent)
         assert failure is not None  # noqa: S101 - the block returned, raised, or was cancelled by its own deadline

@@ -18,7 +18,7 @@ EXAMPLES = {
     r"^(?!\.)(?!.*\.\.)([\w'+-.]*)[\w+-]@([\da-z][\da-z-]*\.)+[a-z]{2,}$": ["frank.doe@example.com", "f+1@a-b.co"],
     r"^[\w.-]+\/[\w.-]+$": ["application/pdf", "image/svg.xml"],
     r"^[A-Z]{2}$": ["DE", "US"],
-    r"^[1-9A-HJ-NP-Za-km-z]+$": ["26vafvWSRmbhNcxJYqjCzuJg", "1"],
+    r"^[1-9A-HJ-NP-Za-km-z]+$": ["26vafvWSRmbhNcxJYqjCzuJg", "BDpgnpZ148nrGh4mYHNxJBgx"],
     r"^(?:2[0-3]|[01]?\d):[0-5]?\d(:[0-5]?\d)?$": ["08:30:00", "23:5"],
     r"([\d+])[\d ()/-]+": ["+49 30 123", "030/123-4"],
     r"^[+-](?:0\d|1[0-4]):[0-5]\d$": ["+02:00", "-11:30"],
@@ -141,9 +141,14 @@ def _example(schema: Schema, steps: Steps, spots: list[Spot], depth: Mapping[str
     chosen = variants(schema)
     if chosen is not None:
         lists = [each["items"] for each in chosen if "array" in types(each)]
-        # one list of either kind: nobody can say of an item which of the lists it stands in
-        either = {"type": "array", "items": {"anyOf": lists}} if len(lists) > 1 else chosen[0]
-        return _example(either, steps, spots, depth)
+        below: list[Spot] = []
+        value = _example(chosen[0], steps, below, depth)
+        if len(lists) > 1:
+            # nobody can say of one item which of the lists it stands in
+            either = {"anyOf": lists}
+            below = [attrs.evolve(spot, schema=either) if spot.steps[:-1] == steps else spot for spot in below]
+        spots += below
+        return value
     kind = next((kind for kind in types(schema) if kind != "null"), "null")
     if kind == "object" and "properties" in schema:
         required = set(schema.get("required", ()))

@@ -82,13 +82,18 @@ def _of_type(kind: str, schema: Schema, depth: int) -> st.SearchStrategy[Any]:
         case "string":
             return _strings(schema)
         case "integer":
-            return st.integers(schema.get("minimum", -(2**31)), schema.get("maximum", 2**31))
+            return st.integers(*_bounds(schema, 2**31))
         case "number":
-            least = schema.get("minimum", schema.get("exclusiveMinimum", -1e9 - 1) + 1)
-            return st.integers(int(least), 10**9) | st.floats(least, schema.get("maximum", 1e12))
+            least, most = _bounds(schema, 10**9)
+            return st.integers(least, most) | st.floats(least, most)
         case "boolean":
             return st.booleans()
     return st.none()
+
+
+def _bounds(schema: Schema, widest: int) -> tuple[int, int]:
+    least = schema.get("minimum", schema.get("exclusiveMinimum", -widest - 1) + 1)
+    return least, schema.get("maximum", widest)
 
 
 def _strings(schema: Schema) -> st.SearchStrategy[str]:
@@ -119,11 +124,15 @@ def _objects(schema: Schema, depth: int) -> st.SearchStrategy[dict[str, Any]]:
 def requests(facts: Facts) -> st.SearchStrategy[dict[str, Any]]:
     """Plain data for the request class of an operation: its parameters and the fields of its body."""
     ids = {each["name"]: IDS for each in facts.parameters["path"]}
-    query = {each["name"]: _query_values(each["schema"]) for each in facts.parameters["query"]}
-    parts = [st.fixed_dictionaries(ids, optional=query)]
+    query = {each["name"]: each for each in facts.parameters["query"]}
+    needed, optional = (
+        {name: _query_values(each["schema"]) for name, each in query.items() if each.get("required", False) is required}
+        for required in (True, False)
+    )
+    parts = [st.fixed_dictionaries({**ids, **needed}, optional=optional)]
     if facts.ndjson and facts.body is not None:
         parts.append(st.fixed_dictionaries({"items": st.lists(values(facts.body), max_size=3)}))
-    elif facts.body is not None:
+    elif facts.body is not None and resolve(facts.body).get("properties"):
         parts.append(values(facts.body))
     return st.tuples(*parts).map(lambda each: {name: value for part in each for name, value in part.items()})
 

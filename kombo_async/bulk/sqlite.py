@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import json
 import os
 import sqlite3
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import closing, contextmanager
 from datetime import UTC, datetime
-from functools import partial
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 from anyio import to_thread
 
+from kombo_async.bulk import table
 from kombo_async.bulk.group_commit import GroupCommit
 from kombo_async.bulk.journal import (
     Claim,
@@ -29,23 +28,13 @@ from kombo_async.bulk.journal import (
 
 APPLICATION_ID = 0x6B6F6D62  # "komb"
 VERSION = 1
+_CREATE = (
+    "CREATE TABLE job (name TEXT NOT NULL, address TEXT NOT NULL)",
+    "CREATE TABLE runs (run INTEGER PRIMARY KEY, started REAL NOT NULL, ended REAL)",
+)
 
-_TABLES = """
-CREATE TABLE job (name TEXT NOT NULL, address TEXT NOT NULL);
-CREATE TABLE runs (run INTEGER PRIMARY KEY, started REAL NOT NULL, ended REAL);
-CREATE TABLE rows (
-    key TEXT NOT NULL, operation TEXT NOT NULL, integration_id TEXT NOT NULL,
-    run INTEGER NOT NULL, state TEXT NOT NULL, digest TEXT NOT NULL,
-    first_sent REAL, last_sent REAL, finished REAL,
-    ids TEXT NOT NULL, found INTEGER NOT NULL, status_code INTEGER, code TEXT, message TEXT NOT NULL, log_url TEXT,
-    PRIMARY KEY (key, operation, integration_id)
-) WITHOUT ROWID;
-"""
-_COLUMNS = "run, state, digest, first_sent, last_sent, finished, ids, found, status_code, code, message, log_url"
-_SELECT = f"SELECT {_COLUMNS} FROM rows WHERE key = ? AND operation = ? AND integration_id = ?"  # noqa: S608 - constants
-_WRITE = f"INSERT OR REPLACE INTO rows (key, operation, integration_id, {_COLUMNS}) VALUES ({', '.join('?' * 15)})"  # noqa: S608 - constants
-
-_Step: TypeAlias = Callable[[sqlite3.Connection], Any]
+_Item: TypeAlias = tuple[RowKey, Entry | None]
+"""A row to write down, or (None) to look up."""
 
 
 class SqliteJournal:
@@ -62,7 +51,7 @@ class SqliteJournal:
         self._run = 0
         self._under_way: set[RowKey] = set()
         self._database: sqlite3.Connection | None = None
-        self._commits: GroupCommit[_Step, Any] | None = None
+        self._commits: GroupCommit[_Item, tuple[int, Entry] | None] | None = None
 
     def __repr__(self) -> str:
         return f"SqliteJournal({str(self.path)!r}, job={self.job!r})"
@@ -81,7 +70,7 @@ class SqliteJournal:
             return Claim(taken=True)
         self._under_way.add(key)
         try:
-            row = await self._do(partial(_select, key))
+            row = await self._do((key, None))
         except BaseException:
             self._under_way.discard(key)
             raise
@@ -95,7 +84,7 @@ class SqliteJournal:
 
     async def record(self, key: RowKey, entry: Entry) -> None:
         """See `Journal.record`."""
-        await self._do(partial(_write, key, self._run, entry))
+        await self._do((key, entry))
         if entry.state != "sending":
             self._under_way.discard(key)
 
@@ -109,25 +98,19 @@ class SqliteJournal:
         if database is not None:
             await to_thread.run_sync(_close, database, self._run)
 
-    async def _do(self, step: _Step) -> Any:
+    async def _do(self, item: _Item) -> tuple[int, Entry] | None:
         if self._commits is None:
             raise JournalError(f"{self.path} is not open")
-        return await self._commits.add(step)
+        return await self._commits.add(item)
 
-    def _commit(self, steps: Sequence[_Step]) -> list[Any]:
+    def _commit(self, items: Sequence[_Item]) -> list[tuple[int, Entry] | None]:
         database = self._database
         if database is None:
             raise JournalError(f"{self.path} is not open")
         with _as_journal_errors(self.path):
-            try:
-                database.execute("BEGIN")
-                results = [step(database) for step in steps]
-                database.execute("COMMIT")
-            except BaseException:
-                if database.in_transaction:
-                    database.execute("ROLLBACK")
-                raise
-            return results
+            known = table.look_up(database, [key for key, entry in items if entry is None])
+            table.write(database, self._run, [(key, entry) for key, entry in items if entry is not None])
+        return [known.get(key) if entry is None else None for key, entry in items]
 
     def _open(self, address: str) -> tuple[sqlite3.Connection, int]:
         with _as_journal_errors(self.path):
@@ -148,7 +131,7 @@ class SqliteJournal:
         database.execute("PRAGMA synchronous = FULL")
         database.execute("BEGIN EXCLUSIVE")
         if empty:
-            for statement in _TABLES.split(";"):
+            for statement in (*_CREATE, table.CREATE):
                 database.execute(statement)
             database.execute(f"PRAGMA application_id = {APPLICATION_ID}")
             database.execute(f"PRAGMA user_version = {VERSION}")
@@ -176,11 +159,7 @@ def read_journal(path: str | os.PathLike[str]) -> Iterator[tuple[RowKey, Entry]]
             raise JournalError(f"{path} is not there")
         with closing(sqlite3.connect(path, timeout=0.2, isolation_level=None)) as database:
             _check_kind(database, path, empty=False)
-            order = "ORDER BY coalesce(finished, last_sent)"
-            for key, operation, integration_id, *row in database.execute(
-                f"SELECT key, operation, integration_id, {_COLUMNS} FROM rows {order}"  # noqa: S608 - constants
-            ):
-                yield RowKey(key, operation, integration_id), _entry(row)[1]
+            yield from table.read_all(database)
 
 
 def _check_kind(database: sqlite3.Connection, path: Path, *, empty: bool) -> None:
@@ -229,44 +208,6 @@ def _close(database: sqlite3.Connection, run: int) -> None:
         database.execute("UPDATE runs SET ended = ? WHERE run = ?", (_now(), run))
     finally:
         database.close()
-
-
-def _select(key: RowKey, database: sqlite3.Connection) -> tuple[int, Entry] | None:
-    row = database.execute(_SELECT, (key.key, key.operation, key.integration_id)).fetchone()
-    return None if row is None else _entry(row)
-
-
-def _write(key: RowKey, run: int, entry: Entry, database: sqlite3.Connection) -> None:
-    times = (_seconds(entry.first_sent), _seconds(entry.last_sent), _seconds(entry.finished))
-    answer = (entry.status_code, entry.code, entry.message, entry.log_url)
-    ids = json.dumps(dict(entry.ids)) if entry.ids else "{}"
-    row = (key.key, key.operation, key.integration_id, run, entry.state, entry.digest, *times, ids, entry.found)
-    database.execute(_WRITE, (*row, *answer))
-
-
-def _entry(row: Sequence[Any]) -> tuple[int, Entry]:
-    run, state, digest, first_sent, last_sent, finished, ids, found, status_code, code, message, log_url = row
-    return run, Entry(
-        state=state,
-        digest=digest,
-        first_sent=_time(first_sent),
-        last_sent=_time(last_sent),
-        finished=_time(finished),
-        ids=json.loads(ids),
-        found=bool(found),
-        status_code=status_code,
-        code=code,
-        message=message,
-        log_url=log_url,
-    )
-
-
-def _seconds(time: datetime | None) -> float | None:
-    return None if time is None else time.timestamp()
-
-
-def _time(seconds: float | None) -> datetime | None:
-    return None if seconds is None else datetime.fromtimestamp(seconds, UTC)
 
 
 def _now() -> float:

@@ -188,7 +188,7 @@ def _measured(span: trace.Span, histogram: metrics.Histogram, known: Attributes)
 
 
 def _known_code(code: str | None) -> str | None:
-    """*code* if it looks like one of Kombo's: anything else might be a person's data, or make a metric for each call."""
+    """*code* if it looks like one of Kombo's: anything else might be about a person, or a value for each call."""
     return code if code and re.fullmatch(r"[A-Z][A-Z0-9_]{1,40}\.[A-Z0-9_]{1,80}", code) else None
 
 

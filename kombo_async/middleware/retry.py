@@ -110,7 +110,8 @@ class Retry:
     def _next_wait(self, failure: Failure | NoResponse, call: Call, retries: _Retries) -> float | None:
         """Seconds until the next attempt, None where there is to be none."""
         policy = call.retry
-        if not may_repeat(failure, call.operation, policy):
+        never_begun = failure.attempts < call.attempt  # the deadline passed while it waited for its place
+        if never_begun or not may_repeat(failure, call.operation, policy):
             return None
         asked = retry_after(failure.raw_response.headers.get("retry-after")) if isinstance(failure, Failure) else None
         if isinstance(failure, SyncPending):

@@ -33,6 +33,8 @@ class Listing:
     view: View = lambda _, record: record
     filters: Mapping[str, Test] = attrs.field(factory=dict[str, Test])
     largest_page: int = 250
+    twin: bool = False
+    """Whether the cursor also comes as `next_cursor`, its deprecated name."""
     only: Callable[[Row], bool] | None = None
     """Which records of the table the list is about, where not all."""
 
@@ -46,9 +48,14 @@ def read_page(world: World, listing: Listing, request: Request[Any]) -> dict[str
     for row in _rows(world, listing, request, start):
         if all(test(row) for test in tests):
             if len(results) == size:
-                return {"results": results, "next": make_cursor(row.place)}
+                return _page(listing, results, make_cursor(row.place))
             results.append(encoded(world, listing, row, type(request)))
-    return {"results": results, "next": None}
+    return _page(listing, results, None)
+
+
+def _page(listing: Listing, results: list[msgspec.Raw], cursor: str | None) -> dict[str, Any]:
+    page = {"results": results, "next": cursor}
+    return {**page, "next_cursor": cursor} if listing.twin else page
 
 
 def encoded(world: World, listing: Listing, row: Row, request: type[Request[Any]]) -> msgspec.Raw:

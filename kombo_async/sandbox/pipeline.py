@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from contextlib import nullcontext
 from inspect import isawaitable
@@ -26,6 +27,8 @@ from kombo_async.sandbox.shape import shape
 if TYPE_CHECKING:
     from kombo_async.sandbox.sandbox import Sandbox
 
+
+logger = logging.getLogger(__name__)
 
 SILENT = ("reset", "close", "hang")
 """What can happen to a connection so that no answer comes."""
@@ -135,6 +138,10 @@ async def _perform(sandbox: Sandbox, incoming: Incoming, route: Route, call: Cal
         return success(data, warnings=warnings if operation.action else None, headers=headers)
     except Refusal as refusal:
         return failure(refusal, log_url)
+    except Exception:
+        logger.exception("The sandbox failed at %s %s", incoming.method, call.operation or incoming.path)
+        message = "The sandbox has failed here, by a fault of its own; its log says more."
+        return failure(Refusal(500, "PLATFORM.UNKNOWN_ERROR", message), log_url)
 
 
 def _authenticate(sandbox: Sandbox, incoming: Incoming) -> None:

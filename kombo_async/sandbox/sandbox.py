@@ -95,6 +95,7 @@ class Sandbox:
                 self._integrations[integration.id] = integration
         elif integrations:
             add_defaults(self)
+        self._with_defaults = integrations
 
     def __repr__(self) -> str:
         return f"<Sandbox seed={self.seed} integrations={len(self.integrations)} calls={self.ledger.total}>"
@@ -209,6 +210,20 @@ class Sandbox:
     def file_url(self, root: str, id: str) -> str:
         """The address under which the bytes of the attachment *id* can be had."""
         return f"{root}/_sandbox/files/{id}/{make_id(self.seed, 'file', id)}"
+
+    def reset(self) -> None:
+        """Begin anew: the records from the start, no faults, nothing asked. Endpoints of webhooks stay."""
+        if self.state is not None:
+            self.state.clear()
+        self._worlds.clear()
+        self._files.clear()
+        self._integrations.clear()
+        self.faults.clear()
+        self.ledger.clear()
+        self.concurrency = Concurrency(self.concurrency.limit)
+        self.rate_limit = RateLimit(self.clock, self.rate_limit.limit)
+        if self._with_defaults:
+            add_defaults(self)
 
     # What was asked and done
 

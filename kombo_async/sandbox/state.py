@@ -122,6 +122,12 @@ class State:
         ).fetchone()
         return None if found is None else StoredFile(*found)
 
+    def clear(self) -> None:
+        """Forget everything but when it was set up, and the seed."""
+        for table in ("integrations", "records", "files"):
+            self._connection.execute(f"DELETE FROM {table}")  # noqa: S608 - names of our own
+        self.commit()
+
     def commit(self) -> None:
         """Write what has changed."""
         if self._connection.in_transaction:

@@ -152,7 +152,7 @@ class World:
         self._saved(name, row)
         return row
 
-    def change(self, name: str, row: Row, **changes: Any) -> None:
+    def change(self, name: str, row: Row, /, **changes: Any) -> None:
         """Change fields of a record, now."""
         now = self.clock.stamp()
         changes = {"remote_updated_at": now, **changes, "changed_at": now}

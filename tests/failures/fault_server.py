@@ -11,6 +11,7 @@ import json
 import socket
 import struct
 import threading
+import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping
 from types import TracebackType
@@ -136,6 +137,7 @@ class FaultServer:
         self.connections = 0
         self.open: set[asyncio.StreamWriter] = set()
         self.in_flight = self.most_in_flight = self.refused = 0
+        self.first_action = self.last_action = 0.0
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._serve, name="fault-server", daemon=True)
         self._listening = threading.Event()
@@ -222,10 +224,12 @@ class FaultServer:
             self.refused += 1
             await exchange.fail(429, "PLATFORM.CONCURRENCY_LIMIT_EXCEEDED")
             return
+        self.first_action = self.first_action or time.monotonic()
         self.in_flight += 1
         self.most_in_flight = max(self.most_in_flight, self.in_flight)
         await asyncio.sleep(self.latency)
         exchange.perform()
         self.in_flight -= 1
+        self.last_action = time.monotonic()
         remaining = {"Concurrency-Remaining": str(limit - self.in_flight)}
         await exchange.answer(200, {"status": "success", "data": self.data(exchange)}, headers=remaining)

@@ -52,7 +52,7 @@ _MODULES = {
     "assessment": ("assessment",),
     "ai_apply": ("ai_apply",),
     "connect": ("connect",),
-    "general": ("general",),
+    "general": ("general", "fields", "coverage"),
     "custom": ("custom",),
 }
 _loaded: set[str] = set()

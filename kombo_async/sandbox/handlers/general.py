@@ -5,7 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from kombo_async.model import UNSET
+from kombo_async.sandbox import remote
+from kombo_async.sandbox.answers import InputInvalid
 from kombo_async.sandbox.handlers import Context, handles
+from kombo_async.sandbox.handlers.coverage import describe
 from kombo_async.sandbox.ids import make_id
 from kombo_async.sandbox.store import Record
 
@@ -24,15 +27,60 @@ def check_api_key(context: Context, request: Any) -> Record:
 
 @handles("PostForceSync")
 def trigger_sync(context: Context, request: general.TriggerSync) -> Record:
-    """A sync, which is over at once; one that was pending goes on."""
+    """A sync, which is over at once; a first one that runs goes on."""
     integration = context.integration
     assert integration is not None  # noqa: S101 - the operation needs one
-    number = len(context.world.table("syncs").rows)
-    sync_id = make_id(context.sandbox.seed, integration.id, "sync", number)
+    sync_id = make_id(context.sandbox.seed, integration.id, "sync", len(context.world.table("syncs").rows))
     pending = integration.sync.pending
     if not pending:
-        context.world.table("syncs")
         context.world.add("syncs", {"id": sync_id})
         context.sandbox.webhooks.sync_finished(integration, sync_id, 1)
     kind = "FULL" if request.type is UNSET else request.type
     return {"already_queued": pending, "sync_id": sync_id, "type": kind}
+
+
+@handles("GetIntegrationsIntegrationId")
+def get_integration(context: Context, request: general.GetIntegrationDetails) -> Record:
+    """An integration, and what it can do."""
+    return describe(context, context.sandbox.integration(request.integration_id))
+
+
+@handles("DeleteIntegrationsIntegrationId")
+def delete_integration(context: Context, request: general.DeleteIntegration) -> Record:
+    """An integration that is no longer there."""
+    integration = context.sandbox.integration(request.integration_id)
+    integration.deleted = True
+    context.sandbox.save_integration(integration)
+    context.sandbox.webhooks.integration_deleted(integration)
+    return {}
+
+
+@handles("PutIntegrationsIntegrationIdEnabled")
+def set_enabled(context: Context, request: general.SetIntegrationEnabled) -> Record:
+    """An integration, switched on or off."""
+    integration = context.sandbox.integration(request.integration_id)
+    if integration.active != request.value:
+        integration.active = request.value
+        context.sandbox.save_integration(integration)
+        context.sandbox.webhooks.state_changed(integration)
+    return {}
+
+
+@handles("PostIntegrationsIntegrationIdRelink", "PostIntegrationsIntegrationIdSetupLink")
+def link(context: Context, request: Any) -> Record:
+    """A link about an integration that there is."""
+    integration = context.sandbox.integration(request.integration_id)
+    token = make_id(context.sandbox.seed, "link", integration.id, context.sandbox.ledger.total)
+    record = {"token": token, "wanted": {}, "integration_id": integration.id}
+    context.sandbox.world().add("connect_links", record)
+    return {"link": f"{context.root}/connect/{token}"}
+
+
+@handles("PostPassthroughToolApi")
+async def passthrough(context: Context, request: general.SendPassthroughRequest) -> Record:
+    """A request of the caller's own to the connected tool: here, a toy of one."""
+    integration = context.integration
+    assert integration is not None  # noqa: S101 - the operation needs one
+    if request.tool != integration.tool:
+        raise InputInvalid(f"tool: the integration connects {integration.tool}, not {request.tool}")
+    return await remote.answer(context, request)

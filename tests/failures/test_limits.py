@@ -1,0 +1,267 @@
+"""Places for actions and for connections, the pause after a rate limit, the budget for retries."""
+
+from __future__ import annotations
+
+import asyncio
+from functools import partial
+from typing import Any
+
+import anyio
+import anyio.lowlevel
+import pytest
+
+from kombo_async import AsyncKomboClient, ErrorDetail, NoResponse, RateLimited, RetryPolicy, Success
+from kombo_async.middleware.places import ACTIONS_AT_ONCE, FIRST_ACTIONS, ActionPlaces
+from kombo_async.middleware.retry import Budget
+from tests.failures.calls import CREATE, READ, client, until
+from tests.failures.fault_server import Exchange, FaultServer
+
+pytestmark = pytest.mark.anyio
+
+
+async def at_once(kombo: Any, request: Any, number: int) -> list[Any]:
+    """What *number* calls come to that are made all at once."""
+    results: list[Any] = []
+
+    async def call() -> None:
+        results.append(await kombo.send(request))
+
+    async with anyio.create_task_group() as calls:
+        for _ in range(number):
+            calls.start_soon(call)
+    return results
+
+
+async def test_all_succeed_and_quickly(server: FaultServer) -> None:
+    """Many actions at once all succeed with no more than 30 in flight, in little more than the time that 30 need."""
+    server.latency, server.actions_at_once = 0.2, ACTIONS_AT_ONCE
+    async with client(server) as kombo:
+        start = anyio.current_time()
+        results = await at_once(kombo, CREATE, 300)
+        took = anyio.current_time() - start
+    assert all(isinstance(result, Success) for result in results)
+    assert (server.refused, server.most_in_flight) == (0, ACTIONS_AT_ONCE)
+    assert took < 300 * 0.2 / ACTIONS_AT_ONCE * 1.5
+
+
+async def test_first_come_first_served(server: FaultServer) -> None:
+    """Actions are sent in the order in which they were asked for."""
+    server.latency = 0.02
+    async with client(server) as kombo, anyio.create_task_group() as calls:
+        for number in range(60):
+            calls.start_soon(partial(kombo.send, CREATE, headers={"X-Scenario": str(number)}))
+            await anyio.lowlevel.checkpoint()
+    order = [int(exchange.scenario) for exchange in server.requests]
+    assert sorted(order) == list(range(60))
+    assert all(abs(place - number) < ACTIONS_AT_ONCE for place, number in enumerate(order))
+
+
+async def test_views_share_the_places(server: FaultServer) -> None:
+    """Views of one client share the places of an integration; another integration has places of its own."""
+    server.latency = 0.1
+    async with client(server) as kombo, anyio.create_task_group() as calls:
+        views = [kombo.for_integration("workday:one"), kombo.for_integration("workday:one")]
+        for view in views * FIRST_ACTIONS:
+            calls.start_soon(view.send, CREATE)
+        for _ in range(FIRST_ACTIONS):
+            calls.start_soon(kombo.for_integration("workday:two").send, CREATE)
+        await until(lambda: server.asked.total() >= 2 * FIRST_ACTIONS)
+        await anyio.sleep(0.03)
+        by_integration = [exchange.headers["x-integration-id"] for exchange in server.requests]
+        assert by_integration.count("workday:one") == by_integration.count("workday:two") == FIRST_ACTIONS
+
+
+async def test_reads_pass_by(server: FaultServer) -> None:
+    """Reads of what Kombo has synced do not wait for a place among the actions."""
+
+    async def hang(exchange: Exchange) -> None:
+        await (exchange.succeed() if exchange.method == "GET" else anyio.sleep(5))
+
+    server.default = hang
+    async with client(server) as kombo, anyio.create_task_group() as calls:
+        for _ in range(50):
+            calls.start_soon(kombo.send, CREATE)
+        await until(lambda: server.asked.total() == FIRST_ACTIONS)
+        assert isinstance(await kombo.send(READ, timeout=2), Success)
+        calls.cancel_scope.cancel()
+
+
+async def test_max_connections(server: FaultServer) -> None:
+    """No more requests are under way at once than `max_connections`; the others wait for their turn."""
+    server.latency = 0.01
+    async with client(server, max_connections=5) as kombo:
+        results = await at_once(kombo, READ, 50)
+    assert len(results) == 50
+    assert server.connections == 5
+
+
+def refusal() -> Any:
+    """A refusal of one action too many, as `learn` sees it."""
+    detail = ErrorDetail(code="PLATFORM.CONCURRENCY_LIMIT_EXCEEDED", title=None, message="no", log_url=None)
+    return RateLimited(status_code=429, error=detail, raw_response=httpx.Response(429))
+
+
+def answer(remaining: str | None = None) -> Any:
+    """A success with `Concurrency-Remaining`, as `learn` sees it."""
+    headers = {} if remaining is None else {"Concurrency-Remaining": remaining}
+    return Success(data=None, status_code=200, raw_response=httpx.Response(200, headers=headers))
+
+
+async def test_fewer_places_once_for_a_refusal() -> None:
+    """Calls that were refused together count as one refusal; after it places come back one by one."""
+    places = ActionPlaces()
+    places.limit = 20.0
+    for _ in range(10):
+        places.learn(refusal(), began_in=0)
+    assert places.limit == 15.0
+    for _ in range(15):
+        places.learn(answer(), began_in=1)
+    assert 15.9 < places.limit < 16.1
+
+
+async def test_no_more_places_than_remain() -> None:
+    """Where Kombo says that nothing remains, no place is added; where much remains, the places grow quickly."""
+    places = ActionPlaces()
+    for _ in range(50):
+        places.learn(answer("0"), began_in=0)
+    assert places.limit == FIRST_ACTIONS
+    for _ in range(FIRST_ACTIONS):
+        places.learn(answer("22"), began_in=0)
+    assert places.limit > 1.5 * FIRST_ACTIONS
+
+
+@pytest.mark.parametrize("value", ["\u00b2", "-1", "many", "9" * 5000, ""])
+async def test_header_that_makes_no_sense(value: str) -> None:
+    """A `Concurrency-Remaining` that is no number counts as none."""
+    places = ActionPlaces()
+    raw = httpx.Response(200, headers=[(b"Concurrency-Remaining", value.encode("latin-1"))])
+    places.learn(Success(data=None, status_code=200, raw_response=raw), began_in=0)
+    assert places.limit == FIRST_ACTIONS + 1
+
+
+async def test_rate_limit_pauses_the_client_once(server: FaultServer) -> None:
+    """A rate limit's 429 holds all calls of the client for that time, reads and those in the queue too; then they come
+    one, two, four at a time.
+    """
+    times: list[float] = []
+    refused: list[float] = []
+
+    async def limited(exchange: Exchange) -> None:
+            now = asyncio.get_running_loop().time()
+        if not times and not refused:
+            refused.append(now)
+            await exchange.fail(429, "PLATFORM.RATE_LIMIT_EXCEEDED", {"Retry-After": "0.5"})
+            return
+        (times if refused and now > refused[0] + 0.3 else refused).append(now)
+        await asyncio.sleep(0.05)
+        await exchange.succeed()
+
+    server.default = limited
+    async with client(server) as kombo, anyio.create_task_group() as calls:
+        calls.start_soon(kombo.send, CREATE)
+        await until(lambda: bool(refused))
+        await anyio.sleep(0.02)
+        results = await at_once(kombo, READ, 20)
+        results += await at_once(kombo, CREATE, 20)
+    assert all(isinstance(result, Success) for result in results)
+    assert len(refused) == 1
+    assert times[0] - refused[0] > 0.45
+    assert len([time for time in times if time < times[0] + 0.03]) == 1
+    assert len([time for time in times if time < times[0] + 0.08]) <= 3
+
+
+async def test_refused_together_pauses_once(server: FaultServer) -> None:
+    """Calls in flight together that are all refused make one pause, not one after the other."""
+    count = 0
+
+    async def limited(exchange: Exchange) -> None:
+        nonlocal count
+        count += 1
+        if count <= 20:
+            await asyncio.sleep(0.05)
+            await exchange.fail(429, "PLATFORM.RATE_LIMIT_EXCEEDED")
+        else:
+            await exchange.succeed()
+
+    server.default = limited
+    async with client(server, retry=RetryPolicy(initial=0.01)) as kombo:
+        start = anyio.current_time()
+        results = await at_once(kombo, READ, 20)
+        took = anyio.current_time() - start
+    assert all(isinstance(result, Success) and result.attempts == 2 for result in results)
+    assert took < 2
+
+
+async def test_absurd_retry_after(server: FaultServer) -> None:
+    """A pause is never longer than `longest_retry_after`, and the call that met it returns at once."""
+
+    async def tomorrow(exchange: Exchange) -> None:
+        await exchange.fail(429, None, {"Retry-After": "86400"})
+
+    policy = RetryPolicy(longest_retry_after=0.3)
+    async with client(server, tomorrow, retry=policy) as kombo:
+        start = anyio.current_time()
+        for _ in range(2):
+            assert isinstance(await kombo.send(READ), RateLimited)
+        assert 0.25 < anyio.current_time() - start < 1
+
+
+async def test_failures_end_the_gentle_start(server: FaultServer) -> None:
+    """After a pause any answer but another refusal counts as a sign of health, a 404 too."""
+    count = 0
+
+    async def limited(exchange: Exchange) -> None:
+        nonlocal count
+        count += 1
+        if count == 1:
+            await exchange.fail(429, None, {"Retry-After": "0.05"})
+        else:
+            await asyncio.sleep(0.05)
+            await exchange.fail(404, None)
+
+    server.default = limited
+    async with client(server) as kombo:
+        await kombo.send(READ)
+        start = anyio.current_time()
+        await at_once(kombo, READ, 30)
+        assert anyio.current_time() - start < 30 * 0.05 / 2
+
+
+async def test_retry_budget(server: FaultServer) -> None:
+    """Against a server that is down, 1,000 calls make at most 1,200 requests; it recovers by itself."""
+    down = True
+
+    async def fail(exchange: Exchange) -> None:
+        await (exchange.answer(500, b"") if down else exchange.succeed())
+
+    server.default = fail
+    async with client(server, retry=RetryPolicy(initial=0.01)) as kombo:
+        results = await at_once(kombo, READ, 1000)
+        assert not any(isinstance(result, Success) for result in results)
+        assert 1000 <= server.asked.total() <= 1200
+        down = False
+        await at_once(kombo, READ, 100)
+        down = True
+        assert (await kombo.send(READ)).attempts > 1
+
+
+async def test_retry_budget_without_a_server() -> None:
+    """The same holds where no connection can be made."""
+    budget = Budget()
+    requests = 0
+    for _ in range(1000):
+        budget.earn()
+        requests += 1
+        while budget.spend():
+            requests += 1
+    assert requests <= 1200
+    with FaultServer() as gone:
+        url = gone.url
+    async with AsyncKomboClient("key", base_url=url, retry=RetryPolicy(initial=0.001)) as kombo:
+        attempts = 0
+        for _ in range(100):
+            try:
+                await kombo.general.check_api_key()
+            except NoResponse as failure:
+                attempts += failure.attempts
+    assert 100 < attempts <= 100 + 20 + 10
