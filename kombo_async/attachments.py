@@ -77,6 +77,7 @@ class FileData:
                 if not chunk or sent > length or (sent == length and not await self._is_whole(file, stamp)):
                     raise ValueError(f"attachment {self.name!r} changed while it was sent")
                 yield chunk
+                del chunk  # the traceback of a call that is cancelled now may show local variables
         finally:
             file.close()
 

@@ -11,6 +11,7 @@ from typing import Any
 import anyio
 
 from kombo_async.attachments import FileData
+from kombo_async.encode import Encoded
 
 
 class FileBody:
@@ -23,10 +24,13 @@ class FileBody:
         self.length = sum(lengths.values()) + sum(len(part) for part in parts if isinstance(part, bytes))
 
     @classmethod
-    async def measured(cls, parts: tuple[bytes | FileData, ...]) -> FileBody:
-        """The body of *parts*. Raises `ValueError` for a file that is empty or cannot be read."""
-        files = [(place, part) for place, part in enumerate(parts) if isinstance(part, FileData)]
-        return cls(parts, {place: await file.measure() for place, file in files})
+    async def measured(cls, wire: Encoded) -> FileBody | None:
+        """The body of a request with files in it. Raises `ValueError` for a file that is empty or cannot be read."""
+        if not isinstance(wire.body, tuple):
+            return None
+        files = [(place, part) for place, part in enumerate(wire.body) if isinstance(part, FileData)]
+        lengths = {place: await file.measure() for place, file in files}
+        return cls(wire.body, lengths)
 
     def __aiter__(self) -> AsyncIterator[bytes]:
         self._reading = self._read()

@@ -152,7 +152,7 @@ class AsyncKomboClient:
             request=request,
             integration_id=integration_id,
             headers={**self._headers, **check_headers(headers)} if headers else self._headers,
-            timeout=self._timeout.of(operation) if timeout is None else timeout,
+            timeout=self._timeout.of(operation) if timeout is None else _timeout(timeout).of(operation),
             deadline=None if deadline is None else anyio.current_time() + deadline,
             retry=retry or self._retry,
         )

@@ -111,17 +111,19 @@ def _body(request: Request[Any], operation: Operation, names: tuple[str, ...]) -
     return tuple(parts)
 
 
-def _refuse_not_finite(value: Any, path: str) -> None:
+def _refuse_not_finite(value: object, path: str) -> None:
     """msgspec writes NaN and infinity as null, which says something else."""
+    cls: type[object] = type(value)
     if isinstance(value, float) and not isfinite(value):
         raise ValueError(f"{path}: {value} is no number that JSON has")
-    if attrs.has(type(value)):
-        value = {name: getattr(value, name) for name in field_names(type(value))}
-    if isinstance(value, Mapping):
-        for name, each in cast("Mapping[str, Any]", value).items():
+    if attrs.has(cls):
+        for name in field_names(cls):
+            _refuse_not_finite(getattr(value, name), f"{path}.{name}")
+    elif isinstance(value, Mapping):
+        for name, each in cast("Mapping[str, object]", value).items():
             _refuse_not_finite(each, f"{path}.{name}".removeprefix("."))
     elif isinstance(value, list | tuple):
-        for index, each in enumerate(cast("Sequence[Any]", value)):
+        for index, each in enumerate(cast("Sequence[object]", value)):
             _refuse_not_finite(each, f"{path}[{index}]")
 
 

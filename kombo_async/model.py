@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime
-from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias, TypeVar, cast, dataclass_transform
+from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeAlias, TypeVar, cast, dataclass_transform
 
 import attrs
 import msgspec
@@ -58,6 +58,11 @@ class Model:
     __slots__ = ()
     __wire_names__: ClassVar[Mapping[str, str]] = {}
     """Wire names of the fields whose wire name is no Python identifier."""
+
+    def evolve(self, **changes: Any) -> Self:
+        """A copy with some fields changed."""
+        changed: Self = attrs.evolve(cast("Any", self), **changes)
+        return changed
 
     def __repr__(self) -> str:
         values = ((name, getattr(self, name)) for name in field_names(type(self)))

@@ -7,8 +7,6 @@ from contextlib import aclosing
 from functools import partial
 from typing import Any, Generic, TypeVar, cast
 
-import attrs
-
 from kombo_async.errors import ErrorDetail, NoResponse, UnexpectedResponse
 from kombo_async.model import Model, model
 from kombo_async.prefetch import Prefetch
@@ -73,7 +71,7 @@ class Pages(Generic[T]):
                 wrong = _why_not(following, seen)
                 if following and wrong is None:
                     seen.add(following)
-                    request = attrs.evolve(cast("Any", request), cursor=following)
+                    request = request.evolve(cursor=following)
                     coming = Prefetch(partial(self._send, request))
                 yield page
                 if wrong is not None:

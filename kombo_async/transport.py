@@ -159,8 +159,7 @@ class Http:
 
     async def _answer(self, attempt: _Attempt) -> Response[Any]:
         """Send the request, by a connection of ours or by what the caller gave, and decode its answer."""
-        body = attempt.call.encoded.body
-        files = await FileBody.measured(body) if isinstance(body, tuple) else None
+        files = await FileBody.measured(attempt.call.encoded)
         self._prepare(attempt, files)
         try:
             if self._connections is not None:

@@ -22,7 +22,7 @@ WRONG = {
         "arg-type",
     ),
     "a field that success lacks": ("answers.py", "return candidate.id", "return candidate.identity", "attr-defined"),
-    "data of a failure": ("answers.py", "return failure.message", "return failure.data", "attr-defined"),
+    "data of a failure": ("answers.py", "return failure.message", "return failure.data", "union-attr"),
     "a field is missing": ("calls.py", 'first_name="Frank", ', "", "call-arg"),
     "a field of another type": ("calls.py", 'job_id="1"', "job_id=1", "arg-type"),
     "a field that is not there": ("calls.py", "page_size=5", "page=5", "call-arg"),

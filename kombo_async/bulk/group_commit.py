@@ -8,6 +8,8 @@ from typing import Generic, TypeVar
 import anyio
 from anyio import to_thread
 
+from kombo_async.bulk.journal import JournalError
+
 T = TypeVar("T")
 R = TypeVar("R")
 
@@ -59,5 +61,10 @@ class GroupCommit(Generic[T, R]):
                 batch.results = await to_thread.run_sync(self._commit, batch.items, limiter=self._thread)
         except Exception as error:  # each caller of the batch raises it
             batch.error = error
+        except BaseException:
+            batch.error = JournalError("the journal was broken off in the middle of a commit")
+            raise
         finally:
+            if self._batch is batch:
+                self._batch = _Batch[T, R]()
             batch.done.set()

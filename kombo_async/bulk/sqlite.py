@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sqlite3
 from collections.abc import Generator, Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TypeAlias
@@ -183,8 +183,12 @@ def _check_job(path: Path, what: str, known: str, given: str) -> None:
 
 
 def _make_private(path: Path) -> None:
-    """The messages in a journal may name people, so the file is for its owner alone."""
-    os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+    """The messages in a journal may name people, so the file is for its owner alone.
+
+    One that is there is not even opened: closing it would give up the lock that a run of this process may have on it.
+    """
+    with suppress(FileExistsError):
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
 
 
 @contextmanager

@@ -15,8 +15,8 @@ ACTIONS_AT_ONCE = 30
 """How many actions Kombo lets run at once for an integration, over all machines of a customer (since 2026-03-20)."""
 FIRST_ACTIONS = 8
 """How many of them a client begins with, as it cannot know how many places others have taken."""
-KEPT_OF_REFUSED = 0.75
-"""What remains of a client's places after a refusal: gentle, since the header shows the way back to all 30."""
+KEPT_OF_REFUSED = 0.8
+"""What is left of a client's places after a refusal."""
 
 
 class Places:
@@ -71,31 +71,43 @@ class Places:
 class ActionPlaces(Places):
     """The places for actions of one integration; how many there are is learnt from Kombo's answers.
 
-    Each answer claims its share of the places that remain (`Concurrency-Remaining`): in the time in which Kombo answers
-    30 actions, whosever they are, about all free places are claimed, and hardly one twice. Where the header is missing:
-    one more for each answer until the first refusal, from then on one more a round. A refusal costs a quarter
-    of the places, once for all calls that were in flight then.
+    After each round, that is as many answers as there are places, a client claims of what nobody has used in all of
+    the round, by `Concurrency-Remaining`: as much as it has, and after the first refusal, which shows that it is not
+    alone, only its share. So those that share the 30 fill them in a few rounds, and hardly ever claim one place twice.
+    Where the header is missing: one more place for each answer until the first refusal, from then on one more a round.
+    A refusal costs a fifth of the places, once for all calls that were in flight then.
     """
 
     def __init__(self) -> None:
         super().__init__(FIRST_ACTIONS)
-        self._refused = False
         self.round = 0
         """Counts the refusals that were heeded; a call remembers which it began in."""
+        self._begin_round()
+
+    def _begin_round(self) -> None:
+        self._answers = 0
+        self._spare = ACTIONS_AT_ONCE
 
     def learn(self, response: Response[object], began_in: int) -> None:
         """Adapt to what Kombo answered to a call that began in the round *began_in*."""
         if isinstance(response, RateLimited):
             if response.code == CONCURRENCY_LIMIT and began_in == self.round:
-                self.limit = max(1.0, self.limit * KEPT_OF_REFUSED)
                 self.round += 1
-                self._refused = True
+                self.limit = max(1.0, self.limit * KEPT_OF_REFUSED)
+                self._begin_round()
             return
         remaining = _remaining(response)
-        if remaining is not None:
-            more = min(1.0, remaining / ACTIONS_AT_ONCE)
-        else:
-            more = 1 / self.limit if self._refused else 1.0
+        if remaining is None:
+            self._grow(1 / self.limit if self.round else 1.0)
+            return
+        self._answers += 1
+        self._spare = min(self._spare, remaining - 1)  # the answered call's own place is not a spare one
+        if self._answers >= int(self.limit):
+            spare = max(0, self._spare)
+            self._grow(spare * self.limit / ACTIONS_AT_ONCE if self.round else min(self.limit, spare))
+            self._begin_round()
+
+    def _grow(self, more: float) -> None:
         self.limit = min(float(ACTIONS_AT_ONCE), self.limit + more)
 
 

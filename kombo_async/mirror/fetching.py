@@ -78,8 +78,9 @@ def _sorted_out(table: Table, page: Page[Any]) -> tuple[dict[str, Any], list[str
     records: dict[str, Any] = {}
     deleted: list[str] = []
     for each in page.results:
-        record = to_dict(each)
-        id = cast("dict[str, Any]", record).get("id") if isinstance(record, dict) else None
+        plain = to_dict(each)
+        record = cast("dict[str, Any]", plain) if isinstance(plain, dict) else {}
+        id = record.get("id")
         if not isinstance(id, str):
             logger.warning("%s: a record without an ID was left out", table.name)
         elif record.get("remote_deleted_at") is not None:

@@ -15,6 +15,7 @@ from kombo_async.client import AsyncKomboClient
 from kombo_async.sandbox.answers import Refusal
 from kombo_async.sandbox.asgi import Receive, Scope, Send, answer_call
 from kombo_async.sandbox.clock import Clock
+from kombo_async.sandbox.connecting import follow
 from kombo_async.sandbox.data import Sizes, fill
 from kombo_async.sandbox.defaults import API_KEY, BASE_URL, add_defaults
 from kombo_async.sandbox.faults import Faults
@@ -224,6 +225,25 @@ class Sandbox:
         self.rate_limit = RateLimit(self.clock, self.rate_limit.limit)
         if self._with_defaults:
             add_defaults(self)
+
+    def delete_record(self, integration_id: str, model: str, id: str) -> None:
+        """Delete a record in the connected system: lists show it with `include_deleted` alone, `remote_deleted_at` set.
+
+        *model* is Kombo's name of it, such as `ats_candidates`. Raises `LookupError` if there is none.
+        """
+        world = self.world(self.integration(integration_id).id)
+        row = world.table(model).by_id.get(id)
+        if row is None:
+            raise LookupError(f"there is no {model} with the ID {id!r}")
+        world.delete(model, row)
+        self.changed(world)
+
+    def connect(self, link: str, tool: str | None = None) -> str:
+        """Follow a link of `create_connection_link` to its end, as a customer would who connects *tool*.
+
+        Gives the token, for `activate_integration`.
+        """
+        return follow(self, link, tool)
 
     # What was asked and done
 

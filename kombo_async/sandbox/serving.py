@@ -19,6 +19,13 @@ if TYPE_CHECKING:
 
 HOST = "127.0.0.1"
 _transports: dict[Any, asyncio.Transport] = {}
+"""The transport of each open connection, by its two ends."""
+DELIVER_EVERY = 0.2
+"""Seconds between deliveries of webhooks."""
+
+
+def _ends(transport: asyncio.Transport) -> Any:
+    return transport.get_extra_info("peername"), transport.get_extra_info("sockname")
 
 
 class _Protocol(H11Protocol):
@@ -26,10 +33,10 @@ class _Protocol(H11Protocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
-        _transports[transport.get_extra_info("peername")] = transport
+        _transports[_ends(transport)] = transport
 
     def connection_lost(self, exc: Exception | None) -> None:
-        _transports.pop(self.transport.get_extra_info("peername"), None)
+        _transports.pop(_ends(self.transport), None)
         super().connection_lost(exc)
 
 
@@ -42,9 +49,9 @@ class _Server(uvicorn.Server):
         yield
 
 
-def _breaker(client: Any) -> Any:
+def _breaker(ends: Any) -> Any:
     def break_connection(how: str) -> None:
-        transport = _transports.get(client)
+        transport = _transports.get(ends)
         if transport is None:
             return
         if how == "reset":
@@ -61,8 +68,8 @@ def config(sandbox: Sandbox, **settings: Any) -> uvicorn.Config:
 
     async def application(scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":
-            client = scope.get("client")
-            scope["extensions"] = {**(scope.get("extensions") or {}), BREAK: _breaker(tuple(cast("Any", client or ())))}
+            breaker = _breaker((scope.get("client"), scope.get("server")))
+            scope["extensions"] = {**cast("dict[str, Any]", scope.get("extensions") or {}), BREAK: breaker}
         await sandbox(scope, receive, send)
 
     defaults: dict[str, Any] = {
@@ -77,6 +84,12 @@ def config(sandbox: Sandbox, **settings: Any) -> uvicorn.Config:
     return uvicorn.Config(application, **{**defaults, **settings})
 
 
+async def _deliver(sandbox: Sandbox) -> None:
+    while True:
+        await sandbox.webhooks.deliver()
+        await asyncio.sleep(DELIVER_EVERY)
+
+
 @contextlib.asynccontextmanager
 async def serve(sandbox: Sandbox, port: int = 0) -> AsyncGenerator[str]:
     """Serve *sandbox* on 127.0.0.1 while the block runs (asyncio only); gives the base URL for clients.
@@ -89,6 +102,7 @@ async def serve(sandbox: Sandbox, port: int = 0) -> AsyncGenerator[str]:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind((HOST, port))
         server = _Server(config(sandbox))
+        deliveries: asyncio.Task[None] | None = None
         task = asyncio.create_task(server.serve(sockets=[listener]))
         try:
             while not server.started:
@@ -96,8 +110,11 @@ async def serve(sandbox: Sandbox, port: int = 0) -> AsyncGenerator[str]:
                     task.result()
                     raise RuntimeError("the sandbox's server did not start")
                 await asyncio.sleep(0.005)
+            deliveries = asyncio.create_task(_deliver(sandbox))
             yield f"http://{HOST}:{listener.getsockname()[1]}/v1"
         finally:
+            if deliveries is not None:
+                deliveries.cancel()
             server.should_exit = True
             await asyncio.shield(task)
     finally:

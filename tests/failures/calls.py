@@ -40,7 +40,7 @@ def client(server: FaultServer, *steps: Step, **settings: Any) -> AsyncKomboClie
     """A client of *server*, whose calls meet *steps* if there are any."""
     headers = {"X-Scenario": scenario(server, *steps)} if steps else None
     return AsyncKomboClient(
-        API_KEY, **{"base_url": server.url, "integration_id": INTEGRATION, "headers": headers, **settings}
+        **{"api_key": API_KEY, "base_url": server.url, "integration_id": INTEGRATION, "headers": headers, **settings}
     )
 
 

@@ -180,10 +180,12 @@ class FaultServer:
         self._listening.set()
         await self._stopping.wait()
         server.close()
+        await asyncio.sleep(0.005)  # connections that have just come begin, so that they can be ended
         tasks = asyncio.all_tasks() - {asyncio.current_task()}
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        await asyncio.sleep(0)
 
     async def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.connections += 1

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from collections.abc import Callable
 
 import pytest
 
@@ -13,12 +14,12 @@ from tests.failures.fault_server import FaultServer
 
 PROCESSES = 4
 ACTIONS = 500
-SECONDS = 0.2
+SECONDS = 0.3
 """How long an action takes."""
 
 
 @pytest.mark.timeout(120)
-def test_four_processes_share_the_places(server: FaultServer, record_property: pytest.RecordProperty) -> None:
+def test_four_processes_share_the_places(server: FaultServer, record_property: Callable[[str, object], None]) -> None:
     """Four processes with 500 actions each all succeed, use 90 % of what 30 places allow, and are hardly refused."""
     server.latency, server.actions_at_once = SECONDS, ACTIONS_AT_ONCE
     command = [sys.executable, "-m", "tests.failures.uploader", server.url, str(ACTIONS)]

@@ -8,6 +8,7 @@ from typing import Any
 
 import anyio
 import anyio.lowlevel
+import httpx
 import pytest
 
 from kombo_async import AsyncKomboClient, ErrorDetail, NoResponse, RateLimited, RetryPolicy, Success
@@ -113,21 +114,34 @@ async def test_fewer_places_once_for_a_refusal() -> None:
     places.limit = 20.0
     for _ in range(10):
         places.learn(refusal(), began_in=0)
-    assert places.limit == 15.0
-    for _ in range(15):
+    assert places.limit == 16.0
+    for _ in range(16):
         places.learn(answer(), began_in=1)
-    assert 15.9 < places.limit < 16.1
+    assert 16.9 < places.limit < 17.1
 
 
 async def test_no_more_places_than_remain() -> None:
-    """Where Kombo says that nothing remains, no place is added; where much remains, the places grow quickly."""
+    """What remains in all of a round is claimed, each client its share; where nothing does, no place is added."""
     places = ActionPlaces()
     for _ in range(50):
-        places.learn(answer("0"), began_in=0)
+        places.learn(answer("1"), began_in=0)
     assert places.limit == FIRST_ACTIONS
-    for _ in range(FIRST_ACTIONS):
-        places.learn(answer("22"), began_in=0)
-    assert places.limit > 1.5 * FIRST_ACTIONS
+    places.learn(refusal(), began_in=0)
+    before = places.limit
+    for remaining in ["29", "29", "16", "29", "29", "29"]:
+        places.learn(answer(remaining), began_in=1)
+    assert places.limit == before + 15 * before / ACTIONS_AT_ONCE
+
+
+async def test_alone_the_places_double() -> None:
+    """Until a refusal shows that it is not alone, a client claims as much as it has in each round, up to 30."""
+    places = ActionPlaces()
+    limits: list[float] = []
+    for _ in range(FIRST_ACTIONS + 2 * FIRST_ACTIONS):
+        places.learn(answer("29"), began_in=0)
+        limits.append(places.limit)
+    assert limits[FIRST_ACTIONS - 1] == 2 * FIRST_ACTIONS
+    assert limits[-1] == ACTIONS_AT_ONCE
 
 
 @pytest.mark.parametrize("value", ["\u00b2", "-1", "many", "9" * 5000, ""])
@@ -147,7 +161,7 @@ async def test_rate_limit_pauses_the_client_once(server: FaultServer) -> None:
     refused: list[float] = []
 
     async def limited(exchange: Exchange) -> None:
-            now = asyncio.get_running_loop().time()
+        now = asyncio.get_running_loop().time()
         if not times and not refused:
             refused.append(now)
             await exchange.fail(429, "PLATFORM.RATE_LIMIT_EXCEEDED", {"Retry-After": "0.5"})

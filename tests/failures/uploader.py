@@ -23,10 +23,12 @@ async def upload(url: str, number: int) -> Counter[str]:
     async def create() -> None:
         outcomes[type(await kombo.send(CREATE)).__name__] += 1
 
-    async with AsyncKomboClient(API_KEY, integration_id=INTEGRATION, base_url=url) as kombo:
-        async with anyio.create_task_group() as calls:
-            for _ in range(number):
-                calls.start_soon(create)
+    async with (
+        AsyncKomboClient(API_KEY, integration_id=INTEGRATION, base_url=url) as kombo,
+        anyio.create_task_group() as calls,
+    ):
+        for _ in range(number):
+            calls.start_soon(create)
     return outcomes
 
 

@@ -1,0 +1,101 @@
+"""A careers site's back end, in FastAPI: people apply, recruiters see candidates and jobs, Kombo's webhooks keep them current.
+
+    uvicorn fastapi_app:app --app-dir examples
+
+It needs KOMBO_API_KEY, KOMBO_INTEGRATION_ID and KOMBO_WEBHOOK_SECRET; DATABASE is the file of the mirrored tables.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, closing
+from typing import Annotated, Any
+
+import anyio
+from fastapi import Depends, FastAPI, Request
+from pydantic import BaseModel
+
+from kombo_async import AsyncKomboClient, KomboError, ats
+from kombo_async.contrib.fastapi import kombo_error_handler
+from kombo_async.mirror import Mirror, Table
+from kombo_async.webhooks import Event, Receiver, WebhookApp
+
+DATABASE = os.environ.get("DATABASE", "mirror.db")
+TABLES = [
+    Table("candidates", ats.GetCandidates(), columns=["first_name", "last_name"]),
+    Table("jobs", ats.GetJobs(), columns=["name", "status"]),
+]
+receiver = Receiver()
+
+
+@asynccontextmanager
+async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+    """One client and one mirror for as long as the app runs."""
+    async with AsyncKomboClient() as kombo, anyio.create_task_group() as tasks:
+        app.state.kombo = kombo
+        app.state.mirror = Mirror(kombo, DATABASE, TABLES, integrations=[os.environ["KOMBO_INTEGRATION_ID"]])
+        tasks.start_soon(app.state.mirror.run)
+        yield
+        tasks.cancel_scope.cancel()
+
+
+app = FastAPI(lifespan=lifespan)
+app.add_exception_handler(KomboError, kombo_error_handler)
+app.add_route("/webhooks/kombo", WebhookApp(receiver), methods=["POST"])
+
+
+@receiver.on_any_other
+async def follow(event: Event) -> None:
+    """Have the mirror fetch what changed."""
+    await app.state.mirror.handle(event)
+
+
+def client(request: Request) -> AsyncKomboClient:
+    """The app's client."""
+    kombo: AsyncKomboClient = request.app.state.kombo
+    return kombo
+
+
+Kombo = Annotated[AsyncKomboClient, Depends(client)]
+
+
+class Application(BaseModel):
+    """What someone fills in to apply."""
+
+    job_id: str
+    first_name: str
+    last_name: str
+    email: str
+
+
+@app.post("/applications", status_code=201)
+async def apply(application: Application, kombo: Kombo) -> dict[str, Any]:
+    """Apply for a job. A failure of the call is answered by the app's exception handler."""
+    reply = await kombo.ats.create_application(
+        application.job_id,
+        candidate=ats.CandidateInput(
+            first_name=application.first_name, last_name=application.last_name, email_address=application.email
+        ),
+    )
+    return {"id": reply.unwrap().id}
+
+
+@app.get("/candidates")
+def candidates() -> list[dict[str, Any]]:
+    """All candidates, from the mirrored table."""
+    return query("SELECT id, first_name, last_name FROM candidates ORDER BY last_name, first_name, id")
+
+
+@app.get("/jobs")
+def jobs() -> list[dict[str, Any]]:
+    """The open jobs, from the mirrored table."""
+    return query("SELECT id, name FROM jobs WHERE status = 'OPEN' ORDER BY name, id")
+
+
+def query(sql: str) -> list[dict[str, Any]]:
+    """Rows of the mirror's file."""
+    with closing(sqlite3.connect(f"file:{DATABASE}?mode=ro", uri=True)) as database:
+        database.row_factory = sqlite3.Row
+        return [dict(row) for row in database.execute(sql)]

@@ -1,0 +1,54 @@
+"""aiohttp's web server (extra `[aiohttp]`)::
+
+app = web.Application(middlewares=[kombo_errors])
+app.router.add_post("/webhooks/kombo", webhook_handler(receiver))
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+
+try:
+    from aiohttp import web
+except ModuleNotFoundError as error:
+    if error.name != "aiohttp":
+        raise
+    raise ModuleNotFoundError('this needs aiohttp: pip install "kombo_async[aiohttp]"', name=error.name) from None
+
+from kombo_async.contrib.problems import CONTENT_TYPE, problem_of
+from kombo_async.errors import KomboError
+from kombo_async.webhooks.errors import WebhookError
+from kombo_async.webhooks.receiver import Receiver
+from kombo_async.webhooks.signature import SIGNATURE_HEADER
+
+
+@web.middleware
+async def kombo_errors(
+    request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
+) -> web.StreamResponse:
+    """Answer requests in which a call to Kombo failed, by `problem_of`."""
+    try:
+        return await handler(request)
+    except KomboError as error:
+        problem = problem_of(error)
+        return web.Response(
+            body=problem.body, status=problem.status, headers=problem.headers, content_type=CONTENT_TYPE
+        )
+
+
+def webhook_handler(receiver: Receiver) -> Callable[[web.Request], Awaitable[web.Response]]:
+    """A handler that hands webhooks to *receiver*.
+
+    It answers 200 for what was taken, 400, 401, 409 or 413 for what was not. What a handler of the receiver raises it
+    raises, too: aiohttp answers 500, and Kombo sends the event again.
+    """
+
+    async def handle(request: web.Request) -> web.Response:
+        try:
+            body = await receiver.read(request.content.iter_any(), request.headers.get("Content-Length"))
+            result = await receiver.receive(body, request.headers.get(SIGNATURE_HEADER))
+        except WebhookError as error:
+            return web.json_response({"error": str(error)}, status=error.status_code)
+        return web.json_response({"result": result})
+
+    return handle

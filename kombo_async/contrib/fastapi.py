@@ -1,0 +1,54 @@
+"""FastAPI and Starlette (extra `[fastapi]`)::
+
+app.add_exception_handler(KomboError, kombo_error_handler)
+app.add_route("/webhooks/kombo", WebhookApp(receiver), methods=["POST"])     # from kombo_async.webhooks
+"""
+
+from __future__ import annotations
+
+try:
+    from starlette.exceptions import HTTPException
+    from starlette.requests import Request
+    from starlette.responses import Response
+except ModuleNotFoundError as error:
+    if error.name != "starlette":
+        raise
+    raise ModuleNotFoundError('this needs FastAPI: pip install "kombo_async[fastapi]"', name=error.name) from None
+
+from kombo_async.contrib.problems import CONTENT_TYPE, problem_of
+from kombo_async.errors import KomboError
+from kombo_async.webhooks.errors import WebhookError
+from kombo_async.webhooks.parsing import Event
+from kombo_async.webhooks.receiver import Receiver
+from kombo_async.webhooks.signature import SIGNATURE_HEADER
+
+
+async def kombo_error_handler(request: Request, error: Exception) -> Response:
+    """Answer a request in which a call to Kombo failed, by `problem_of`; a handler for `KomboError`."""
+    if not isinstance(error, KomboError):
+        raise error
+    problem = problem_of(error)
+    return Response(problem.body, problem.status, problem.headers, CONTENT_TYPE)
+
+
+class WebhookEvent:
+    """A dependency that gives a route the event of a webhook, verified and typed; for routes without a `Receiver`::
+
+        KomboEvent = Annotated[Event, Depends(WebhookEvent(Receiver()))]
+
+        @app.post("/webhooks/kombo")
+        async def kombo_event(event: KomboEvent) -> None: ...
+
+    The route has to expect that an event comes twice.
+    """
+
+    def __init__(self, receiver: Receiver) -> None:
+        self._receiver = receiver
+
+    async def __call__(self, request: Request) -> Event:
+        """The event. Raises `HTTPException` for what is none: 400, 401 or 413."""
+        try:
+            body = await self._receiver.read(request.stream(), request.headers.get("content-length"))
+            return self._receiver.check(body, request.headers.get(SIGNATURE_HEADER))
+        except WebhookError as error:
+            raise HTTPException(error.status_code, str(error)) from None

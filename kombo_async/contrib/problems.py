@@ -1,0 +1,80 @@
+"""What a web app answers to its own callers when a call to Kombo fails: problem details (RFC 9457), nothing leaked.
+
+Kombo's messages and log links may name people or say how your app is set up, so they are not passed on;
+the client's log lines and the failure itself have them.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from typing import Any
+
+import attrs
+
+from kombo_async.errors import BadRequest, Failure, KomboError, NotFound, RateLimited, SyncPending, TimedOut
+
+CONTENT_TYPE = "application/problem+json"
+SYNC_RETRY_AFTER = 60
+"""Seconds after which a caller may look again whether the first sync is over."""
+
+_REFUSAL = re.compile(r"(?!PLATFORM|INTEGRATION|REMOTE)[A-Z][A-Z0-9_]{1,40}\.[A-Z0-9_]{1,80}")
+"""Codes that are neither about Kombo, nor the set-up, nor an outage, are refusals of what was asked."""
+_INPUT = ("PLATFORM.INPUT_INVALID", "REMOTE.INPUT_INVALID")
+
+
+@attrs.frozen(kw_only=True)
+class Problem:
+    """An answer to a caller of your app."""
+
+    status: int
+    title: str
+    code: str | None = None
+    """Kombo's code where it is a refusal of what was asked, such as `ATS.JOB_CLOSED`."""
+    retry_after: int | None = None
+    """Seconds."""
+    may_have_applied: bool = False
+    """Whether it may have been done all the same, so that the caller should look before asking again."""
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """The headers of the answer, beside its content type."""
+        return {} if self.retry_after is None else {"Retry-After": str(self.retry_after)}
+
+    @property
+    def body(self) -> bytes:
+        """The body of the answer."""
+        content: dict[str, Any] = {"title": self.title, "status": self.status}
+        if self.code is not None:
+            content["code"] = self.code
+        if self.may_have_applied:
+            content["may_have_applied"] = True
+        return json.dumps(content).encode()
+
+
+def problem_of(error: KomboError) -> Problem:
+    """The answer for *error*."""
+    return attrs.evolve(_problem(error), may_have_applied=error.may_have_applied)
+
+
+def _problem(error: KomboError) -> Problem:
+    match error:
+        case SyncPending():
+            return Problem(
+                status=503, title="The connected system is still being set up.", retry_after=SYNC_RETRY_AFTER
+            )
+        case RateLimited(retry_after=seconds):
+            return Problem(
+                status=503, title="There is too much to do at the moment.", retry_after=max(1, math.ceil(seconds or 1))
+            )
+        case Failure(status_code=status, code=str(code)) if status < 500 and _REFUSAL.fullmatch(code):
+            return Problem(status=422, title="The connected system does not do this.", code=code)
+        case BadRequest(code=code) if code in _INPUT:
+            return Problem(status=422, title="The connected system does not take this input.")
+        case NotFound(code=code) if code != "PLATFORM.INTEGRATION_NOT_FOUND":
+            return Problem(status=404, title="There is no such record in the connected system.")
+        case TimedOut():
+            return Problem(status=504, title="The connected system takes too long.")
+        case _:
+            return Problem(status=502, title="The connected system cannot be reached at the moment.")

@@ -1,0 +1,195 @@
+"""Rows in doubt are settled by looking, and sent again only when they are surely not there."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import anyio
+import attrs
+import pytest
+
+from kombo_async import AsyncKomboClient, Request, ats
+from kombo_async.bulk import Entry, Found, RowKey, SqliteJournal, Verdict, digest, read_journal
+from kombo_async.sandbox.defaults import BASE_URL
+from tests.bulk.conftest import CREATE, INTEGRATION, Bench, by_name
+
+pytestmark = pytest.mark.anyio
+NOW = timedelta(0)
+
+
+async def leave_in_doubt(bench: Bench, path: Path, name: str, ago: timedelta) -> None:
+    """A journal as a run leaves it that was killed while *name* was being sent, *ago*."""
+    request = bench.application(name)
+    time = datetime.now(UTC) - ago
+    fingerprint = digest(request, INTEGRATION)
+    journal = SqliteJournal(path)
+    await journal.open(BASE_URL)
+    entry = Entry(state="sending", digest=fingerprint, first_sent=time, last_sent=time)
+    await journal.record(RowKey(fingerprint, CREATE, INTEGRATION), entry)
+    await journal.aclose()
+
+
+async def test_lost_answers_are_found(bench: Bench) -> None:
+    """What was done, though its answer was lost, is found, and not done again."""
+    bench.sandbox.faults.add(CREATE, status=500, code="PLATFORM.UNKNOWN_ERROR", after_performing=True, times=2)
+    async with bench.client() as kombo:
+        outcomes = await by_name(kombo.bulk(bench.applications(5), concurrency=2))
+    assert {each.result for each in outcomes.values()} == {"done"}
+    assert sum(each.entry.found for each in outcomes.values()) == 2
+    assert sorted(bench.made) == sorted(outcomes)
+    made = {call.result["id"] for call in bench.sandbox.performed(CREATE)}
+    assert {each.ids["id"] for each in outcomes.values()} == made
+
+
+async def test_what_is_not_there_waits_for_certainty(bench: Bench) -> None:
+    """What is not to be seen yet is neither sent again nor guessed: it is in doubt, with the time to try again."""
+    bench.sandbox.faults.add(CREATE, status=500, code="PLATFORM.UNKNOWN_ERROR", times=1)
+    async with bench.client() as kombo:
+        outcomes = await by_name(kombo.bulk(bench.applications(2), concurrency=1))
+    assert outcomes["ada0"].result == "in_doubt"
+    assert "might still come, which can be told after" in outcomes["ada0"].message
+    assert bench.made == ["ada1"]
+
+
+async def test_what_is_surely_not_there_is_sent_again(bench: Bench) -> None:
+    """Once it would be visible, what is not there is sent again, within the same run."""
+    bench.sandbox.faults.add(CREATE, status=500, code="PLATFORM.UNKNOWN_ERROR", times=1)
+    async with bench.client() as kombo:
+        run = kombo.bulk(bench.applications(2), concurrency=1, visible_after=timedelta(seconds=0.2))
+        outcomes = await by_name(run)
+    assert {each.result for each in outcomes.values()} == {"done"}
+    assert sorted(bench.made) == ["ada0", "ada1"]
+
+
+@pytest.mark.parametrize("performed", [True, False])
+async def test_rows_of_a_dead_run_are_settled(bench: Bench, tmp_path: Path, performed: bool) -> None:
+    """What a killed run was sending is found if it was done, and sent if it surely was not: once in either case."""
+    async with bench.client() as kombo:
+        if performed:
+            await kombo.send(bench.application("ada0"))
+        await leave_in_doubt(bench, tmp_path / "j", "ada0", timedelta(seconds=5))
+        outcomes = await by_name(kombo.bulk(bench.applications(3), journal=tmp_path / "j", visible_after=NOW))
+    assert {each.result for each in outcomes.values()} == {"done"}
+    assert outcomes["ada0"].entry.found is performed
+    assert sorted(bench.made) == ["ada0", "ada1", "ada2"]
+
+
+async def test_an_older_application_is_not_taken_for_ours(bench: Bench, tmp_path: Path) -> None:
+    """A person who applied for the job before the run leaves a doubt that only a person can settle."""
+    async with bench.client() as kombo:
+        bench.sandbox.clock.advance(-3 * 3600)
+        await kombo.send(bench.application("ada0"))
+        bench.sandbox.clock.advance(3 * 3600)
+        await leave_in_doubt(bench, tmp_path / "j", "ada0", timedelta(seconds=5))
+        outcomes = await by_name(kombo.bulk(bench.applications(1), journal=tmp_path / "j", visible_after=NOW))
+    assert outcomes["ada0"].result == "in_doubt"
+    assert "had applied for this job before" in outcomes["ada0"].message
+    assert bench.asked == 1
+
+
+async def test_already_there_is_evidence_for_a_row_that_was_in_doubt(bench: Bench, tmp_path: Path) -> None:
+    """`ATS.APPLICATION_ALREADY_EXISTS` settles a doubt as done, and refuses a row that was never sent before."""
+    bench.sandbox.faults.add(CREATE, status=400, code="ATS.APPLICATION_ALREADY_EXISTS")
+    async with bench.client() as kombo:
+        await leave_in_doubt(bench, tmp_path / "j", "ada0", timedelta(seconds=5))
+        outcomes = await by_name(kombo.bulk(bench.applications(2), journal=tmp_path / "j", visible_after=NOW))
+    assert (outcomes["ada0"].result, outcomes["ada1"].result) == ("done", "refused")
+
+
+async def test_a_failing_look_settles_nothing(bench: Bench, tmp_path: Path) -> None:
+    """When looking fails, the row stays in doubt, and nothing is sent."""
+    bench.sandbox.faults.add("GetAtsCandidates", status=403, code="INTEGRATION.PERMISSION_MISSING")
+    async with bench.client() as kombo:
+        await leave_in_doubt(bench, tmp_path / "j", "ada0", timedelta(days=2))
+        outcomes = await by_name(kombo.bulk(bench.applications(1), journal=tmp_path / "j"))
+    assert outcomes["ada0"].result == "in_doubt"
+    assert "looking for it failed" in outcomes["ada0"].message
+    assert bench.asked == 0
+
+
+async def test_a_changed_row_cannot_be_settled(bench: Bench, tmp_path: Path) -> None:
+    """A row in doubt whose key came back with other fields is not looked for by what it is now."""
+    journal, key = tmp_path / "j", "row 1"
+    async with bench.client() as kombo:
+        bench.sandbox.faults.add(CREATE, status=500, code="PLATFORM.UNKNOWN_ERROR", times=1)
+        await by_name(kombo.bulk(bench.applications(1), journal=journal, key=lambda _: key))
+        changed = [bench.application("grace")]
+        outcomes = await by_name(kombo.bulk(changed, journal=journal, key=lambda _: key, visible_after=NOW))
+    assert outcomes["grace"].result == "in_doubt"
+    assert "changed" in outcomes["grace"].message
+    assert bench.made == []
+
+
+async def test_operations_without_a_reconciler_stay_in_doubt(bench: Bench) -> None:
+    """What nothing can look for is reported as in doubt, unless the caller brings a reconciler."""
+    operation = "PostAtsCandidatesCandidateIdResultLinks"
+    bench.sandbox.faults.add(operation, status=500, code="PLATFORM.UNKNOWN_ERROR")
+    request = ats.AddCandidateResultLink(candidate_id="c", label="Score", url="https://example.com/1")
+
+    async def look(kombo: AsyncKomboClient, request: Request[Any], entry: Entry, integration_id: str | None) -> Verdict:
+        return Found({"id": "it"})
+
+    async with bench.client() as kombo:
+        assert [each.result async for each in kombo.bulk([request])] == ["in_doubt"]
+        run = kombo.bulk([request], reconcilers={ats.AddCandidateResultLink: look})
+        assert [each.ids async for each in run] == [{"id": "it"}]
+
+
+async def test_idempotent_operations_are_simply_repeated(bench: Bench) -> None:
+    """A DELETE in doubt is sent again, since twice is the same as once."""
+    operation = ats.RemoveCandidateTag.operation.id
+    fault = bench.sandbox.faults.add(operation, status=500, code="PLATFORM.UNKNOWN_ERROR", times=3)
+    async with bench.client() as kombo:
+        candidate_id = (await kombo.send(bench.application("ada"))).unwrap().candidate_id or ""
+        tag = ats.TagInput(name=(await kombo.ats.get_tags()).unwrap().results[0].name or "")
+        (await kombo.ats.add_candidate_tag(candidate_id, tag=tag)).unwrap()
+        outcomes = [each async for each in kombo.bulk([ats.RemoveCandidateTag(candidate_id=candidate_id, tag=tag)])]
+    assert [each.result for each in outcomes] == ["done"]
+    assert fault.struck == 3
+
+
+async def test_cancelling_records_what_was_in_flight(bench: Bench, tmp_path: Path) -> None:
+    """A cancelled run without grace leaves what was in flight in doubt, and what had not left unsent."""
+    bench.sandbox.set_latency(actions=5)
+    async with bench.client() as kombo:
+        with anyio.move_on_after(0.3):
+            run = kombo.bulk(bench.applications(40), journal=tmp_path / "j", grace=0)
+            async with run as outcomes:
+                async for _ in outcomes:
+                    pass
+    states = [entry.state for _, entry in read_journal(tmp_path / "j")]
+    assert set(states) == {"in_doubt", "unsent"}
+    assert states.count("in_doubt") == 8  # as many as the client begins with at once
+
+
+def test_entries_survive_the_journal(tmp_path: Path) -> None:
+    """Each field of an entry comes back from the file as it was."""
+    time = datetime.now(UTC).replace(microsecond=125_000)
+    entry = Entry(
+        state="refused",
+        digest="d",
+        first_sent=time,
+        last_sent=time,
+        finished=time,
+        ids={"id": "a", "job_id": "ü\"'"},
+        found=True,
+        status_code=400,
+        code="ATS.JOB_CLOSED",
+        message="no “more”, 100 %",
+        log_url="https://app.kombo.dev/x",
+    )
+
+    async def write() -> None:
+        journal = SqliteJournal(tmp_path / "j")
+        await journal.open("here")
+        await journal.record(RowKey("k", "o", "i"), entry)
+        await journal.record(RowKey("k2", "o", "i"), attrs.evolve(entry, first_sent=None, code=None))
+        await journal.aclose()
+
+    anyio.run(write)
+    assert list(read_journal(tmp_path / "j")) == [
+        (RowKey("k", "o", "i"), entry),
+        (RowKey("k2", "o", "i"), attrs.evolve(entry, first_sent=None, code=None)),
+    ]

@@ -1,0 +1,157 @@
+"""The journal: what earlier runs did is not done again, and a file that is not to be trusted is refused."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import stat
+import sys
+from pathlib import Path
+
+import anyio
+import pytest
+
+from kombo_async import ats
+from kombo_async.bulk import (
+    JournalDamaged,
+    JournalError,
+    JournalLocked,
+    JournalMismatch,
+    SqliteJournal,
+    digest,
+    read_journal,
+)
+from tests.bulk.conftest import CREATE, Bench, by_name
+
+pytestmark = pytest.mark.anyio
+OPEN = """
+import anyio, sys
+from kombo_async.bulk import SqliteJournal
+
+anyio.run(SqliteJournal(sys.argv[1]).open, "here")
+"""
+
+
+async def test_a_second_run_sends_nothing(bench: Bench, tmp_path: Path) -> None:
+    """What is done is skipped, with its IDs from the journal."""
+    async with bench.client() as kombo:
+        first = await by_name(kombo.bulk(bench.applications(20), journal=tmp_path / "j"))
+        second = await by_name(kombo.bulk(bench.applications(20), journal=tmp_path / "j"))
+    assert bench.asked == 20
+    assert all(each.earlier and each.result == "done" for each in second.values())
+    assert {name: each.ids for name, each in first.items()} == {name: each.ids for name, each in second.items()}
+
+
+async def test_a_repeated_row_is_sent_once(bench: Bench, tmp_path: Path) -> None:
+    """The same row twice in one input is sent once, and the second is told to be a duplicate."""
+    rows = [bench.application("ada"), bench.application("ada")]
+    async with bench.client() as kombo:
+        results = sorted([each.result async for each in kombo.bulk(rows, journal=tmp_path / "j")])
+    assert results == ["done", "duplicate"]
+    assert bench.made == ["ada"]
+
+
+async def test_refused_rows_are_retried_only_if_asked(bench: Bench, tmp_path: Path) -> None:
+    """A refusal stands until `retry_refused`; what was unsent is sent anyway."""
+    bench.sandbox.faults.add(CREATE, status=400, code="ATS.JOB_CLOSED", message="It is closed.", times=1)
+    async with bench.client() as kombo:
+        first = await by_name(kombo.bulk(bench.applications(1), journal=tmp_path / "j"))
+        second = await by_name(kombo.bulk(bench.applications(1), journal=tmp_path / "j"))
+        third = await by_name(kombo.bulk(bench.applications(1), journal=tmp_path / "j", retry_refused=True))
+    assert (first["ada0"].result, first["ada0"].earlier) == ("refused", False)
+    assert (second["ada0"].result, second["ada0"].earlier, second["ada0"].message) == ("refused", True, "It is closed.")
+    assert (third["ada0"].result, bench.asked) == ("done", 2)
+
+
+async def test_a_missing_file_that_was_put_there_is_sent(bench: Bench, tmp_path: Path) -> None:
+    """A row that never left, for want of its file, is tried again by the next run."""
+    cv = tmp_path / "cv.pdf"
+    person = bench.application("ada").candidate
+    row = ats.CreateApplication(
+        job_id=bench.job_id, candidate=person, attachments=[ats.AttachmentInput.from_path(cv, type="CV")]
+    )
+    async with bench.client() as kombo:
+        assert (await by_name(kombo.bulk([row], journal=tmp_path / "j")))["ada"].result == "refused"
+        cv.write_bytes(b"%PDF")
+        assert (await by_name(kombo.bulk([row], journal=tmp_path / "j")))["ada"].result == "done"
+
+
+async def test_a_journal_in_use_is_refused(bench: Bench, tmp_path: Path) -> None:
+    """Two runs at once on one journal: the second is refused, also from another process, and nothing of it is sent."""
+    async with bench.client() as kombo, kombo.bulk(bench.applications(9), journal=tmp_path / "j") as outcomes:
+        async for _ in outcomes:
+            with pytest.raises(JournalLocked, match="in use by another run"):
+                async for _ in kombo.bulk(bench.applications(9), journal=tmp_path / "j"):
+                    pass
+            other = await anyio.run_process([sys.executable, "-c", OPEN, str(tmp_path / "j")], check=False)
+            assert "JournalLocked" in other.stderr.decode()
+            break
+
+
+async def test_a_journal_of_another_job_is_refused(bench: Bench, tmp_path: Path) -> None:
+    """Neither another input's journal nor one of another address of the API is gone on from."""
+    async with bench.client() as kombo:
+        await by_name(kombo.bulk(bench.applications(1), journal=SqliteJournal(tmp_path / "j", job="may.csv")))
+        with pytest.raises(JournalMismatch, match=r"may\.csv"):
+            await by_name(kombo.bulk(bench.applications(1), journal=SqliteJournal(tmp_path / "j", job="june.csv")))
+    with pytest.raises(JournalMismatch, match="address"):
+        await SqliteJournal(tmp_path / "j", job="may.csv").open("https://api.kombo.dev/v1")
+
+
+@pytest.mark.parametrize("content", [b"name,email\n" * 100, b"SQLite format 3\x00" + b"\xff" * 5000])
+async def test_what_is_no_journal_is_refused(tmp_path: Path, content: bytes) -> None:
+    """A file that is something else, or torn, is refused and left as it is."""
+    path = tmp_path / "j"
+    path.write_bytes(content)
+    with pytest.raises(JournalDamaged, match="is no journal, or damaged"):
+        await SqliteJournal(path).open("here")
+    assert path.read_bytes() == content
+
+
+async def test_another_programs_database_is_refused(tmp_path: Path) -> None:
+    """A SQLite file of another program's is refused and left as it is."""
+    path = tmp_path / "j"
+    database = sqlite3.connect(path)
+    database.execute("CREATE TABLE t (a)")
+    database.close()
+    with pytest.raises(JournalDamaged, match="something else"):
+        await SqliteJournal(path).open("here")
+
+
+async def test_a_damaged_journal_is_refused(bench: Bench, tmp_path: Path) -> None:
+    """A journal whose pages were overwritten is refused before anything is sent."""
+    path = tmp_path / "j"
+    async with bench.client() as kombo:
+        await by_name(kombo.bulk(bench.applications(200), journal=path))
+        content = bytearray(path.read_bytes())
+        content[8192 : len(content) - 4096] = os.urandom(len(content) - 4096 - 8192)
+        path.write_bytes(content)
+        with pytest.raises(JournalDamaged):
+            await by_name(kombo.bulk(bench.applications(200), journal=path))
+    assert bench.asked == 200
+
+
+async def test_a_folder_that_is_not_there_is_told(tmp_path: Path) -> None:
+    """A path that cannot be written to is an error that names it."""
+    with pytest.raises(JournalError, match="nowhere"):
+        await SqliteJournal(tmp_path / "nowhere" / "j").open("here")
+    with pytest.raises(JournalError, match="is not there"):
+        list(read_journal(tmp_path / "nowhere"))
+
+
+async def test_only_the_owner_can_read_it(bench: Bench, tmp_path: Path) -> None:
+    """The journal is made with permissions for its owner alone."""
+    async with bench.client() as kombo:
+        await by_name(kombo.bulk(bench.applications(1), journal=tmp_path / "j"))
+    assert stat.S_IMODE((tmp_path / "j").stat().st_mode) == 0o600
+
+
+def test_a_digest_tells_requests_apart_but_not_the_content_of_files(bench: Bench) -> None:
+    """The digest depends on operation, integration and fields, and not on what a file holds."""
+    person = bench.application("ada").candidate
+    files = [[ats.AttachmentInput.from_bytes(data, "cv.pdf", type="CV")] for data in (b"one", b"two")]
+    one, two = (ats.CreateApplication(job_id="j", candidate=person, attachments=each) for each in files)
+    assert digest(one, "a") == digest(two, "a")
+    assert (
+        len({digest(one, "a"), digest(one, "b"), digest(ats.CreateApplication(job_id="j", candidate=person), "a")}) == 3
+    )

@@ -1,0 +1,174 @@
+"""A bulk run: rows in, outcomes out."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import anyio
+import anyio.lowlevel
+import pytest
+
+from kombo_async import RetryPolicy, ats, general
+from kombo_async.bulk import Outcome, Row
+from tests.bulk.conftest import CREATE, INTEGRATION, Bench, by_name
+
+pytestmark = pytest.mark.anyio
+
+
+async def test_each_row_gets_one_outcome_with_its_ids(bench: Bench) -> None:
+    """Each request comes back once, done, with the IDs of what was made."""
+    async with bench.client() as kombo:
+        outcomes = [outcome async for outcome in kombo.bulk(bench.applications(50))]
+    assert sorted(bench.made) == sorted(f"ada{number}" for number in range(50))
+    assert {outcome.result for outcome in outcomes} == {"done"}
+    made = {call.result["id"]: call.result["candidate_id"] for call in bench.sandbox.performed(CREATE)}
+    assert {outcome.ids["id"]: outcome.ids["candidate_id"] for outcome in outcomes} == made
+
+
+async def test_rows_come_from_an_async_iterable_too(bench: Bench) -> None:
+    """An async generator is as good as a list."""
+
+    async def rows() -> AsyncIterator[ats.CreateApplication]:
+        for row in bench.applications(3):
+            await anyio.lowlevel.checkpoint()
+            yield row
+
+    async with bench.client() as kombo:
+        assert {each.result async for each in kombo.bulk(rows())} == {"done"}
+    assert len(bench.made) == 3
+
+
+async def test_operations_and_integrations_mix(bench: Bench) -> None:
+    """Rows of different operations and integrations go through one run, each with its own tag."""
+    other = bench.sandbox.add_integration("lever:other").id
+    rows = [
+        Row(bench.application("ada"), tag=1),
+        Row(ats.GetJobs(page_size=1), integration_id=other, tag=2),
+        Row(general.CheckApiKey(), tag=3),
+    ]
+    async with bench.client() as kombo:
+        outcomes = {each.tag: each async for each in kombo.bulk(rows)}
+    assert {each.result for each in outcomes.values()} == {"done"}
+    assert bench.sandbox.asked("GetAtsJobs")[0].integration == other
+
+
+async def test_order_is_kept_on_request(bench: Bench) -> None:
+    """With `ordered`, outcomes come as the requests did, though the first answer is the slowest."""
+    bench.sandbox.faults.add(CREATE, delay=0.1, times=1)
+    async with bench.client() as kombo:
+        names = [
+            each.request.candidate.first_name  # type: ignore[attr-defined]
+            async for each in kombo.bulk(bench.applications(20), ordered=True)
+        ]
+    assert names == [f"ada{number}" for number in range(20)]
+
+
+async def test_rows_are_read_no_faster_than_outcomes_are_taken(bench: Bench) -> None:
+    """A slow reader of outcomes holds the source back: no more than `concurrency` rows are ahead of it."""
+    read = 0
+
+    def counted() -> Iterator[ats.CreateApplication]:
+        nonlocal read
+        for row in bench.applications(200):
+            read += 1
+            yield row
+
+    taken = 0
+    async with bench.client() as kombo, kombo.bulk(counted(), concurrency=5) as outcomes:
+        async for _ in outcomes:
+            taken += 1
+            await anyio.sleep(0.001)
+            assert read <= taken + 6
+    assert taken == 200
+
+
+async def test_a_refusal_is_an_outcome_not_an_end(bench: Bench) -> None:
+    """A row that Kombo refuses says why, with the log page; the others go on."""
+    bad = ats.CreateApplication(
+        job_id="nope", candidate=ats.CandidateInput(first_name="bad", last_name="x", email_address="bad@example.com")
+    )
+    async with bench.client() as kombo:
+        outcomes = await by_name(kombo.bulk([bench.application("ada"), bad]))
+    assert outcomes["ada"].result == "done"
+    assert outcomes["bad"].result == "refused"
+    assert outcomes["bad"].entry.status_code == 404
+    assert outcomes["bad"].message
+
+
+async def test_a_missing_file_refuses_its_row_alone(bench: Bench, tmp_path: Path) -> None:
+    """A CV that is not there is that row's failure, and nothing of it is sent."""
+    missing = ats.AttachmentInput.from_path(tmp_path / "cv.pdf", type="CV")
+    row = ats.CreateApplication(
+        job_id=bench.job_id, candidate=bench.application("bad").candidate, attachments=[missing]
+    )
+    async with bench.client() as kombo:
+        outcomes = await by_name(kombo.bulk([row, bench.application("ada")]))
+    assert (outcomes["bad"].result, outcomes["ada"].result) == ("refused", "done")
+    assert "cv.pdf" in outcomes["bad"].message
+    assert bench.made == ["ada"]
+
+
+async def test_what_was_surely_not_done_is_unsent(bench: Bench) -> None:
+    """A failure that passes, such as a first sync that is not over, leaves the row for the next run."""
+    bench.sandbox.faults.add(CREATE, status=409, code="INTEGRATION.SETUP_SYNC_PENDING")
+    async with bench.client() as kombo:
+        outcomes = await by_name(kombo.bulk([bench.application("ada")], options={"retry": RetryPolicy.none()}))
+    assert outcomes["ada"].result == "unsent"
+
+
+async def test_an_error_of_the_source_ends_the_run_after_what_is_in_flight(bench: Bench) -> None:
+    """What the caller's generator raises comes out of the loop, once the rows before it have had their outcomes."""
+
+    def rows() -> Iterator[ats.CreateApplication]:
+        yield from bench.applications(3)
+        raise LookupError("no more")
+
+    seen: list[Outcome] = []
+    async with bench.client() as kombo:
+        run = kombo.bulk(rows())
+
+        async def take() -> None:
+            async for outcome in run:
+                seen.append(outcome)  # noqa: PERF401 - what comes before the error counts
+
+        with pytest.raises(LookupError, match="no more"):
+            await take()
+    assert len(seen) == 3
+
+
+async def test_stop_begins_nothing_more(bench: Bench) -> None:
+    """After `stop`, the outcomes of what was begun still come; the rest is not read."""
+    seen = 0
+    async with bench.client() as kombo:
+        run = kombo.bulk(bench.applications(1000), concurrency=4)
+        async for outcome in run:
+            seen += outcome.result == "done"
+            if seen == 10:
+                run.stop()
+    assert seen == len(bench.made) < 20
+
+
+async def test_leaving_the_loop_ends_what_is_in_flight(bench: Bench, tmp_path: Path) -> None:
+    """After `break`, whatever was begun is finished and in the journal before the block ends."""
+    bench.sandbox.set_latency(actions=0.02)
+    journal = tmp_path / "journal"
+    async with bench.client() as kombo:
+        async with kombo.bulk(bench.applications(1000), journal=journal, concurrency=4) as outcomes:
+            async for _ in outcomes:
+                break
+        made = len(bench.made)
+        await anyio.sleep(0.1)
+        assert len(bench.made) == made <= 12
+        async with kombo.bulk(bench.applications(made), journal=journal) as again:
+            assert {each.result async for each in again} == {"done"}
+    assert len(bench.made) == len(set(bench.made)) == made
+
+
+async def test_an_integration_must_be_named(bench: Bench) -> None:
+    """A row that needs an integration, where none is given, is wrong use and raises."""
+    async with bench.sandbox.client() as kombo:
+        with pytest.raises(ValueError, match="integration_id"):
+            async for _ in kombo.bulk([bench.application("ada")]):
+                pass
+    assert INTEGRATION not in {call.integration for call in bench.sandbox.asked(CREATE)}

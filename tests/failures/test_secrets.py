@@ -1,0 +1,241 @@
+"""Neither the API key nor people's data is found where others may read it: logs, reprs, messages, tracebacks."""
+
+from __future__ import annotations
+
+import copy
+import logging
+import pickle
+import traceback
+from collections.abc import Iterator
+from typing import Any
+
+import anyio
+import anyio.lowlevel
+import httpx
+import httpx2
+import pytest
+
+from kombo_async import AsyncKomboClient, Failure, KomboError, NoResponse, Options, RetryPolicy, Success, Waiting, ats
+from tests.failures.calls import client, until
+from tests.failures.fault_server import Exchange, FaultServer, succeed
+from tests.failures.faults import FAULTS, TIMEOUT, Fault
+from tests.wire import INTEGRATION
+
+pytestmark = pytest.mark.anyio
+
+KEY = "marker-of-the-key"
+PERSON = "marker-of-a-person"
+MARKERS = (KEY, PERSON)
+
+POST = ats.CreateCandidate(
+    candidate=ats.CandidateInput(first_name=PERSON, last_name=PERSON, email_address=f"{PERSON}@example.com"),
+    application=ats.CandidateApplicationInput(job_id="job"),
+    attachments=[ats.AttachmentInput.from_bytes(PERSON.encode() * 1000, f"{PERSON}.pdf", type="CV")],
+)
+GET = ats.GetCandidates(email=f"{PERSON}@example.com")
+
+each_request = pytest.mark.parametrize("request_", [GET, POST], ids=["GET", "POST"])
+
+
+def clean(text: str) -> bool:
+    """Whether none of the markers is in *text*."""
+    return not any(marker in text for marker in MARKERS)
+
+
+@pytest.fixture(autouse=True)
+def no_marker_in_any_log(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
+    """All loggers at DEBUG, those of the HTTP libraries too; none of the records has a marker in it."""
+    caplog.set_level(logging.DEBUG)
+    for name in ("kombo_async", "httpx", "httpx2", "httpcore", "httpcore2", "anyio", "asyncio"):
+        caplog.set_level(logging.DEBUG, logger=name)
+    yield
+    for record in caplog.records:
+        assert clean(record.getMessage()), record.name
+        assert clean(str(record.exc_info))
+
+
+def frames(error: BaseException) -> list[str]:
+    """The local variables of our own frames in the tracebacks of *error* and of what led to it, as tools print them."""
+    shown: list[str] = []
+    seen: BaseException | None = error
+    while seen is not None:
+        for frame, _ in traceback.walk_tb(seen.__traceback__):
+            if "kombo_async" in frame.f_code.co_filename:
+                shown += [f"{frame.f_code.co_qualname}: {name} = {value!r}" for name, value in frame.f_locals.items()]
+        if isinstance(seen, BaseExceptionGroup):
+            for each in seen.exceptions:
+                shown += frames(each)
+        seen = seen.__cause__ or seen.__context__
+    return shown
+
+
+def shown(value: Any) -> list[str]:
+    """All ways in which a failure or outcome is shown to somebody."""
+    return [repr(value), str(value), f"{value}", repr(copy.copy(value)), repr(copy.deepcopy(value))]
+
+
+@each_request
+@pytest.mark.parametrize("fault", [pytest.param(fault, id=fault.name) for fault in FAULTS])
+async def test_each_failure(server: FaultServer, fault: Fault, request_: Any) -> None:
+    """No failure shows the key or a person, in its message, its copies, its pickle or its traceback."""
+    told: list[str] = []
+    policy = RetryPolicy(
+        attempts=2, initial=0.001, sync_wait=0.1, on_wait=lambda waiting: told.append(f"{waiting} {waiting.failure!r}")
+    )
+    async with client(server, fault.step, api_key=KEY, retry=policy, timeout=TIMEOUT) as kombo:
+        failure: KomboError
+        try:
+            failure = (await kombo.send(request_)).unwrap()
+        except KomboError as error:
+            failure = error
+    assert type(failure) is fault.failure
+    assert server.requests[0].headers["authorization"] == f"Bearer {KEY}"
+    for text in [*shown(failure), *told, *frames(failure), *traceback.format_exception(failure)]:
+        assert clean(text), text
+    assert KEY.encode() not in pickle.dumps(failure)
+    if isinstance(failure, Failure | NoResponse):
+        assert PERSON.encode() not in pickle.dumps(failure)
+
+
+@each_request
+@pytest.mark.parametrize("library", [None, httpx, httpx2], ids=["ours", "httpx", "httpx2"])
+async def test_success_and_drift(server: FaultServer, library: Any, request_: Any) -> None:
+    """A success, also one that drifted, shows a person only where the answer itself is printed."""
+
+    async def drifted(exchange: Exchange) -> None:
+        data = {"results": [{"first_name": 5, "last_name": [PERSON]}], "next": 7, "id": None}
+        await exchange.answer(200, {"status": "success", "data": data})
+
+    http_client = library.AsyncClient() if library else None
+    async with client(server, drifted, api_key=KEY, http_client=http_client) as kombo:
+        reply = await kombo.send(request_)
+        assert isinstance(reply, Success)
+        assert reply.drift
+        assert clean(repr(reply.drift))
+        assert clean(repr(reply.raw_response))
+        assert KEY.encode() not in pickle.dumps(reply)
+        assert KEY not in repr(reply)
+    if http_client is not None:
+        await http_client.aclose()
+    assert server.requests[0].target.endswith("/candidates?email=marker-of-a-person%40example.com") or request_ is POST
+
+
+@each_request
+@pytest.mark.parametrize("moment", [0.0, 0.03, 0.15])
+async def test_cancelled_in_the_middle(server: FaultServer, request_: Any, moment: float) -> None:
+    """The traceback of a cancelled call shows neither, wherever it was: queueing, sending, reading, waiting."""
+
+    async def slow(exchange: Exchange) -> None:
+        await exchange.send(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n")
+        for _ in range(100):
+            await exchange.send(b"%x\r\n%s\r\n" % (len(PERSON), PERSON.encode()))
+            await anyio_free_sleep(0.01)
+
+    caught: list[BaseException] = []
+    async with client(server, slow, api_key=KEY) as kombo, anyio.create_task_group() as calls:
+
+        async def call() -> None:
+            try:
+                await kombo.send(request_)
+            except BaseException as error:
+                caught.append(error)
+                raise
+
+        calls.start_soon(call)
+        if moment:
+            await until(lambda: server.asked.total() == 1)
+            await anyio.sleep(moment)
+        else:
+            await anyio.lowlevel.checkpoint()
+        calls.cancel_scope.cancel()
+    for text in frames(caught[0]) if caught else []:
+        assert clean(text), text
+
+
+async def anyio_free_sleep(seconds: float) -> None:
+    """Sleep in the server's own loop."""
+    import asyncio
+
+    await asyncio.sleep(seconds)
+
+
+async def test_error_of_a_transport(server: FaultServer) -> None:
+    """An exception that a transport of the caller's raises passes through frames of ours that show neither."""
+
+    def broken(_: httpx.Request) -> httpx.Response:
+        raise ZeroDivisionError
+
+    kombo = AsyncKomboClient(KEY, integration_id=INTEGRATION, transport=httpx.MockTransport(broken))
+    for request in (GET, POST):
+        with pytest.raises(ZeroDivisionError) as caught:
+            await kombo.send(request)
+        for text in frames(caught.value):
+            assert clean(text), text
+
+
+async def test_clients_and_settings(server: FaultServer) -> None:
+    """A client, its views, copies and options show no key; the key cannot be pickled along with a client by mistake."""
+    async with client(server, succeed, api_key=KEY) as kombo:
+        for each in (kombo, kombo.for_integration("a:b"), copy.copy(kombo), kombo.ats, kombo._chain, kombo._http):
+            assert clean(repr(each))
+        for copying in (pickle.dumps, copy.deepcopy):
+            with pytest.raises(TypeError) as caught:
+                copying(kombo)
+            assert clean(str(caught.value))
+    options: Options = {"retry": RetryPolicy(), "deadline": 1.0}
+    assert clean(repr(options))
+    with pytest.raises(ValueError, match="api_key") as bad:
+        AsyncKomboClient(f"{KEY}\r\nX-Other: 1")
+    assert clean(str(bad.value))
+
+
+async def test_requests_and_calls(server: FaultServer) -> None:
+    """Requests and calls print which fields are set, not their values."""
+    seen: list[str] = []
+
+    async def note(call: Any, call_next: Any) -> Any:
+        seen.append(repr(call))
+        return await call_next(call)
+
+    async with client(server, api_key=KEY, middleware=[note]) as kombo:
+        for request in (GET, POST):
+            await kombo.send(request)
+            assert clean(repr(request))
+            assert clean(str(request))
+            assert clean(repr(kombo.ats.get_candidates(email=PERSON)))
+    assert all(clean(text) for text in seen)
+    assert len(seen) == 2
+
+
+@each_request
+async def test_redirects_take_nothing_along(server: FaultServer, request_: Any) -> None:
+    """A redirect is not followed: neither key nor body reaches another host."""
+    with FaultServer() as other:
+
+        async def elsewhere(exchange: Exchange) -> None:
+            await exchange.answer(307, b"", headers={"Location": f"{other.url}/ats/candidates"})
+
+        async with httpx.AsyncClient(follow_redirects=True) as http_client:
+            for given in (None, http_client):
+                async with client(server, elsewhere, api_key=KEY, http_client=given) as kombo:
+                    reply = await kombo.send(request_)
+                assert reply.status_code == 307
+        assert other.connections == 0
+
+
+async def test_code_that_is_no_code(server: FaultServer, caplog: pytest.LogCaptureFixture) -> None:
+    """What comes as a code and is none stands in no line of a log, which it could break or fill."""
+
+    async def strange(exchange: Exchange) -> None:
+        await exchange.fail(400, f"A.B\r\nroot logged in {PERSON}")
+
+    async with client(server, strange, api_key=KEY) as kombo:
+        await kombo.send(GET)
+    assert "\n" not in caplog.records[-1].getMessage()
+
+
+def test_waiting_shows_nothing() -> None:
+    """What `on_wait` is told can be logged as it is."""
+    failure = NoResponse(message="PostAtsCandidates timed out", sent=True)
+    waiting = Waiting(failure=failure, operation=GET.operation, integration_id=None, attempt=1, seconds=1.0, waited=0.0)
+    assert clean(repr(waiting))

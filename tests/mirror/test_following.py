@@ -1,0 +1,203 @@
+"""The mirror at work beside an app: told by webhooks, against the sandbox."""
+
+from __future__ import annotations
+
+import json
+import logging
+import sqlite3
+from collections.abc import AsyncGenerator, Callable
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import anyio
+import pytest
+
+from kombo_async import AsyncKomboClient, RetryPolicy, ats, hris
+from kombo_async.mirror import Mirror, Table
+from kombo_async.sandbox import Sandbox
+from kombo_async.webhooks import Receiver, WebhookApp, parse
+from tests.mirror.source import Source, rows, stamp
+from tests.wire import INTEGRATION, mock_client
+
+pytestmark = pytest.mark.anyio
+
+SECRET = "whsec-mirror"
+LEVER = "lever:demo"
+
+
+def candidates(path: Path) -> dict[str, str]:
+    """First names in the mirrored table, by ID."""
+    return rows(path / "mirror.db", "candidates", "first_name")
+
+
+def in_sandbox(sandbox: Sandbox, integration_id: str = LEVER) -> dict[str, str]:
+    """First names in the sandbox, by ID."""
+    table = sandbox.world(integration_id).table("ats_candidates")
+    return {row.id: row.data["first_name"] for row in table.rows if not row.deleted}
+
+
+async def until(what: Callable[[], bool]) -> None:
+    """Wait until *what* is so, ten seconds at most."""
+    with anyio.fail_after(10):
+        while True:
+            try:
+                if what():
+                    return
+            except sqlite3.OperationalError:  # the table is not there yet
+                pass
+            await anyio.sleep(0.01)
+
+
+@asynccontextmanager
+async def running(sandbox: Sandbox, path: Path, **settings: Any) -> AsyncGenerator[Mirror]:
+    """A mirror of candidates and jobs that runs, and is told of changes by webhook."""
+    tables = [Table("candidates", ats.GetCandidates(), columns=["first_name"]), Table("jobs", ats.GetJobs())]
+    receiver = Receiver(SECRET)
+    async with sandbox.client(retry=RetryPolicy.none()) as kombo, anyio.create_task_group() as tasks:
+        mirror = Mirror(kombo, path / "mirror.db", tables, **settings)
+        receiver.on_any_other(mirror.handle)
+        sandbox.webhooks.add("http://app/webhooks/kombo", secret=SECRET, app=WebhookApp(receiver))
+        tasks.start_soon(mirror.run)
+        yield mirror
+        tasks.cancel_scope.cancel()
+
+
+async def test_the_table_follows(tmp_path: Path) -> None:
+    """What is created, changed and deleted in the connected system shows in the table once a webhook has told of it."""
+    sandbox = Sandbox(integrations=False, candidates=7)
+    sandbox.add_integration(LEVER)
+    async with running(sandbox, tmp_path, integrations=[LEVER]):
+        await until(lambda: len(candidates(tmp_path)) == 7)
+        world = sandbox.world(LEVER)
+        first, second, *_ = world.table("ats_candidates").rows
+        world.change("ats_candidates", first, first_name="Renamed")
+        world.delete("ats_candidates", second)
+        async with sandbox.client(LEVER) as kombo:
+            (
+                await kombo.ats.create_candidate(
+                    candidate=ats.CandidateInput(first_name="New", last_name="Doe", email_address="new@example.com"),
+                    application=ats.CandidateApplicationInput(
+                        job_id=next(row.id for row in world.table("ats_jobs").rows if row.data["status"] == "OPEN")
+                    ),
+                )
+            ).unwrap()
+        sandbox.changed(world)
+        sent = await sandbox.webhooks.deliver()
+        assert {each.status for each in sent} == {200}
+        await until(lambda: candidates(tmp_path) == in_sandbox(sandbox))
+        assert {"Renamed", "New"} <= set(candidates(tmp_path).values())
+
+
+async def test_integrations_come_and_go(tmp_path: Path) -> None:
+    """An integration that is created is followed from then on, and one that is deleted is removed with its records."""
+    sandbox = Sandbox(integrations=False, candidates=3)
+    async with running(sandbox, tmp_path):
+        integration = sandbox.add_integration(LEVER)
+        await until(lambda: (tmp_path / "mirror.db").exists())
+        sandbox.webhooks.integration_created(integration)
+        await sandbox.webhooks.deliver()
+        await until(lambda: len(candidates(tmp_path)) == 3)
+        sandbox.webhooks.integration_deleted(integration)
+        await sandbox.webhooks.deliver()
+        assert candidates(tmp_path) == {}
+
+
+async def test_it_goes_on_where_it_was(tmp_path: Path) -> None:
+    """After a restart, the integrations of before are brought up to date without being told."""
+    sandbox = Sandbox(integrations=False, candidates=3)
+    sandbox.add_integration(LEVER)
+    async with running(sandbox, tmp_path, integrations=[LEVER]):
+        await until(lambda: len(candidates(tmp_path)) == 3)
+    world = sandbox.world(LEVER)
+    world.change("ats_candidates", world.table("ats_candidates").rows[0], first_name="Renamed")
+    async with running(sandbox, tmp_path):
+        await until(lambda: "Renamed" in candidates(tmp_path).values())
+
+
+async def test_failures_do_not_end_it(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """While an integration cannot be read it is tried again later, or as soon as a webhook says that it is time."""
+    sandbox = Sandbox(integrations=False, candidates=3)
+    sandbox.add_integration(LEVER, sync_pending=True)
+    with caplog.at_level(logging.WARNING, "kombo_async.mirror"):
+        async with running(sandbox, tmp_path, integrations=[LEVER]):
+            await until(lambda: "not up to date" in caplog.text)
+            assert candidates(tmp_path) == {}
+            sandbox.integrations[LEVER].sync.finish()
+            await sandbox.webhooks.deliver()  # sync-finished
+            await until(lambda: len(candidates(tmp_path)) == 3)
+
+
+async def test_lists_that_are_not_there(tmp_path: Path) -> None:
+    """A list that the connected system does not have is left out; the others are read."""
+    sandbox = Sandbox(integrations=False, candidates=3)
+    sandbox.add_integration(LEVER, permissions={"ats_jobs": "NOT_AVAILABLE"})
+    async with sandbox.client() as kombo:
+        tables = [Table("jobs", ats.GetJobs()), Table("candidates", ats.GetCandidates())]
+        mirror = Mirror(kombo, tmp_path / "mirror.db", tables)
+        assert [update.table for update in await mirror.update(LEVER)] == ["candidates"]
+        await mirror.aclose()
+
+
+async def test_changes_that_show_late(tmp_path: Path) -> None:
+    """When a sync ends, all since its beginning is read again: what it changed may have shown only at its end."""
+    source = Source()
+    tags = Table("tags", ats.GetTags())
+    mirror = Mirror(mock_client(source), tmp_path / "mirror.db", [tags], full_every=timedelta(days=36500))
+    began = source.now
+    source.now += timedelta(minutes=1)
+    source.put("t0", "Late", hidden_for=3600)
+    source.now += timedelta(minutes=30)
+    await mirror.update(INTEGRATION)
+    source.now += timedelta(minutes=40)
+    await mirror.update(INTEGRATION)
+    assert rows(tmp_path / "mirror.db") == {}
+    await mirror.handle(parse(sync_finished(began)))
+    await mirror.update(INTEGRATION)
+    assert rows(tmp_path / "mirror.db") == {"t0": "Late"}
+    source.now += timedelta(minutes=40)
+    await mirror.update(INTEGRATION)
+    assert source.requests[-1]["updated_after"] > stamp(began + timedelta(hours=1))
+    await mirror.aclose()
+
+
+async def test_a_sync_that_ends_while_we_read(tmp_path: Path) -> None:
+    """A sync that ends in the midst of a pass is heeded by the next one."""
+    source = Source()
+    mirror = Mirror(mock_client(source), tmp_path / "mirror.db", [Table("tags", ats.GetTags())])
+    await mirror.store.open(mirror.tables)
+    began = source.now
+    number, before = await mirror.store.begin(INTEGRATION, mirror.tables[0])
+    await mirror.handle(parse(sync_finished(began)))
+    after = type(before)(since=began + timedelta(hours=5))
+    await mirror.store.finish(INTEGRATION, mirror.tables[0], number, before, after, full=False)
+    _, mark = await mirror.store.begin(INTEGRATION, mirror.tables[0])
+    assert mark.reach == began - timedelta(minutes=10)
+    await mirror.aclose()
+
+
+async def test_other_categories(tmp_path: Path) -> None:
+    """Events of systems that there is no table for are of no interest."""
+    async with AsyncKomboClient("key") as kombo:
+        mirror = Mirror(kombo, tmp_path / "mirror.db", [Table("employees", hris.GetEmployees())])
+        await mirror.handle(parse(sync_finished(datetime.now(UTC))))
+        assert await mirror.store.integrations() == []
+        await mirror.aclose()
+
+
+def sync_finished(began: datetime) -> bytes:
+    """The webhook that says that a sync has ended."""
+    data: dict[str, Any] = {
+        "sync_id": "s",
+        "sync_state": "SUCCEEDED",
+        "sync_started_at": stamp(began),
+        "sync_ended_at": stamp(began + timedelta(hours=1)),
+        "sync_duration_seconds": 3600,
+        "integration_id": INTEGRATION,
+        "integration_tool": "greenhouse",
+        "integration_category": "ATS",
+        "end_user": {"organization_name": "Acme", "creator_email": None, "origin_id": None},
+        "log_url": "https://app.kombo.dev/logs/1",
+    }
+    return json.dumps({"id": "e", "type": "sync-finished", "data": data}).encode()
