@@ -1,4 +1,4 @@
-"""A careers site's back end, in FastAPI: people apply, recruiters see candidates and jobs, Kombo's webhooks keep them current.
+"""A careers site's back end, in FastAPI: people apply, and candidates and jobs are read from tables that follow Kombo.
 
     uvicorn fastapi_app:app --app-dir examples
 
@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager, closing
 from typing import Annotated, Any
 
@@ -17,10 +17,10 @@ import anyio
 from fastapi import Depends, FastAPI, Request
 from pydantic import BaseModel
 
-from kombo_async import AsyncKomboClient, KomboError, ats
-from kombo_async.contrib.fastapi import kombo_error_handler
+from kombo_async import AsyncKomboClient, KomboError, RetryPolicy, ats
+from kombo_async.contrib.fastapi import kombo_error_handler, webhook_handler
 from kombo_async.mirror import Mirror, Table
-from kombo_async.webhooks import Event, Receiver, WebhookApp
+from kombo_async.webhooks import Receiver
 
 DATABASE = os.environ.get("DATABASE", "mirror.db")
 TABLES = [
@@ -31,25 +31,28 @@ receiver = Receiver()
 
 
 @asynccontextmanager
-async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-    """One client and one mirror for as long as the app runs."""
-    async with AsyncKomboClient() as kombo, anyio.create_task_group() as tasks:
+async def lifespan(app: FastAPI) -> AsyncGenerator[None]:
+    """One client and one mirror for as long as the app runs.
+
+    People wait for the client's answers: so it tries for 25 seconds at most, and does not wait for a first sync.
+    """
+    patience = RetryPolicy(sync_wait=0)
+    integrations = [os.environ["KOMBO_INTEGRATION_ID"]]
+    async with (
+        AsyncKomboClient(deadline=25, retry=patience) as kombo,
+        Mirror(kombo, DATABASE, TABLES, integrations=integrations) as mirror,
+        anyio.create_task_group() as tasks,
+    ):
         app.state.kombo = kombo
-        app.state.mirror = Mirror(kombo, DATABASE, TABLES, integrations=[os.environ["KOMBO_INTEGRATION_ID"]])
-        tasks.start_soon(app.state.mirror.run)
+        receiver.on_any_other(mirror.handle)
+        tasks.start_soon(mirror.run)
         yield
         tasks.cancel_scope.cancel()
 
 
 app = FastAPI(lifespan=lifespan)
 app.add_exception_handler(KomboError, kombo_error_handler)
-app.add_route("/webhooks/kombo", WebhookApp(receiver), methods=["POST"])
-
-
-@receiver.on_any_other
-async def follow(event: Event) -> None:
-    """Have the mirror fetch what changed."""
-    await app.state.mirror.handle(event)
+app.add_route("/webhooks/kombo", webhook_handler(receiver), methods=["POST"])
 
 
 def client(request: Request) -> AsyncKomboClient:

@@ -58,8 +58,8 @@ def _restore(cls: type[E], fields: dict[str, Any]) -> E:
 
 def without_request(response: httpx.Response) -> httpx.Response:
     """*response* as something to keep: its request, with the API key and the body in it, left behind."""
-    transport_headers = ("content-encoding", "transfer-encoding", "content-length")
-    headers = [(name, value) for name, value in response.headers.multi_items() if name not in transport_headers]
+    transport_headers = (b"content-encoding", b"transfer-encoding", b"content-length")
+    headers = [(name, value) for name, value in response.headers.raw if name.lower() not in transport_headers]
     return type(response)(response.status_code, headers=headers, content=response.content)
 
 

@@ -235,7 +235,7 @@ class Http:
                 body, unreadable = b"", str(error)
             raw = self._library.Response(
                 raw.status_code,
-                headers=[(name, value) for name, value in raw.headers.multi_items() if name != "content-encoding"],
+                headers=[(name, value) for name, value in raw.headers.raw if name.lower() != b"content-encoding"],
                 content=body,
                 request=raw.request,
                 extensions=raw.extensions,

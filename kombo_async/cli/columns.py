@@ -85,14 +85,14 @@ def targets(
     found: dict[int, Target] = {}
     unused: list[str] = []
     for place, column in enumerate(columns):
-        path = given.get(column) or _guess(column, fields, files="attachments" in (request.operation.body or ()))
-        if path is None:
+        goal = given.get(column) or _guess(column, fields, files="attachments" in (request.operation.body or ()))
+        if goal is None:
             unused.append(column)
             continue
-        taken = next((columns[each] for each, target in found.items() if target.path == path), None)
-        if taken is not None and path in fields:
-            raise MappingError(f"the columns {taken!r} and {column!r} both go into {path}; say which by --map")
-        found[place] = Target(path, fields.get(path, str))
+        taken = next((columns[each] for each, target in found.items() if target.path == goal), None)
+        if taken is not None and goal in fields:
+            raise MappingError(f"the columns {taken!r} and {column!r} both go into {goal}; say which by --map")
+        found[place] = Target(goal, fields.get(goal, str))
     return found, unused
 
 

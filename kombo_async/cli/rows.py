@@ -168,10 +168,11 @@ class JsonlInput:
     def _read_files(self, fields: dict[str, Any]) -> list[str]:
         files: Any = fields.get("attachments")
         faults: list[str] = []
-        for place, each in enumerate(cast("list[Any]", files) if isinstance(files, list) else []):
+        for place in range(len(files) if isinstance(files, list) else 0):  # pyright: ignore[reportUnknownArgumentType]
+            each: Any = files[place]
             if isinstance(each, dict) and "path" in each:
-                given = cast("dict[str, Any]", each)
-                file, fault = attachment(str(given["path"]), self._path.parent, str(given.get("type", "CV")))
+                named = cast("dict[str, Any]", each)
+                file, fault = attachment(str(named["path"]), self._path.parent, str(named.get("type", "CV")))
                 if fault:
                     faults.append(f"attachments[{place}]: {fault}")
                 files[place] = file

@@ -1,7 +1,9 @@
-"""aiohttp's web server (extra `[aiohttp]`)::
+"""aiohttp's web server (extra `[aiohttp]`).
 
-app = web.Application(middlewares=[kombo_errors])
-app.router.add_post("/webhooks/kombo", webhook_handler(receiver))
+::
+
+    app = web.Application(middlewares=[kombo_errors])
+    app.router.add_post("/webhooks/kombo", webhook_handler(receiver))
 """
 
 from __future__ import annotations

@@ -1,15 +1,19 @@
-"""FastAPI and Starlette (extra `[fastapi]`)::
+"""FastAPI and Starlette (extra `[fastapi]`).
 
-app.add_exception_handler(KomboError, kombo_error_handler)
-app.add_route("/webhooks/kombo", WebhookApp(receiver), methods=["POST"])     # from kombo_async.webhooks
+::
+
+    app.add_exception_handler(KomboError, kombo_error_handler)
+    app.add_route("/webhooks/kombo", webhook_handler(receiver), methods=["POST"])
 """
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
+
 try:
     from starlette.exceptions import HTTPException
     from starlette.requests import Request
-    from starlette.responses import Response
+    from starlette.responses import JSONResponse, Response
 except ModuleNotFoundError as error:
     if error.name != "starlette":
         raise
@@ -29,6 +33,24 @@ async def kombo_error_handler(request: Request, error: Exception) -> Response:
         raise error
     problem = problem_of(error)
     return Response(problem.body, problem.status, problem.headers, CONTENT_TYPE)
+
+
+def webhook_handler(receiver: Receiver) -> Callable[[Request], Awaitable[Response]]:
+    """A route's function that hands webhooks to *receiver*.
+
+    It answers 200 for what was taken, 400, 401, 409 or 413 for what was not. What a handler of the receiver raises it
+    raises, too: the framework answers 500, and Kombo sends the event again.
+    """
+
+    async def handle(request: Request) -> Response:
+        try:
+            body = await receiver.read(request.stream(), request.headers.get("content-length"))
+            result = await receiver.receive(body, request.headers.get(SIGNATURE_HEADER))
+        except WebhookError as error:
+            return JSONResponse({"error": str(error)}, error.status_code)
+        return JSONResponse({"result": result})
+
+    return handle
 
 
 class WebhookEvent:

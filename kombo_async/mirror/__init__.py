@@ -2,10 +2,10 @@
 
 ::
 
-    mirror = Mirror(kombo, "mirror.db", [Table("employees", hris.GetEmployees()), Table("jobs", ats.GetJobs())])
-    await mirror.update("workday:6cRsLsFAo8iMPHGBLqYZdqVH")     # once, now
-    receiver.on_any_other(mirror.handle)                        # when a webhook says that something changed
-    await mirror.run()                                          # and for as long as the app runs
+    async with Mirror(kombo, "mirror.db", [Table("employees", hris.GetEmployees())]) as mirror:
+        await mirror.update("workday:6cRsLsFAo8iMPHGBLqYZdqVH")     # once, now
+        receiver.on_any_other(mirror.handle)                        # when a webhook says that something changed
+        await mirror.run()                                          # for as long as the app runs
 
 How nothing is missed:
 

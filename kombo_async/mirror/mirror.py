@@ -6,7 +6,8 @@ import logging
 import os
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self
 
 import anyio
 from anyio.abc import TaskGroup
@@ -72,20 +73,42 @@ class Mirror:
         self._at_once = anyio.CapacityLimiter(AT_ONCE)
         self._followers: TaskGroup | None = None
 
+    async def open(self) -> None:
+        """Make the tables that are not there yet; `async with` and all other methods do that, too."""
+        async with self._opening:
+            if not self._opened:
+                await self.store.open(self.tables)
+                self._opened = True
+
+    async def aclose(self) -> None:
+        """Close the store."""
+        self._opened = False
+        await self.store.aclose()
+
+    async def __aenter__(self) -> Self:
+        await self.open()
+        return self
+
+    async def __aexit__(
+        self, exc_type: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        with anyio.CancelScope(shield=True):
+            await self.aclose()
+
     async def update(self, integration_id: str, *, full: bool = False) -> list[Update]:
         """Bring the tables of an integration up to date now; with *full*, by reading everything anew.
 
         Raises `KomboError` where that fails: what was fetched until then stays, and the next update fetches the rest.
         Lists that the integration does not have are left out.
         """
-        await self._open()
+        await self.open()
         async with self._lock(integration_id):
             await self.store.add(integration_id)
             return await self._update(integration_id, full=full)
 
     async def handle(self, event: Event) -> None:
         """Take note of a webhook; `receiver.on_any_other(mirror.handle)`. Fetching what it tells of is up to `run`."""
-        await self._open()
+        await self.open()
         match event:
             case DataChanged():
                 # Which models changed does not say which lists did: those of a namespace nest each other's records.
@@ -104,7 +127,7 @@ class Mirror:
 
     async def forget(self, integration_id: str) -> None:
         """Follow an integration no more, and remove its records."""
-        await self._open()
+        await self.open()
         wake = self._wakes.pop(integration_id, None)
         if wake is not None:
             wake.set()
@@ -114,9 +137,9 @@ class Mirror:
     async def run(self) -> None:
         """Keep all tables in step until cancelled: everything once at the start, then what webhooks tell of.
 
-        Failures are logged, and tried again later. The store is closed at the end.
+        Failures are logged, and tried again later.
         """
-        await self._open()
+        await self.open()
         for integration_id in self._given:
             await self.store.add(integration_id)
         try:
@@ -127,19 +150,6 @@ class Mirror:
         finally:
             self._followers = None
             self._wakes.clear()
-            with anyio.CancelScope(shield=True):
-                await self.aclose()
-
-    async def aclose(self) -> None:
-        """Close the store."""
-        self._opened = False
-        await self.store.aclose()
-
-    async def _open(self) -> None:
-        async with self._opening:
-            if not self._opened:
-                await self.store.open(self.tables)
-                self._opened = True
 
     def _lock(self, integration_id: str) -> anyio.Lock:
         return self._locks.setdefault(integration_id, anyio.Lock())

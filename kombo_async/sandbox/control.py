@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Awaitable, Callable
+from inspect import isawaitable
 from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
 from starlette.requests import Request
@@ -64,8 +65,8 @@ def _endpoint(sandbox: Sandbox, action: Action) -> Callable[[Request], Awaitable
         path = {name: str(value) for name, value in request.path_params.items()}
         try:
             answer = action(sandbox, cast("Body", body), path)
-            if isinstance(answer, Awaitable):
-                answer = await cast("Awaitable[Any]", answer)
+            if isawaitable(answer):
+                answer = await answer
         except Refusal as refusal:
             return JSONResponse({"error": refusal.message}, refusal.status)
         except (TypeError, ValueError, LookupError) as error:

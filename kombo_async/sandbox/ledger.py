@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
+from itertools import islice
 from typing import Any
 
 import attrs
@@ -111,6 +112,10 @@ class Ledger:
             and (status is None or call.status == status)
             and (performed is None or call.performed == performed)
         ]
+
+    def latest(self, count: int) -> list[Call]:
+        """The last calls, the newest first."""
+        return list(islice(reversed(self._calls), count))
 
     def find(self, number: int) -> Call | None:
         """The call with this number."""

@@ -26,7 +26,7 @@ from kombo_async.sandbox.latency import LatencyLike, latency
 from kombo_async.sandbox.ledger import Call, Ledger
 from kombo_async.sandbox.limits import ACTIONS_AT_ONCE, Concurrency, RateLimit
 from kombo_async.sandbox.state import State, open_state
-from kombo_async.sandbox.store import World
+from kombo_async.sandbox.store import World, copied
 from kombo_async.sandbox.tools import Category, category_of
 from kombo_async.sandbox.webhooks import Webhooks
 
@@ -75,7 +75,8 @@ class Sandbox:
     ) -> None:
         self.state: State | None = None if state is None else open_state(Path(state))
         self.seed = seed = seed if self.state is None else self.state.seed(seed)
-        self.sizes = Sizes(employees=employees, candidates=candidates, jobs=jobs, courses=courses, orders=orders)
+        sizes = Sizes(employees=employees, candidates=candidates, jobs=jobs, courses=courses, orders=orders)
+        self.sizes = sizes if self.state is None else self.state.sizes(sizes)
         self.api_key = api_key
         self.allow_duplicates = allow_duplicates
         self.clock = Clock(start)
@@ -181,8 +182,8 @@ class Sandbox:
         id = integration_id or PLATFORM
         world = self._worlds.get(id)
         if world is None:
-            filler = partial(fill, sizes=self.sizes)
-            world = World(id, clock=self.clock, seed=self.seed, born=self.born, fill=filler)
+            made = partial(World, id, clock=self.clock, seed=self.seed, born=self.born)
+            world = made(fill=copied(made(fill=partial(fill, sizes=self.sizes))))
             if self.state is not None:
                 self.state.restore(world)
             self._worlds[id] = world
@@ -263,6 +264,11 @@ class Sandbox:
             self.action_latency = latency(actions)
         if reads is not None:
             self.read_latency = latency(reads)
+
+    def close(self) -> None:
+        """Close the file of the state, if there is one."""
+        if self.state is not None:
+            self.state.close()
 
     # Ways in
 

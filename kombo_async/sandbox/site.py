@@ -2,16 +2,31 @@
 
 from __future__ import annotations
 
+from html import escape
 from typing import TYPE_CHECKING
-from urllib.parse import quote
+from urllib.parse import parse_qs, quote
 
 from starlette.applications import Starlette
+from starlette.middleware import Middleware
+from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.requests import Request
-from starlette.responses import PlainTextResponse, Response
+from starlette.responses import HTMLResponse, PlainTextResponse, Response
 from starlette.routing import Route
+
+from kombo_async.sandbox.answers import NotFound
+from kombo_async.sandbox.connecting import find_link, follow, offered_tools
+from kombo_async.sandbox.control import control_routes
+from kombo_async.sandbox.page import document, page_routes
 
 if TYPE_CHECKING:
     from kombo_async.sandbox.sandbox import Sandbox
+
+HOSTS = ["127.0.0.1", "localhost", "*.localhost", "[::1]", "testserver"]
+"""Under which names the page may be asked for: no other site can pretend to be this machine."""
+ICON = (
+    '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 32 32"><rect width="32" height="32" rx="7" fill="#2f5bd8"/>'
+    '<text x="16" y="22" font-family="sans-serif" font-size="17" fill="#fff" text-anchor="middle">{letter}</text></svg>'
+)
 
 
 def make_site(sandbox: Sandbox) -> Starlette:
@@ -27,4 +42,41 @@ def make_site(sandbox: Sandbox) -> Starlette:
         headers = {"content-disposition": disposition, "x-content-type-options": "nosniff"}
         return Response(file.data, media_type=file.content_type, headers=headers)
 
-    return Starlette(routes=[Route("/_sandbox/files/{id}/{token}", download)])
+    async def icon(request: Request) -> Response:
+        letter = escape(request.path_params["tool"][:1].upper())
+        return Response(ICON.format(letter=letter), media_type="image/svg+xml")
+
+    async def connect(request: Request) -> Response:
+        token = request.path_params["token"]
+        try:
+            link = find_link(sandbox, token).data
+        except NotFound as error:
+            return HTMLResponse(_connect_page("This link leads nowhere", f"<p>{escape(error.message)}</p>"), 404)
+        if request.method == "POST":
+            chosen = parse_qs((await request.body()).decode()).get("tool", [None])[0]
+            try:
+                connection = follow(sandbox, token, chosen)
+            except ValueError as error:
+                return HTMLResponse(_connect_page("That did not work", f"<p>{escape(str(error))}</p>"), 400)
+            text = f"<p>Hand this token to <code>activate_integration</code>:</p><pre>{escape(connection)}</pre>"
+            return HTMLResponse(_connect_page("Connected", text))
+        tools = {} if link["integration_id"] is not None else offered_tools(link)
+        options = "".join(f'<option value="{escape(name)}">{escape(text)}</option>' for name, text in tools.items())
+        select = f'<select name="tool" aria-label="System">{options}</select> ' if options else ""
+        form = f'<form method="post" class="buttons">{select}<button>Connect</button></form>'
+        return HTMLResponse(_connect_page("Connect your system", form))
+
+    return Starlette(
+        routes=[
+            *page_routes(sandbox),
+            *control_routes(sandbox),
+            Route("/_sandbox/files/{id}/{token}", download),
+            Route("/_sandbox/icons/{tool}.svg", icon),
+            Route("/connect/{token}", connect, methods=["GET", "POST"]),
+        ],
+        middleware=[Middleware(TrustedHostMiddleware, allowed_hosts=HOSTS)],
+    )
+
+
+def _connect_page(title: str, body: str) -> str:
+    return document(title, f'<section class="narrow"><h2>{escape(title)}</h2>{body}</section>', script=False)

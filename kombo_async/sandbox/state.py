@@ -12,6 +12,7 @@ import attrs
 import msgspec
 
 from kombo_async.sandbox.clock import Clock, parse, stamp
+from kombo_async.sandbox.data import Sizes
 from kombo_async.sandbox.files import StoredFile
 from kombo_async.sandbox.integrations import Integration, Sync
 from kombo_async.sandbox.store import Row, Table, World
@@ -70,6 +71,10 @@ class State:
     def seed(self, seed: int) -> int:
         """The seed that the state was set up with: *seed* if it is new."""
         return int(self.meta("seed", str(seed)))
+
+    def sizes(self, sizes: Sizes) -> Sizes:
+        """The sizes that the state was set up with: *sizes* if it is new."""
+        return msgspec.json.decode(self.meta("sizes", msgspec.json.encode(sizes).decode()), type=Sizes)
 
     @property
     def has_integrations(self) -> bool:

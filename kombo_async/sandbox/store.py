@@ -97,6 +97,22 @@ Saver: TypeAlias = Callable[[str, str, Row], None]
 """Told (integration, table, row) of each new or changed record."""
 
 
+def copied(untouched: World) -> Callable[[World, str], None]:
+    """Fills tables with copies of those of *untouched*.
+
+    Tables are made from one another: what is made late must not see what has changed since the start.
+    """
+
+    def fill(world: World, name: str) -> None:
+        table = world.table(name)
+        for row in untouched.table(name).rows:
+            copy = table.add(dict(row.data), row.touched)
+            if world.saver is not None:
+                world.saver(world.integration_id, name, copy)
+
+    return fill
+
+
 class World:
     """All records of one integration. Tables are filled when they are first needed."""
 

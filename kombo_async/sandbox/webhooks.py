@@ -210,5 +210,5 @@ async def _send(endpoint: Endpoint, delivery: Delivery) -> None:
         async with httpx.AsyncClient(transport=transport, timeout=10, trust_env=False) as client:
             response = await client.post(endpoint.url, content=delivery.body, headers=headers)
         delivery.status = response.status_code
-    except httpx.HTTPError as error:
+    except Exception as error:  # whatever the receiver does, the sandbox goes on
         delivery.error = f"{type(error).__name__}: {error}"

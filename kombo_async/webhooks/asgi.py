@@ -1,4 +1,4 @@
-"""The endpoint for webhooks as an ASGI application, for FastAPI, Starlette and all others; it needs none of them."""
+"""The endpoint for webhooks as an ASGI application, for any framework or none; FastAPI's is in `contrib.fastapi`."""
 
 from __future__ import annotations
 
@@ -18,9 +18,7 @@ Send: TypeAlias = Callable[[Message], Awaitable[None]]
 
 
 class WebhookApp:
-    """An ASGI application that hands webhooks to a `Receiver`::
-
-        app.add_route("/webhooks/kombo", WebhookApp(receiver), methods=["POST"])  # FastAPI and Starlette
+    """An ASGI application that hands webhooks to a `Receiver`; put it under a path of your app.
 
     It answers 200 for what was taken, 400, 401, 409 or 413 for what was not. What a handler raises it raises, too:
     the framework answers 500, and Kombo sends the event again.

@@ -26,9 +26,11 @@ class Receiver(Handlers):
         @receiver.on("data-changed")
         async def refresh(event: DataChanged) -> None: ...
 
-    The web server's side is an adapter: `WebhookApp` (ASGI: FastAPI, Starlette, Litestar, ...), or
-    `kombo_async.contrib.aiohttp.webhook_handler`. An event counts as handled once its handlers have returned:
-    until then, Kombo is not told that it arrived, and sends it again. Keep handlers short, and hand long work on.
+    The web server's side is `webhook_handler` of `kombo_async.contrib.fastapi` (FastAPI, Starlette) or
+    `kombo_async.contrib.aiohttp`, or `WebhookApp` for any other ASGI framework.
+
+    An event counts as handled once its handlers have returned: until then, Kombo is not told that it arrived,
+    and sends it again. Keep handlers short, and hand long work on.
 
     Args:
         secret: The webhook secret, or several while one replaces another; else `KOMBO_WEBHOOK_SECRET`.

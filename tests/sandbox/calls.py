@@ -89,7 +89,9 @@ def prepare(sandbox: Sandbox, facts: Facts, *, full: bool) -> Prepared:
     maker.special.update(_special(sandbox, world, facts))
     path = facts.path
     for parameter in facts.parameters["path"]:
-        path = path.replace(f"{{{parameter['name']}}}", quote(str(maker.value(parameter["name"], parameter["schema"])), safe=""))
+        path = path.replace(
+            f"{{{parameter['name']}}}", quote(str(maker.value(parameter["name"], parameter["schema"])), safe="")
+        )
     query: dict[str, str] = {}
     for parameter in facts.parameters["query"]:
         if full or parameter.get("required"):
@@ -132,10 +134,12 @@ def _special(sandbox: Sandbox, world: World, facts: Facts) -> dict[str, Any]:
         "PostHrisProvisioningGroupsGroupIdDiff": lambda: {"group_id": GROUP},
         "PostHrisProvisioningGroupsGroupIdSetupLinks": lambda: {"group_id": GROUP},
         "PostPassthroughToolApi": lambda: {"tool": "greenhouse"},
-        "PostAtsImportTrackedApplication": lambda: dict.fromkeys(
-            ("erecruiter", "successfactors", "recruitee", "onlyfy", "smartrecruiters", "greenhousev3"), LEFT_OUT
-        )
-        | {"greenhouse": {"id_type": "application_id", "application_id": "1"}},
+        "PostAtsImportTrackedApplication": lambda: (
+            dict.fromkeys(
+                ("erecruiter", "successfactors", "recruitee", "onlyfy", "smartrecruiters", "greenhousev3"), LEFT_OUT
+            )
+            | {"greenhouse": {"id_type": "application_id", "application_id": "1"}}
+        ),
         "PostAiApplyApply": lambda: {"submission_token": _submission(world), "screening_question_answers": ANSWERS},
         "GetConnectIntegrationByTokenToken": lambda: {"token": _token(sandbox)},
         "PostConnectActivateIntegration": lambda: {"token": _token(sandbox)},

@@ -9,7 +9,9 @@ import pytest
 from kombo_async.sandbox import Sandbox
 
 
-@pytest.fixture(params=[pytest.param(("asyncio", {"use_uvloop": False}), id="asyncio"), pytest.param(("trio", {}), id="trio")])
+@pytest.fixture(
+    params=[pytest.param(("asyncio", {"use_uvloop": False}), id="asyncio"), pytest.param(("trio", {}), id="trio")]
+)
 def anyio_backend(request: pytest.FixtureRequest) -> Any:
     """In-process tests run on both kinds of event loop; those over HTTP on asyncio, as uvicorn does."""
     return request.param

@@ -62,7 +62,9 @@ async def test_every_operation_answers_by_its_schema(
     call = prepare(sandbox, all_facts()[operation_id], full=full)
     answer = await send(http, url, call)
     assert answer.status_code == 200, answer.text
-    faults = [f"{error.json_path}: {error.message[:200]}" for error in validator(operation_id).iter_errors(answer.json())]
+    faults = [
+        f"{error.json_path}: {error.message[:200]}" for error in validator(operation_id).iter_errors(answer.json())
+    ]
     assert faults == []
     (done,) = sandbox.performed(operation_id)
     assert done.status == 200

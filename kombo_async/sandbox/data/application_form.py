@@ -46,5 +46,5 @@ FORM: list[dict[str, Any]] = [
 
 def questions() -> dict[str, dict[str, Any]]:
     """All questions of the form, by ID."""
-    blocks = [each for block in FORM for each in (block["children"] if "children" in block else [block])]
+    blocks = [each for block in FORM for each in block.get("children", [block])]
     return {block["question_id"]: block for block in blocks}

@@ -64,7 +64,9 @@ def _staffing_entities(world: World, sizes: Sizes, random: Random) -> None:
     locations = world.table("hris_locations").rows
     entities = world.table("hris_legal_entities").rows
     groups = world.table("hris_groups").rows
-    levels = [{"id": make_id(world.seed, "level", name), "remote_id": name, "name": name} for name in ("Basic", "Expert")]
+    levels = [
+        {"id": make_id(world.seed, "level", name), "remote_id": name, "name": name} for name in ("Basic", "Expert")
+    ]
     for number in range(max(6, sizes.jobs)):
         department = words.DEPARTMENTS[number % len(words.DEPARTMENTS)]
         skill = words.SKILLS[number % len(words.SKILLS)]

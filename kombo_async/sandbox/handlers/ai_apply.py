@@ -179,9 +179,7 @@ def _new_posting(context: Context, site_id: str, url: str, code: str | None, **m
         "availability": "APPLYABLE",
     }
     row = context.world.add("ai_job_postings", {**posting, **more})
-    context.sandbox.webhooks.emit(
-        "ai-apply-job-posting-status-updated", shaped_posting(context.world, row)
-    )
+    context.sandbox.webhooks.emit("ai-apply-job-posting-status-updated", shaped_posting(context.world, row))
     return row
 
 

@@ -23,9 +23,7 @@ LISTINGS.update(
                 "created_after": lambda _, row, value: row.data["remote_created_at"] > as_stamp(value),
             },
         ),
-        "GetAssessmentOrdersOpen": Listing(
-            table="assessment_orders", only=lambda row: row.data["status"] == "OPEN"
-        ),
+        "GetAssessmentOrdersOpen": Listing(table="assessment_orders", only=lambda row: row.data["status"] == "OPEN"),
     }
 )
 

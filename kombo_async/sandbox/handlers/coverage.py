@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from functools import cache
-from typing import TYPE_CHECKING, Any, cast, get_args
+from typing import TYPE_CHECKING, Any, get_args
 
 from kombo_async.operations import REQUESTS
 from kombo_async.request import answer_type
@@ -27,7 +27,7 @@ def _models(category: Category) -> tuple[tuple[str, str, tuple[str, ...]], ...]:
         load(request)
         listing = LISTINGS.get(request.operation.id)
         if listing is not None and listing.table not in models:
-            (item,) = get_args(answer_type(cast("Any", request)))
+            (item,) = get_args(answer_type(request))
             fields = tuple(field.name for field, _ in field_types(item))
             models[listing.table] = (listing.table, request.operation.id, fields)
     return tuple(models.values())
@@ -60,10 +60,10 @@ def _label(name: str) -> str:
 @handles("GetToolsCategory")
 def get_tools(context: Context, request: general.GetTools) -> Record:
     """Every tool of a category; the sandbox covers all of each."""
-    category = request.category.upper()
-    if category not in ("HRIS", "ATS", "ASSESSMENT", "LMS"):
-        raise InputInvalid("category: must be one of hris, ats, assessment, lms")
-    known: Category = category
+    categories: dict[str, Category] = {"hris": "HRIS", "ats": "ATS", "assessment": "ASSESSMENT", "lms": "LMS"}
+    known = categories.get(request.category)
+    if known is None:
+        raise InputInvalid(f"category: must be one of {', '.join(categories)}")
     covered = {"coverage_status": "SUPPORTED"}
 
     def coverage(entries: tuple[tuple[str, str, tuple[str, ...]], ...]) -> list[Record]:

@@ -122,7 +122,12 @@ def get_eau(context: Context, request: custom.GetDatevEauRequest) -> Record:
         "initial_certificate": True,
         "automatic_feedback_until": None,
     }
-    feedback = {"guid": row.id, "contact_person": insurance, "incapacity_for_work": incapacity, "error_block_list": None}
+    feedback = {
+        "guid": row.id,
+        "contact_person": insurance,
+        "incapacity_for_work": incapacity,
+        "error_block_list": None,
+    }
     return {
         "raw": {
             "source": "sandbox",

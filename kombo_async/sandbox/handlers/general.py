@@ -71,7 +71,7 @@ def link(context: Context, request: Any) -> Record:
     """A link about an integration that there is."""
     integration = context.sandbox.integration(request.integration_id)
     token = make_id(context.sandbox.seed, "link", integration.id, context.sandbox.ledger.total)
-    record = {"token": token, "wanted": {}, "integration_id": integration.id}
+    record: Record = {"token": token, "wanted": {}, "integration_id": integration.id}
     context.sandbox.world().add("connect_links", record)
     return {"link": f"{context.root}/connect/{token}"}
 

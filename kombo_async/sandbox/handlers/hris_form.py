@@ -35,7 +35,9 @@ def _form(world: World) -> dict[str, Record]:
     locations = [row.data for row in world.table("hris_locations").rows if not row.deleted]
     entities = [row.data for row in world.table("hris_legal_entities").rows if not row.deleted]
     certificate = _field(
-        "file", "Certificate", file_restrictions={"accepted_mime_types": ["application/pdf"], "max_file_size": 5_000_000}
+        "file",
+        "Certificate",
+        file_restrictions={"accepted_mime_types": ["application/pdf"], "max_file_size": 5_000_000},
     )
     address = {"city": _field("text", "City", "home_address.city", required=True)}
     return {
@@ -112,10 +114,10 @@ def _check(field: Record, value: Any, path: str) -> None:
     elif kind == "array":
         _expect(isinstance(value, list), path, "a list")
         _check_amount(field, len(value), "min_items", "max_items", path)
-        for place, item in enumerate(cast("list[Any]", value)):
+        for place, item in enumerate(value):
             _check(field["item_type"], item, f"{path}[{place}]")
     elif kind in ("single_select", "multi_select"):
-        chosen = cast("list[Any]", value if isinstance(value, list) else [value])
+        chosen = cast("list[Any]", value) if isinstance(value, list) else [value]
         _expect(isinstance(value, list) == (kind == "multi_select"), path, "a list" if kind[0] == "m" else "one option")
         ids = [entry["id"] for entry in field["options"]["entries"]]
         _expect(all(each in ids for each in chosen), path, f"of the options {', '.join(ids)}")

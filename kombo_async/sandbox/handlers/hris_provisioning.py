@@ -27,7 +27,8 @@ def diff(context: Context, request: hris.GetProvisioningDiff) -> Record:
     for record in members:
         whole = employee(context.world, record)
         wanted[str(record["work_email"]).lower()] = {name: whole[name] for name in fields}
-    there, gone = [], []
+    there: list[Record] = []
+    gone: list[Record] = []
     for user in request.provisioned_users:
         known = wanted.pop(user.email.lower(), None)
         account = {"origin_id": user.origin_id, "email": user.email}

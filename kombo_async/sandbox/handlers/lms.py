@@ -56,7 +56,9 @@ def enroll(context: Context, request: lms.EnrollUser) -> Record:
     course = next((row for row in world.table("lms_courses").rows if _has(row, request.course_revision_id)), None)
     if course is None or course.deleted:
         raise NotFound("course revision", request.course_revision_id)
-    if any(each["course_id"] == course.id for each in world.related("lms_course_progressions", "user_id", request.user_id)):
+    if any(
+        each["course_id"] == course.id for each in world.related("lms_course_progressions", "user_id", request.user_id)
+    ):
         raise RemoteRefusal("The user is enrolled in this course already.")
     progression = {
         "user_id": request.user_id,
@@ -86,7 +88,9 @@ def deactivate(context: Context, request: lms.DeactivateCourse) -> Record:
     """A course that nobody can begin any more."""
     row = context.world.get("lms_courses", request.course_id, "course")
     now = context.clock.stamp()
-    revisions = [{**each, "status": "INACTIVE", "changed_at": now} for each in cast("list[Record]", row.data["revisions"])]
+    revisions = [
+        {**each, "status": "INACTIVE", "changed_at": now} for each in cast("list[Record]", row.data["revisions"])
+    ]
     context.world.change("lms_courses", row, revisions=revisions)
     return _course(context.world, row.data)
 
@@ -124,7 +128,7 @@ def _upsert(context: Context, item: lms.CourseInput) -> Record:
     known = next((row for row in context.world.table("lms_courses").where("origin_id", item.origin_id)), None)
     if known is None:
         id = context.world.next_id("lms_courses")
-        made = {"id": id, "origin_id": item.origin_id, "provider_id": None, "provider": None, "skill_ids": []}
+        made: Record = {"id": id, "origin_id": item.origin_id, "provider_id": None, "provider": None, "skill_ids": []}
         known = context.world.add("lms_courses", {**made, "revisions": [revision(id, now, **fields)]})
     else:
         (first, *rest) = cast("list[Record]", known.data["revisions"])

@@ -1,0 +1,70 @@
+"""`kombo-async export`: all pages of a list, into a file that can be gone on with."""
+
+from __future__ import annotations
+
+import csv
+import json
+
+from tests.cli.conftest import Shell
+
+
+def test_all_records_are_exported(shell: Shell) -> None:
+    """Every record of every page is in the file once, as Kombo gave it."""
+    result = shell.export("ats.candidates", "-o", str(shell.folder / "c.jsonl"), "--page-size", "7")
+    assert result.exit_code == 0, result.output
+    records = [json.loads(line) for line in (shell.folder / "c.jsonl").read_text().splitlines()]
+    assert len({record["id"] for record in records}) == len(records) == 30
+    assert not (shell.folder / "c.jsonl.cursor").exists()
+
+
+def test_csv_has_a_column_for_each_field(shell: Shell) -> None:
+    """A CSV export has a header, and nested values as JSON."""
+    assert shell.export("ats.candidates", "-o", str(shell.folder / "c.csv"), "--page-size", "20").exit_code == 0
+    with (shell.folder / "c.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert len(rows) == 30
+    assert json.loads(rows[0]["email_addresses"])
+
+
+def test_an_export_that_was_broken_off_goes_on(shell: Shell) -> None:
+    """After a failure in the middle, the same command reads only the rest, and the file is whole."""
+    shell.sandbox.faults.add("GetAtsCandidates", status=400, code="REMOTE.INPUT_INVALID", skip=2, times=1)
+    arguments = ("ats.candidates", "-o", str(shell.folder / "c.jsonl"), "--page-size", "7")
+    broken = shell.export(*arguments)
+    assert broken.exit_code == 1
+    assert "broken off after 14 records" in broken.stderr
+    with (shell.folder / "c.jsonl").open("a") as file:
+        file.write('{"id": "half a rec')  # as a kill in the middle of a page leaves it
+    again = shell.export(*arguments)
+    assert again.exit_code == 0, again.output
+    assert "going on after 14 records" in again.stderr
+    records = [json.loads(line) for line in (shell.folder / "c.jsonl").read_text().splitlines()]
+    assert len({record["id"] for record in records}) == len(records) == 30
+    assert len(shell.sandbox.asked("GetAtsCandidates", status=200)) == 5
+
+
+def test_the_place_of_another_export_is_refused(shell: Shell) -> None:
+    """A file that was begun with other filters is not gone on with."""
+    shell.sandbox.faults.add("GetAtsCandidates", status=400, code="REMOTE.INPUT_INVALID", skip=1, times=1)
+    arguments = ("ats.candidates", "-o", str(shell.folder / "c.jsonl"), "--page-size", "7")
+    assert shell.export(*arguments).exit_code == 1
+    other = shell.export(*arguments, "--include-deleted")
+    assert (other.exit_code, "is of another export" in other.stderr) == (2, True)
+
+
+def test_filters_reach_kombo(shell: Shell) -> None:
+    """`--updated-after`, `--include-deleted` and `--filter` become the query."""
+    time = "2020-01-01T00:00:00Z"
+    options = ("--updated-after", time, "--include-deleted", "--filter", "job_ids=a,b")
+    assert shell.export("ats.applications", "-o", str(shell.folder / "a.jsonl"), *options).exit_code == 0
+    path = shell.sandbox.asked("GetAtsApplications")[0].path
+    assert "include_deleted=true" in path
+    assert "job_ids=a,b" in path
+    assert "updated_after=2020-01-01T00%3A00%3A00Z" in path
+
+
+def test_what_is_no_list_is_wrong_use(shell: Shell) -> None:
+    """An unknown model, filter or time is exit code 2."""
+    for arguments in (("ats.nothing",), ("ats.candidates", "--filter", "shoe=9"), ("ats.jobs", "--updated-after", "x")):
+        result = shell.export(*arguments)
+        assert result.exit_code == 2, result.output

@@ -1,0 +1,224 @@
+"""`kombo-async upload`: from a file of any make to outcomes, a journal and a report."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.cli.conftest import CREATE, Shell
+
+HEADER = "first_name,last_name,email,cv\n"
+GOOD = HEADER + "Ada,Lovelace,ada@example.com,\nGrace,Hopper,grace@example.com,\n"
+
+
+def test_a_csv_is_uploaded_with_its_files(shell: Shell) -> None:
+    """Each row becomes an application, and the file that its column names goes with it, byte for byte."""
+    shell.write("ada.pdf", b"%PDF ada")
+    result = shell.upload(shell.write("people.csv", HEADER + "Ada,Lovelace,ada@example.com,ada.pdf\n"))
+    assert result.exit_code == 0, result.output
+    assert "1 of 1 rows: 1 done" in result.stdout
+    body = shell.sandbox.performed(CREATE)[0].body
+    assert body["candidate"]["first_name"] == "Ada"
+    assert body["attachments"] == [
+        {"name": "ada.pdf", "content_type": "application/pdf", "data": "JVBERiBhZGE=", "type": "CV"}
+    ]
+
+
+def test_a_second_run_sends_nothing_and_says_so(shell: Shell) -> None:
+    """A finished upload that is begun again sends nothing."""
+    path = shell.write("people.csv", GOOD)
+    assert shell.upload(path).exit_code == 0
+    again = shell.upload(path)
+    assert again.exit_code == 0
+    assert "Nothing to send: all 2 rows were done before" in again.stdout
+    assert len(shell.sandbox.asked(CREATE)) == 2
+
+
+@pytest.mark.parametrize(
+    ("content", "problem"),
+    [
+        ("first_name,last_name\nAda,Lovelace\n", "no column goes into candidate.email_address"),
+        ("", "the file is empty"),
+        ("\nfirst_name,last_name,email\n", "row 1 is empty"),
+        ("first_name,email,email\n", "the header names 'email' more than once"),
+        ("first_name,last_name,email,mail\n", "the columns 'email' and 'mail' both go into candidate.email_address"),
+        (GOOD + 'Bob,"Unclosed,bob@example.com,\n', 'row 4: a quote (") is opened here or before, and never closed'),
+        (GOOD + 'Bob,"A "B" C",bob@example.com,\n', "row 4: there is a single quote"),
+        (GOOD + f"Bob,{'x' * 2_000_000},bob@example.com,\n", "row 4: a cell has more than 1,000,000 characters"),
+    ],
+)
+def test_a_table_that_cannot_be_used_is_wrong_use(shell: Shell, content: str, problem: str) -> None:
+    """A file that is broken as a whole ends with exit code 2 and what to mend, before anything is sent."""
+    result = shell.upload(shell.write("people.csv", content))
+    assert result.exit_code == 2
+    assert problem in result.stderr
+    assert not shell.sandbox.asked(CREATE)
+
+
+@pytest.mark.parametrize(
+    ("row", "fault"),
+    [
+        ("Bob,Builder,,", "row 4: column 'email': the cell is empty"),
+        (",Builder,bob@example.com,", "row 4: column 'first_name': the cell is empty"),
+        ("Bob,Builder,bob.example.com,", "row 4: column 'email': 'bob.example.com' is no e-mail address"),
+        ("Bob,Builder,bob@example.com,nope.pdf", "row 4: column 'cv': there is no file"),
+        ("Bob,Builder,bob@example.com,empty.pdf", "empty.pdf' is empty"),
+        ("Bob,Builder,bob@example.com", "row 4: has 3 cells, but the header has 4"),
+        ("Bob,Builder,bob@example.com,,x", "row 4: has 5 cells, but the header has 4"),
+        ("Ada,Lovelace,ADA@example.com,", "row 4: is the same as row 2"),
+    ],
+)
+def test_a_faulty_row_is_told_by_row_and_column(shell: Shell, row: str, fault: str) -> None:
+    """A dry run names each faulty row with its column and sends nothing; the upload sends all the others."""
+    shell.write("empty.pdf", b"")
+    path = shell.write("people.csv", f"{GOOD}{row}\n")
+    dry = shell.upload(path, "--dry-run")
+    assert dry.exit_code == 1
+    assert fault in dry.stdout
+    assert "3 rows checked, 1 faulty. Nothing was sent." in dry.stderr
+    assert not shell.sandbox.asked(CREATE)
+    assert not Path(f"{path}.journal").exists()
+    assert shell.upload(path).exit_code == 1
+    assert shell.emails == ["ada@example.com", "grace@example.com"]
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        pytest.param(GOOD.encode("utf-8-sig"), id="byte order mark"),
+        pytest.param(GOOD.replace(",", ";").encode(), id="semicolons"),
+        pytest.param(GOOD.replace(",", "\t").encode(), id="tabs"),
+        pytest.param(GOOD.replace("Ada", "Jürgen").encode("latin-1"), id="Latin-1"),
+        pytest.param(GOOD.encode("utf-16"), id="UTF-16"),
+        pytest.param(GOOD.replace("\n", "\r\n").encode(), id="CRLF"),
+        pytest.param(GOOD.replace("\n", "\n\n\n").encode(), id="empty lines"),
+        pytest.param(GOOD.replace("Ada", '"A ""d"", a\nb"').encode(), id="quotes"),
+        pytest.param(GOOD.replace("email", " E-Mail ").encode(), id="names of columns"),
+        pytest.param(GOOD.rstrip().encode(), id="no line break at the end"),
+    ],
+)
+def test_csv_files_of_any_make_are_read(shell: Shell, content: bytes) -> None:
+    """Encodings, delimiters, line ends and quotes are found out."""
+    result = shell.upload(shell.write("people.csv", content))
+    assert result.exit_code == 0, result.output
+    assert shell.emails == ["ada@example.com", "grace@example.com"]
+
+
+def test_columns_are_mapped_by_hand(shell: Shell) -> None:
+    """`--map` says where a column goes; numbers, dates and a job per row are understood."""
+    header = "Vorname;Nachname;Adresse;Stelle;Wunsch\n"
+    path = shell.write("people.csv", f"{header}Ada;Lovelace;ada@example.com;{shell.job_id};50000,5\n")
+    maps = {
+        "Vorname": "candidate.first_name",
+        "Nachname": "candidate.last_name",
+        "Adresse": "candidate.email_address",
+        "Stelle": "job_id",
+        "Wunsch": "candidate.salary_expectations.amount",
+    }
+    options = [part for column, field in maps.items() for part in ("--map", f"{column}={field}")]
+    extra = ("--set", "candidate.salary_expectations.period=YEAR")
+    result = shell.upload(path, *options, *extra, job=False)
+    assert result.exit_code == 0, result.output
+    assert shell.sandbox.performed(CREATE)[0].body["candidate"]["salary_expectations"]["amount"] == 50000.5
+    wrong = shell.upload(path, "--map", "Vorname=candidate.nickname")
+    assert (wrong.exit_code, "there is no field 'candidate.nickname'" in wrong.stderr) == (2, True)
+
+
+def test_jsonl_takes_requests_of_any_operation(shell: Shell) -> None:
+    """Each line is a request as `from_dict` takes it; files may be named by their path."""
+    shell.write("cv.pdf", b"%PDF")
+    person = {"first_name": "Ada", "last_name": "L", "email_address": "ada@example.com"}
+    lines = [
+        {
+            "candidate": person,
+            "application": {"job_id": shell.job_id},
+            "attachments": [{"path": "cv.pdf", "type": "CV"}],
+        },
+        {"candidate": {"first_name": "Bob"}, "application": {"job_id": shell.job_id}},
+    ]
+    path = shell.write("people.jsonl", "\n".join(map(json.dumps, lines)))
+    result = shell.upload(path, "--operation", "ats.create_candidate", job=False)
+    assert result.exit_code == 1
+    assert "candidate.last_name: missing" in result.stdout
+    assert len(shell.sandbox.performed("PostAtsCandidates")) == 1
+
+
+def test_exit_codes_tell_refusals_from_doubts(shell: Shell) -> None:
+    """1 where a row was refused, 3 where one is in doubt, with the reasons and Kombo's log pages."""
+    shell.sandbox.faults.add(CREATE, status=400, code="ATS.JOB_CLOSED", message="It is closed.", times=1)
+    refused = shell.upload(shell.write("a.csv", GOOD))
+    assert refused.exit_code == 1
+    assert "1 refused: ATS.JOB_CLOSED: It is closed." in refused.stdout
+    shell.sandbox.faults.add(CREATE, status=500, code="PLATFORM.UNKNOWN_ERROR", times=1)
+    doubt = shell.upload(shell.write("b.csv", GOOD.replace("example", "example.b")))
+    assert doubt.exit_code == 3
+    assert "1 in doubt" in doubt.stdout
+
+
+def test_it_stops_where_no_row_can_be_sent(shell: Shell) -> None:
+    """A wrong key ends the upload after a few rows, and says why; the rows stay unsent for the next run."""
+    people = "".join(f"P{number},Q,p{number}@example.com,\n" for number in range(500))
+    path = shell.write("people.csv", HEADER + people)
+    shell.sandbox.integration("greenhouse:cli").active = False
+    result = shell.upload(path)
+    assert result.exit_code == 1
+    assert "No row can be sent now: 403 INTEGRATION.INACTIVE" in result.stderr
+    assert len(shell.sandbox.asked(CREATE)) <= 110
+    shell.sandbox.integration("greenhouse:cli").active = True
+    assert shell.upload(path).exit_code == 0
+    assert len(shell.emails) == 500
+
+
+def test_json_events_are_for_machines(shell: Shell) -> None:
+    """With `--json`, stdout has one event a line: each row, and a summary at the end."""
+    result = shell.upload(shell.write("people.csv", GOOD), "--json", "--limit", "1")
+    events = [json.loads(line) for line in result.stdout.splitlines()]
+    assert [event["event"] for event in events] == ["row", "summary"]
+    assert (events[0]["row"], events[0]["result"], bool(events[0]["ids"]["id"])) == (2, "done", True)
+    assert events[1]["done"] == 1
+
+
+def test_wrong_options_are_wrong_use(shell: Shell) -> None:
+    """An unknown operation, report or journal is exit code 2, with a sentence."""
+    path = shell.write("people.csv", GOOD)
+    shell.write("old.journal", "no journal")
+    for options, problem in (
+        (("--operation", "ats.nothing"), "there is no operation 'ats.nothing'"),
+        (("--report", "report.pdf"), "must end in .csv, .jsonl or .html"),
+        (("--journal", str(shell.folder / "old.journal")), "is no journal, or damaged"),
+        (("--map", "first_name"), "is not of the form NAME=VALUE"),
+    ):
+        result = shell.upload(path, *options)
+        assert (result.exit_code, problem in result.stderr) == (2, True), result.stderr
+    assert not shell.sandbox.asked(CREATE)
+
+
+def test_reports_list_each_row(shell: Shell) -> None:
+    """A CSV report is safe to open in a spreadsheet; a JSONL report has everything."""
+    shell.sandbox.faults.add(CREATE, status=400, code="ATS.JOB_CLOSED", message="=1+1", times=1)
+    path = shell.write("people.csv", GOOD)
+    shell.upload(path, "--report", str(shell.folder / "r.csv"))
+    rows = list(csv.DictReader(io.StringIO((shell.folder / "r.csv").read_text("utf-8-sig"))))
+    assert sorted(row["result"] for row in rows) == ["done", "refused"]
+    assert [row["message"] for row in rows if row["result"] == "refused"] == ["'=1+1"]
+    shell.upload(path, "--report", str(shell.folder / "r.jsonl"))
+    lines = [json.loads(line) for line in (shell.folder / "r.jsonl").read_text().splitlines()]
+    assert {line["row"] for line in lines} == {2, 3}
+    assert all(line["earlier"] for line in lines)
+
+
+def test_the_html_report_stands_alone(shell: Shell) -> None:
+    """The page has totals, a chart and the reasons, escapes what Kombo says, and loads nothing from elsewhere."""
+    shell.sandbox.faults.add(CREATE, status=400, code="ATS.JOB_CLOSED", message="<script>alert(1)</script>", times=1)
+    shell.upload(shell.write("people.csv", GOOD), "--report", str(shell.folder / "r.html"))
+    page = (shell.folder / "r.html").read_text()
+    assert "<script" not in page
+    assert "&lt;script&gt;" in page
+    assert "<svg" in page
+    assert "src=" not in page
+    assert "<link" not in page
+    assert "#call-" in page  # the log page of the refusal

@@ -1,0 +1,116 @@
+"""State in a file, the pytest plugin, imports, rules and routes."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from kombo_async import AsyncKomboClient
+from kombo_async.operations import REQUESTS
+from kombo_async.sandbox import Sandbox, routes
+from kombo_async.sandbox.defaults import GREENHOUSE
+from kombo_async.sandbox.rules import RULES
+from tests.conftest import needs_openapi
+from tests.sandbox.constraints import demands
+from tests.sandbox.test_recruiting import CV, create
+
+pytestmark = pytest.mark.anyio
+
+
+async def test_a_file_keeps_the_state(tmp_path: Path) -> None:
+    """Records, deletions, files and integrations are there again; the seed and sizes are the file's."""
+    from kombo_async import ats
+
+    path = tmp_path / "state.db"
+    first = Sandbox(seed=4, candidates=3, state=path)
+    kombo = first.client(GREENHOUSE)
+    attachment = ats.AttachmentInput.from_bytes(CV, "cv.pdf", type="CV")
+    created = (await create(kombo, first, attachments=[attachment])).unwrap()
+    gone = first.world(GREENHOUSE).table("ats_candidates").rows[0].id
+    first.delete_record(GREENHOUSE, "ats_candidates", gone)
+    first.add_integration("lever:demo", sync_pending=True)
+    before = (await kombo.ats.get_candidates(include_deleted=True)).unwrap()
+    first.close()
+    second = Sandbox(seed=9, candidates=50, state=path)
+    assert second.integrations["lever:demo"].state == "sync pending"
+    client = second.client(GREENHOUSE)
+    assert (await client.ats.get_candidates(include_deleted=True)).unwrap() == before
+    (file,) = (await client.ats.get_candidate_attachments(created.id)).unwrap().results
+    kept = second.file(file.id)
+    assert kept is not None
+    assert kept.data == CV
+    second.close()
+
+
+def test_another_file_is_no_state(tmp_path: Path) -> None:
+    """It is refused, not overwritten."""
+    path = tmp_path / "notes.txt"
+    path.write_text("my notes, which are long enough to be no header of a database " * 20)
+    with pytest.raises(ValueError, match="no state file"):
+        Sandbox(state=path)
+
+
+async def test_the_fixtures(kombo: AsyncKomboClient, kombo_sandbox: Sandbox) -> None:
+    """They belong together, and need no sockets."""
+    (await kombo.ats.get_jobs()).unwrap()
+    assert [call.operation for call in kombo_sandbox.asked()] == ["GetAtsJobs"]
+
+
+@pytest.mark.kombo(candidates=2)
+@pytest.mark.parametrize("anyio_backend", ["asyncio"])
+async def test_the_marker_has_settings(kombo: AsyncKomboClient) -> None:
+    """For one test."""
+    assert len((await kombo.ats.get_candidates()).unwrap().results) == 2
+
+
+def test_a_sandbox_starts_at_once() -> None:
+    """Under 5 ms, so that each test can have its own."""
+    Sandbox()
+    took: list[float] = []
+    for _ in range(20):
+        started = time.perf_counter()
+        Sandbox().client(GREENHOUSE)
+        took.append(time.perf_counter() - started)
+    assert sorted(took)[10] < 0.005
+
+
+def test_the_plugin_costs_a_test_run_nothing() -> None:
+    """pytest imports it in every run: it loads neither the sandbox nor httpx."""
+    code = (
+        "import sys, kombo_async.sandbox.fixtures as f\n"
+        "print([n for n in ('starlette', 'uvicorn', 'httpx', 'attrs', 'kombo_async.sandbox.sandbox') if n in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize("missing", ["starlette", "uvicorn"])
+def test_a_missing_extra_is_named(missing: str) -> None:
+    """With what to install; any other missing module is not hidden behind that."""
+    code = f"import sys\nsys.modules[{missing!r}] = None\nfrom kombo_async.sandbox import Sandbox"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert f'the sandbox needs {missing}: pip install "kombo_async[sandbox]"' in done.stderr
+
+
+@needs_openapi
+def test_rules_are_those_of_the_document() -> None:
+    """Every demand on a value in a request has its rule, and no rule is without one."""
+    ours = {"CreateInterview", "UpdateInterview"}  # their times are plain texts in the document
+    assert {spot for spot in RULES if spot.partition(".")[0] not in ours} == set(demands())
+
+
+def test_every_operation_has_its_route() -> None:
+    """Found by its method and path, from a tree that nothing is in yet."""
+    for request in (REQUESTS[id] for id in REQUESTS):
+        operation = request.operation
+        parameters = {name: f"{name} / ?" for name in operation.path_parts[1::2]}
+        path = operation.path
+        for name in parameters:
+            path = path.replace(f"{{{name}}}", f"{name}%20%2F%20%3F")
+        found = routes.find(operation.method, path)
+        assert found.request is request, operation.id
+        assert found.parameters == parameters

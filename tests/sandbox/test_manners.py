@@ -1,0 +1,240 @@
+"""Kombo's own manners: keys, integrations and their states, limits, pages, filters, deletions."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import anyio
+import httpx
+import pytest
+
+from kombo_async import RetryPolicy
+from kombo_async.errors import BadRequest, Conflict, Failure, Forbidden, NotFound, RateLimited, SyncPending
+from kombo_async.sandbox import Latency, Sandbox, SandboxTransport
+from kombo_async.sandbox.defaults import GREENHOUSE, default_id
+
+pytestmark = pytest.mark.anyio
+
+ONCE = {"retry": RetryPolicy.none()}
+
+
+async def raw(sandbox: Sandbox, method: str, path: str, **options: Any) -> httpx.Response:
+    """A call without our client."""
+    headers = {"Authorization": f"Bearer {sandbox.api_key}", "X-Integration-Id": GREENHOUSE}
+    async with httpx.AsyncClient(transport=SandboxTransport(sandbox), base_url="http://sandbox.localhost") as http:
+        return await http.request(method, f"/v1{path}", headers={**headers, **options.pop("headers", {})}, **options)
+
+
+@pytest.mark.parametrize("header", ["", "Bearer wrong", "Basic sandbox-key"])
+async def test_a_wrong_key_is_refused(sandbox: Sandbox, header: str) -> None:
+    """401, before anything else is looked at."""
+    answer = await raw(sandbox, "GET", "/ats/jobs", headers={"Authorization": header})
+    assert (answer.status_code, answer.json()["error"]["code"]) == (401, "PLATFORM.AUTHENTICATION_INVALID")
+
+
+@pytest.mark.parametrize(
+    ("integration", "status", "code"),
+    [("", 400, "PLATFORM.INPUT_INVALID"), ("lever:none", 404, "PLATFORM.INTEGRATION_NOT_FOUND")],
+)
+async def test_an_integration_must_be_named(sandbox: Sandbox, integration: str, status: int, code: str) -> None:
+    """By an ID that there is."""
+    answer = await raw(sandbox, "GET", "/ats/jobs", headers={"X-Integration-Id": integration})
+    assert (answer.status_code, answer.json()["error"]["code"]) == (status, code)
+
+
+@pytest.mark.parametrize(
+    ("settings", "cls", "code"),
+    [
+        ({"active": False}, Forbidden, "INTEGRATION.INACTIVE"),
+        ({"qa_passed": False}, Conflict, "INTEGRATION.QA_FAILED"),
+        ({"setup_complete": False}, Conflict, "INTEGRATION.SETUP_INCOMPLETE"),
+        ({"authenticated": False}, BadRequest, "INTEGRATION.AUTHENTICATION_INVALID"),
+        ({"permissions": {"ats_jobs": "MISSING"}}, Forbidden, "INTEGRATION.PERMISSION_MISSING"),
+        ({"permissions": {"GetAtsJobs": "DISABLED"}}, BadRequest, "INTEGRATION.MODEL_DISABLED"),
+        ({"permissions": {"GetAtsJobs": "NOT_AVAILABLE"}}, BadRequest, "INTEGRATION.MODEL_NOT_AVAILABLE"),
+        ({"category": "HRIS"}, BadRequest, "INTEGRATION.MODEL_NOT_AVAILABLE"),
+    ],
+)
+async def test_integrations_that_are_not_well_refuse(
+    sandbox: Sandbox, settings: dict[str, Any], cls: type[Failure], code: str
+) -> None:
+    """Each with its own code."""
+    sandbox.add_integration("lever:demo", **settings)
+    answer = await sandbox.client("lever:demo").ats.get_jobs(options=ONCE)
+    assert type(answer) is cls
+    assert answer.code == code
+
+
+@pytest.mark.parametrize(("status", "code"), [(409, "INTEGRATION.SETUP_SYNC_PENDING"), (503, None)])
+async def test_the_first_sync_takes_a_number_of_calls(sandbox: Sandbox, status: Any, code: str | None) -> None:
+    """In the form of today, and in the one of before."""
+    sandbox.add_integration("lever:demo", calls=2, sync_status=status)
+    kombo = sandbox.client("lever:demo")
+    for _ in range(2):
+        answer = await kombo.ats.get_jobs(options=ONCE)
+        assert isinstance(answer, SyncPending)
+        assert (answer.status_code, answer.code) == (status, code)
+    assert (await kombo.ats.get_jobs(options=ONCE)).unwrap().results
+
+
+async def test_the_first_sync_takes_its_time(sandbox: Sandbox) -> None:
+    """By the sandbox's clock, which tests move."""
+    sandbox.clock.stop()
+    sandbox.add_integration("lever:demo", sync_pending=60.0)
+    kombo = sandbox.client("lever:demo")
+    assert isinstance(await kombo.ats.get_jobs(options=ONCE), SyncPending)
+    sandbox.clock.advance(59)
+    assert isinstance(await kombo.ats.get_jobs(options=ONCE), SyncPending)
+    sandbox.clock.advance(1)
+    (await kombo.ats.get_jobs(options=ONCE)).unwrap()
+
+
+async def test_thirty_actions_at_once_and_no_more() -> None:
+    """The thirty-first is refused at once; reads are not counted."""
+    sandbox = Sandbox(latency=Latency.fixed(0.2))
+    candidate = sandbox.world(GREENHOUSE).table("ats_candidates").rows[0].id
+    answers: list[httpx.Response] = []
+
+    async def act() -> None:
+        answers.append(await raw(sandbox, "GET", f"/ats/candidates/{candidate}/attachments"))
+
+    async with anyio.create_task_group() as tasks:
+        for _ in range(31):
+            tasks.start_soon(act)
+        await anyio.sleep(0.05)
+        assert (await raw(sandbox, "GET", "/ats/jobs")).status_code == 200
+    (refused,) = [answer for answer in answers if answer.status_code != 200]
+    assert (refused.status_code, refused.json()["error"]["code"]) == (429, "PLATFORM.CONCURRENCY_LIMIT_EXCEEDED")
+    assert refused.headers["concurrency-remaining"] == "0"
+    assert sandbox.concurrency.most[GREENHOUSE] == 30
+    remaining = [int(answer.headers["concurrency-remaining"]) for answer in answers if answer is not refused]
+    assert min(remaining) == 0
+
+
+async def test_the_rate_limit_says_when_to_come_back(sandbox: Sandbox) -> None:
+    """And lets callers in again after that."""
+    sandbox.clock.stop()
+    sandbox.rate_limit.limit = (2, 10.0)
+    kombo = sandbox.client()
+    for _ in range(2):
+        (await kombo.general.check_api_key(options=ONCE)).unwrap()
+    refused = await kombo.general.check_api_key(options=ONCE)
+    assert isinstance(refused, RateLimited)
+    assert refused.retry_after == 10.0
+    sandbox.clock.advance(10)
+    # Another client: the one that was refused pauses by itself, in real time.
+    (await sandbox.client().general.check_api_key(options=ONCE)).unwrap()
+
+
+async def test_pages_hold_still_while_records_come_and_go(sandbox: Sandbox) -> None:
+    """Nothing comes twice, and nothing that was there is left out."""
+    kombo = sandbox.client(GREENHOUSE)
+    world = sandbox.world(GREENHOUSE)
+    before = [row.id for row in world.table("ats_candidates").rows]
+    first = (await kombo.ats.get_candidates(page_size=2)).unwrap()
+    world.delete("ats_candidates", world.table("ats_candidates").rows[0])
+    seen = [candidate.id for candidate in first.results]
+    cursor = first.next
+    while cursor is not None:
+        page = (await kombo.ats.get_candidates(page_size=2, cursor=cursor)).unwrap()
+        seen += [candidate.id for candidate in page.results]
+        cursor = page.next
+    assert seen == before
+
+
+@pytest.mark.parametrize(
+    "query", ["page_size=0", "page_size=251", "page_size=x", "cursor=zzz", "emails=a", "ids=a&ids=b"]
+)
+async def test_wrong_queries_are_named(sandbox: Sandbox, query: str) -> None:
+    """The message begins with the parameter."""
+    answer = await raw(sandbox, "GET", f"/ats/candidates?{query}")
+    error = answer.json()["error"]
+    assert (answer.status_code, error["code"]) == (400, "PLATFORM.INPUT_INVALID")
+    assert error["message"].startswith(query.partition("=")[0])
+
+
+@pytest.mark.parametrize(
+    ("body", "path"),
+    [
+        ({"candidate": {"first_name": "F", "last_name": "D", "email_address": "f"}}, "application: missing"),
+        ({"candidate": {"first_name": "F", "last_name": "D"}}, "candidate.email_address: missing"),
+        ({"candidate": {"first_name": "F", "last_name": "D", "email": "f@x.de"}}, "candidate.email: there is no such"),
+        ({"application": {"job_id": 1}}, "application.job_id: must be string"),
+        ({"surprise": 1}, "surprise: there is no such field"),
+    ],
+)
+async def test_wrong_bodies_are_named(sandbox: Sandbox, body: Any, path: str) -> None:
+    """By the path of each fault."""
+    answer = await raw(sandbox, "POST", "/ats/candidates", json=body)
+    assert (answer.status_code, answer.json()["error"]["code"]) == (400, "PLATFORM.INPUT_INVALID")
+    assert path in answer.json()["error"]["message"]
+
+
+async def test_a_changed_record_is_found_by_what_nests_it(sandbox: Sandbox) -> None:
+    """`updated_after` finds a candidate whose application moved, and a job's stage that was renamed."""
+    sandbox.clock.stop()
+    sandbox.clock.advance(60)
+    since = sandbox.clock.now()
+    kombo = sandbox.client(GREENHOUSE)
+    world = sandbox.world(GREENHOUSE)
+    assert (await kombo.ats.get_candidates(updated_after=since)).unwrap().results == []
+    application = world.table("ats_applications").rows[0]
+    world.change("ats_applications", application, outcome="HIRED")
+    (found,) = (await kombo.ats.get_candidates(updated_after=since)).unwrap().results
+    assert found.id == application.data["candidate_id"]
+    assert found.changed_at < since
+    assert [each.outcome for each in found.applications if each.id == application.id] == ["HIRED"]
+
+
+async def test_deletions_show_when_they_are_asked_for(sandbox: Sandbox) -> None:
+    """With `remote_deleted_at` set."""
+    kombo = sandbox.client(GREENHOUSE)
+    id = sandbox.world(GREENHOUSE).table("ats_candidates").rows[0].id
+    sandbox.delete_record(GREENHOUSE, "ats_candidates", id)
+    assert (await kombo.ats.get_candidates(ids=[id])).unwrap().results == []
+    (deleted,) = (await kombo.ats.get_candidates(ids=[id], include_deleted=True)).unwrap().results
+    assert deleted.remote_deleted_at is not None
+
+
+async def test_absences_are_made_and_deleted(sandbox: Sandbox) -> None:
+    """Their length is reckoned; what is deleted stays to be read."""
+    id = default_id("workday")
+    kombo = sandbox.client(id)
+    employee = sandbox.world(id).table("hris_employees").rows[0].id
+    kind = (await kombo.hris.get_absence_types()).unwrap().results[0]
+    made = (
+        await kombo.hris.create_absence(
+            employee_id=employee,
+            absence_type_id=kind.id,
+            start_date="2026-08-03",
+            end_date="2026-08-05",
+            end_half_day=True,
+            employee_note=None,
+        )
+    ).unwrap()
+    assert (made.amount, made.unit, made.status) == (2.5, "DAYS", "REQUESTED")
+    (await kombo.hris.delete_absence(made.id)).unwrap()
+    assert made.id not in [each.id for each in (await kombo.hris.get_absences()).unwrap().results]
+    assert isinstance(await kombo.hris.delete_absence(made.id), NotFound)
+    kept = (await kombo.hris.get_absences(ids=[made.id], include_deleted=True)).unwrap().results
+    assert [each.status for each in kept] == ["DELETED"]
+
+
+async def test_paths_and_methods_that_there_are_not(sandbox: Sandbox) -> None:
+    """404 and 405, in Kombo's JSON."""
+    assert (await raw(sandbox, "GET", "/ats/nothing")).status_code == 404
+    answer = await raw(sandbox, "PATCH", "/ats/candidates")
+    assert (answer.status_code, answer.headers["allow"]) == (405, "GET, POST")
+    assert answer.json()["status"] == "error"
+
+
+async def test_the_same_seed_gives_the_same_company() -> None:
+    """Every table, whichever is read first."""
+    one, other = Sandbox(seed=7), Sandbox(seed=7)
+    two = Sandbox(seed=8)
+    other.world(GREENHOUSE).table("ats_offers")
+
+    def names(sandbox: Sandbox) -> list[str]:
+        return [row.data["emails"][0] for row in sandbox.world(GREENHOUSE).table("ats_candidates").rows]
+
+    assert names(one) == names(other) != names(two)
