@@ -115,7 +115,9 @@ class RedisJournal:
         self._lease = lease
         self._own = isinstance(redis, str)
         self._address = redis if isinstance(redis, str) else ""
-        self._redis: Redis | None = None if isinstance(redis, str) else redis
+        self._redis: Any = (
+            None if isinstance(redis, str) else redis
+        )  # its own types are for two kinds of clients at once
         self._renewing: asyncio.Task[None] | None = None
         self._rows = f"kombo:{{{job}}}:rows"
         self._runs = f"kombo:{{{job}}}:runs"
@@ -160,16 +162,17 @@ class RedisJournal:
                 await renewing
         with self._as_journal_errors():
             try:
-                await _awaited(self._connection.hdel(self._runs, self.run))
+                await self._connection.hdel(self._runs, self.run)
             finally:
-                if self._own and self._redis is not None:
+                if self._own:
                     redis, self._redis = self._redis, None
                     await redis.aclose()
 
     async def look_up(self, keys: Sequence[RowKey]) -> list[Entry | None]:
         """What is known of rows, None for new ones; without a run, for whoever spreads the work."""
         with self._as_journal_errors():
-            rows = await _awaited(self._connection.hmget(self._rows, [_name(key) for key in keys])) if keys else []
+            names = [_name(key) for key in keys]
+            rows: list[Any] = await self._connection.hmget(self._rows, names) if names else []
         return [None if row is None else _entry(_text(row).partition("\n")[2]) for row in rows]
 
     async def entries(self) -> AsyncGenerator[tuple[RowKey, Entry]]:
@@ -181,10 +184,10 @@ class RedisJournal:
                     yield RowKey(*json.loads(_text(name))), entry
 
     @property
-    def _connection(self) -> Redis:
+    def _connection(self) -> Any:
         if self._redis is None:
-            pool = BlockingConnectionPool.from_url(self._address, max_connections=CONNECTIONS, timeout=30)
-            self._redis = Redis.from_pool(pool)
+            pool: Any = BlockingConnectionPool
+            self._redis = Redis.from_pool(pool.from_url(self._address, max_connections=CONNECTIONS, timeout=30))
         return self._redis
 
     async def _eval(self, script: str, *arguments: str) -> Any:
@@ -198,8 +201,8 @@ class RedisJournal:
             if any(_text(value).startswith("allkeys") for value in policy.values()):
                 raise JournalError(f"{self!r}: this Redis evicts keys; set maxmemory-policy noeviction")
         for name, given in (("format", FORMAT), ("address", address)):
-            await _awaited(redis.hsetnx(self._about, name, given))
-            known = _text(await _awaited(redis.hget(self._about, name)))
+            await redis.hsetnx(self._about, name, given)
+            known = _text(await redis.hget(self._about, name))
             if known != given:
                 raise JournalMismatch(
                     f"{self!r} belongs to another upload: its {name} is {known!r}, and not {given!r}; name another job"
@@ -226,11 +229,6 @@ class RedisJournal:
             yield
         except (RedisError, OSError) as error:
             raise JournalError(f"{self!r} cannot be used: {type(error).__name__}: {error}") from None
-
-
-async def _awaited(answer: Any) -> Any:
-    """What a command answers; redis types commands for its two kinds of clients at once."""
-    return await answer
 
 
 def _name(key: RowKey) -> str:

@@ -11,6 +11,8 @@ from importlib import import_module
 _COMMANDS = {
     "demo": "Upload 500 candidates with CVs to an embedded sandbox, and check that each arrived once.",
     "check": "Say whether the API key and the integration work.",
+    "upload": "Send a CSV or JSONL file row by row: candidates with CVs, or any operation.",
+    "export": "Write what an integration holds to JSONL or CSV.",
     "sandbox": "Serve a sandbox: Kombo on this machine, to develop and test against.",
 }
 

@@ -168,7 +168,7 @@ class JsonlInput:
     def _read_files(self, fields: dict[str, Any]) -> list[str]:
         files: Any = fields.get("attachments")
         faults: list[str] = []
-        for place in range(len(files) if isinstance(files, list) else 0):  # pyright: ignore[reportUnknownArgumentType]
+        for place in range(len(files) if _is_list(files) else 0):
             each: Any = files[place]
             if isinstance(each, dict) and "path" in each:
                 named = cast("dict[str, Any]", each)
@@ -199,6 +199,10 @@ def _identity(request: Any) -> str:
         return digest(request, None)
     job_id = getattr(request, "job_id", None) or request.application.job_id
     return f"{candidate.email_address.strip().lower()} {job_id}"
+
+
+def _is_list(value: object) -> bool:
+    return isinstance(value, list)
 
 
 def _put(data: dict[str, Any], path: str, value: Any) -> None:

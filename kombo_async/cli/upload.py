@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import signal
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -150,14 +150,24 @@ class Job:
             retry_refused=self.retry_refused,
             visible_after=timedelta(hours=self.visible_after),
         )
-        async with anyio.create_task_group() as tasks, run as outcomes:
+        error: JournalError | TableError | None = None
+        async with anyio.create_task_group() as tasks:
             tasks.start_soon(self._listen_for_ctrl_c, run, tasks.cancel_scope)
+            try:
+                await self._take(run, settled)
+            except (JournalError, TableError) as failure:
+                error = failure  # raised outside of the task group, which would wrap it
+            tasks.cancel_scope.cancel()
+        if error is not None:
+            raise error
+
+    async def _take(self, run: Bulk, settled: Callable[[RowResult], None]) -> None:
+        async with run as outcomes:
             async for outcome in outcomes:
                 settled(row_result(outcome))
                 if _is_hopeless(outcome) and not self._stopped_by:
                     self._stopped_by = f"No row can be sent now: {outcome.response}"
                     run.stop()
-            tasks.cancel_scope.cancel()
 
     async def _listen_for_ctrl_c(self, run: Bulk, scope: anyio.CancelScope) -> None:
         """The first Ctrl-C lets what is in flight end; the second breaks it off, and leaves it in doubt."""

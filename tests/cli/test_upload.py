@@ -5,6 +5,11 @@ from __future__ import annotations
 import csv
 import io
 import json
+import os
+import signal
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -222,3 +227,25 @@ def test_the_html_report_stands_alone(shell: Shell) -> None:
     assert "src=" not in page
     assert "<link" not in page
     assert "#call-" in page  # the log page of the refusal
+
+
+def test_ctrl_c_ends_what_is_in_flight_and_the_next_run_goes_on(shell: Shell) -> None:
+    """After Ctrl-C nothing more is begun, what was in flight is finished, and each row is sent once in the end."""
+    shell.sandbox.set_latency(actions=0.05)
+    path = shell.write("people.csv", HEADER + "".join(f"P{n},Q,p{n}@example.com,\n" for n in range(600)))
+    code = "from kombo_async.cli.upload import command; command()"
+    arguments = [sys.executable, "-c", code, path, "--set", f"job_id={shell.job_id}"]
+    process = subprocess.Popen(
+        arguments, env={**os.environ, **shell.environment}, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    deadline = time.monotonic() + 20
+    while len(shell.sandbox.performed(CREATE)) < 50 and time.monotonic() < deadline:
+        time.sleep(0.01)
+    process.send_signal(signal.SIGINT)
+    output, errors = process.communicate(timeout=20)
+    assert "Stopped. The same command goes on from here." in errors
+    sent = len(shell.emails)
+    assert 50 <= sent < 600
+    assert f"{sent} of 600 rows: {sent} done" in output
+    assert shell.upload(path).exit_code == 0
+    assert len(shell.emails) == len(set(shell.emails)) == 600

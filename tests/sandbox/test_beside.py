@@ -8,6 +8,7 @@ import hmac
 import json
 from typing import Any
 
+import anyio
 import httpx
 import pytest
 
@@ -33,6 +34,7 @@ class Receiver:
     def __init__(self) -> None:
         self.bodies: list[bytes] = []
         self.signatures: list[str] = []
+        self.came = anyio.Event()
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         self.bodies.append(await read_body(receive))
@@ -40,6 +42,7 @@ class Receiver:
         self.signatures.append(headers["x-kombo-signature"])
         await send({"type": "http.response.start", "status": 204, "headers": []})
         await send({"type": "http.response.body", "body": b""})
+        self.came.set()
 
     @property
     def events(self) -> list[Any]:
@@ -221,13 +224,10 @@ async def test_the_page_shows_what_goes_on(sandbox: Sandbox) -> None:
 @pytest.mark.parametrize("anyio_backend", ["asyncio"])
 async def test_served_sandboxes_deliver_by_themselves(sandbox: Sandbox) -> None:
     """Nobody has to ask for it."""
-    import anyio
-
     receiver = Receiver()
     sandbox.webhooks.add("http://app.example/kombo", app=receiver)
     async with serve(sandbox):
         (await sandbox.client(GREENHOUSE).general.trigger_sync()).unwrap()
         with anyio.fail_after(5):
-            while not receiver.bodies:
-                await anyio.sleep(0.02)
+            await receiver.came.wait()
     assert receiver.events[0]["type"] == "sync-finished"

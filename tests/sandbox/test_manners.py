@@ -10,12 +10,13 @@ import pytest
 
 from kombo_async import RetryPolicy
 from kombo_async.errors import BadRequest, Conflict, Failure, Forbidden, NotFound, RateLimited, SyncPending
+from kombo_async.options import Options
 from kombo_async.sandbox import Latency, Sandbox, SandboxTransport
 from kombo_async.sandbox.defaults import GREENHOUSE, default_id
 
 pytestmark = pytest.mark.anyio
 
-ONCE = {"retry": RetryPolicy.none()}
+ONCE: Options = {"retry": RetryPolicy.none()}
 
 
 async def raw(sandbox: Sandbox, method: str, path: str, **options: Any) -> httpx.Response:

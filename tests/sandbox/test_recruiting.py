@@ -1,4 +1,4 @@
-"""The recruiting part really works: what is created can be read, moved, rejected, and is refused where Kombo refuses."""
+"""Recruiting really works: what is created can be read, moved and rejected, and is refused where it must be."""
 
 from __future__ import annotations
 
@@ -160,12 +160,12 @@ async def test_screening_answers_are_read_as_their_questions_ask(sandbox: Sandbo
 )
 async def test_unknown_ids_are_not_found(kombo: AsyncKomboClient, method: str) -> None:
     """404, in Kombo's JSON."""
-    fields: dict[str, Any] = {
+    every: dict[str, dict[str, Any]] = {
         "get_candidate_attachments": {},
         "add_candidate_result_link": {"label": "Test", "url": "https://example.com"},
         "add_candidate_attachment": {"attachment": ats.AttachmentInput.from_bytes(b"x", "x.txt", type="OTHER")},
-    }[method]
-    answer = await getattr(kombo.ats, method)("26vafvWSRmbhNcxJYqjCzuJg", **fields)
+    }
+    answer = await getattr(kombo.ats, method)("26vafvWSRmbhNcxJYqjCzuJg", **every[method])
     assert isinstance(answer, NotFound)
     assert "26vafvWSRmbhNcxJYqjCzuJg" in answer.message
 
