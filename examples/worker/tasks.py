@@ -1,6 +1,7 @@
 """The workers of an upload: start as many as you like, on any number of machines.
 
     taskiq worker tasks:broker --app-dir examples/worker --workers 1
+    taskiq scheduler tasks:scheduler --app-dir examples/worker      (one; for integrations whose first sync still runs)
 
 They need KOMBO_API_KEY and REDIS_URL. Each row is done once, whatever becomes of the workers: the journal in Redis,
 which all of them share, knows each row that was sent.
@@ -12,12 +13,13 @@ import os
 from collections import Counter
 from datetime import timedelta
 
+from taskiq import TaskiqScheduler
 from taskiq_redis import ListQueueBroker, ListRedisScheduleSource
 
-from kombo_async import SyncPending, ats
+from kombo_async import AsyncKomboClient, SyncPending, ats
 from kombo_async.bulk import Row
 from kombo_async.bulk.redis import RedisJournal
-from kombo_async.contrib.taskiq import Kombo, SyncPendingLater, use_kombo
+from kombo_async.contrib.taskiq import WORKER_CLIENT, SyncPendingLater, use_kombo
 
 REDIS_URL = os.environ.get("REDIS_URL", "redis://localhost:6379/0")
 LEASE = float(os.environ.get("LEASE", "30"))
@@ -27,6 +29,7 @@ VISIBLE_AFTER = timedelta(seconds=float(os.environ.get("VISIBLE_AFTER", "86400")
 
 schedules = ListRedisScheduleSource(REDIS_URL)
 broker = ListQueueBroker(REDIS_URL).with_middlewares(SyncPendingLater(schedules))
+scheduler = TaskiqScheduler(broker, [schedules])
 use_kombo(broker)
 
 
@@ -50,7 +53,7 @@ def application(row: dict[str, str]) -> Row:
 
 
 @broker.task
-async def upload(job: str, rows: list[dict[str, str]], kombo: Kombo) -> dict[str, int]:
+async def upload(job: str, rows: list[dict[str, str]], kombo: AsyncKomboClient = WORKER_CLIENT) -> dict[str, int]:
     """Send *rows* that have not been sent yet, and settle those that a dead worker was sending."""
     results = Counter[str]()
     pending: SyncPending | None = None

@@ -13,7 +13,7 @@ from kombo_async.bulk.journal import JournalError
 T = TypeVar("T")
 R = TypeVar("R")
 
-GATHER = 0.002
+GATHER = 0.001
 """How many seconds a batch waits for company: the fewer commits, the less time they cost."""
 
 

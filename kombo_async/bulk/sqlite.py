@@ -28,6 +28,8 @@ from kombo_async.bulk.journal import (
 
 APPLICATION_ID = 0x6B6F6D62  # "komb"
 VERSION = 1
+MOST_MET = 500_000
+"""How many keys a first run remembers (their hashes, some 60 bytes each), so that it need not look up new ones."""
 _CREATE = (
     "CREATE TABLE job (name TEXT NOT NULL, address TEXT NOT NULL)",
     "CREATE TABLE runs (run INTEGER PRIMARY KEY, started REAL NOT NULL, ended REAL)",
@@ -50,6 +52,7 @@ class SqliteJournal:
         self.job = job
         self._run = 0
         self._under_way: set[RowKey] = set()
+        self._met: set[int] | None = None
         self._database: sqlite3.Connection | None = None
         self._commits: GroupCommit[_Item, tuple[int, Entry] | None] | None = None
 
@@ -62,6 +65,7 @@ class SqliteJournal:
             raise JournalLocked(f"{self.path} is in use by a run of this very process")
         self._database, self._run = await to_thread.run_sync(self._open, address)
         self._under_way.clear()
+        self._met = set() if self._run == 1 else None
         self._commits = GroupCommit(self._commit)
 
     async def claim(self, key: RowKey) -> Claim:
@@ -69,6 +73,8 @@ class SqliteJournal:
         if key in self._under_way:
             return Claim(taken=True)
         self._under_way.add(key)
+        if self._is_surely_new(key):
+            return Claim()
         try:
             row = await self._do((key, None))
         except BaseException:
@@ -81,6 +87,15 @@ class SqliteJournal:
             self._under_way.discard(key)
             return Claim(entry, taken=True)
         return Claim(entry)
+
+    def _is_surely_new(self, key: RowKey) -> bool:
+        """Whether *key* needs no look-up: the journal was empty, and this run has met no key with such a hash."""
+        if self._met is None or hash(key) in self._met:
+            return False
+        self._met.add(hash(key))
+        if len(self._met) >= MOST_MET:
+            self._met = None
+        return True
 
     async def record(self, key: RowKey, entry: Entry) -> None:
         """See `Journal.record`."""

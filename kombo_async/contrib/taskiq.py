@@ -6,7 +6,7 @@
     use_kombo(broker)
 
     @broker.task
-    async def reject(application_id: str, kombo: Kombo) -> None:
+    async def reject(application_id: str, kombo: AsyncKomboClient = WORKER_CLIENT) -> None:
         (await kombo.ats.reject_application(application_id, rejection_reason_id="...")).unwrap()
 
 Retries are the client's business alone: it knows what may be repeated without doing anything twice, so leave taskiq's
@@ -18,7 +18,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from datetime import UTC, datetime, timedelta
-from typing import Annotated, Any, TypeAlias
+from typing import Annotated, Any
 
 try:
     from taskiq import (
@@ -75,16 +75,16 @@ def kombo_of_worker(context: Annotated[Context, TaskiqDepends()]) -> AsyncKomboC
     return kombo
 
 
-Kombo: TypeAlias = Annotated[AsyncKomboClient, TaskiqDepends(kombo_of_worker)]
-"""The type of a task's parameter that is the client of its worker."""
+WORKER_CLIENT: Any = TaskiqDepends(kombo_of_worker)
+"""The default of a task's parameter that is to be the client of its worker."""
 
 
 class SyncPendingLater(TaskiqMiddleware):
     """Sends a task that ended with `SyncPending` again later, under the same ID, so that no worker waits meanwhile.
 
     Args:
-        schedules: Where to put it until then, such as taskiq-redis's `ListRedisScheduleSource` (its scheduler must run);
-            None keeps it in this process, which is fine for an in-memory broker alone.
+        schedules: Where to put it until then, such as taskiq-redis's `ListRedisScheduleSource`, for which a scheduler
+            must run; None keeps it in this process, which is fine for an in-memory broker alone.
         first: How long to wait before the second run; it doubles with each, unless Kombo asks for a time.
         longest: How long to wait at most before any run.
         give_up: After how long the failure is the task's result.

@@ -18,7 +18,7 @@ _DIRECT: dict[str, tuple[tuple[str, str], ...]] = {
         ("ats_notes", "author_id"),
         ("ats_scorecards", "author_id"),
     ),
-    "ats_roles": (("ats_users", "role_ids"),),
+    "ats_roles": (("ats_users", "role_ids"), ("ats_jobs", "team_role_ids")),
     "hris_groups": (("hris_employees", "group_ids"), ("hris_staffing_entities", "group_ids")),
     "hris_locations": (("hris_employees", "work_location_id"), ("hris_staffing_entities", "location_ids")),
     "hris_legal_entities": (("hris_employees", "legal_entity_id"), ("hris_staffing_entities", "legal_entity_ids")),

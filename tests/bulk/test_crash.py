@@ -106,7 +106,7 @@ class Crasher:
         return process.poll() is None
 
 
-@pytest.mark.timeout(180)
+@pytest.mark.timeout(300)
 @pytest.mark.parametrize("seed", [pytest.param(1, id="fixed"), pytest.param(random_seed(), id="random")])
 def test_each_row_is_performed_exactly_once_however_often_the_upload_is_killed(tmp_path: Path, seed: int) -> None:
     """After 30 `kill -9` with faults on, each row was done once, the journal says so, and a new run sends nothing."""

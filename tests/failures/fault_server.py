@@ -137,7 +137,7 @@ class FaultServer:
         self.connections = 0
         self.open: set[asyncio.StreamWriter] = set()
         self.in_flight = self.most_in_flight = self.refused = 0
-        self.first_action = self.last_action = 0.0
+        self.first_action = self.last_action = self.held = 0.0
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._serve, name="fault-server", daemon=True)
         self._listening = threading.Event()
@@ -226,12 +226,14 @@ class FaultServer:
             self.refused += 1
             await exchange.fail(429, "PLATFORM.CONCURRENCY_LIMIT_EXCEEDED")
             return
-        self.first_action = self.first_action or time.monotonic()
+        begun = time.monotonic()
+        self.first_action = self.first_action or begun
         self.in_flight += 1
         self.most_in_flight = max(self.most_in_flight, self.in_flight)
         await asyncio.sleep(self.latency)
         exchange.perform()
         self.in_flight -= 1
         self.last_action = time.monotonic()
+        self.held += self.last_action - begun
         remaining = {"Concurrency-Remaining": str(limit - self.in_flight)}
         await exchange.answer(200, {"status": "success", "data": self.data(exchange)}, headers=remaining)

@@ -1,4 +1,4 @@
-"""Recruiting really works: what is created can be read, moved and rejected, and is refused where it must be."""
+"""Recruiting really works: what is created can be read, moved and rejected; what must be refused is refused."""
 
 from __future__ import annotations
 

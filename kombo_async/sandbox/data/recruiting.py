@@ -96,6 +96,7 @@ def _jobs(world: World, sizes: Sizes, random: Random) -> None:
             "stage_ids": stage_ids,
             "screening_questions": questions(world, number),
             "team_ids": [recruiter, manager],
+            "team_role_ids": [roles[1].id, roles[2].id],
             "team_roles": {recruiter: roles[1].id, manager: roles[2].id},
             "job_postings": [
                 {

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, cast
 
 from kombo_async.model import UNSET
@@ -117,7 +117,7 @@ def _check(field: Record, value: Any, path: str) -> None:
         for place, item in enumerate(value):
             _check(field["item_type"], item, f"{path}[{place}]")
     elif kind in ("single_select", "multi_select"):
-        chosen = cast("list[Any]", value) if isinstance(value, list) else [value]
+        chosen = list(cast("Iterable[Any]", value)) if isinstance(value, list) else [value]
         _expect(isinstance(value, list) == (kind == "multi_select"), path, "a list" if kind[0] == "m" else "one option")
         ids = [entry["id"] for entry in field["options"]["entries"]]
         _expect(all(each in ids for each in chosen), path, f"of the options {', '.join(ids)}")

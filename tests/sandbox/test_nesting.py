@@ -1,0 +1,61 @@
+"""What lists keep ready is never older than the records, and what nests a changed record counts as changed."""
+
+from __future__ import annotations
+
+from typing import Any, get_args
+
+import pytest
+
+from kombo_async.operations import REQUESTS
+from kombo_async.request import answer_type
+from kombo_async.sandbox import Sandbox
+from kombo_async.sandbox.answers import encode
+from kombo_async.sandbox.defaults import default_id
+from kombo_async.sandbox.handlers import LISTINGS, load
+from kombo_async.sandbox.lists import encoded
+from kombo_async.sandbox.shape import shape
+from kombo_async.sandbox.store import World
+
+TOOLS = {"ats": "greenhouse", "hris": "workday", "lms": "docebo", "assessment": "icims"}
+
+
+def lists_of(namespace: str) -> list[Any]:
+    """The requests of a namespace that read lists."""
+    classes = [REQUESTS[id] for id in REQUESTS if REQUESTS[id].__module__.startswith(f"kombo_async.{namespace}.")]
+    load(classes[0])
+    return [cls for cls in classes if cls.operation.id in LISTINGS]
+
+
+def read_all(world: World, namespace: str) -> dict[tuple[str, str], bytes]:
+    """Every record as each list shows it."""
+    return {
+        (cls.operation.id, row.id): bytes(encoded(world, LISTINGS[cls.operation.id], row, cls))
+        for cls in lists_of(namespace)
+        for row in world.table(LISTINGS[cls.operation.id].table).rows
+    }
+
+
+@pytest.mark.parametrize("namespace", TOOLS)
+def test_every_change_reaches_all_that_nest_the_record(namespace: str) -> None:
+    """Record after record is changed; each list then shows what it would show if nothing were kept ready."""
+    sandbox = Sandbox(employees=10, candidates=6, jobs=4, courses=4)
+    sandbox.clock.stop()
+    world = sandbox.world(default_id(TOOLS[namespace]))
+    before = read_all(world, namespace)
+    for name in [name for name in world.tables if name.startswith(namespace)]:
+        for row in world.tables[name].rows[:4]:
+            sandbox.clock.advance(60)
+            field = next((f for f in ("name", "title", "first_name", "outcome") if f in row.data), None)
+            changes: dict[str, Any] = {} if field is None else {field: f"Changed {row.id}"}
+            world.change(name, row, **changes, remote_id=f"changed-{row.id}")
+            now = sandbox.clock.stamp()
+            after = read_all(world, namespace)
+            for cls in lists_of(namespace):
+                listing = LISTINGS[cls.operation.id]
+                (item,) = get_args(answer_type(cls))
+                for other in world.table(listing.table).rows:
+                    key = (cls.operation.id, other.id)
+                    assert after[key] == encode(shape(listing.view(world, other.data), item)), (name, key)
+                    if after[key] != before[key]:
+                        assert other.touched == now, (name, key)
+            before = after

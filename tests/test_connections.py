@@ -1,0 +1,155 @@
+"""The client's own connections: what they share, what they take from the environment, what can stand in for them."""
+
+from __future__ import annotations
+
+import ssl
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+import anyio
+import httpcore
+import httpx
+import pytest
+import respx
+
+from kombo_async import AsyncKomboClient, ConnectionFailed, RetryPolicy, Success
+from tests.failures.calls import CALLS, CREATE, READ, client, until
+from tests.failures.fault_server import FaultServer
+from tests.wire import API_KEY, INTEGRATION, page
+
+pytestmark = pytest.mark.anyio
+
+PROXIES = ("http_proxy", "https_proxy", "all_proxy", "no_proxy")
+
+
+@pytest.fixture(autouse=True)
+def _no_proxies(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in PROXIES:
+        monkeypatch.delenv(name, raising=False)
+        monkeypatch.delenv(name.upper(), raising=False)
+
+
+@pytest.fixture
+def server() -> Iterator[FaultServer]:
+    """A server that is well."""
+    with FaultServer() as running:
+        yield running
+
+
+@contextmanager
+def proxy() -> Iterator[tuple[str, list[str]]]:
+    """An HTTP proxy that answers by itself and refuses tunnels; gives its address and the targets it was asked for."""
+    asked: list[str] = []
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            asked.append(self.path)
+            body = page().content
+            self.send_response(200)
+            self.send_header("Content-Type", "application/json")
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def do_CONNECT(self) -> None:
+            asked.append(self.path)
+            self.send_error(403)
+
+        def log_message(self, format: str, *args: Any) -> None:
+            """Print nothing."""
+
+    running = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    thread = threading.Thread(target=running.serve_forever, kwargs={"poll_interval": 0.01})
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{running.server_address[1]}", asked
+    finally:
+        running.shutdown()
+        running.server_close()
+        thread.join()
+
+
+async def test_proxy_of_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """`HTTP_PROXY` and `ALL_PROXY` are used, as by httpx's own client."""
+    for name in ("HTTP_PROXY", "ALL_PROXY"):
+        with proxy() as (address, asked), monkeypatch.context() as environment:
+            environment.setenv(name, address)
+            async with AsyncKomboClient(
+                API_KEY, integration_id=INTEGRATION, base_url="http://kombo.invalid/v1", allow_http=True
+            ) as kombo:
+                assert isinstance(await kombo.send(READ), Success)
+            assert asked == ["http://kombo.invalid/v1/ats/jobs"]
+
+
+async def test_tunnel_that_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    """For https:// a proxy is asked for a tunnel; without one nothing was sent, which a write says."""
+    with proxy() as (address, asked):
+        monkeypatch.setenv("HTTPS_PROXY", address)
+        async with AsyncKomboClient(
+            API_KEY, integration_id=INTEGRATION, base_url="https://kombo.invalid/v1", retry=RetryPolicy.none()
+        ) as kombo:
+            with pytest.raises(ConnectionFailed) as caught:
+                await kombo.send(CREATE)
+    assert asked == ["kombo.invalid:443"]
+    assert (caught.value.sent, caught.value.may_have_applied) == (False, False)
+
+
+async def test_no_proxy(server: FaultServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`NO_PROXY` names what is reached without one."""
+    monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9")
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    async with client(server) as kombo:
+        assert isinstance(await kombo.send(READ), Success)
+
+
+async def test_one_tls_context(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Loading the certificate authorities takes long: it is done once for all connections of a client."""
+    made: list[ssl.SSLContext] = []
+    create = httpx.create_ssl_context
+
+    def create_ssl_context(*args: Any, **options: Any) -> ssl.SSLContext:
+        if not isinstance(options.get("verify"), ssl.SSLContext):
+            made.append(create())
+            return made[-1]
+        return create(*args, **options)
+
+    monkeypatch.setattr(httpx, "create_ssl_context", create_ssl_context)
+    settings: Any = {"integration_id": INTEGRATION, "retry": RetryPolicy.none()}
+    async with AsyncKomboClient(API_KEY, base_url="https://127.0.0.1:9", **settings) as kombo:
+        for _ in range(3):
+            with pytest.raises(ConnectionFailed):
+                await kombo.send(READ)
+    assert len(made) == 1
+
+
+@pytest.mark.parametrize("method", CALLS)
+async def test_respx_stands_in(method: str) -> None:
+    """respx's default, which puts itself in the place of httpcore, answers all calls of the client."""
+    with respx.mock(base_url="https://api.kombo.dev") as mocked:
+        route = mocked.route().respond(json={"status": "success", "data": {}})
+        async with AsyncKomboClient(API_KEY, integration_id=INTEGRATION) as kombo:
+            for _ in range(2):
+                assert isinstance(await kombo.send(CALLS[method]), Success)
+    assert route.call_count == 2
+    assert route.calls.last.request.headers["Authorization"] == f"Bearer {API_KEY}"
+
+
+async def test_not_more_connections_than_allowed(server: FaultServer) -> None:
+    """`max_connections` holds for connections, too, and afterwards those in use are used again."""
+    server.latency = 0.02
+    async with client(server, max_connections=7) as kombo:
+        for _ in range(2):
+            async with anyio.create_task_group() as calls:
+                for number in range(40):
+                    calls.start_soon(kombo.for_integration(f"greenhouse:{number}").send, CREATE)
+        assert server.connections == 7
+    await until(lambda: not server.open)
+
+
+def test_httpcore_is_as_expected() -> None:
+    """What the client uses of httpcore beyond httpx's own use of it is there."""
+    assert callable(httpcore.AsyncConnectionPool.create_connection)
+    assert callable(httpcore.AsyncHTTPConnection.is_available)
