@@ -1,7 +1,7 @@
 """How a process starts: `python start.py WHAT BASE_URL`, with as few imports of its own as can be.
 
 `nothing`, `import-httpx`, `import-ours` (and a client), `create-httpx`, `create-ours`, `create-official` (the first
-create finished). Prints seconds since this file began to run, the seconds of the create alone, and resident MB.
+create finished). Prints seconds since this file began to run, seconds of the create alone, and resident MB, as JSON.
 """
 
 import sys
@@ -65,4 +65,4 @@ elif what == "create-official":
 total = perf_counter() - start
 with open("/proc/self/statm") as statm:
     resident = int(statm.read().split()[1]) * 4096 / 1e6
-print(total, of_call, resident)
+print(f"{{\"total\": {total}, \"call\": {of_call}, \"resident\": {resident}}}")

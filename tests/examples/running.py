@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import re
+import shlex
 import socket
 import subprocess
 import sys
@@ -18,6 +20,13 @@ from kombo_async.sandbox import Sandbox
 
 ROOT = Path(__file__).parents[2]
 WEBHOOK_SECRET = "whsec-example"
+
+
+def documented(begin: str) -> list[str]:
+    """The command in the README of the examples that begins so, to be run by this Python."""
+    (line,) = re.findall(rf"^{re.escape(begin)}[^#\n]*", (ROOT / "examples" / "README.md").read_text(), re.MULTILINE)
+    program, *arguments = shlex.split(line)
+    return [sys.executable, *arguments] if program == "python" else [sys.executable, "-m", program, *arguments]
 
 
 def free_port() -> int:
@@ -43,9 +52,7 @@ def environment(sandbox: Sandbox, url: str, integration_id: str, **more: str) ->
 
 
 def start(command: list[str], env: dict[str, str]) -> subprocess.Popen[bytes]:
-    """Start *command* in the project's folder, with this Python where it begins with `python`."""
-    if command[0] == "python":
-        command = [sys.executable, *command[1:]]
+    """Start *command* in the project's folder."""
     return subprocess.Popen(command, cwd=ROOT, env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
 
 

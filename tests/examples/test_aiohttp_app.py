@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from kombo_async.sandbox import Sandbox, serve
-from tests.examples.running import environment, free_port, until, web_app
+from tests.examples.running import documented, environment, free_port, until, web_app
 
 pytest.importorskip("httpx_aiohttp")
 pytestmark = pytest.mark.anyio
@@ -27,7 +27,7 @@ async def test_the_app(tmp_path: Path) -> None:
     world, port = sandbox.world(PERSONIO), free_port()
     async with serve(sandbox) as url:
         env = environment(sandbox, url, PERSONIO, DATABASE=str(tmp_path / "mirror.db"), PORT=str(port))
-        async with web_app(["python", "examples/aiohttp_app.py"], env, sandbox, port, "/absences") as app:
+        async with web_app(documented("python examples/aiohttp"), env, sandbox, port, "/absences") as app:
 
             async def in_step() -> bool:
                 shown = {each["id"] for each in (await app.get("/absences")).json()}

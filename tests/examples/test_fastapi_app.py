@@ -10,7 +10,7 @@ import pytest
 
 from kombo_async.sandbox import Sandbox, serve
 from kombo_async.webhooks import sign
-from tests.examples.running import WEBHOOK_SECRET, environment, free_port, until, web_app
+from tests.examples.running import WEBHOOK_SECRET, documented, environment, free_port, until, web_app
 
 pytest.importorskip("fastapi")
 pytestmark = pytest.mark.anyio
@@ -35,7 +35,7 @@ async def test_the_app(tmp_path: Path) -> None:
     sandbox.add_integration(LEVER)
     world, port = sandbox.world(LEVER), free_port()
     async with serve(sandbox) as url:
-        command = ["python", "-m", "uvicorn", "fastapi_app:app", "--app-dir", "examples", "--port", str(port)]
+        command = [*documented("uvicorn"), "--port", str(port)]
         env = environment(sandbox, url, LEVER, DATABASE=str(tmp_path / "mirror.db"))
         async with web_app(command, env, sandbox, port, "/candidates") as app:
 
@@ -96,7 +96,7 @@ async def test_an_outage(tmp_path: Path) -> None:
     sandbox.add_integration(LEVER)
     port = free_port()
     async with serve(sandbox) as url:
-        command = ["python", "-m", "uvicorn", "fastapi_app:app", "--app-dir", "examples", "--port", str(port)]
+        command = [*documented("uvicorn"), "--port", str(port)]
         env = environment(sandbox, url, LEVER, DATABASE=str(tmp_path / "mirror.db"))
         async with web_app(command, env, sandbox, port, "/jobs") as app:
             sandbox.faults.add(

@@ -16,7 +16,7 @@ import pytest
 from kombo_async.bulk.redis import RedisJournal
 from kombo_async.sandbox import Sandbox, serve
 from tests.contrib.redis_server import needs_redis, redis_server
-from tests.examples.running import ROOT, environment, until
+from tests.examples.running import ROOT, documented, environment, until
 
 pytest.importorskip("taskiq_redis")
 pytestmark = [pytest.mark.anyio, needs_redis, pytest.mark.timeout(240)]
@@ -52,9 +52,7 @@ def write_rows(path: Path, sandbox: Sandbox, count: int) -> None:
 def start(command: list[str], env: dict[str, str], log: Path) -> subprocess.Popen[bytes]:
     """Start a process in a group of its own, so that it can be killed with all that it has started."""
     with log.open("wb") as output:
-        return subprocess.Popen(
-            [sys.executable, *command], cwd=ROOT, env=env, stdout=output, stderr=output, start_new_session=True
-        )
+        return subprocess.Popen(command, cwd=ROOT, env=env, stdout=output, stderr=output, start_new_session=True)
 
 
 def kill(process: subprocess.Popen[bytes]) -> None:
@@ -64,8 +62,9 @@ def kill(process: subprocess.Popen[bytes]) -> None:
     process.wait(timeout=20)
 
 
-WORKER = ["-m", "taskiq", "worker", "tasks:broker", "--app-dir", "examples/worker", "--workers", "1"]
-SCHEDULER = ["-m", "taskiq", "scheduler", "tasks:scheduler", "--app-dir", "examples/worker", "--update-interval", "1"]
+WORKER = documented("taskiq worker")
+SCHEDULER = [*documented("taskiq scheduler"), "--update-interval", "1"]
+UPLOAD = documented("python examples/worker/upload.py")[:-1]
 
 
 async def ended(process: subprocess.Popen[bytes], seconds: float) -> int:
@@ -107,15 +106,15 @@ async def test_three_workers_and_a_kill(tmp_path: Path) -> None:
             try:
                 for number in range(3):
                     command = [*WORKER, "--max-async-tasks", "3"]
-                    processes.append(start(command, env, tmp_path / f"worker{number}.log"))  # noqa: PERF401
-                first = start(["examples/worker/upload.py", str(rows)], env, tmp_path / "upload.log")
+                    processes.append(start(command, env, tmp_path / f"worker{number}.log"))
+                first = start([*UPLOAD, str(rows)], env, tmp_path / "upload.log")
                 processes.append(first)
                 await until(a_third_is_done, seconds=60)
                 in_flight = {each: sandbox.concurrency.in_flight(each) for each in INTEGRATIONS}
                 kill(processes[0])
                 assert await ended(first, 120) == 0, (tmp_path / "upload.log").read_text()
                 performed = len(sandbox.performed(CREATE))
-                again = start(["examples/worker/upload.py", str(rows)], env, tmp_path / "again.log")
+                again = start([*UPLOAD, str(rows)], env, tmp_path / "again.log")
                 processes.append(again)
                 assert await ended(again, 30) == 0
             finally:
@@ -140,8 +139,14 @@ async def test_a_first_sync_in_progress(tmp_path: Path) -> None:
     sandbox = Sandbox(integrations=False, candidates=0, jobs=3, allow_duplicates=True)
     for integration in INTEGRATIONS:
         sandbox.add_integration(integration)
-    pending = {"status": 409, "code": "INTEGRATION.SETUP_SYNC_PENDING", "headers": {"Retry-After": "2"}}
-    sandbox.faults.add(operation=CREATE, integration="lever:demo", times=20, **pending)
+    sandbox.faults.add(
+        operation=CREATE,
+        integration="lever:demo",
+        status=409,
+        code="INTEGRATION.SETUP_SYNC_PENDING",
+        headers={"Retry-After": "2"},
+        times=20,
+    )
     rows = tmp_path / "applications.csv"
     write_rows(rows, sandbox, 60)
     processes: list[subprocess.Popen[bytes]] = []
@@ -151,7 +156,7 @@ async def test_a_first_sync_in_progress(tmp_path: Path) -> None:
             try:
                 processes.append(start(WORKER, env, tmp_path / "worker.log"))
                 processes.append(start(SCHEDULER, env, tmp_path / "scheduler.log"))
-                upload = start(["examples/worker/upload.py", str(rows)], env, tmp_path / "upload.log")
+                upload = start([*UPLOAD, str(rows)], env, tmp_path / "upload.log")
                 processes.append(upload)
                 assert await ended(upload, 60) == 0
             finally:
