@@ -29,6 +29,15 @@ def test_code_runs(number: int) -> None:
     exec(compile(BLOCKS[number], f"README.md, block {number}", "exec"), {"__name__": "readme"})
 
 
+def test_the_test_in_it_passes(tmp_path: Path) -> None:
+    """The example of a user's own test passes with the fixtures of the installed plugin."""
+    (block,) = (block for block in BLOCKS if "def test_" in block)
+    (tmp_path / "test_example.py").write_text(block)
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", str(tmp_path)]
+    run = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert "2 passed" in run.stdout, run.stdout
+
+
 def test_ci_runs_the_test_command() -> None:
     """The command for the tests is, to the letter, the one that CI runs."""
     (command,) = re.findall(r"^python3 -m venv .*pytest.*$", README, re.MULTILINE)

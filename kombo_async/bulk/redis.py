@@ -19,10 +19,10 @@ import msgspec
 try:
     from redis.asyncio import BlockingConnectionPool, Redis
     from redis.exceptions import RedisError, ResponseError
-except ModuleNotFoundError as error:
-    if error.name != "redis":
+except ModuleNotFoundError as _error:
+    if _error.name != "redis":
         raise
-    raise ModuleNotFoundError('this journal needs Redis: pip install "kombo_async[redis]"', name=error.name) from None
+    raise ModuleNotFoundError('this journal needs Redis: pip install "kombo_async[redis]"', name=_error.name) from None
 
 from kombo_async.bulk.journal import Claim, Entry, JournalError, JournalLocked, JournalMismatch, RowKey
 
@@ -111,7 +111,7 @@ class RedisJournal:
         if lease <= 0:
             raise ValueError("lease: must be more than 0 seconds")
         self.job = job
-        self.run = uuid.uuid4().hex
+        self.run: str = uuid.uuid4().hex
         self._lease = lease
         self._own = isinstance(redis, str)
         self._address = redis if isinstance(redis, str) else ""

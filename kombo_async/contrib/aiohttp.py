@@ -12,10 +12,10 @@ from collections.abc import Awaitable, Callable
 
 try:
     from aiohttp import web
-except ModuleNotFoundError as error:
-    if error.name != "aiohttp":
+except ModuleNotFoundError as _error:
+    if _error.name != "aiohttp":
         raise
-    raise ModuleNotFoundError('this needs aiohttp: pip install "kombo_async[aiohttp]"', name=error.name) from None
+    raise ModuleNotFoundError('this needs aiohttp: pip install "kombo_async[aiohttp]"', name=_error.name) from None
 
 from kombo_async.contrib.problems import CONTENT_TYPE, problem_of
 from kombo_async.errors import KomboError

@@ -1,4 +1,4 @@
-"""FastAPI and Starlette (extra `[fastapi]`).
+"""FastAPI and Starlette (extra `[fastapi]`); annotations here are real ones, as FastAPI reads them.
 
 ::
 
@@ -6,18 +6,16 @@
     app.add_route("/webhooks/kombo", webhook_handler(receiver), methods=["POST"])
 """
 
-from __future__ import annotations
-
 from collections.abc import Awaitable, Callable
 
 try:
     from starlette.exceptions import HTTPException
     from starlette.requests import Request
     from starlette.responses import JSONResponse, Response
-except ModuleNotFoundError as error:
-    if error.name != "starlette":
+except ModuleNotFoundError as _error:
+    if _error.name != "starlette":
         raise
-    raise ModuleNotFoundError('this needs FastAPI: pip install "kombo_async[fastapi]"', name=error.name) from None
+    raise ModuleNotFoundError('this needs FastAPI: pip install "kombo_async[fastapi]"', name=_error.name) from None
 
 from kombo_async.contrib.problems import CONTENT_TYPE, problem_of
 from kombo_async.errors import KomboError

@@ -20,10 +20,10 @@ import attrs
 
 try:
     from opentelemetry import metrics, propagate, trace
-except ModuleNotFoundError as error:
-    if error.name not in ("opentelemetry", "opentelemetry.trace"):
+except ModuleNotFoundError as _error:
+    if _error.name not in ("opentelemetry", "opentelemetry.trace"):
         raise
-    raise ModuleNotFoundError('tracing needs its extra: pip install "kombo_async[otel]"', name=error.name) from None
+    raise ModuleNotFoundError('tracing needs its extra: pip install "kombo_async[otel]"', name=_error.name) from None
 
 from kombo_async._version import __version__
 from kombo_async.errors import Failure, KomboError

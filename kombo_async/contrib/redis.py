@@ -10,10 +10,10 @@ from typing import Any
 
 try:
     from redis.asyncio import Redis
-except ModuleNotFoundError as error:
-    if error.name != "redis":
+except ModuleNotFoundError as _error:
+    if _error.name != "redis":
         raise
-    raise ModuleNotFoundError('this needs Redis: pip install "kombo_async[redis]"', name=error.name) from None
+    raise ModuleNotFoundError('this needs Redis: pip install "kombo_async[redis]"', name=_error.name) from None
 
 from kombo_async.webhooks.seen import Standing
 

@@ -34,17 +34,17 @@ try:
         TaskiqState,
     )
     from taskiq.kicker import AsyncKicker
-except ModuleNotFoundError as error:
-    if error.name != "taskiq":
+except ModuleNotFoundError as _error:
+    if _error.name != "taskiq":
         raise
-    raise ModuleNotFoundError('this needs taskiq: pip install "kombo_async[taskiq]"', name=error.name) from None
+    raise ModuleNotFoundError('this needs taskiq: pip install "kombo_async[taskiq]"', name=_error.name) from None
 
 from kombo_async.backoff import backoff, retry_after
 from kombo_async.client import AsyncKomboClient
 from kombo_async.errors import SyncPending
 from kombo_async.options import RetryPolicy
 
-logger = logging.getLogger("kombo_async.taskiq")
+_logger = logging.getLogger("kombo_async.taskiq")
 
 _SINCE, _TIMES = "kombo_pending_since", "kombo_pending_times"
 
@@ -123,7 +123,7 @@ class SyncPendingLater(TaskiqMiddleware):
             .with_labels(**{_SINCE: since.isoformat(), _TIMES: str(times)})
         )
         await self._send_later(kicker, seconds, message)
-        logger.info("%s %s waits %.0f s for a first sync", message.task_name, message.task_id, seconds)
+        _logger.info("%s %s waits %.0f s for a first sync", message.task_name, message.task_id, seconds)
         result.error = NoResultError()
 
     async def shutdown(self) -> None:

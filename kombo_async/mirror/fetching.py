@@ -20,7 +20,7 @@ from kombo_async.response import Response
 if TYPE_CHECKING:
     from kombo_async.client import AsyncKomboClient
 
-logger = logging.getLogger("kombo_async.mirror")
+_logger = logging.getLogger("kombo_async.mirror")
 
 
 @attrs.frozen(kw_only=True)
@@ -62,7 +62,7 @@ class Fetching:
         full = since is None
         after = Mark(since=began - self._overlap, full_at=began if full else before.full_at)
         deleted += await self._store.finish(self._integration_id, table, number, before, after, full=full)
-        logger.info("%s %s: %d changed, %d deleted", self._integration_id, table.name, changed, deleted)
+        _logger.info("%s %s: %d changed, %d deleted", self._integration_id, table.name, changed, deleted)
         return Update(table=table.name, full=full, changed=changed, deleted=deleted, since=began - self._overlap)
 
     async def _send(self, request: Request[Page[Any]]) -> Response[Page[Any]]:
@@ -82,7 +82,7 @@ def _sorted_out(table: Table, page: Page[Any]) -> tuple[dict[str, Any], list[str
         record = cast("dict[str, Any]", plain) if isinstance(plain, dict) else {}
         id = record.get("id")
         if not isinstance(id, str):
-            logger.warning("%s: a record without an ID was left out", table.name)
+            _logger.warning("%s: a record without an ID was left out", table.name)
         elif record.get("remote_deleted_at") is not None:
             deleted.append(id)
         else:

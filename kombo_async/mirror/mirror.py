@@ -24,7 +24,7 @@ from kombo_async.webhooks.parsing import Event
 if TYPE_CHECKING:
     from kombo_async.client import AsyncKomboClient
 
-logger = logging.getLogger("kombo_async.mirror")
+_logger = logging.getLogger("kombo_async.mirror")
 
 NOT_THERE = ("INTEGRATION.MODEL_NOT_AVAILABLE", "INTEGRATION.MODEL_DISABLED")
 """The integration does not have this list at all."""
@@ -61,7 +61,7 @@ class Mirror:
             raise ValueError("tables: two of them have the same name")
         self._kombo = kombo
         self.store: Store = SqliteStore(store) if isinstance(store, str | os.PathLike) else store
-        self.tables = tuple(tables)
+        self.tables: tuple[Table, ...] = tuple(tables)
         self._given = tuple(integrations)
         self._every = every
         self._full_every = full_every
@@ -165,7 +165,7 @@ class Mirror:
             except Failure as failure:
                 if failure.code not in NOT_THERE:
                     raise
-                logger.info("%s has no %s (%s)", integration_id, table.name, failure.code)
+                _logger.info("%s has no %s (%s)", integration_id, table.name, failure.code)
         return updates
 
     async def _is_full_due(self, integration_id: str, table: Table) -> bool:
@@ -202,7 +202,7 @@ class Mirror:
                 seconds = 60.0 if waiting else backoff(failures, initial=5.0, maximum=300.0, jitter=True)
                 unexpected = not isinstance(error, KomboError)
                 message = "%s is not up to date, next try in %.0f s: %s"
-                logger.warning(message, integration_id, seconds, error, exc_info=unexpected)
+                _logger.warning(message, integration_id, seconds, error, exc_info=unexpected)
             else:
                 failures, seconds = 0, self._every.total_seconds()
             with anyio.move_on_after(seconds):

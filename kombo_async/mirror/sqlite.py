@@ -36,7 +36,7 @@ class SqliteStore:
     """
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
-        self.path = os.fspath(path)
+        self.path: str = os.fspath(path)
         self._tables: tuple[Table, ...] = ()
         self._database: sqlite3.Connection | None = None
         self._turn = anyio.Lock()

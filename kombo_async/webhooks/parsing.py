@@ -27,7 +27,7 @@ from kombo_async.webhooks.events import (
     SyncFinished,
 )
 
-logger = logging.getLogger("kombo_async.webhooks")
+_logger = logging.getLogger("kombo_async.webhooks")
 
 
 @model
@@ -91,7 +91,7 @@ def parse(body: bytes) -> Event:
         raise InvalidBody("the event has no data")
     known, drift = structure_what_fits(event, cls)
     for each in drift:
-        logger.warning("%s %s: %s should be %s, but is %s", type, id[:64], each.path, each.expected, each.got)
+        _logger.warning("%s %s: %s should be %s, but is %s", type, id[:64], each.path, each.expected, each.got)
     return cast("Event", known)
 
 

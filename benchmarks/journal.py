@@ -1,0 +1,88 @@
+"""What a journal costs a bulk upload: `python -m benchmarks.journal [ROWS]`.
+
+Uploads over HTTP to a sandbox in a process of its own, with and without a journal in turns,
+and prints the ratio of the throughputs (median, smallest, largest) and the peak memory of this process.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import resource
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import anyio
+
+from kombo_async import AsyncKomboClient, ats
+
+TURNS = 10
+
+
+def main() -> int:
+    """Run the benchmark."""
+    rows = int(sys.argv[1]) if len(sys.argv) > 1 else 20_000
+    server = subprocess.Popen(
+        [sys.executable, "-m", "kombo_async.cli", "sandbox", "--port", "0"],
+        stdout=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "PYTHONUNBUFFERED": "1"},
+    )
+    try:
+        settings = dict(_settings(server))
+        ratios = anyio.run(_ratios, settings, rows // TURNS // 2)
+    finally:
+        server.terminate()
+        server.wait(10)
+    memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    print(
+        f"throughput with a journal / without: {statistics.median(ratios):.2f} (median of {len(ratios)}, "
+        f"{min(ratios):.2f} to {max(ratios):.2f}); {rows} rows; peak memory {memory:.0f} MB"
+    )
+    return 0
+
+
+def _settings(server: subprocess.Popen[str]) -> Iterator[tuple[str, str]]:
+    """What the sandbox prints to be exported: address, key and an integration."""
+    assert server.stdout is not None
+    for line in server.stdout:
+        if match := re.match(r"export KOMBO_(\w+)=(\S+)", line):
+            yield match[1].lower(), match[2]
+            if match[1] == "INTEGRATION_ID":
+                return
+
+
+async def _ratios(settings: dict[str, str], rows: int) -> list[float]:
+    ratios: list[float] = []
+    with tempfile.TemporaryDirectory() as folder:
+        async with AsyncKomboClient(**settings) as kombo:  # type: ignore[arg-type]
+            job = (await kombo.ats.get_jobs(statuses=["OPEN"])).unwrap().results[0].id
+            await _throughput(kombo, job, "warm-up", rows, None)
+            for turn in range(TURNS):
+                without = await _throughput(kombo, job, f"without-{turn}", rows, None)
+                ratios.append(await _throughput(kombo, job, f"with-{turn}", rows, Path(folder, "journal")) / without)
+    return ratios
+
+
+async def _throughput(kombo: AsyncKomboClient, job: str, name: str, rows: int, journal: Path | None) -> float:
+    """Uploads a second."""
+    requests = (
+        ats.CreateApplication(
+            job_id=job,
+            candidate=ats.CandidateInput(first_name="Ada", last_name="Abe", email_address=f"{name}-{n}@example.com"),
+        )
+        for n in range(rows)
+    )
+    start = time.perf_counter()
+    async for outcome in kombo.bulk(requests, journal=journal):
+        assert outcome.result == "done", outcome
+    return rows / (time.perf_counter() - start)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
