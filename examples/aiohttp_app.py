@@ -29,8 +29,8 @@ TABLES = [
     Table("absences", hris.GetAbsences(), columns=["employee_id", "start_date", "end_date", "status"]),
 ]
 KOMBO = web.AppKey("kombo", AsyncKomboClient)
+RECEIVER = web.AppKey("receiver", Receiver)
 
-receiver = Receiver()
 routes = web.RouteTableDef()
 
 
@@ -46,7 +46,7 @@ async def kombo(app: web.Application) -> AsyncGenerator[None]:
         Mirror(client, DATABASE, TABLES, integrations=integrations) as mirror,
     ):
         app[KOMBO] = client
-        receiver.on_any_other(mirror.handle)
+        app[RECEIVER].on_any_other(mirror.handle)
         running = asyncio.create_task(mirror.run())
         yield
         running.cancel()
@@ -92,8 +92,9 @@ def read_absences() -> list[dict[str, Any]]:
 def make_app() -> web.Application:
     """The app with its routes."""
     app = web.Application(middlewares=[kombo_errors])
+    app[RECEIVER] = Receiver()
     app.add_routes(routes)
-    app.router.add_post("/webhooks/kombo", webhook_handler(receiver))
+    app.router.add_post("/webhooks/kombo", webhook_handler(app[RECEIVER]))
     app.cleanup_ctx.append(kombo)
     return app
 

@@ -20,7 +20,7 @@ from pydantic import BaseModel
 from kombo_async import AsyncKomboClient, KomboError, RetryPolicy, ats
 from kombo_async.contrib.fastapi import kombo_error_handler, webhook_handler
 from kombo_async.mirror import Mirror, Table
-from kombo_async.webhooks import Receiver
+from kombo_async.webhooks import Event, Receiver
 
 DATABASE = os.environ.get("DATABASE", "mirror.db")
 TABLES = [
@@ -43,8 +43,7 @@ async def lifespan(app: FastAPI) -> AsyncGenerator[None]:
         Mirror(kombo, DATABASE, TABLES, integrations=integrations) as mirror,
         anyio.create_task_group() as tasks,
     ):
-        app.state.kombo = kombo
-        receiver.on_any_other(mirror.handle)
+        app.state.kombo, app.state.mirror = kombo, mirror
         tasks.start_soon(mirror.run)
         yield
         tasks.cancel_scope.cancel()
@@ -53,6 +52,12 @@ async def lifespan(app: FastAPI) -> AsyncGenerator[None]:
 app = FastAPI(lifespan=lifespan)
 app.add_exception_handler(KomboError, kombo_error_handler)
 app.add_route("/webhooks/kombo", webhook_handler(receiver), methods=["POST"])
+
+
+@receiver.on_any_other
+async def follow(event: Event) -> None:
+    """Have the mirror fetch what changed."""
+    await app.state.mirror.handle(event)
 
 
 def client(request: Request) -> AsyncKomboClient:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import json
 from collections.abc import Mapping
 from functools import cache
@@ -26,9 +25,6 @@ T = TypeVar("T")
 LONGEST_MESSAGE = 2_000
 """Longer texts of Kombo's are cut; `raw_response` has them whole."""
 
-LARGE = 100_000
-"""Bytes of an answer from which on the garbage collector rests while it is decoded."""
-
 
 @model
 class Envelope(Model, Generic[T]):
@@ -49,7 +45,7 @@ def decode(
     if not 200 <= raw.status_code < 300:
         return _failure(request.operation, raw, _plain(body), attempts, unreadable)
     try:
-        envelope: Envelope[T] = _structured(_decoder(cast("Any", request)), body or b"")
+        envelope: Envelope[T] = _decoder(cast("Any", request)).decode(body or b"")
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         return _drifted(request, raw, body, attempts, unreadable)
     return Success(
@@ -68,20 +64,6 @@ def _envelope(request: type[Request[Any]]) -> Any:
 @cache
 def _decoder(request: Any) -> msgspec.json.Decoder[Any]:
     return msgspec.json.Decoder(_envelope(request), dec_hook=_choose_variant)
-
-
-def _structured(decoder: msgspec.json.Decoder[T], body: bytes) -> T:
-    """*body* decoded. A page makes tens of thousands of objects, of which none is garbage yet.
-
-    Python's collector would look through them time and again, which takes as long as the decoding.
-    """
-    if len(body) < LARGE or not gc.isenabled():
-        return decoder.decode(body)
-    gc.disable()
-    try:
-        return decoder.decode(body)
-    finally:
-        gc.enable()
 
 
 def _choose_variant(union: type, value: Any) -> Any:

@@ -63,10 +63,15 @@ def _fields(model: Any, above: str) -> Iterator[tuple[str, Callable[[str], Any]]
             yield path, _truth
         elif int in choices or float in choices:
             yield path, _number
-        elif any(is_list(each) and get_args(each)[0] is str for each in choices):
+        elif any(is_list(each) and _is_text(get_args(each)[0]) for each in choices):
             yield path, _texts
         elif not inner and not any(is_list(each) for each in choices):
             yield path, str
+
+
+def _is_text(item: Any) -> bool:
+    """Whether a list's items are text: any, or an open enum."""
+    return item is str or str in get_args(item)
 
 
 def targets(

@@ -197,7 +197,7 @@ def _identity(request: Any) -> str:
     candidate = getattr(request, "candidate", None)
     if candidate is None or not hasattr(candidate, "email_address"):
         return digest(request, None)
-    job_id = getattr(request, "job_id", None) or request.application.job_id
+    job_id = request.job_id if hasattr(request, "job_id") else request.application.job_id
     return f"{candidate.email_address.strip().lower()} {job_id}"
 
 

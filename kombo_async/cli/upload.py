@@ -27,9 +27,9 @@ from kombo_async.errors import Failure, RateLimited, ServerError
 
 def _pairs(ctx: click.Context, parameter: click.Parameter, values: tuple[str, ...]) -> dict[str, str]:
     pairs = [value.partition("=") for value in values]
-    wrong = [name for name, equals, _ in pairs if not equals]
+    wrong = [name for name, _, value in pairs if not name.strip() or not value.strip()]
     if wrong:
-        raise click.BadParameter(f"{wrong[0]!r} is not of the form NAME=VALUE")
+        raise click.BadParameter(f"{wrong[0]!r} is not of the form NAME=VALUE, or its value is empty")
     return {name.strip(): value.strip() for name, _, value in pairs}
 
 

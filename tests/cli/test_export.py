@@ -52,6 +52,14 @@ def test_the_place_of_another_export_is_refused(shell: Shell) -> None:
     assert (other.exit_code, "is of another export" in other.stderr) == (2, True)
 
 
+def test_lists_of_known_values_are_filters_too(shell: Shell) -> None:
+    """A filter whose values Kombo knows, such as the statuses of jobs, is given like any list."""
+    done = shell.export("ats.jobs", "--filter", "statuses=OPEN,DRAFT")
+    assert done.exit_code == 0
+    assert {json.loads(line)["status"] for line in done.stdout.splitlines()} <= {"OPEN", "DRAFT"}
+    assert "statuses=OPEN,DRAFT" in shell.sandbox.asked("GetAtsJobs")[0].path
+
+
 def test_filters_reach_kombo(shell: Shell) -> None:
     """`--updated-after`, `--include-deleted` and `--filter` become the query."""
     time = "2020-01-01T00:00:00Z"

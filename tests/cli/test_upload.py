@@ -33,6 +33,13 @@ def test_a_csv_is_uploaded_with_its_files(shell: Shell) -> None:
     ]
 
 
+def test_a_constant_without_a_value_is_wrong_use(shell: Shell) -> None:
+    """`--set job_id=`, as a script with an empty variable gives it, is refused before anything is sent."""
+    result = shell.upload(shell.write("people.csv", GOOD), "--set", "job_id=", job=False)
+    assert (result.exit_code, "'job_id'" in result.stderr) == (2, True)
+    assert shell.sandbox.asked(CREATE) == []
+
+
 def test_a_second_run_sends_nothing_and_says_so(shell: Shell) -> None:
     """A finished upload that is begun again sends nothing."""
     path = shell.write("people.csv", GOOD)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -13,7 +14,7 @@ from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from opentelemetry.trace import SpanKind, StatusCode
 
-from kombo_async import ConnectionFailed, RetryPolicy
+from kombo_async import ConnectionFailed, RetryPolicy, ats
 from kombo_async.contrib.otel import OpenTelemetry
 from tests.wire import CANDIDATE, AsyncHandler, Handler, answering, failure, mock_client, page, success
 
@@ -163,3 +164,20 @@ async def test_calls_at_once() -> None:
     parents = [each.parent.span_id for each in spans if each.kind is SpanKind.CLIENT and each.parent]
     assert len(parents) == 3
     assert set(parents) == calls
+
+
+async def test_bulk_runs(tmp_path: Path) -> None:
+    """Rows of a bulk run with a journal are traced, too, and the journal works as it does without."""
+    recorder = Recorder()
+    handler, sent = answering(page())
+    async with recorder.client(handler) as kombo:
+        for _ in range(2):
+            run = kombo.bulk([ats.GetJobs(), ats.GetTags()], journal=tmp_path / "journal.db")
+            assert {outcome.result async for outcome in run} == {"done"}
+    assert len(sent) == 2
+    assert sorted(span.name for span in recorder.spans()) == [
+        "GET /ats/jobs",
+        "GET /ats/tags",
+        "GetAtsJobs",
+        "GetAtsTags",
+    ]

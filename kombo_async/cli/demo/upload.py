@@ -114,9 +114,9 @@ async def _compare(kombo: AsyncKomboClient, rows: Sequence[Row]) -> list[str]:
 
     async with httpx.AsyncClient() as files, anyio.create_task_group() as tasks:
         async for candidate in kombo.ats.get_candidates(page_size=100).items():
-            for address in candidate.email_addresses or ():
-                if address.email_address in sent:
-                    found[address.email_address] += 1
-                    tasks.start_soon(compare_cv, candidate, sent[address.email_address], files)
+            for email in (address.email_address for address in candidate.email_addresses or ()):
+                if isinstance(email, str) and email in sent:
+                    found[email] += 1
+                    tasks.start_soon(compare_cv, candidate, sent[email], files)
     times = ((cv, found[email]) for email, cv in sent.items())
     return problems + [f"the candidate with {cv.name} arrived {count} times" for cv, count in times if count != 1]
