@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -110,7 +110,9 @@ def start(bench: Bench) -> list[Row]:
     def figure(what: str, place: str, unit: float) -> Figure:
         return Figure.of([value[place] * unit for value in found[what]])
 
-    def row(what: str, against: str, ours: str, theirs: str, target: float, place: str = "total", unit: str = "ms") -> Row:
+    def row(
+        what: str, against: str, ours: str, theirs: str, target: float, place: str = "total", unit: str = "ms"
+    ) -> Row:
         scale = 1e3 if unit == "ms" else 1
         return Row(what, against, figure(ours, place, scale), figure(theirs, place, scale), target, unit)
 
@@ -118,7 +120,7 @@ def start(bench: Bench) -> list[Row]:
     first = row("process start to the first finished create", "`import httpx`", "create-ours", "import-httpx", 1.6)
     remark = f"Bare httpx's own first POST takes {floor:.2f} × here: asyncio, anyio and httpcore load with it."
     return [
-        Row(first.what, first.against, first.ours, first.theirs, first.target, first.unit, remark=remark),
+        replace(first, remark=remark),
         row("`import kombo_async` and a client", "`import httpx`", "import-ours", "import-httpx", 1.2),
         row("first call of an operation", "the official client's", "create-ours", "create-official", 0.1, "call"),
         row("resident memory after one call", "httpx's", "create-ours", "create-httpx", 1.25, "resident", "MB"),

@@ -92,8 +92,10 @@ class TaggedUnion(type):
 
     tag: str | None
     variants: Mapping[str | bool, type]
-    _path: Sequence[str]
-    _models: tuple[type, ...]
+    path: Sequence[str]
+    """The keys that lead to the tag."""
+    models: tuple[type, ...]
+    """All that an instance can be."""
 
     def variant(cls, value: Mapping[str, Any]) -> tuple[str | bool | None, type | None]:
         """The tag of *value* and the model that it stands for, None where it is unknown."""
@@ -101,14 +103,14 @@ class TaggedUnion(type):
             found = next((key for key in cls.variants if key in value), None)
             return found, None if found is None else cls.variants[found]
         tag: Any = value
-        for key in cls._path:
-            tag = tag.get(key) if isinstance(tag, (dict, Mapping)) else None
+        for key in cls.path:
+            tag = cast("Any", tag).get(key) if isinstance(tag, (dict, Mapping)) else None
         if isinstance(tag, str | bool):
             return tag, cls.variants.get(tag)
         return None, None
 
     def __instancecheck__(cls, instance: object) -> bool:
-        return isinstance(instance, cls._models)
+        return isinstance(instance, cls.models)
 
 
 def tagged_union(name: str, tag: str | None, variants: Mapping[str | bool, type]) -> TaggedUnion:
@@ -119,8 +121,8 @@ def tagged_union(name: str, tag: str | None, variants: Mapping[str | bool, type]
     """
     union = TaggedUnion(name, (), {"__doc__": f"One of {', '.join(v.__name__ for v in variants.values())}."})
     union.tag, union.variants = tag, variants
-    union._path = tag.split(".") if tag else ()
-    union._models = (*variants.values(), UnknownVariant)
+    union.path = tag.split(".") if tag else ()
+    union.models = (*variants.values(), UnknownVariant)
     return union
 
 

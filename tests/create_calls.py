@@ -10,20 +10,33 @@ import httpx
 
 from kombo_async import AsyncKomboClient, ats
 
-ANSWER = json.dumps(
-    {
-        "status": "success",
-        "data": {
-            **{"id": "26vafvWSRmbhNcxJYqjCzuJg", "remote_id": "32", "first_name": "Frank", "last_name": "Doe"},
-            **{"company": None, "title": None, "confidential": False, "source": "Kombo", "location": None},
-            **{"phone_numbers": [], "email_addresses": [{"email_address": "frank@example.com", "type": "PRIVATE"}]},
-            **{"social_media": [], "custom_fields": None, "integration_fields": [], "remote_url": None},
-            **{"remote_created_at": "2026-05-19T08:30:00.000Z", "remote_updated_at": None, "remote_data": None},
-            **{"changed_at": "2026-05-19T08:30:00.123Z", "remote_deleted_at": None, "tags": [], "applications": []},
-        },
-        "warnings": [],
-    }
-).encode()
+CANDIDATE = {
+    "id": "26vafvWSRmbhNcxJYqjCzuJg",
+    "remote_id": "32",
+    "first_name": "Frank",
+    "last_name": "Doe",
+    "company": None,
+    "title": None,
+    "confidential": False,
+    "source": "Kombo",
+    "phone_numbers": [],
+    "email_addresses": [{"email_address": "frank@example.com", "type": "PRIVATE"}],
+    "social_media": [],
+    "location": None,
+    "custom_fields": None,
+    "integration_fields": [],
+    "remote_url": None,
+    "remote_created_at": "2026-05-19T08:30:00.000Z",
+    "remote_updated_at": None,
+    "remote_deleted_at": None,
+    "changed_at": "2026-05-19T08:30:00.123Z",
+    "remote_data": None,
+    "tags": [],
+    "applications": [],
+}
+"""What this file has of its own, so that the count changes with the client alone."""
+
+ANSWER = json.dumps({"status": "success", "data": CANDIDATE, "warnings": []}).encode()
 
 
 async def handler(_: httpx.Request) -> httpx.Response:

@@ -65,4 +65,4 @@ elif what == "create-official":
 total = perf_counter() - start
 with open("/proc/self/statm") as statm:
     resident = int(statm.read().split()[1]) * 4096 / 1e6
-print(f"{{\"total\": {total}, \"call\": {of_call}, \"resident\": {resident}}}")
+print(f'{{"total": {total}, "call": {of_call}, "resident": {resident}}}')

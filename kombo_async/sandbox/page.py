@@ -24,16 +24,32 @@ STATIC = Path(__file__).parent / "static"
 SHOWN_CALLS = 100
 SHOWN_PEOPLE = 100
 LONGEST_BODY = 20_000
+LONGEST_BLOB = 400
+"""Characters from which on a string without spaces is a file, which only hides what else is in a body."""
 
-STATES: tuple[tuple[str, dict[str, Any]], ...] = (
-    ("active", {"active": True, "setup_complete": True, "qa_passed": True, "authenticated": True, "sync": "finish"}),
-    ("sync pending (409)", {"sync": {"status": 409}}),
-    ("sync pending (503)", {"sync": {"status": 503}}),
-    ("inactive", {"active": False}),
-    ("set-up incomplete", {"setup_complete": False}),
-    ("QA failed", {"qa_passed": False}),
-    ("credentials invalid", {"authenticated": False}),
+POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
+    "form-action 'self'; base-uri 'none'"
 )
+"""The browser's own guard, should people's HTML ever slip through: nothing inline runs, nothing leaves this machine."""
+
+_WELL: dict[str, Any] = {
+    "active": True,
+    "setup_complete": True,
+    "qa_passed": True,
+    "authenticated": True,
+    "sync": "finish",
+}
+STATES: tuple[tuple[str, dict[str, Any]], ...] = (
+    ("active", _WELL),
+    ("sync pending (409)", {**_WELL, "sync": {"status": 409}}),
+    ("sync pending (503)", {**_WELL, "sync": {"status": 503}}),
+    ("inactive", {**_WELL, "active": False}),
+    ("set-up incomplete", {**_WELL, "setup_complete": False}),
+    ("QA failed", {**_WELL, "qa_passed": False}),
+    ("credentials invalid", {**_WELL, "authenticated": False}),
+)
+"""What to switch an integration to, each the whole of its state: nothing of the one before stays hidden below it."""
 FAULTS: tuple[tuple[str, dict[str, Any]], ...] = (
     ("Next call: 500", {"status": 500, "code": "PLATFORM.UNKNOWN_ERROR", "times": 1}),
     (
@@ -56,7 +72,8 @@ def page_routes(sandbox: Sandbox) -> list[Route]:
 
     def fragment(path: str, draw: Any) -> Route:
         async def endpoint(request: Request) -> Response:
-            return HTMLResponse(draw(sandbox, request), headers={"cache-control": "no-store"})
+            headers = {"cache-control": "no-store", "content-security-policy": POLICY}
+            return HTMLResponse(draw(sandbox, request), headers=headers)
 
         return Route(path, endpoint)
 
@@ -139,7 +156,7 @@ def _badge(text: str, kind: str) -> str:
 
 def _integrations(sandbox: Sandbox, request: Request) -> str:
     return _table(
-        ("Integration", "Customer", "Kind", "State", "Switch to"),
+        ("Integration", "State", "Switch to"),
         (_integration(each) for each in sandbox.integrations.values()),
         "There are no integrations.",
     )
@@ -150,11 +167,12 @@ def _integration(each: Integration) -> str:
     options = "".join(f"<option value={_quoted(json.dumps(change))}>{escape(name)}</option>" for name, change in STATES)
     switch = (
         f'<select data-send="/_sandbox/integrations/{quote(each.id, safe="")}" data-method="PATCH" '
-        f"aria-label={_quoted(f'State of {each.id}')}><option>...</option>{options}</select>"
+        f"aria-label={_quoted(f'State of {each.id}')}><option value=\"\">choose</option>{options}</select>"
     )
+    about = f'<div class="small">{escape(each.organization)} · {each.category}</div>'
     return (
-        f"<tr><td><code>{escape(each.id)}</code></td><td>{escape(each.organization)}</td>"
-        f'<td>{each.category}</td><td class="nowrap">{_badge(each.state, kind)}</td><td>{switch}</td></tr>'
+        f'<tr><td class="long"><code>{escape(each.id)}</code>{about}</td>'
+        f'<td class="nowrap">{_badge(each.state, kind)}</td><td class="nowrap">{switch}</td></tr>'
     )
 
 
@@ -172,8 +190,9 @@ def _faults(sandbox: Sandbox, request: Request) -> str:
         button = _button("Remove", f"/_sandbox/faults/{fault.id}", method="DELETE")
         text = escape(" · ".join(part for part in what if part))
         struck = f'<td class="nowrap">{fault.struck}{left} times</td>'
-        rows.append(f"<tr><td>{text}</td><td>{escape(where)}</td>{struck}<td>{button}</td></tr>")
-    return _table(("What", "For", "Struck", ""), rows, "No faults are set.")
+        rows.append(f'<tr><td class="long">{text}</td><td>{escape(where)}</td>{struck}<td>{button}</td></tr>')
+    every = f'<p class="buttons">{_button("Remove all", "/_sandbox/faults", method="DELETE")}</p>'
+    return _table(("What", "For", "Struck", ""), rows, "No faults are set.") + (every if len(rows) > 1 else "")
 
 
 def _calls(sandbox: Sandbox, request: Request) -> str:
@@ -196,11 +215,19 @@ def _call_row(call: Call) -> str:
     integration = f'<div class="small">{escape(call.integration)}</div>' if call.integration else ""
     return (
         f'<tr data-open="/_sandbox/fragments/calls/{call.number}" tabindex="0"><td class="nowrap">{call.at[11:23]}</td>'
-        f"<td><code>{call.method} {escape(call.path[:200])}</code>{integration}</td>"
+        f'<td class="long"><code>{call.method} {escape(_cut(call.path, 200))}</code>{integration}</td>'
         f"<td>{escape(call.operation or '')}</td>"
-        f'<td class="number">{_status(call)}</td><td>{escape(call.code or "")}</td>'
-        f'<td>{"yes" if call.performed else ""}</td><td class="number">{call.milliseconds:.1f}</td></tr>'
+        f'<td class="number">{_status(call)}</td><td>{_breakable(call.code or "")}</td>'
+        f'<td class="done">{"yes" if call.performed else ""}</td><td class="number ms">{call.milliseconds:.1f}</td></tr>'
     )
+
+
+def _cut(text: str, length: int) -> str:
+    return text if len(text) <= length else f"{text[:length]}..."
+
+
+def _breakable(code: str) -> str:
+    return escape(code).replace(".", ".<wbr>")
 
 
 def _call(sandbox: Sandbox, request: Request) -> str:
@@ -212,8 +239,8 @@ def _call(sandbox: Sandbox, request: Request) -> str:
     return (
         f"<h2>Call {call.number}: {escape(call.operation or 'no operation')}</h2>"
         f'<p class="hint"><code>{call.method} {escape(call.path)}</code><br>'
-        f"{escape(call.integration or '')} {call.at} · "
-        f"{call.milliseconds:.1f} ms · {done}{fault} · {_status(call)} {escape(call.code or '')}</p>"
+        f"{escape(call.integration or 'no integration')}<br>"
+        f"{_status(call)} {_breakable(call.code or '')}<br>{call.at} · {call.milliseconds:.1f} ms · {done}{fault}</p>"
         f"<strong>Request</strong>{_body(call.request_body)}<strong>Answer</strong>{_body(call.answer_body)}"
     )
 
@@ -222,11 +249,21 @@ def _body(body: bytes | None) -> str:
     if not body:
         return f'<p class="empty">{"no longer kept" if body is None else "empty"}</p>'
     try:
-        text = json.dumps(json.loads(body), indent=2, ensure_ascii=False)
+        text = json.dumps(_without_blobs(json.loads(body)), indent=2, ensure_ascii=False)
     except ValueError:
         text = body.decode(errors="replace")
     more = f"\n... {len(text) - LONGEST_BODY} more characters" if len(text) > LONGEST_BODY else ""
     return f"<pre>{escape(text[:LONGEST_BODY])}{more}</pre>"
+
+
+def _without_blobs(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {name: _without_blobs(each) for name, each in cast("dict[str, Any]", value).items()}
+    if isinstance(value, list):
+        return [_without_blobs(each) for each in cast("list[Any]", value)]
+    if isinstance(value, str) and len(value) > LONGEST_BLOB and " " not in value:
+        return f"{value[:60]}... ({len(value):,} characters)"
+    return value
 
 
 def _people(sandbox: Sandbox, request: Request) -> str:
@@ -236,7 +273,7 @@ def _people(sandbox: Sandbox, request: Request) -> str:
     world = sandbox.world(integration.id)
     rows = [row.data for row in reversed(world.table("ats_candidates").rows) if not row.deleted]
     root = f"{request.url.scheme}://{request.url.netloc}"
-    hidden = f'<p class="small">... and {len(rows) - SHOWN_PEOPLE} more</p>' if len(rows) > SHOWN_PEOPLE else ""
+    hidden = f'<p class="small">and {len(rows) - SHOWN_PEOPLE} more</p>' if len(rows) > SHOWN_PEOPLE else ""
     drawn = (_person(sandbox, world, record, root) for record in rows[:SHOWN_PEOPLE])
     return _table(("Candidate", "E-mail", "Applications", "Attachments"), drawn, "There are no candidates.") + hidden
 

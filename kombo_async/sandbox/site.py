@@ -16,7 +16,7 @@ from starlette.routing import Route
 from kombo_async.sandbox.answers import NotFound
 from kombo_async.sandbox.connecting import find_link, follow, offered_tools
 from kombo_async.sandbox.control import control_routes
-from kombo_async.sandbox.page import document, page_routes
+from kombo_async.sandbox.page import POLICY, document, page_routes
 
 if TYPE_CHECKING:
     from kombo_async.sandbox.sandbox import Sandbox
@@ -51,20 +51,20 @@ def make_site(sandbox: Sandbox) -> Starlette:
         try:
             link = find_link(sandbox, token).data
         except NotFound as error:
-            return HTMLResponse(_connect_page("This link leads nowhere", f"<p>{escape(error.message)}</p>"), 404)
+            return _connect_page("This link leads nowhere", f"<p>{escape(error.message)}</p>", 404)
         if request.method == "POST":
             chosen = parse_qs((await request.body()).decode()).get("tool", [None])[0]
             try:
                 connection = follow(sandbox, token, chosen)
             except ValueError as error:
-                return HTMLResponse(_connect_page("That did not work", f"<p>{escape(str(error))}</p>"), 400)
+                return _connect_page("That did not work", f"<p>{escape(str(error))}</p>", 400)
             text = f"<p>Hand this token to <code>activate_integration</code>:</p><pre>{escape(connection)}</pre>"
-            return HTMLResponse(_connect_page("Connected", text))
+            return _connect_page("Connected", text)
         tools = {} if link["integration_id"] is not None else offered_tools(link)
         options = "".join(f'<option value="{escape(name)}">{escape(text)}</option>' for name, text in tools.items())
         select = f'<select name="tool" aria-label="System">{options}</select> ' if options else ""
         form = f'<form method="post" class="buttons">{select}<button>Connect</button></form>'
-        return HTMLResponse(_connect_page("Connect your system", form))
+        return _connect_page("Connect your system", form)
 
     return Starlette(
         routes=[
@@ -78,5 +78,6 @@ def make_site(sandbox: Sandbox) -> Starlette:
     )
 
 
-def _connect_page(title: str, body: str) -> str:
-    return document(title, f'<section class="narrow"><h2>{escape(title)}</h2>{body}</section>', script=False)
+def _connect_page(title: str, body: str, status: int = 200) -> Response:
+    text = document(title, f'<section class="narrow"><h2>{escape(title)}</h2>{body}</section>', script=False)
+    return HTMLResponse(text, status, headers={"content-security-policy": POLICY})

@@ -54,9 +54,9 @@ def test_the_place_of_another_export_is_refused(shell: Shell) -> None:
 
 def test_lists_of_known_values_are_filters_too(shell: Shell) -> None:
     """A filter whose values Kombo knows, such as the statuses of jobs, is given like any list."""
-    done = shell.export("ats.jobs", "--filter", "statuses=OPEN,DRAFT")
-    assert done.exit_code == 0
-    assert {json.loads(line)["status"] for line in done.stdout.splitlines()} <= {"OPEN", "DRAFT"}
+    output = shell.folder / "jobs.jsonl"
+    assert shell.export("ats.jobs", "-o", str(output), "--filter", "statuses=OPEN,DRAFT").exit_code == 0
+    assert {json.loads(line)["status"] for line in output.read_text().splitlines()} <= {"OPEN", "DRAFT"}
     assert "statuses=OPEN,DRAFT" in shell.sandbox.asked("GetAtsJobs")[0].path
 
 

@@ -4,13 +4,15 @@
 const shown = new WeakMap();
 const trouble = document.getElementById("trouble");
 const dialog = document.getElementById("details");
+let pressed = false;
 
 async function refresh(element) {
   const url = new URL(element.dataset.fragment, location.href);
   const choice = document.getElementById(element.dataset.choice || "");
   if (choice) url.searchParams.set("integration", choice.value);
-  // A menu that somebody has open must not be drawn anew under their hand.
-  if (element.contains(document.activeElement) && document.activeElement.tagName === "SELECT") return;
+  const focused = element.contains(document.activeElement) ? document.activeElement : null;
+  // A menu that somebody has open must not be drawn anew under their hand, nor a row that they are pressing.
+  if (pressed || focused?.tagName === "SELECT") return;
   try {
     const response = await fetch(url);
     if (!response.ok) throw new Error(response.statusText);
@@ -18,6 +20,7 @@ async function refresh(element) {
     if (shown.get(element) !== html) {
       shown.set(element, html);
       element.innerHTML = html;
+      if (focused?.dataset.open) element.querySelector(`[data-open="${focused.dataset.open}"]`)?.focus();
     }
     trouble.classList.remove("shown");
   } catch {
@@ -30,19 +33,28 @@ function refreshAll() {
 }
 
 async function send(element, body) {
-  await fetch(element.dataset.send, {
-    method: element.dataset.method || "POST",
-    headers: { "Content-Type": "application/json" },
-    body: element.dataset.method === "DELETE" ? undefined : JSON.stringify(body),
-  });
   element.blur();
+  try {
+    await fetch(element.dataset.send, {
+      method: element.dataset.method || "POST",
+      headers: { "Content-Type": "application/json" },
+      body: element.dataset.method === "DELETE" ? undefined : JSON.stringify(body),
+    });
+  } catch {
+    trouble.classList.add("shown");
+  }
   await refreshAll();
 }
 
 async function open(path) {
-  const response = await fetch(path);
-  dialog.querySelector("div").innerHTML = await response.text();
-  if (!dialog.open) dialog.showModal();
+  try {
+    const response = await fetch(path);
+    dialog.querySelector("div").innerHTML = await response.text();
+    if (!dialog.open) dialog.showModal();
+    dialog.scrollTop = 0;
+  } catch {
+    trouble.classList.add("shown");
+  }
 }
 
 document.addEventListener("click", (event) => {
@@ -58,9 +70,15 @@ document.addEventListener("keydown", (event) => {
 });
 document.addEventListener("change", (event) => {
   const select = event.target;
-  if (select.matches("select[data-send]")) send(select, JSON.parse(select.value));
-  else if (select.matches("select[data-refreshes]")) { select.blur(); refreshAll(); }
+  if (select.matches("select[data-send]")) {
+    const chosen = select.value;
+    select.selectedIndex = 0; // back to "choose": the badge beside it says what is
+    if (chosen) send(select, JSON.parse(chosen));
+  } else if (select.matches("select[data-refreshes]")) { select.blur(); refreshAll(); }
 });
+document.addEventListener("pointerdown", () => { pressed = true; });
+for (const end of ["pointerup", "pointercancel", "dragend"]) document.addEventListener(end, () => { pressed = false; });
+document.addEventListener("visibilitychange", refreshAll);
 
 const number = location.hash.match(/^#call-(\d+)$/);
 if (number) open(`/_sandbox/fragments/calls/${number[1]}`);
