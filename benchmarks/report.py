@@ -13,7 +13,7 @@ from benchmarks.rows import Row
 ABOUT = """\
 Made by `python -m benchmarks`, which installs everything in environments of its own and measures each pair in turn,
 in one run on one machine: all that counts are the ratios. Figures are medians, with the middle half of all rounds in
-brackets. Client and server have a core each; the server is a bare `asyncio.Protocol` that answers bytes made beforehand.
+brackets. Client and server have a core each; the server is a bare `asyncio.Protocol` that answers ready-made bytes.
 Pages are made up from the types themselves: every field is there, three of four nullable ones are filled, and every
 variant of a union comes up.
 """
@@ -47,9 +47,9 @@ def markdown(
 
 def _line(row: Row) -> str:
     sign = "≥" if row.more_is_better else "≤"
-    ratio = f"**{row.ratio:.2f} ×** {'✓' if row.met else '✗'}"
+    ratio = f"**{row.ratio:.2f} x** {'✓' if row.met else '✗'}"
     ours, theirs = (f"{_figure(figure)} {row.unit}" for figure in (row.ours, row.theirs))
-    return f"| {row.what} | {row.against} | {ours} | {theirs} | {ratio} | {sign} {row.target:g} × |"
+    return f"| {row.what} | {row.against} | {ours} | {theirs} | {ratio} | {sign} {row.target:g} x |"
 
 
 def _reason(row: Row, reasons: Mapping[str, str]) -> str:

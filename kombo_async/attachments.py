@@ -34,12 +34,12 @@ class FileData:
         name: str,
         stamp: Callable[[], object] = lambda: None,
     ) -> None:
-        self.open = open
+        self.open: Callable[[], BinaryIO] = open
         """Opens the file at its start."""
-        self.size = size
+        self.size: Callable[[], int] = size
         """How many bytes it holds."""
-        self.name = name
-        self.stamp = stamp
+        self.name: str = name
+        self.stamp: Callable[[], object] = stamp
         """Something that changes when the file does, such as when it was last written."""
 
     def __repr__(self) -> str:

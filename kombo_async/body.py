@@ -21,7 +21,7 @@ class FileBody:
         self._parts = parts
         self._lengths = lengths
         self._reading: AsyncGenerator[bytes] | None = None
-        self.length = sum(lengths.values()) + sum(len(part) for part in parts if isinstance(part, bytes))
+        self.length: int = sum(lengths.values()) + sum(len(part) for part in parts if isinstance(part, bytes))
 
     @classmethod
     async def measured(cls, wire: Encoded) -> FileBody | None:

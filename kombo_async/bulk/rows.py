@@ -21,7 +21,7 @@ from kombo_async.request import Request
 if TYPE_CHECKING:
     from kombo_async.client import AsyncKomboClient
 
-logger = logging.getLogger("kombo_async.bulk")
+logger: logging.Logger = logging.getLogger("kombo_async.bulk")
 
 ROUNDS = 3
 """How often a row is looked for and sent again, at most, when each sending ends in doubt."""

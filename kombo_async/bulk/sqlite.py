@@ -48,7 +48,7 @@ class SqliteJournal:
     """
 
     def __init__(self, path: str | os.PathLike[str], *, job: str = "") -> None:
-        self.path = Path(path)
+        self.path: Path = Path(path)
         self.job = job
         self._run = 0
         self._under_way: set[RowKey] = set()

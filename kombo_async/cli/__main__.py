@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import sys
 from importlib import import_module
+from importlib.util import find_spec
 
 _COMMANDS = {
     "demo": "Upload 500 candidates with CVs to an embedded sandbox, and check that each arrived once.",
@@ -18,8 +19,8 @@ _COMMANDS = {
 
 try:
     import click
-except ModuleNotFoundError as error:
-    if error.name != "click":
+except ModuleNotFoundError:
+    if find_spec("click") is not None:
         raise
     sys.exit('kombo-async needs its command line extra: pip install "kombo_async[cli]"')
 

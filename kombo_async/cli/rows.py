@@ -54,7 +54,7 @@ class CsvInput:
         self._targets, unused = targets(self._table.columns, request, mapping)
         self._constants = constants
         self._columns = {target.path: self._table.columns[place] for place, target in self._targets.items()}
-        self.notes = self._describe(unused)
+        self.notes: list[str] = self._describe(unused)
         self._check_required()
 
     def __iter__(self) -> Iterator[Parsed]:

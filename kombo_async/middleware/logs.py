@@ -19,7 +19,7 @@ from kombo_async.errors import KomboError, NoResponse
 from kombo_async.middleware import Call, Next
 from kombo_async.response import Response, Success
 
-logger = logging.getLogger("kombo_async")
+logger: logging.Logger = logging.getLogger("kombo_async")
 
 _CODE = re.compile(r"[A-Z][A-Z0-9_]{1,40}\.[A-Z0-9_]{1,80}")
 """What Kombo's codes look like; anything else that came as a code is not fit for a line of a log."""

@@ -23,8 +23,8 @@ class Places:
     """A number of places, first come, first served."""
 
     def __init__(self, limit: float) -> None:
-        self.limit = limit
-        self.taken = 0
+        self.limit: float = limit
+        self.taken: int = 0
         self._queue: deque[anyio.Event] = deque()
 
     @property
@@ -80,7 +80,7 @@ class ActionPlaces(Places):
 
     def __init__(self) -> None:
         super().__init__(FIRST_ACTIONS)
-        self.round = 0
+        self.round: int = 0
         """Counts the refusals that were heeded; a call remembers which it began in."""
         self._begin_round()
 
@@ -108,7 +108,7 @@ class ActionPlaces(Places):
             self._begin_round()
 
     def _grow(self, more: float) -> None:
-        self.limit = min(float(ACTIONS_AT_ONCE), self.limit + more)
+        self.limit += min(more, ACTIONS_AT_ONCE - self.limit)
 
 
 def _remaining(response: Response[object]) -> int | None:

@@ -69,7 +69,7 @@ class Ledger:
     """The calls in their order."""
 
     def __init__(self) -> None:
-        self.total = 0
+        self.total: int = 0
         """How many calls there have been."""
         self._calls: deque[Call] = deque(maxlen=KEPT_CALLS)
         self._with_bodies: deque[tuple[Call, int]] = deque()

@@ -13,6 +13,7 @@ from starlette.requests import Request
 from starlette.responses import FileResponse, HTMLResponse, Response
 from starlette.routing import Route
 
+from kombo_async.sandbox.bodies import draw_body
 from kombo_async.sandbox.integrations import Integration
 from kombo_async.sandbox.ledger import Call
 from kombo_async.sandbox.store import World
@@ -23,9 +24,6 @@ if TYPE_CHECKING:
 STATIC = Path(__file__).parent / "static"
 SHOWN_CALLS = 100
 SHOWN_PEOPLE = 100
-LONGEST_BODY = 20_000
-LONGEST_BLOB = 400
-"""Characters from which on a string without spaces is a file, which only hides what else is in a body."""
 
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
@@ -128,7 +126,8 @@ def _page(sandbox: Sandbox, request: Request) -> str:
   <div class="buttons"><select id="integration" data-refreshes aria-label="Integration">{choices}</select></div>
   <div class="scroll" data-fragment="/_sandbox/fragments/people" data-choice="integration"></div></section>
 </main>
-<dialog id="details" aria-label="Call"><div></div><p class="buttons end"><button data-close>Close</button></p></dialog>
+<dialog id="details" aria-label="Call" autofocus><div></div>
+  <p class="buttons end"><button data-close>Close</button></p></dialog>
 """,
     )
 
@@ -167,7 +166,7 @@ def _integration(each: Integration) -> str:
     options = "".join(f"<option value={_quoted(json.dumps(change))}>{escape(name)}</option>" for name, change in STATES)
     switch = (
         f'<select data-send="/_sandbox/integrations/{quote(each.id, safe="")}" data-method="PATCH" '
-        f"aria-label={_quoted(f'State of {each.id}')}><option value=\"\">choose</option>{options}</select>"
+        f'aria-label={_quoted(f"State of {each.id}")}><option value="">choose</option>{options}</select>'
     )
     about = f'<div class="small">{escape(each.organization)} · {each.category}</div>'
     return (
@@ -218,7 +217,8 @@ def _call_row(call: Call) -> str:
         f'<td class="long"><code>{call.method} {escape(_cut(call.path, 200))}</code>{integration}</td>'
         f"<td>{escape(call.operation or '')}</td>"
         f'<td class="number">{_status(call)}</td><td>{_breakable(call.code or "")}</td>'
-        f'<td class="done">{"yes" if call.performed else ""}</td><td class="number ms">{call.milliseconds:.1f}</td></tr>'
+        f'<td class="done">{"yes" if call.performed else ""}</td>'
+        f'<td class="number ms">{call.milliseconds:.1f}</td></tr>'
     )
 
 
@@ -241,29 +241,8 @@ def _call(sandbox: Sandbox, request: Request) -> str:
         f'<p class="hint"><code>{call.method} {escape(call.path)}</code><br>'
         f"{escape(call.integration or 'no integration')}<br>"
         f"{_status(call)} {_breakable(call.code or '')}<br>{call.at} · {call.milliseconds:.1f} ms · {done}{fault}</p>"
-        f"<strong>Request</strong>{_body(call.request_body)}<strong>Answer</strong>{_body(call.answer_body)}"
+        f"<strong>Request</strong>{draw_body(call.request_body)}<strong>Answer</strong>{draw_body(call.answer_body)}"
     )
-
-
-def _body(body: bytes | None) -> str:
-    if not body:
-        return f'<p class="empty">{"no longer kept" if body is None else "empty"}</p>'
-    try:
-        text = json.dumps(_without_blobs(json.loads(body)), indent=2, ensure_ascii=False)
-    except ValueError:
-        text = body.decode(errors="replace")
-    more = f"\n... {len(text) - LONGEST_BODY} more characters" if len(text) > LONGEST_BODY else ""
-    return f"<pre>{escape(text[:LONGEST_BODY])}{more}</pre>"
-
-
-def _without_blobs(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {name: _without_blobs(each) for name, each in cast("dict[str, Any]", value).items()}
-    if isinstance(value, list):
-        return [_without_blobs(each) for each in cast("list[Any]", value)]
-    if isinstance(value, str) and len(value) > LONGEST_BLOB and " " not in value:
-        return f"{value[:60]}... ({len(value):,} characters)"
-    return value
 
 
 def _people(sandbox: Sandbox, request: Request) -> str:

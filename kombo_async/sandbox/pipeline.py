@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from kombo_async.sandbox.sandbox import Sandbox
 
 
-logger = logging.getLogger(__name__)
+logger: logging.Logger = logging.getLogger(__name__)
 
 SILENT = ("reset", "close", "hang")
 """What can happen to a connection so that no answer comes."""

@@ -22,7 +22,8 @@ from kombo_async.sandbox.faults import Faults
 from kombo_async.sandbox.files import StoredFile
 from kombo_async.sandbox.ids import make_id
 from kombo_async.sandbox.integrations import Integration, Permission, Sync, SyncStatus
-from kombo_async.sandbox.latency import LatencyLike, latency
+from kombo_async.sandbox.latency import Latency, LatencyLike
+from kombo_async.sandbox.latency import latency as latency_of
 from kombo_async.sandbox.ledger import Call, Ledger
 from kombo_async.sandbox.limits import ACTIONS_AT_ONCE, Concurrency, RateLimit
 from kombo_async.sandbox.state import State, open_state
@@ -74,24 +75,26 @@ class Sandbox:
         state: str | os.PathLike[str] | None = None,
     ) -> None:
         self.state: State | None = None if state is None else open_state(Path(state))
-        self.seed = seed = seed if self.state is None else self.state.seed(seed)
+        seed = seed if self.state is None else self.state.seed(seed)
+        self.seed: int = seed
         sizes = Sizes(employees=employees, candidates=candidates, jobs=jobs, courses=courses, orders=orders)
-        self.sizes = sizes if self.state is None else self.state.sizes(sizes)
+        self.sizes: Sizes = sizes if self.state is None else self.state.sizes(sizes)
         self.api_key = api_key
         self.allow_duplicates = allow_duplicates
-        self.clock = Clock(start)
+        self.clock: Clock = Clock(start)
         # Not for secrets: a seed must give the same run twice.
-        self.random = Random(seed)  # noqa: S311
-        self.faults = Faults(self.clock, Random(f"{seed}/faults"))  # noqa: S311
-        self.ledger = Ledger()
-        self.concurrency = Concurrency(actions_at_once)
-        self.rate_limit = RateLimit(self.clock, rate_limit)
-        self.set_latency(actions=latency, reads=read_latency)
+        self.random: Random = Random(seed)  # noqa: S311
+        self.faults: Faults = Faults(self.clock, Random(f"{seed}/faults"))  # noqa: S311
+        self.ledger: Ledger = Ledger()
+        self.concurrency: Concurrency = Concurrency(actions_at_once)
+        self.rate_limit: RateLimit = RateLimit(self.clock, rate_limit)
+        self.action_latency: Latency | None = latency_of(latency)
+        self.read_latency: Latency | None = latency_of(read_latency)
         self._integrations: dict[str, Integration] = {}
         self._worlds: dict[str, World] = {}
         self._files: dict[str, StoredFile] = {}
-        self.born = self.clock.now() if self.state is None else self.state.born(self.clock.now())
-        self.webhooks = Webhooks(self)
+        self.born: datetime = self.clock.now() if self.state is None else self.state.born(self.clock.now())
+        self.webhooks: Webhooks = Webhooks(self)
         if self.state is not None and self.state.has_integrations:
             for integration in self.state.integrations(self.clock):
                 self._integrations[integration.id] = integration
@@ -261,9 +264,9 @@ class Sandbox:
     def set_latency(self, *, actions: LatencyLike | None = None, reads: LatencyLike | None = None) -> None:
         """Change how long calls take; None leaves it."""
         if actions is not None:
-            self.action_latency = latency(actions)
+            self.action_latency = latency_of(actions)
         if reads is not None:
-            self.read_latency = latency(reads)
+            self.read_latency = latency_of(reads)
 
     def close(self) -> None:
         """Close the file of the state, if there is one."""

@@ -32,7 +32,7 @@ CITIES = (
     ("Austin", "73301", "TX", "US", "Congress Avenue"),
 )
 DEPARTMENTS = ("Engineering", "Product", "Sales", "Marketing", "Finance", "People", "Operations", "Customer Success")
-JOB_TITLES = {
+JOB_TITLES: dict[str, tuple[str, ...]] = {
     "Engineering": ("Backend Engineer", "Frontend Engineer", "Data Engineer", "Engineering Manager", "QA Engineer"),
     "Product": ("Product Manager", "Product Designer", "UX Researcher", "Technical Writer"),
     "Sales": ("Account Executive", "Sales Manager", "Sales Development Representative"),
