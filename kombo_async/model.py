@@ -142,7 +142,7 @@ def to_dict(obj: Any) -> Any:
     Fields that are `UNSET` are left out, times are strings as Kombo writes them.
     A file given to an attachment by its path is read and comes as base64.
     """
-    cls: type[Any] = type(obj)
+    cls: Any = obj.__class__
     if attrs.has(cls):
         if isinstance(obj, UnknownVariant):
             return obj.data

@@ -126,7 +126,7 @@ def _page(sandbox: Sandbox, request: Request) -> str:
   <div class="buttons"><select id="integration" data-refreshes aria-label="Integration">{choices}</select></div>
   <div class="scroll" data-fragment="/_sandbox/fragments/people" data-choice="integration"></div></section>
 </main>
-<dialog id="details" aria-label="Call" autofocus><div></div>
+<dialog id="details" aria-label="Call" tabindex="-1"><div></div>
   <p class="buttons end"><button data-close>Close</button></p></dialog>
 """,
     )

@@ -51,6 +51,7 @@ async function open(path) {
     const response = await fetch(path);
     dialog.querySelector("div").innerHTML = await response.text();
     if (!dialog.open) dialog.showModal();
+    dialog.focus(); // else it is the first body, which the browser outlines
     dialog.scrollTop = 0;
   } catch {
     trouble.classList.add("shown");
