@@ -43,7 +43,7 @@ def decode(
     *body* is None where the bytes could not be had (a corrupt encoding, too many of them); *unreadable* says why.
     """
     if not 200 <= raw.status_code < 300:
-        return _failure(request.operation, raw, _plain(body), attempts, unreadable)
+        return _failure(request.operation, raw, plain_json(body), attempts, unreadable)
     try:
         envelope: Envelope[T] = _decoder(cast("Any", request)).decode(body or b"")
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
@@ -75,7 +75,7 @@ def _choose_variant(union: type, value: Any) -> Any:
     raise ValueError("no known variant")
 
 
-def _plain(body: bytes | None) -> Any:
+def plain_json(body: bytes | None) -> Any:
     """The JSON in *body* as plain data, `UNSET` where there is none."""
     if not body:
         return UNSET
@@ -92,7 +92,7 @@ def _plain(body: bytes | None) -> Any:
 def _drifted(
     request: type[Request[T]], raw: httpx.Response, body: bytes | None, attempts: int, unreadable: str
 ) -> Response[T]:
-    plain = _plain(body)
+    plain = plain_json(body)
     if plain is UNSET:
         return _failure(request.operation, raw, plain, attempts, unreadable or "a success without readable JSON")
     if _kombo_error(plain) is not None and "data" not in plain:

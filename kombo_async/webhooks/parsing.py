@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import logging
 from collections.abc import Mapping
 from typing import Any, Literal, TypeAlias, TypeVar, cast
 
-import msgspec
-
+from kombo_async.decode import plain_json
 from kombo_async.drift import structure_what_fits
-from kombo_async.model import JSON, Model, model
+from kombo_async.model import JSON, UNSET, Model, model
 from kombo_async.webhooks.errors import InvalidBody
 from kombo_async.webhooks.events import (
     EVENTS,
@@ -77,7 +75,9 @@ def parse(body: bytes) -> Event:
 
     Raises `InvalidBody` for what is no JSON object with `id` and `type`, or of a known type but without its `data`.
     """
-    plain = _json(body)
+    plain = plain_json(body)
+    if plain is UNSET:
+        raise InvalidBody("the body is not JSON")
     if not isinstance(plain, Mapping):
         raise InvalidBody("the body is not a JSON object")
     event = cast("Mapping[str, Any]", plain)
@@ -93,14 +93,3 @@ def parse(body: bytes) -> Event:
     for each in drift:
         _logger.warning("%s %s: %s should be %s, but is %s", type, id[:64], each.path, each.expected, each.got)
     return cast("Event", known)
-
-
-def _json(body: bytes) -> Any:
-    try:
-        return msgspec.json.decode(body)
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-        pass
-    try:
-        return json.loads(body)  # takes what msgspec does not: a byte order mark, lone surrogates, huge numbers
-    except (ValueError, RecursionError):
-        raise InvalidBody("the body is not JSON") from None
