@@ -33,6 +33,17 @@ class Timeout:
     action: float = 300.0
     """For a whole attempt of an action."""
 
+    @classmethod
+    def of_seconds(cls, seconds: float | Timeout | None) -> Timeout:
+        """The same *seconds* for every attempt; None for the usual ones. Raises `ValueError` for none at all."""
+        if isinstance(seconds, Timeout):
+            return seconds
+        if seconds is None:
+            return cls()
+        if seconds <= 0:
+            raise ValueError("timeout: must be more than 0 seconds")
+        return cls(connect=min(seconds, cls().connect), read=seconds, action=seconds)
+
     def of(self, operation: Operation) -> float:
         """For a whole attempt of *operation*."""
         return self.action if operation.action else self.read

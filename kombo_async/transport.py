@@ -23,8 +23,13 @@ if TYPE_CHECKING:
 
 NoAnswer: TypeAlias = ConnectionFailed | TimedOut
 
-NEVER_SENT = ("ConnectTimeout", "PoolTimeout", "ConnectError", "ProxyError", "UnsupportedProtocol")
-"""Exceptions of httpx that say that no connection was made: the request cannot have been read."""
+NEVER_SENT = frozenset(
+    {
+        *("ConnectTimeout", "PoolTimeout", "ConnectError", "ProxyError", "UnsupportedProtocol"),
+        *("ClientConnectorError", "ConnectionTimeoutError"),
+    }
+)
+"""Exceptions of httpx, and of aiohttp, that say that no connection was made: the request cannot have been read."""
 
 USER_AGENT = f"kombo-async/{__version__} python/{sys.version_info.major}.{sys.version_info.minor}"
 
@@ -151,9 +156,11 @@ class Http:
         raise failure
 
     def _failure(self, attempt: _Attempt, error: Exception) -> NoAnswer:
-        connected = not any(cls.__name__ in NEVER_SENT for cls in type(error).__mro__)
-        timed_out = isinstance(error, self._library.TimeoutException)
-        reason = f"timed out ({type(error).__name__})" if timed_out else f"failed: {type(error).__name__}"
+        kind = _kind(error)
+        names = {cls.__name__ for cls in kind.__mro__}
+        connected = names.isdisjoint(NEVER_SENT)
+        timed_out = not names.isdisjoint(("TimeoutException", "TimeoutError"))
+        reason = f"timed out ({kind.__name__})" if timed_out else f"failed: {kind.__name__}"
         sent = connected and attempt.may_have_sent
         return attempt.failure(TimedOut if timed_out else ConnectionFailed, reason, sent=sent)
 
@@ -243,6 +250,23 @@ class Http:
         return decode(
             type(call.request), raw, None if unreadable else raw.content, attempts=call.attempt, unreadable=unreadable
         )
+
+
+def transport_of(transport: httpx.AsyncBaseTransport | str | None) -> httpx.AsyncBaseTransport | None:
+    """The transport that a caller gave, or named. Raises `ValueError` for a name that is none."""
+    if not isinstance(transport, str):
+        return transport
+    if transport != "aiohttp":
+        raise ValueError(f'transport: {transport!r} is none; pass "aiohttp" or an httpx.AsyncBaseTransport')
+    from kombo_async.over_aiohttp import OverAiohttp
+
+    return OverAiohttp()
+
+
+def _kind(error: Exception) -> type[BaseException]:
+    """What *error* is. httpx-aiohttp calls each broken connection a `ConnectTimeout`: there its cause tells."""
+    cause = type(error.__cause__)
+    return cause if issubclass(cause, BaseException) and cause.__module__.startswith("aiohttp") else type(error)
 
 
 def _library_of(client: Any) -> ModuleType:
