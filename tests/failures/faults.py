@@ -48,6 +48,11 @@ class Fault:
     again: Again
     performs: bool = False
 
+    @property
+    def timeout(self) -> float:
+        """Seconds for each attempt: short where the fault is that no answer comes, else more than any answer takes."""
+        return TIMEOUT if issubclass(self.failure, TimedOut) else 20.0
+
 
 def fault(name: str, failure: type[KomboError], again: Again, *, performs: bool = False) -> Fault:
     """The fault that the function *name* of this module makes."""

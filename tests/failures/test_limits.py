@@ -32,16 +32,13 @@ async def at_once(kombo: Any, request: Any, number: int) -> list[Any]:
     return results
 
 
-async def test_all_succeed_and_quickly(server: FaultServer) -> None:
-    """Many actions at once all succeed with no more than 30 in flight, in little more than the time that 30 need."""
+async def test_all_succeed_with_all_places_in_use(server: FaultServer) -> None:
+    """Many actions at once all succeed: none is refused, and as many are in flight as Kombo allows, but no more."""
     server.latency, server.actions_at_once = 0.2, ACTIONS_AT_ONCE
     async with client(server) as kombo:
-        start = anyio.current_time()
         results = await at_once(kombo, CREATE, 300)
-        took = anyio.current_time() - start
     assert all(isinstance(result, Success) for result in results)
     assert (server.refused, server.most_in_flight) == (0, ACTIONS_AT_ONCE)
-    assert took < 300 * 0.2 / ACTIONS_AT_ONCE * 1.5
 
 
 async def test_first_come_first_served(server: FaultServer) -> None:

@@ -22,7 +22,7 @@ from kombo_async import (
 )
 from tests.failures.calls import CALLS, client, until
 from tests.failures.fault_server import Exchange, FaultServer, answer, succeed
-from tests.failures.faults import FAULTS, TIMEOUT, Again, Fault
+from tests.failures.faults import FAULTS, Again, Fault
 from tests.wire import API_KEY, INTEGRATION
 
 pytestmark = pytest.mark.anyio
@@ -57,7 +57,7 @@ def may_have_applied(fault: Fault, method: str) -> bool:
 @each_fault
 async def test_without_retries(server: FaultServer, fault: Fault, method: str) -> None:
     """Without retries, each fault comes back as its class after one attempt, and says whether it may have applied."""
-    async with client(server, fault.step, retry=ONCE, timeout=TIMEOUT) as kombo:
+    async with client(server, fault.step, retry=ONCE, timeout=fault.timeout) as kombo:
         result = await outcome(kombo, CALLS[method])
     assert type(result) is fault.failure
     assert result.attempts == server.asked.total() == 1
@@ -69,7 +69,7 @@ async def test_without_retries(server: FaultServer, fault: Fault, method: str) -
 @each_fault
 async def test_fault_that_stays(server: FaultServer, fault: Fault, method: str) -> None:
     """With retries, a fault that stays is met again by those calls alone that cannot do anything twice."""
-    async with client(server, fault.step, retry=AGAIN, timeout=TIMEOUT) as kombo:
+    async with client(server, fault.step, retry=AGAIN, timeout=fault.timeout) as kombo:
         result = await outcome(kombo, CALLS[method])
     assert type(result) is fault.failure
     attempts = ATTEMPTS if repeats(fault, method) else 1
@@ -83,7 +83,7 @@ async def test_fault_that_stays(server: FaultServer, fault: Fault, method: str) 
 @each_fault
 async def test_fault_that_passes(server: FaultServer, fault: Fault, method: str) -> None:
     """With retries, a fault that passes does not show; a DELETE that was done before says so with its 404."""
-    async with client(server, fault.step, succeed, retry=AGAIN, timeout=TIMEOUT) as kombo:
+    async with client(server, fault.step, succeed, retry=AGAIN, timeout=fault.timeout) as kombo:
         result = await outcome(kombo, CALLS[method])
     if not repeats(fault, method):
         assert type(result) is fault.failure

@@ -18,7 +18,7 @@ import pytest
 from kombo_async import AsyncKomboClient, Failure, KomboError, NoResponse, Options, RetryPolicy, Success, Waiting, ats
 from tests.failures.calls import client, until
 from tests.failures.fault_server import Exchange, FaultServer, succeed
-from tests.failures.faults import FAULTS, TIMEOUT, Fault
+from tests.failures.faults import FAULTS, Fault
 from tests.wire import INTEGRATION
 
 pytestmark = pytest.mark.anyio
@@ -82,7 +82,7 @@ async def test_each_failure(server: FaultServer, fault: Fault, request_: Any) ->
     policy = RetryPolicy(
         attempts=2, initial=0.001, sync_wait=0.1, on_wait=lambda waiting: told.append(f"{waiting} {waiting.failure!r}")
     )
-    async with client(server, fault.step, api_key=KEY, retry=policy, timeout=TIMEOUT) as kombo:
+    async with client(server, fault.step, api_key=KEY, retry=policy, timeout=fault.timeout) as kombo:
         failure: KomboError
         try:
             failure = (await kombo.send(request_)).unwrap()
