@@ -9,11 +9,11 @@ import asyncio
 
 try:
     import httpx_aiohttp
-except ModuleNotFoundError as error:
-    if error.name not in ("httpx_aiohttp", "aiohttp"):
+except ModuleNotFoundError as _error:
+    if _error.name not in ("httpx_aiohttp", "aiohttp"):
         raise
     raise ModuleNotFoundError(
-        'transport="aiohttp" needs more packages: pip install "kombo_async[aiohttp]"', name=error.name
+        'transport="aiohttp" needs more packages: pip install "kombo_async[aiohttp]"', name=_error.name
     ) from None
 
 import aiohttp
