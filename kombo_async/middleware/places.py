@@ -56,6 +56,10 @@ class Places:
         else:
             self._queue.remove(turn)
 
+    def resize(self, limit: float) -> None:
+        """Have *limit* places from now on; nobody loses one."""
+        self.limit = limit
+
     def leave(self) -> None:
         """Give the place back."""
         self.taken -= 1
@@ -93,7 +97,7 @@ class ActionPlaces(Places):
         if isinstance(response, RateLimited):
             if response.code == CONCURRENCY_LIMIT and began_in == self.round:
                 self.round += 1
-                self.limit = max(1.0, self.limit * KEPT_OF_REFUSED)
+                self.resize(max(1.0, self.limit * KEPT_OF_REFUSED))
                 self._begin_round()
             return
         remaining = _remaining(response)
@@ -108,7 +112,7 @@ class ActionPlaces(Places):
             self._begin_round()
 
     def _grow(self, more: float) -> None:
-        self.limit += min(more, ACTIONS_AT_ONCE - self.limit)
+        self.resize(min(float(ACTIONS_AT_ONCE), self.limit + more))
 
 
 def _remaining(response: Response[object]) -> int | None:
