@@ -27,6 +27,8 @@ class Connection:
     transport: httpx.AsyncBaseTransport
     stream: Any = attrs.field(default=None, repr=False)
     """Its network stream, once it has answered."""
+    socket: Any = attrs.field(default=None, repr=False)
+    """Its network stream before TLS, from the moment when it is connected."""
     unused_since: float = 0.0
 
     @property
@@ -58,6 +60,8 @@ class Connection:
         """Close it, also in the middle of a cancellation."""
         with anyio.CancelScope(shield=True):
             await self.transport.aclose()
+            if self.socket is not None:
+                await self.socket.aclose()  # httpcore leaves it open when a TLS handshake is cancelled
 
 
 class Connections:

@@ -67,6 +67,8 @@ class _Attempt:
         self._tracing.works = True
         if event.endswith("connect_tcp.started") and self.connection is not None:
             self.connection.stream = None  # the one before is gone
+        elif event.endswith("connect_tcp.complete") and self.connection is not None:
+            self.connection.socket = info["return_value"]
         elif event.endswith("send_request_headers.started") and info["request"].method != b"CONNECT":
             if self.connection is not None and self.connection.closed_by_server:
                 raise _Closed

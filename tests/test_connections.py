@@ -15,7 +15,7 @@ import httpx
 import pytest
 import respx
 
-from kombo_async import AsyncKomboClient, ConnectionFailed, RetryPolicy, Success
+from kombo_async import AsyncKomboClient, ConnectionFailed, RetryPolicy, Success, TimedOut
 from tests.failures.calls import CALLS, CREATE, READ, client, until
 from tests.failures.fault_server import FaultServer
 from tests.wire import API_KEY, INTEGRATION, page
@@ -153,3 +153,14 @@ def test_httpcore_is_as_expected() -> None:
     """What the client uses of httpcore beyond httpx's own use of it is there."""
     assert callable(httpcore.AsyncConnectionPool.create_connection)
     assert callable(httpcore.AsyncHTTPConnection.is_available)
+
+
+async def test_handshake_that_is_broken_off(server: FaultServer) -> None:
+    """A call that times out in the TLS handshake leaves no connection open, and says that nothing was sent."""
+    url = server.url.replace("http://", "https://")  # it takes the handshake for a request, and waits for its end
+    async with client(server, base_url=url, retry=RetryPolicy.none()) as kombo:
+        with pytest.raises(TimedOut) as caught:
+            await kombo.send(CREATE, timeout=0.3)
+        assert server.connections == 1
+        await until(lambda: not server.open)
+    assert (caught.value.sent, caught.value.may_have_applied) == (False, False)
