@@ -6,6 +6,7 @@ from collections import deque
 
 import anyio
 
+from kombo_async.backoff import backoff
 from kombo_async.codes import CONCURRENCY_LIMIT
 from kombo_async.errors import RateLimited, TimedOut
 from kombo_async.middleware import Call
@@ -13,8 +14,10 @@ from kombo_async.response import Response
 
 ACTIONS_AT_ONCE = 30
 """How many actions Kombo lets run at once for an integration, over all machines of a customer (since 2026-03-20)."""
-FIRST_ACTIONS = 8
+FIRST_ACTIONS = 4
 """How many of them a client begins with, as it cannot know how many places others have taken."""
+REST, LONGEST_REST = 0.1, 5.0
+"""Seconds that a client sends no action after a refusal: at most after one, and after many in a row."""
 KEPT_OF_REFUSED = 0.8
 """What is left of a client's places after a refusal."""
 
@@ -86,7 +89,24 @@ class ActionPlaces(Places):
         super().__init__(FIRST_ACTIONS)
         self.round: int = 0
         """Counts the refusals that were heeded; a call remembers which it began in."""
+        self._refusals = 0
+        self._rest_until = 0.0
         self._begin_round()
+
+    async def take(self, call: Call) -> None:
+        """Wait for a place, and for the rest after a refusal: else the next in the queue would be refused at once.
+
+        Raises `TimedOut` if the call's deadline passes first.
+        """
+        await super().take(call)
+        try:
+            while (seconds := self._rest_until - anyio.current_time()) > 0:
+                if call.deadline is not None and call.deadline < self._rest_until:
+                    raise never_sent(call, "its deadline passes before Kombo has places again")
+                await anyio.sleep(seconds)
+        except BaseException:
+            self.leave()
+            raise
 
     def _begin_round(self) -> None:
         self._answers = 0
@@ -98,8 +118,12 @@ class ActionPlaces(Places):
             if response.code == CONCURRENCY_LIMIT and began_in == self.round:
                 self.round += 1
                 self.resize(max(1.0, self.limit * KEPT_OF_REFUSED))
+                self._refusals += 1
+                seconds = backoff(self._refusals, initial=REST, maximum=LONGEST_REST, jitter=True)
+                self._rest_until = anyio.current_time() + seconds
                 self._begin_round()
             return
+        self._refusals = 0
         remaining = _remaining(response)
         if remaining is None:
             self._grow(1 / self.limit if self.round else 1.0)

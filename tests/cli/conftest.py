@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -53,6 +54,15 @@ class Shell:
         if result.exception is not None and not isinstance(result.exception, SystemExit):
             raise result.exception
         return result
+
+
+@pytest.fixture(autouse=True)
+def _handlers_of_logging() -> Iterator[None]:
+    """The commands quiet the client's logger for their process; the tests after them have it as it was."""
+    logger = logging.getLogger("kombo_async")
+    before = list(logger.handlers)
+    yield
+    logger.handlers[:] = before
 
 
 @pytest.fixture

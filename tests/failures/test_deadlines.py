@@ -12,6 +12,7 @@ import httpx
 import pytest
 
 from kombo_async import AsyncKomboClient, KomboError, RetryPolicy, Success, TimedOut, Waiting
+from kombo_async.middleware.places import FIRST_ACTIONS
 from tests.failures.calls import CALLS, CREATE, READ, client, scenario, until
 from tests.failures.fault_server import Exchange, FaultServer, succeed
 from tests.failures.faults import FAULTS
@@ -80,16 +81,16 @@ async def test_in_the_queue_for_an_action(server: FaultServer) -> None:
     """A call that gets no place before its deadline fails then, and says that nothing of it was sent."""
     server.latency = 1.0
     async with client(server) as kombo, anyio.create_task_group() as calls:
-        for _ in range(8):
+        for _ in range(FIRST_ACTIONS):
             calls.start_soon(kombo.send, CREATE)
-        await until(lambda: server.asked.total() == 8)
+        await until(lambda: server.asked.total() == FIRST_ACTIONS)
         start = anyio.current_time()
         with pytest.raises(TimedOut) as caught:
             await kombo.send(CREATE, deadline=0.1)
         assert anyio.current_time() - start < 0.1 + 4 * GRACE
         calls.cancel_scope.cancel()
     assert (caught.value.sent, caught.value.may_have_applied, caught.value.attempts) == (False, False, 0)
-    assert server.asked.total() == 8
+    assert server.asked.total() == FIRST_ACTIONS
 
 
 async def test_in_the_queue_for_a_connection(server: FaultServer) -> None:

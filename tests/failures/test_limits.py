@@ -116,6 +116,24 @@ async def test_fewer_places_once_for_a_refusal() -> None:
     assert 16.9 < places.limit < 17.1
 
 
+async def test_a_client_that_is_refused_rests(server: FaultServer) -> None:
+    """While others hold all places, a client with many actions waiting asks now and then, not one after the other."""
+    server.actions_at_once = 0
+    policy = RetryPolicy(attempts=50, initial=0.05, maximum=0.05)
+    async with client(server, retry=policy) as kombo:
+
+        async def places_come_back() -> None:
+            await until(lambda: server.refused > FIRST_ACTIONS)
+            await anyio.sleep(1)
+            assert server.refused < 60  # 200 calls, each ready to ask again after 50 ms: without rests it is hundreds
+            server.actions_at_once = ACTIONS_AT_ONCE
+
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(places_come_back)
+            results = await at_once(kombo, CREATE, 200)
+    assert all(isinstance(result, Success) for result in results)
+
+
 async def test_no_more_places_than_remain() -> None:
     """What remains in all of a round is claimed, each client its share; where nothing does, no place is added."""
     places = ActionPlaces()
@@ -133,7 +151,7 @@ async def test_alone_the_places_double() -> None:
     """Until a refusal shows that it is not alone, a client claims as much as it has in each round, up to 30."""
     places = ActionPlaces()
     limits: list[float] = []
-    for _ in range(FIRST_ACTIONS + 2 * FIRST_ACTIONS):
+    for _ in range(FIRST_ACTIONS * (1 + 2 + 4)):
         places.learn(answer("29"), began_in=0)
         limits.append(places.limit)
     assert limits[FIRST_ACTIONS - 1] == 2 * FIRST_ACTIONS
