@@ -15,6 +15,7 @@ from kombo_async.bulk import Entry, Found, RowKey, SqliteJournal, Verdict, diges
 from kombo_async.middleware.places import FIRST_ACTIONS
 from kombo_async.sandbox.defaults import BASE_URL
 from tests.bulk.conftest import CREATE, INTEGRATION, Bench, by_name
+from tests.failures.calls import until
 
 pytestmark = pytest.mark.anyio
 NOW = timedelta(0)
@@ -157,9 +158,7 @@ async def test_cancelling_records_what_was_in_flight(bench: Bench, tmp_path: Pat
     async with bench.client() as kombo, anyio.create_task_group() as tasks:
 
         async def cancel_once_all_have_left() -> None:
-            with anyio.fail_after(20):
-                while bench.sandbox.concurrency.in_flight(INTEGRATION) < FIRST_ACTIONS:
-                    await anyio.sleep(0.01)
+            await until(lambda: bench.sandbox.concurrency.in_flight(INTEGRATION) == FIRST_ACTIONS)
             tasks.cancel_scope.cancel()
 
         tasks.start_soon(cancel_once_all_have_left)
