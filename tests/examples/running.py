@@ -57,10 +57,13 @@ def start(command: list[str], env: dict[str, str]) -> subprocess.Popen[bytes]:
 
 
 def end(process: subprocess.Popen[bytes]) -> str:
-    """End *process* as Ctrl-C's bigger sister does (SIGTERM); gives what it has printed."""
+    """End *process* as Ctrl-C's bigger sister does (SIGTERM); gives what it has printed.
+
+    An aiohttp server waits up to 10 seconds for the rest of a body that it refused, even from a client that has left.
+    """
     process.terminate()
     try:
-        printed, _ = process.communicate(timeout=10)
+        printed, _ = process.communicate(timeout=30)
     except subprocess.TimeoutExpired:
         process.kill()
         printed, _ = process.communicate(timeout=10)
