@@ -64,8 +64,11 @@ async def _ratios(settings: dict[str, str], rows: int) -> list[float]:
             job = (await kombo.ats.get_jobs(statuses=["OPEN"])).unwrap().results[0].id
             await _throughput(kombo, job, "warm-up", rows, None)
             for turn in range(TURNS):
-                without = await _throughput(kombo, job, f"without-{turn}", rows, None)
-                ratios.append(await _throughput(kombo, job, f"with-{turn}", rows, Path(folder, "journal")) / without)
+                journal = Path(folder, f"journal-{turn}")
+                speeds: dict[Path | None, float] = {}
+                for kept in (None, journal) if turn % 2 else (journal, None):  # by turns the first
+                    speeds[kept] = await _throughput(kombo, job, f"{turn}-{kept is None}", rows, kept)
+                ratios.append(speeds[journal] / speeds[None])
     return ratios
 
 

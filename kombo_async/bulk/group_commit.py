@@ -6,15 +6,13 @@ from collections.abc import Callable, Sequence
 from typing import Generic, TypeVar
 
 import anyio
+import anyio.lowlevel
 from anyio import to_thread
 
 from kombo_async.bulk.journal import JournalError
 
 T = TypeVar("T")
 R = TypeVar("R")
-
-GATHER = 0.001
-"""How many seconds a batch waits for company: the fewer commits, the less time they cost."""
 
 
 class _Batch(Generic[T, R]):
@@ -34,7 +32,7 @@ class GroupCommit(Generic[T, R]):
     def __init__(self, commit: Callable[[Sequence[T]], Sequence[R]]) -> None:
         self._commit = commit
         self._batch = _Batch[T, R]()
-        self._turn = anyio.Lock()
+        self._turn = anyio.Lock(fast_acquire=True)
         self._thread = anyio.CapacityLimiter(1)
 
     async def add(self, item: T) -> R:
@@ -56,7 +54,7 @@ class GroupCommit(Generic[T, R]):
     async def _lead(self, batch: _Batch[T, R]) -> None:
         try:
             async with self._turn:
-                await anyio.sleep(GATHER)
+                await anyio.lowlevel.checkpoint()  # whoever is about to add an item comes along
                 self._batch = _Batch[T, R]()
                 batch.results = await to_thread.run_sync(self._commit, batch.items, limiter=self._thread)
         except Exception as error:  # each caller of the batch raises it

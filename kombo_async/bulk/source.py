@@ -23,7 +23,7 @@ class Source:
         self._rows: Iterator[Request[Any] | Row] | AsyncIterator[Request[Any] | Row] | None = (
             aiter(requests) if isinstance(requests, AsyncIterable) else iter(requests)
         )
-        self._lock = anyio.Lock()
+        self._lock = anyio.Lock(fast_acquire=True)
         self._read = 0
 
     async def next(self) -> tuple[int, Row] | None:

@@ -7,6 +7,7 @@ import sqlite3
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
 from datetime import UTC, datetime
+from itertools import islice
 from pathlib import Path
 from typing import TypeAlias
 
@@ -29,7 +30,7 @@ from kombo_async.bulk.journal import (
 APPLICATION_ID = 0x6B6F6D62  # "komb"
 VERSION = 1
 MOST_MET = 500_000
-"""How many keys a first run remembers (their hashes, some 60 bytes each), so that it need not look up new ones."""
+"""How many keys are remembered (their hashes, some 60 bytes each), so that new ones need not be looked up."""
 _CREATE = (
     "CREATE TABLE job (name TEXT NOT NULL, address TEXT NOT NULL)",
     "CREATE TABLE runs (run INTEGER PRIMARY KEY, started REAL NOT NULL, ended REAL)",
@@ -63,9 +64,8 @@ class SqliteJournal:
         """Begin a run against the API at *address*; see `Journal.open`."""
         if self._database is not None:
             raise JournalLocked(f"{self.path} is in use by a run of this very process")
-        self._database, self._run = await to_thread.run_sync(self._open, address)
+        self._database, self._run, self._met = await to_thread.run_sync(self._open, address)
         self._under_way.clear()
-        self._met = set() if self._run == 1 else None
         self._commits = GroupCommit(self._commit)
 
     async def claim(self, key: RowKey) -> Claim:
@@ -89,7 +89,7 @@ class SqliteJournal:
         return Claim(entry)
 
     def _is_surely_new(self, key: RowKey) -> bool:
-        """Whether *key* needs no look-up: the journal was empty, and this run has met no key with such a hash."""
+        """Whether *key* needs no look-up: neither the journal nor this run has met a key with such a hash."""
         if self._met is None or hash(key) in self._met:
             return False
         self._met.add(hash(key))
@@ -127,12 +127,14 @@ class SqliteJournal:
             table.write(database, self._run, [(key, entry) for key, entry in items if entry is not None])
         return [known.get(key) if entry is None else None for key, entry in items]
 
-    def _open(self, address: str) -> tuple[sqlite3.Connection, int]:
+    def _open(self, address: str) -> tuple[sqlite3.Connection, int, set[int] | None]:
         with _as_journal_errors(self.path):
             _make_private(self.path)
             database = sqlite3.connect(self.path, timeout=0.2, isolation_level=None, check_same_thread=False)
             try:
-                return database, self._begin(database, address)
+                run = self._begin(database, address)
+                met = {hash(key) for key in islice(table.keys(database), MOST_MET)}
+                return database, run, met if len(met) < MOST_MET else None
             except BaseException:
                 database.close()
                 raise
