@@ -99,9 +99,10 @@ class AsyncKomboClient:
         self._deadline = deadline
         self._retry = retry or RetryPolicy()
         self._headers = check_headers(headers or {})
+        chosen = transport or (None if http_client else os.environ.get("KOMBO_TRANSPORT"))
         self._http = Http(
             self._base_url,
-            transport=transport_of(transport or (None if http_client else os.environ.get("KOMBO_TRANSPORT"))),
+            transport=transport_of(chosen, self._base_url),
             client=http_client,
             connect_timeout=self._timeout.connect,
             max_response_bytes=max_response_bytes,

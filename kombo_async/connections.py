@@ -74,7 +74,7 @@ class Connections:
             library.create_ssl_context() if url.scheme == "https" else ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         )
         self._limits = library.Limits(max_connections=1, max_keepalive_connections=1, keepalive_expiry=KEPT)
-        self._proxy = _proxy(url)
+        self._proxy = proxy_of(url)
         self._unused: deque[Connection] = deque()
 
     def __len__(self) -> int:
@@ -104,7 +104,7 @@ class Connections:
             await self._unused.popleft().aclose()
 
 
-def _proxy(url: httpx.URL) -> str | None:
+def proxy_of(url: httpx.URL) -> str | None:
     """The proxy that the environment names for *url*, by the rules that httpx's own client follows."""
     from urllib.request import getproxies, proxy_bypass
 

@@ -17,12 +17,17 @@ except ModuleNotFoundError as _error:
     ) from None
 
 import aiohttp
+import httpx
 
-from kombo_async.connections import KEPT
+from kombo_async.connections import KEPT, proxy_of
 
 
 class OverAiohttp(httpx_aiohttp.AiohttpTransport):
-    """Sends through aiohttp: without its cookies and limits, with the proxies that the environment names."""
+    """Sends to *base_url* through aiohttp: without its cookies and limits, by the proxy that the environment names."""
+
+    def __init__(self, base_url: str) -> None:
+        proxy = proxy_of(httpx.URL(base_url))
+        super().__init__(proxy=httpx.Proxy(proxy) if proxy else None)
 
     def get_client(self) -> aiohttp.ClientSession:
         """The session, made with the first request."""
@@ -31,4 +36,5 @@ class OverAiohttp(httpx_aiohttp.AiohttpTransport):
         except RuntimeError:
             raise RuntimeError('transport="aiohttp" works under asyncio alone; leave it out under trio') from None
         connector = aiohttp.TCPConnector(limit=0, keepalive_timeout=KEPT, ssl=self.ssl_context)
-        return aiohttp.ClientSession(connector=connector, cookie_jar=aiohttp.DummyCookieJar(), trust_env=True)
+        # With `trust_env`, aiohttp would look for a proxy at each request, which takes as long as the request.
+        return aiohttp.ClientSession(connector=connector, cookie_jar=aiohttp.DummyCookieJar())

@@ -114,6 +114,7 @@ class Http:
         self._max_response_bytes = max_response_bytes
         self._library: Any = None
         self._url: Any = None
+        self._urls: dict[str, Any] = {}
         self._connections: Connections | None = None
         self._tracing = _Tracing(works=transport is None and client is None)
         self._closed = False
@@ -213,11 +214,20 @@ class Http:
         make = self._library.Request if self._client is None else self._client.build_request
         attempt.request = make(
             call.operation.method,
-            self._url.copy_with(raw_path=self._url.raw_path.rstrip(b"/") + wire.target.encode("ascii")),
+            self._url_of(wire.target, keep=wire.target == call.operation.path),
             headers=headers,
             content=wire.body if files is None else files,
             extensions={"timeout": timeout, "trace": attempt.trace},
         )
+
+    def _url_of(self, target: str, *, keep: bool) -> Any:
+        """The URL of *target*; parsing it takes httpx long, so those that each call of an operation has are kept."""
+        url = self._urls.get(target)
+        if url is None:
+            url = self._url.copy_with(raw_path=self._url.raw_path.rstrip(b"/") + target.encode("ascii"))
+            if keep:
+                self._urls[target] = url
+        return url
 
     async def _exchange(self, attempt: _Attempt, transport: Any) -> Response[Any]:
         """Send, read the answer to its end, and decode it."""
@@ -254,15 +264,15 @@ class Http:
         )
 
 
-def transport_of(transport: httpx.AsyncBaseTransport | str | None) -> httpx.AsyncBaseTransport | None:
-    """The transport that a caller gave, or named. Raises `ValueError` for a name that is none."""
+def transport_of(transport: httpx.AsyncBaseTransport | str | None, base_url: str) -> httpx.AsyncBaseTransport | None:
+    """The transport that a caller gave, or named, to *base_url*. Raises `ValueError` for a name that is none."""
     if not isinstance(transport, str):
         return transport
     if transport != "aiohttp":
         raise ValueError(f'transport: {transport!r} is none; pass "aiohttp" or an httpx.AsyncBaseTransport')
     from kombo_async.over_aiohttp import OverAiohttp
 
-    return OverAiohttp()
+    return OverAiohttp(base_url)
 
 
 def _kind(error: Exception) -> type[BaseException]:

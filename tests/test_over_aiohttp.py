@@ -128,6 +128,18 @@ async def test_by_environment(server: FaultServer, monkeypatch: pytest.MonkeyPat
 
 @on_asyncio
 @pytest.mark.anyio
+async def test_proxy_of_the_environment(server: FaultServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The proxy that the environment names is used."""
+    for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy", "NO_PROXY", "no_proxy"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("HTTP_PROXY", server.url.removesuffix("/v1"))
+    async with client(server, transport="aiohttp", base_url="http://kombo.invalid/v1", allow_http=True) as kombo:
+        assert isinstance(await kombo.send(CALLS["GET"]), Success)
+    assert [exchange.target for exchange in server.requests] == ["http://kombo.invalid/v1/ats/jobs"]
+
+
+@on_asyncio
+@pytest.mark.anyio
 async def test_many_at_once(server: FaultServer) -> None:
     """It has no limit of connections of its own; `max_connections` is the client's."""
     server.latency = 0.2
