@@ -1,7 +1,8 @@
 """Connections that are kept for the next request: httpx transports of one connection each, in a stack.
 
-httpx's own pool looks through all its connections at each request, and loses one whose request is cancelled
-just as it is made. Here a request that ends in any other way than with a whole answer takes its connection with it.
+The pool that httpx gives a transport looks through all its connections at each request, takes a third of a call's time,
+and loses a connection whose request is cancelled just as it is made; so there is one connection of httpcore's in its
+place. A request that ends in any other way than with a whole answer takes its connection with it.
 """
 
 from __future__ import annotations
@@ -22,9 +23,11 @@ KEPT = 5.0
 
 @attrs.define(eq=False)
 class Connection:
-    """One connection at a time, made anew when it is gone."""
+    """One connection, made with its first request."""
 
     transport: httpx.AsyncBaseTransport
+    inner: Any = attrs.field(repr=False)
+    """What it is in httpcore: by way of a proxy, a connection around others."""
     stream: Any = attrs.field(default=None, repr=False)
     """Its network stream, once it has answered."""
     socket: Any = attrs.field(default=None, repr=False)
@@ -37,6 +40,11 @@ class Connection:
         return self.stream is not None
 
     @property
+    def is_idle(self) -> bool:
+        """Whether another request may follow: not after half an answer, say, or one with `Connection: close`."""
+        return bool(self.inner.is_idle())
+
+    @property
     def closed_by_server(self) -> bool:
         """Whether the server has closed it: between two answers there is nothing else to read."""
         return self.stream is not None and bool(self.stream.get_extra_info("is_readable"))
@@ -47,14 +55,11 @@ class Connection:
 
         httpcore does not tell, so this looks into it; where it finds nothing there, the server is taken to be sound.
         """
-        pool: Any = getattr(self.transport, "_pool", None)
-        for inner in getattr(pool, "connections", ()):
-            while hasattr(inner, "_connection"):
-                inner = inner._connection
-            state = getattr(inner, "_h11_state", None)
-            if state is not None and state.trailing_data[0]:
-                return True
-        return False
+        inner = self.inner
+        while hasattr(inner, "_connection"):
+            inner = inner._connection
+        state = getattr(inner, "_h11_state", None)
+        return state is not None and bool(state.trailing_data[0])
 
     async def aclose(self) -> None:
         """Close it, also in the middle of a cancellation."""
@@ -68,12 +73,14 @@ class Connections:
     """The connections of one client to one place."""
 
     def __init__(self, library: Any, url: httpx.URL) -> None:
+        import httpcore
+
         self._library = library
+        self._origin = httpcore.URL(scheme=url.raw_scheme, host=url.raw_host, port=url.port, target=b"/").origin
         # A TLS context that trusts nobody will do for http://, and loading the CAs takes 20 ms.
         self._verify = (
             library.create_ssl_context() if url.scheme == "https" else ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         )
-        self._limits = library.Limits(max_connections=1, max_keepalive_connections=1, keepalive_expiry=KEPT)
         self._proxy = proxy_of(url)
         self._unused: deque[Connection] = deque()
 
@@ -90,7 +97,12 @@ class Connections:
             await self._unused.popleft().aclose()
         if self._unused:
             return self._unused.pop()
-        return Connection(self._library.AsyncHTTPTransport(verify=self._verify, limits=self._limits, proxy=self._proxy))
+        return self._new()
+
+    def _new(self) -> Connection:
+        transport = self._library.AsyncHTTPTransport(verify=self._verify, proxy=self._proxy)
+        connection = transport._pool = transport._pool.create_connection(self._origin)
+        return Connection(transport, connection)
 
     def give_back(self, connection: Connection, stream: Any) -> None:
         """Keep *connection* for the next request; *stream* is its network stream."""

@@ -65,9 +65,7 @@ class _Attempt:
     async def trace(self, event: str, info: dict[str, Any]) -> None:
         """Hear from httpcore. Raises `_Closed` to keep a request from a connection that has been closed meanwhile."""
         self._tracing.works = True
-        if event.endswith("connect_tcp.started") and self.connection is not None:
-            self.connection.stream = None  # the one before is gone
-        elif event.endswith("connect_tcp.complete") and self.connection is not None:
+        if event.endswith("connect_tcp.complete") and self.connection is not None:
             self.connection.socket = info["return_value"]
         elif event.endswith("send_request_headers.started") and info["request"].method != b"CONNECT":
             if self.connection is not None and self.connection.closed_by_server:
@@ -194,7 +192,7 @@ class Http:
             except BaseException:
                 await connection.aclose()
                 raise
-            if self._closed or connection.has_more_to_say:
+            if self._closed or not connection.is_idle or connection.has_more_to_say:
                 await connection.aclose()
             else:
                 connections.give_back(connection, response.raw_response.extensions.get("network_stream"))

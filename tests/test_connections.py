@@ -150,9 +150,10 @@ async def test_not_more_connections_than_allowed(server: FaultServer) -> None:
 
 
 def test_httpcore_is_as_expected() -> None:
-    """What the client uses of httpcore beyond httpx's own use of it is there."""
+    """What the client uses of httpcore, and of the inside of httpx, is there."""
     assert callable(httpcore.AsyncConnectionPool.create_connection)
-    assert callable(httpcore.AsyncHTTPConnection.is_available)
+    assert callable(httpcore.AsyncHTTPConnection.is_idle)
+    assert isinstance(vars(httpx.AsyncHTTPTransport())["_pool"], httpcore.AsyncConnectionPool)
 
 
 async def test_handshake_that_is_broken_off(server: FaultServer) -> None:
