@@ -1,6 +1,6 @@
 """What a journal costs a bulk upload: `python -m benchmarks.journal [ROWS]`.
 
-Uploads over HTTP to a sandbox in a process of its own, with and without a journal in turns,
+Uploads over HTTP to a sandbox, embedded in this process and in one of its own, with and without a journal in turns,
 and prints the ratio of the throughputs (median, smallest, largest) and the peak memory of this process.
 """
 
@@ -20,6 +20,7 @@ from pathlib import Path
 import anyio
 
 from kombo_async import AsyncKomboClient, ats
+from kombo_async.sandbox import Sandbox, serve
 
 TURNS = 10
 
@@ -27,6 +28,28 @@ TURNS = 10
 def main() -> int:
     """Run the benchmark."""
     rows = int(sys.argv[1]) if len(sys.argv) > 1 else 20_000
+    say("embedded", rows, anyio.run(_embedded, rows // TURNS // 2))
+    say("another process", rows, _with_another_process(rows // TURNS // 2))
+    return 0
+
+
+def say(where: str, rows: int, ratios: list[float]) -> None:
+    """Print what was measured with the sandbox there."""
+    memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    print(
+        f"sandbox: {where}; throughput with a journal / without: {statistics.median(ratios):.2f} (median of "
+        f"{len(ratios)}, {min(ratios):.2f} to {max(ratios):.2f}); {rows} rows; peak memory {memory:.0f} MB"
+    )
+
+
+async def _embedded(rows: int) -> list[float]:
+    sandbox = Sandbox()
+    async with serve(sandbox) as url:
+        settings = {"api_key": sandbox.api_key, "base_url": url, "integration_id": next(iter(sandbox.integrations))}
+        return await _ratios(settings, rows)
+
+
+def _with_another_process(rows: int) -> list[float]:
     server = subprocess.Popen(
         [sys.executable, "-m", "kombo_async.cli", "sandbox", "--port", "0"],
         stdout=subprocess.PIPE,
@@ -34,17 +57,10 @@ def main() -> int:
         env={**os.environ, "PYTHONUNBUFFERED": "1"},
     )
     try:
-        settings = dict(_settings(server))
-        ratios = anyio.run(_ratios, settings, rows // TURNS // 2)
+        return anyio.run(_ratios, dict(_settings(server)), rows)
     finally:
         server.terminate()
         server.wait(10)
-    memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    print(
-        f"throughput with a journal / without: {statistics.median(ratios):.2f} (median of {len(ratios)}, "
-        f"{min(ratios):.2f} to {max(ratios):.2f}); {rows} rows; peak memory {memory:.0f} MB"
-    )
-    return 0
 
 
 def _settings(server: subprocess.Popen[str]) -> Iterator[tuple[str, str]]:

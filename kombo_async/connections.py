@@ -17,8 +17,11 @@ import attrs
 if TYPE_CHECKING:
     import httpx
 
-KEPT = 5.0
-"""Seconds that an unused connection is kept, as httpx does: shorter than servers and load balancers keep theirs."""
+KEPT = 4.0
+"""Seconds that an unused connection is kept: fewer than servers keep theirs (Node and uvicorn 5, load balancers more).
+
+A request that meets a server which is just closing its connection may have been read, and so leaves a create in doubt.
+"""
 
 
 @attrs.define(eq=False)

@@ -39,7 +39,7 @@ class JournalMismatch(JournalError):
     """The journal belongs to another job: another input, or another address of Kombo's API."""
 
 
-@attrs.frozen
+@attrs.frozen(cache_hash=True)
 class RowKey:
     """What a row is known by, in this run and the next."""
 

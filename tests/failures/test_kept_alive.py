@@ -8,6 +8,7 @@ import anyio
 import httpx
 import httpx2
 import pytest
+import uvicorn
 
 from kombo_async import ConnectionFailed, RetryPolicy, Success
 from kombo_async.connections import KEPT, Connection, Connections
@@ -117,6 +118,11 @@ async def test_unused_connections_are_closed(server: FaultServer, monkeypatch: p
     old.unused_since = now - KEPT - 1
     assert await connections.take() is recent
     assert closed == [old]
+
+
+def test_kept_for_less_time_than_servers_do() -> None:
+    """No request meets a server that is just closing the connection after the time that servers keep one by default."""
+    assert uvicorn.Config("app").timeout_keep_alive - KEPT >= 1
 
 
 async def test_closing_leaves_nothing_open(server: FaultServer) -> None:
