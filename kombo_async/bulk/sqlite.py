@@ -11,6 +11,7 @@ from itertools import islice
 from pathlib import Path
 from typing import TypeAlias
 
+import msgspec
 from anyio import to_thread
 
 from kombo_async.bulk import table
@@ -216,7 +217,7 @@ def _as_journal_errors(path: Path) -> Generator[None]:
         if "locked" in str(error):
             raise JournalLocked(f"{path} is in use by another run; wait for its end, or stop it first") from None
         raise JournalError(f"{path} cannot be used: {error}") from None
-    except sqlite3.DatabaseError as error:
+    except (sqlite3.DatabaseError, msgspec.DecodeError) as error:
         raise JournalDamaged(
             f"{path} is no journal, or damaged ({error}); put it aside and look at what it says"
         ) from None

@@ -6,6 +6,7 @@ import os
 import sqlite3
 import stat
 import sys
+from contextlib import closing
 from pathlib import Path
 
 import anyio
@@ -155,3 +156,13 @@ def test_a_digest_tells_requests_apart_but_not_the_content_of_files(bench: Bench
     assert (
         len({digest(one, "a"), digest(one, "b"), digest(ats.CreateApplication(job_id="j", candidate=person), "a")}) == 3
     )
+
+
+async def test_an_entry_that_is_damaged(bench: Bench, tmp_path: Path) -> None:
+    """An entry that says nothing that can be understood is called damaged, and not guessed at."""
+    async with bench.client() as kombo:
+        await by_name(kombo.bulk(bench.applications(1), journal=tmp_path / "j"))
+    with closing(sqlite3.connect(tmp_path / "j")) as database, database:
+        database.execute("""UPDATE rows SET entry = '{"state": 5}'""")
+    with pytest.raises(JournalDamaged):
+        list(read_journal(tmp_path / "j"))
