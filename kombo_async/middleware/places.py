@@ -59,6 +59,10 @@ class Places:
         else:
             self._queue.remove(turn)
 
+    def resize(self, limit: float) -> None:
+        """Have *limit* places from now on; nobody loses one."""
+        self.limit = limit
+
     def leave(self) -> None:
         """Give the place back."""
         self.taken -= 1
@@ -113,7 +117,7 @@ class ActionPlaces(Places):
         if isinstance(response, RateLimited):
             if response.code == CONCURRENCY_LIMIT and began_in == self.round:
                 self.round += 1
-                self.limit = max(1.0, self.limit * KEPT_OF_REFUSED)
+                self.resize(max(1.0, self.limit * KEPT_OF_REFUSED))
                 self._refusals += 1
                 seconds = backoff(self._refusals, initial=REST, maximum=LONGEST_REST, jitter=True)
                 self._rest_until = anyio.current_time() + seconds
@@ -132,7 +136,7 @@ class ActionPlaces(Places):
             self._begin_round()
 
     def _grow(self, more: float) -> None:
-        self.limit = min(float(ACTIONS_AT_ONCE), self.limit + more)
+        self.resize(min(float(ACTIONS_AT_ONCE), self.limit + more))
 
 
 def _remaining(response: Response[object]) -> int | None:
