@@ -41,8 +41,7 @@ def encode(request: Request[Any]) -> Encoded:
         target += _query(request)
     if operation.body is None:
         return Encoded(target=target, content_type=None, body=None)
-    content_type = "application/x-ndjson" if operation.ndjson else "application/json"
-    return Encoded(target=target, content_type=content_type, body=_body(request, operation, operation.body))
+    return Encoded(target=target, content_type=operation.content_type, body=_body(request, operation, operation.body))
 
 
 def _path(request: Request[Any]) -> str:

@@ -46,6 +46,11 @@ class Operation:
         """Whether it changes nothing (RFC 9110, 9.2.1)."""
         return self.method == "GET"
 
+    @property
+    def content_type(self) -> str:
+        """The type of the body, where there is one."""
+        return "application/x-ndjson" if self.ndjson else "application/json"
+
     @cached_property
     def path_parts(self) -> tuple[str, ...]:
         """The path cut at its parameters: literal text at even places, names at odd ones."""

@@ -9,19 +9,19 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from kombo_async.sandbox.calls import Call as Call
     from kombo_async.sandbox.clock import Clock as Clock
     from kombo_async.sandbox.faults import Fault as Fault
     from kombo_async.sandbox.faults import Faults as Faults
     from kombo_async.sandbox.integrations import Integration as Integration
     from kombo_async.sandbox.integrations import Sync as Sync
     from kombo_async.sandbox.latency import Latency as Latency
-    from kombo_async.sandbox.ledger import Call as Call
     from kombo_async.sandbox.sandbox import Sandbox as Sandbox
     from kombo_async.sandbox.serving import serve as serve
     from kombo_async.sandbox.transport import SandboxTransport as SandboxTransport
 
 _HOMES = {
-    "Call": "ledger",
+    "Call": "calls",
     "Clock": "clock",
     "Fault": "faults",
     "Faults": "faults",

@@ -12,10 +12,10 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from kombo_async.sandbox.answers import Refusal
+from kombo_async.sandbox.calls import Call
 from kombo_async.sandbox.clock import parse, stamp
 from kombo_async.sandbox.faults import Fault, describe
 from kombo_async.sandbox.integrations import Integration
-from kombo_async.sandbox.ledger import Call
 
 if TYPE_CHECKING:
     from kombo_async.sandbox.sandbox import Sandbox
@@ -186,7 +186,7 @@ async def _deliver(sandbox: Sandbox, body: Body, path: dict[str, str]) -> Any:
 
 def _records(sandbox: Sandbox, body: Body, path: dict[str, str]) -> Any:
     integration = sandbox.integration(path["integration"])
-    rows = sandbox.world(integration.id).table(path["model"]).rows
+    rows = sandbox.world(integration.id).table(path["model"])
     return [row.data for row in rows[: int(body.get("limit", 250))]]
 
 

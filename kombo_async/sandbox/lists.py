@@ -15,7 +15,7 @@ from kombo_async.request import Request, answer_type
 from kombo_async.sandbox.answers import InputInvalid, encode
 from kombo_async.sandbox.clock import parse, stamp
 from kombo_async.sandbox.shape import shaper
-from kombo_async.sandbox.store import Record, Row, World
+from kombo_async.sandbox.store import Record, Row, Table, World
 
 Test: TypeAlias = Callable[[World, Row, Any], bool]
 """Whether a record passes a filter with this value."""
@@ -32,6 +32,10 @@ class Listing:
     table: str
     view: View = lambda _, record: record
     filters: Mapping[str, Test] = attrs.field(factory=dict[str, Test])
+    found_by: Mapping[str, Callable[[Table, Any], Iterable[Row]]] = attrs.field(
+        factory=dict[str, Callable[[Table, Any], Iterable[Row]]]
+    )
+    """Filters for which not every record has to be tried: they give those that may pass."""
     largest_page: int = 250
     twin: bool = False
     """Whether the cursor also comes as `next_cursor`, its deprecated name."""
@@ -103,13 +107,18 @@ def _given(request: Request[Any], name: str) -> Any:
 
 def _rows(world: World, listing: Listing, request: Request[Any], start: int) -> Iterator[Row]:
     table = world.table(listing.table)
-    ids: Iterable[str] | None = _given(request, "ids")
-    if ids is not None:
-        found = {row.place: row for id in ids if (row := table.by_id.get(id)) is not None}
-        rows: Iterable[Row] = [found[place] for place in sorted(found) if place >= start]
-    else:
-        rows = (table.rows[place] for place in range(start, len(table.rows)))
+    rows: Iterable[Row] = (table[place] for place in range(start, len(table)))
+    for name, find in {"ids": _with_ids, **listing.found_by}.items():
+        value = _given(request, name)
+        if value is not None:
+            found = {row.place: row for row in find(table, value)}
+            rows = [found[place] for place in sorted(found) if place >= start]
+            break
     return (row for row in rows if listing.only is None or listing.only(row))
+
+
+def _with_ids(table: Table, ids: Iterable[str]) -> Iterator[Row]:
+    return (row for id in ids if (row := table.find(id)) is not None)
 
 
 def _tests(world: World, listing: Listing, request: Request[Any]) -> list[Callable[[Row], bool]]:

@@ -73,6 +73,6 @@ def _of_application(world: World, id: str) -> Iterator[Row]:
 
 
 def _by_id(world: World, name: str, id: str) -> Iterator[Row]:
-    row = world.table(name).by_id.get(id)
+    row = world.table(name).find(id)
     if row is not None:
         yield row

@@ -14,8 +14,8 @@ from starlette.responses import FileResponse, HTMLResponse, Response
 from starlette.routing import Route
 
 from kombo_async.sandbox.bodies import draw_body
+from kombo_async.sandbox.calls import Call
 from kombo_async.sandbox.integrations import Integration
-from kombo_async.sandbox.ledger import Call
 from kombo_async.sandbox.store import World
 
 if TYPE_CHECKING:
@@ -250,10 +250,10 @@ def _people(sandbox: Sandbox, request: Request) -> str:
     if integration is None:
         return '<p class="empty">Choose an integration.</p>'
     world = sandbox.world(integration.id)
-    rows = [row.data for row in reversed(world.table("ats_candidates").rows) if not row.deleted]
+    rows = [row for row in reversed(world.table("ats_candidates")) if not row.deleted]
     root = f"{request.url.scheme}://{request.url.netloc}"
     hidden = f'<p class="small">and {len(rows) - SHOWN_PEOPLE} more</p>' if len(rows) > SHOWN_PEOPLE else ""
-    drawn = (_person(sandbox, world, record, root) for record in rows[:SHOWN_PEOPLE])
+    drawn = (_person(sandbox, world, row.data, root) for row in rows[:SHOWN_PEOPLE])
     return _table(("Candidate", "E-mail", "Applications", "Attachments"), drawn, "There are no candidates.") + hidden
 
 

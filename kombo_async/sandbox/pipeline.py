@@ -15,10 +15,10 @@ from kombo_async.pages import Page
 from kombo_async.request import Operation, Request, answer_type
 from kombo_async.sandbox.answers import Answer, InputInvalid, Refusal, failure, success
 from kombo_async.sandbox.availability import check_available
+from kombo_async.sandbox.calls import Call
 from kombo_async.sandbox.faults import Fault
 from kombo_async.sandbox.handlers import HANDLERS, LISTINGS, Context, load
 from kombo_async.sandbox.integrations import Integration
-from kombo_async.sandbox.ledger import Call
 from kombo_async.sandbox.lists import read_page
 from kombo_async.sandbox.reading import read_request
 from kombo_async.sandbox.routes import Route, find
@@ -70,7 +70,8 @@ async def process(sandbox: Sandbox, incoming: Incoming) -> Outgoing:
             call.fault = fault.id
             answer, fault = await _fail(sandbox, incoming, route, call, log_url, fault)
         if fault is None or fault.connection not in SILENT:
-            call.status, call.code, call.answer_body = answer.status, answer.code, answer.body
+            call.status, call.code = answer.status, answer.code
+            call.answered(answer.body)
         return Outgoing(answer, fault)
     finally:
         call.milliseconds = (time.perf_counter() - started) * 1000
@@ -86,6 +87,8 @@ async def _fail(
     answer = instead or Answer()
     if fault.after_performing or not (instead or fault.connection in SILENT):
         answer = await _perform(sandbox, incoming, route, call, log_url)
+        if call.performed:
+            call.answered(answer.body, "done")
     if fault.delay:
         await anyio.sleep(fault.delay)
     if fault.after_performing and not call.performed:
@@ -94,17 +97,14 @@ async def _fail(
 
 
 def _open(sandbox: Sandbox, incoming: Incoming, route: Route) -> Call:
-    call = Call(
-        number=sandbox.ledger.total + 1,
+    return sandbox.ledger.open(
+        incoming.method,
+        f"{incoming.path}?{incoming.query}" if incoming.query else incoming.path,
+        incoming.body,
         at=sandbox.clock.stamp(),
-        method=incoming.method,
-        path=f"{incoming.path}?{incoming.query}" if incoming.query else incoming.path,
         operation=route.operation.id if route.operation is not None else None,
         integration=incoming.headers.get("x-integration-id"),
-        request_body=incoming.body,
     )
-    sandbox.ledger.open(call)
-    return call
 
 
 async def _perform(sandbox: Sandbox, incoming: Incoming, route: Route, call: Call, log_url: str) -> Answer:
@@ -129,10 +129,10 @@ async def _perform(sandbox: Sandbox, incoming: Incoming, route: Route, call: Cal
         with place:
             kind = incoming.headers.get("content-type", "")
             request = read_request(request_class, route.parameters, incoming.query, kind, incoming.body)
-            call.request = request
+            call.valid = True
             await _wait(sandbox, operation)
             data, warnings = await _do(sandbox, incoming, integration, request)
-            call.performed, call.result = True, data
+            call.performed = True
             if limited and integration is not None:
                 headers["Concurrency-Remaining"] = str(sandbox.concurrency.remaining(integration.id))
         return success(data, warnings=warnings if operation.action else None, headers=headers)

@@ -84,11 +84,10 @@ def _integer(name: str, text: str) -> int:
 
 def _body(operation: Operation, content_type: str, body: bytes) -> dict[str, Any]:
     kind = content_type.partition(";")[0].strip().lower()
-    expected = "application/x-ndjson" if operation.ndjson else "application/json"
     if not body.strip():
         return {operation.body[0]: []} if operation.ndjson and operation.body else {}
-    if kind != expected:
-        raise InputInvalid(f"Content-Type: must be {expected}, for this body")
+    if kind != operation.content_type:
+        raise InputInvalid(f"Content-Type: must be {operation.content_type}, for this body")
     try:
         if operation.ndjson and operation.body:
             lines = [line for line in body.split(b"\n") if line.strip()]

@@ -46,7 +46,7 @@ def _answer(context: Context, request: general.SendPassthroughRequest) -> tuple[
         sent: Record = to_dict(request)
         echo = {key: sent.get(key) for key in ("method", "path", "headers", "params", "data")}
         return (200 if request.method == "GET" else 201), {"echo": echo}
-    rows = [row for row in context.world.table(name).rows if not row.deleted]
+    rows = [row for row in context.world.table(name) if not row.deleted]
     if not remote_id:
         return 200, {first: [_remote(row.data) for row in rows[:100]]}
     for row in rows:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from kombo_async.client import AsyncKomboClient
 from kombo_async.sandbox.answers import Refusal
 from kombo_async.sandbox.asgi import Receive, Scope, Send, answer_call
+from kombo_async.sandbox.calls import Call
 from kombo_async.sandbox.clock import Clock
 from kombo_async.sandbox.connecting import follow
 from kombo_async.sandbox.data import Sizes, fill
@@ -24,7 +25,7 @@ from kombo_async.sandbox.ids import make_id
 from kombo_async.sandbox.integrations import Integration, Permission, Sync, SyncStatus
 from kombo_async.sandbox.latency import Latency, LatencyLike
 from kombo_async.sandbox.latency import latency as latency_of
-from kombo_async.sandbox.ledger import Call, Ledger
+from kombo_async.sandbox.ledger import Ledger
 from kombo_async.sandbox.limits import ACTIONS_AT_ONCE, Concurrency, RateLimit
 from kombo_async.sandbox.state import State, open_state
 from kombo_async.sandbox.store import World, copied
@@ -52,7 +53,7 @@ class Sandbox:
         rate_limit: (requests, seconds) for a rate limit; None for none.
         allow_duplicates: Take a second application of the same person for a job instead of refusing it.
         start: What the clock begins with, instead of the real time.
-        state: A file to keep the state in (SQLite), instead of memory alone.
+        state: A file to keep the state in (SQLite). Without one, it is gone with the sandbox.
     """
 
     def __init__(
@@ -74,17 +75,16 @@ class Sandbox:
         start: datetime | None = None,
         state: str | os.PathLike[str] | None = None,
     ) -> None:
-        self.state: State | None = None if state is None else open_state(Path(state))
-        seed = seed if self.state is None else self.state.seed(seed)
-        self.seed: int = seed
+        self.state: State = open_state(None if state is None else Path(state))
+        self.seed: int = self.state.seed(seed)
         sizes = Sizes(employees=employees, candidates=candidates, jobs=jobs, courses=courses, orders=orders)
-        self.sizes: Sizes = sizes if self.state is None else self.state.sizes(sizes)
+        self.sizes: Sizes = self.state.sizes(sizes)
         self.api_key = api_key
         self.allow_duplicates = allow_duplicates
         self.clock: Clock = Clock(start)
         # Not for secrets: a seed must give the same run twice.
-        self.random: Random = Random(seed)  # noqa: S311
-        self.faults: Faults = Faults(self.clock, Random(f"{seed}/faults"))  # noqa: S311
+        self.random: Random = Random(self.seed)  # noqa: S311
+        self.faults: Faults = Faults(self.clock, Random(f"{self.seed}/faults"))  # noqa: S311
         self.ledger: Ledger = Ledger()
         self.concurrency: Concurrency = Concurrency(actions_at_once)
         self.rate_limit: RateLimit = RateLimit(self.clock, rate_limit)
@@ -92,10 +92,9 @@ class Sandbox:
         self.read_latency: Latency | None = latency_of(read_latency)
         self._integrations: dict[str, Integration] = {}
         self._worlds: dict[str, World] = {}
-        self._files: dict[str, StoredFile] = {}
-        self.born: datetime = self.clock.now() if self.state is None else self.state.born(self.clock.now())
+        self.born: datetime = self.state.born(self.clock.now())
         self.webhooks: Webhooks = Webhooks(self)
-        if self.state is not None and self.state.has_integrations:
+        if self.state.has_integrations:
             for integration in self.state.integrations(self.clock):
                 self._integrations[integration.id] = integration
         elif integrations:
@@ -174,9 +173,8 @@ class Sandbox:
         return integration
 
     def save_integration(self, integration: Integration) -> None:
-        """Keep a changed state of an integration beyond this run, where there is a file for that."""
-        if self.state is not None:
-            self.state.save_integration(integration)
+        """Keep a changed state of an integration."""
+        self.state.save_integration(integration)
 
     # Records
 
@@ -186,31 +184,23 @@ class Sandbox:
         world = self._worlds.get(id)
         if world is None:
             made = partial(World, id, clock=self.clock, seed=self.seed, born=self.born)
-            world = made(fill=copied(made(fill=partial(fill, sizes=self.sizes))))
-            if self.state is not None:
-                self.state.restore(world)
-            self._worlds[id] = world
+            untouched = made(state=open_state(None), fill=partial(fill, sizes=self.sizes))
+            world = self._worlds[id] = made(state=self.state, fill=copied(untouched))
         return world
 
     def changed(self, world: World) -> None:
-        """Note that records of *world* may have changed: webhooks tell of it, and the file keeps it."""
+        """Note that records of *world* may have changed: webhooks tell of it, and the state keeps it."""
         if world.changed:
             self.webhooks.note_changes(world)
-        if self.state is not None:
-            self.state.commit()
+        self.state.commit()
 
     def keep_file(self, id: str, file: StoredFile) -> None:
         """Keep the bytes of the attachment *id*."""
-        self._files[id] = file
-        if self.state is not None:
-            self.state.save_file(id, file)
+        self.state.save_file(id, file)
 
     def file(self, id: str) -> StoredFile | None:
         """The file of the attachment with this ID, as it came."""
-        file = self._files.get(id)
-        if file is None and self.state is not None:
-            file = self.state.file(id)
-        return file
+        return self.state.file(id)
 
     def file_url(self, root: str, id: str) -> str:
         """The address under which the bytes of the attachment *id* can be had."""
@@ -218,10 +208,8 @@ class Sandbox:
 
     def reset(self) -> None:
         """Begin anew: the records from the start, no faults, nothing asked. Endpoints of webhooks stay."""
-        if self.state is not None:
-            self.state.clear()
+        self.state.clear()
         self._worlds.clear()
-        self._files.clear()
         self._integrations.clear()
         self.faults.clear()
         self.ledger.clear()
@@ -236,7 +224,7 @@ class Sandbox:
         *model* is Kombo's name of it, such as `ats_candidates`. Raises `LookupError` if there is none.
         """
         world = self.world(self.integration(integration_id).id)
-        row = world.table(model).by_id.get(id)
+        row = world.table(model).find(id)
         if row is None:
             raise LookupError(f"there is no {model} with the ID {id!r}")
         world.delete(model, row)
@@ -269,9 +257,8 @@ class Sandbox:
             self.read_latency = latency_of(reads)
 
     def close(self) -> None:
-        """Close the file of the state, if there is one."""
-        if self.state is not None:
-            self.state.close()
+        """Close the state; the ledger can still be read."""
+        self.state.close()
 
     # Ways in
 

@@ -1,4 +1,4 @@
-"""Keeping the state in a file: SQLite, written as things change."""
+"""The state of a sandbox, kept in SQLite as things change: in a file of the caller's, or in a temporary one."""
 
 from __future__ import annotations
 
@@ -13,17 +13,15 @@ import msgspec
 
 from kombo_async.sandbox.clock import Clock, parse, stamp
 from kombo_async.sandbox.data import Sizes
+from kombo_async.sandbox.database import open_database
 from kombo_async.sandbox.files import StoredFile
 from kombo_async.sandbox.integrations import Integration, Sync
-from kombo_async.sandbox.store import Row, Table, World
+from kombo_async.sandbox.records import SCHEMA as RECORDS_SCHEMA
+from kombo_async.sandbox.records import Records
 
 _SCHEMA = """
     CREATE TABLE IF NOT EXISTS meta (name TEXT PRIMARY KEY, value TEXT NOT NULL);
     CREATE TABLE IF NOT EXISTS integrations (id TEXT PRIMARY KEY, data BLOB NOT NULL);
-    CREATE TABLE IF NOT EXISTS records (
-        integration TEXT, model TEXT, place INTEGER, data BLOB NOT NULL, touched TEXT NOT NULL,
-        PRIMARY KEY (integration, model, place)
-    ) WITHOUT ROWID;
     CREATE TABLE IF NOT EXISTS files (
         id TEXT PRIMARY KEY, name TEXT NOT NULL, content_type TEXT NOT NULL, data BLOB NOT NULL, url TEXT
     );
@@ -31,16 +29,17 @@ _SCHEMA = """
 VERSION = "1"
 
 
-def open_state(path: Path) -> State:
-    """The state in the file at *path*, which is made if there is none. Raises `ValueError` for another kind of file."""
-    connection = sqlite3.connect(path, check_same_thread=False)
+def open_state(path: Path | None) -> State:
+    """The state in the file at *path*, which is made if there is none; without a path it is gone with the sandbox.
+
+    Raises `ValueError` for a file that is none or cannot be opened.
+    """
     try:
-        connection.executescript(_SCHEMA)
-        # The sandbox is for trying things out: a power cut may take the last calls with it.
-        connection.execute("PRAGMA journal_mode = WAL")
-        connection.execute("PRAGMA synchronous = OFF")
+        connection = open_database(path)
+        connection.executescript(_SCHEMA + RECORDS_SCHEMA)
+    except sqlite3.OperationalError as error:
+        raise ValueError(f"state: {path}: {error}") from None
     except sqlite3.DatabaseError:
-        connection.close()
         raise ValueError(f"state: {path} is no state file of the sandbox") from None
     state = State(connection)
     if state.meta("version", VERSION) != VERSION:
@@ -50,7 +49,7 @@ def open_state(path: Path) -> State:
 
 
 class State:
-    """A state file."""
+    """What a sandbox has to remember, but for the calls."""
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
@@ -97,23 +96,9 @@ class State:
         self._connection.execute(statement, (integration.id, msgspec.json.encode(plain)))
         self.commit()
 
-    def restore(self, world: World) -> None:
-        """Fill *world* with its records, and keep what changes from now on."""
-        found = self._connection.execute(
-            "SELECT model, data, touched FROM records WHERE integration = ? ORDER BY model, place",
-            (world.integration_id,),
-        )
-        for model, data, touched in found.fetchall():
-            table = world.tables.setdefault(model, Table(model))
-            table.add(msgspec.json.decode(data), touched)
-        world.saver = self.save_record
-
-    def save_record(self, integration_id: str, name: str, row: Row) -> None:
-        """Keep a record."""
-        self._connection.execute(
-            "INSERT OR REPLACE INTO records VALUES (?, ?, ?, ?, ?)",
-            (integration_id, name, row.place, msgspec.json.encode(row.data), row.touched),
-        )
+    def records(self, integration_id: str, model: str) -> Records:
+        """The records of a model."""
+        return Records(self._connection, integration_id, model)
 
     def save_file(self, id: str, file: StoredFile) -> None:
         """Keep a file."""
@@ -129,7 +114,7 @@ class State:
 
     def clear(self) -> None:
         """Forget everything but when it was set up, and the seed."""
-        for table in ("integrations", "records", "files"):
+        for table in ("integrations", "records", "look_ups", "files"):
             self._connection.execute(f"DELETE FROM {table}")  # noqa: S608 - names of our own
         self.commit()
 

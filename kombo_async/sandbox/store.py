@@ -1,32 +1,42 @@
-"""Records in memory: tables with a stable order, look-ups by field, and which records nest which others."""
+"""Records as the sandbox uses them: tables with a stable order, look-ups by field, and the world that they make."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias, overload
+from weakref import WeakValueDictionary
 
 import attrs
 
 from kombo_async.sandbox.answers import NotFound
 from kombo_async.sandbox.clock import Clock
 from kombo_async.sandbox.ids import make_id, make_number
+from kombo_async.sandbox.records import Records
+
+if TYPE_CHECKING:
+    from kombo_async.sandbox.state import State
 
 Record: TypeAlias = dict[str, Any]
 """A record's own fields, by the names that Kombo gives them; what it nests is put together when it is read."""
+
+AT_HAND = 2_000
+"""How many records of a table stay in memory once they were needed."""
 
 
 @attrs.define(eq=False)
 class Row:
     """A record in its place."""
 
+    table: Table = attrs.field(repr=False)
     place: int
     """Its place in the table, for good: deleted records keep theirs, so that cursors stay true."""
     data: Record
     touched: str
     """When it, or something that it nests, last changed."""
     encoded: dict[str, bytes] = attrs.field(factory=dict[str, bytes], repr=False)
-    """What was sent of it, by view, until it or something that it nests changes."""
+    """What was sent of it, by operation, until it or something that it nests changes."""
 
     @property
     def id(self) -> str:
@@ -39,46 +49,87 @@ class Row:
         """Whether it was deleted in the connected system."""
         return self.data.get("remote_deleted_at") is not None
 
+    def touch(self, at: str) -> None:
+        """Note that it, or something that it nests, changed."""
+        self.encoded.clear()
+        if at > self.touched:
+            self.touched = at
+            self.table.save_touched(self)
 
-@attrs.define(eq=False)
-class Table:
-    """All records of one model."""
 
-    name: str
-    rows: list[Row] = attrs.field(factory=list[Row], repr=False)
-    by_id: dict[str, Row] = attrs.field(factory=dict[str, Row], repr=False)
-    indexes: dict[str, dict[Any, dict[str, Row]]] = attrs.field(
-        factory=dict[str, dict[Any, dict[str, Row]]], repr=False
-    )
+class Table(Sequence[Row]):
+    """All records of one model, in their places."""
+
+    def __init__(self, records: Records) -> None:
+        self._records = records
+        self._count = records.count()
+        self._fields: set[str] = set()
+        """By which fields records can be looked up; each is entered when it is first asked for."""
+        self._by_place: WeakValueDictionary[int, Row] = WeakValueDictionary()
+        self._by_id: WeakValueDictionary[str, Row] = WeakValueDictionary()
+        # A row that somebody holds must stay the only one for its record; these are held here.
+        self._at_hand: deque[Row] = deque(maxlen=AT_HAND)
+
+    def __len__(self) -> int:
+        return self._count
+
+    @overload
+    def __getitem__(self, place: int) -> Row: ...
+    @overload
+    def __getitem__(self, place: slice) -> list[Row]: ...
+    def __getitem__(self, place: int | slice) -> Row | list[Row]:
+        if isinstance(place, slice):
+            return [self._at(each) for each in range(self._count)[place]]
+        return self._at(range(self._count)[place])
+
+    def _at(self, place: int) -> Row:
+        return self._by_place.get(place) or self._hold(Row(self, place, *self._records.read(place)))
+
+    def _hold(self, row: Row) -> Row:
+        self._at_hand.append(row)
+        self._by_place[row.place] = self._by_id[row.id] = row
+        return row
+
+    def find(self, id: str) -> Row | None:
+        """The record with this ID."""
+        return self._by_id.get(id) or next(iter(self.where("id", id)), None)
+
+    def where(self, field: str, value: Any) -> list[Row]:
+        """The records that have *value* in *field* (or, for lists, among its values), deleted ones too."""
+        if field not in self._fields:
+            self._fields.add(field)
+            for row in self:
+                self._enter(row, field)
+        return [self._at(place) for place in self._records.places(field, value)]
 
     def add(self, data: Record, touched: str) -> Row:
         """Append a record."""
-        row = Row(len(self.rows), data, touched)
-        self.rows.append(row)
-        self.by_id[row.id] = row
-        for field, index in self.indexes.items():
-            _enter(index, row, field)
+        row = self._hold(Row(self, self._count, data, touched))
+        self._count += 1
+        self._records.write(row.place, data, touched)
+        for field in self._fields:
+            self._enter(row, field)
         return row
 
     def change(self, row: Row, changes: Record) -> None:
         """Change fields of a record."""
-        for field, index in self.indexes.items():
-            if field in changes:
-                for value in _values(row.data.get(field)):
-                    index.get(value, {}).pop(row.id, None)
+        fields = self._fields.intersection(changes)
+        for field in fields:
+            for value in _values(row.data.get(field)):
+                self._records.strike(field, value, row.place)
         row.data.update(changes)
-        for field, index in self.indexes.items():
-            if field in changes:
-                _enter(index, row, field)
+        row.encoded.clear()
+        self._records.write(row.place, row.data, row.touched)
+        for field in fields:
+            self._enter(row, field)
 
-    def where(self, field: str, value: Any) -> Iterable[Row]:
-        """The records that have *value* in *field* (or, for lists, among its values), deleted ones too."""
-        index = self.indexes.get(field)
-        if index is None:
-            index = self.indexes[field] = {}
-            for row in self.rows:
-                _enter(index, row, field)
-        return tuple(index.get(value, {}).values())
+    def save_touched(self, row: Row) -> None:
+        """Keep when a record was touched last."""
+        self._records.touch(row.place, row.touched)
+
+    def _enter(self, row: Row, field: str) -> None:
+        for value in _values(row.data.get(field)):
+            self._records.enter(field, value, row.place)
 
 
 def _values(value: Any) -> Iterator[Any]:
@@ -86,15 +137,6 @@ def _values(value: Any) -> Iterator[Any]:
         yield from value  # pyright: ignore[reportUnknownVariableType]
     elif value is not None:
         yield value
-
-
-def _enter(index: dict[Any, dict[str, Row]], row: Row, field: str) -> None:
-    for value in _values(row.data.get(field)):
-        index.setdefault(value, {})[row.id] = row
-
-
-Saver: TypeAlias = Callable[[str, str, Row], None]
-"""Told (integration, table, row) of each new or changed record."""
 
 
 def copied(untouched: World) -> Callable[[World, str], None]:
@@ -105,10 +147,8 @@ def copied(untouched: World) -> Callable[[World, str], None]:
 
     def fill(world: World, name: str) -> None:
         table = world.table(name)
-        for row in untouched.table(name).rows:
-            copy = table.add(dict(row.data), row.touched)
-            if world.saver is not None:
-                world.saver(world.integration_id, name, copy)
+        for row in untouched.table(name):
+            table.add(dict(row.data), row.touched)
 
     return fill
 
@@ -117,17 +157,24 @@ class World:
     """All records of one integration. Tables are filled when they are first needed."""
 
     def __init__(
-        self, integration_id: str, *, clock: Clock, seed: object, born: datetime, fill: Callable[[World, str], None]
+        self,
+        integration_id: str,
+        *,
+        clock: Clock,
+        seed: object,
+        born: datetime,
+        state: State,
+        fill: Callable[[World, str], None],
     ) -> None:
         self.integration_id = integration_id
         self.clock = clock
         self.seed = seed
         self.born = born
         """When the sandbox was set up: what is there from the start dates from before."""
-        self.saver: Saver | None = None
         self.changed: set[str] = set()
         """Names of the models that changed since the last `data-changed`."""
         self.tables: dict[str, Table] = {}
+        self._state = state
         self._fill = fill
         self._filling = 0
 
@@ -135,23 +182,24 @@ class World:
         """The table *name*."""
         table = self.tables.get(name)
         if table is None:
-            table = self.tables[name] = Table(name)
-            self._filling += 1
-            try:
-                self._fill(self, name)
-            finally:
-                self._filling -= 1
+            table = self.tables[name] = Table(self._state.records(self.integration_id, name))
+            if not table:
+                self._filling += 1
+                try:
+                    self._fill(self, name)
+                finally:
+                    self._filling -= 1
         return table
 
     def next_id(self, name: str) -> str:
         """An ID for the next record of *name*."""
-        return make_id(self.seed, self.integration_id, name, len(self.table(name).rows))
+        return make_id(self.seed, self.integration_id, name, len(self.table(name)))
 
     def add(self, name: str, data: Record, *, at: str | None = None) -> Row:
         """Add a record, with an ID and times of its own unless *data* has them."""
         table = self.table(name)
         now = at or self.clock.stamp()
-        place = len(table.rows)
+        place = len(table)
         record: Record = {
             "id": make_id(self.seed, self.integration_id, name, place),
             "remote_id": make_number(self.seed, self.integration_id, name, place),
@@ -165,7 +213,7 @@ class World:
             **data,
         }
         row = table.add(record, record["changed_at"])
-        self._saved(name, row)
+        self._changed(name, row)
         return row
 
     def change(self, name: str, row: Row, /, **changes: Any) -> None:
@@ -173,37 +221,35 @@ class World:
         now = self.clock.stamp()
         changes = {"remote_updated_at": now, **changes, "changed_at": now}
         self.table(name).change(row, changes)
-        self._saved(name, row)
+        self._changed(name, row)
 
-    def delete(self, name: str, row: Row) -> None:
+    def delete(self, name: str, row: Row, /, **changes: Any) -> None:
         """Mark a record as deleted in the connected system: it shows with `include_deleted` alone."""
-        self.change(name, row, remote_deleted_at=self.clock.stamp())
+        self.change(name, row, remote_deleted_at=self.clock.stamp(), **changes)
 
     def get(self, name: str, id: str, what: str) -> Row:
         """The record with this ID; raises `NotFound`, by the name *what*, if there is none or it was deleted."""
-        row = self.table(name).by_id.get(id)
+        row = self.table(name).find(id)
         if row is None or row.deleted:
             raise NotFound(what, id)
         return row
 
     def peek(self, name: str, id: str | None) -> Record | None:
         """The data of the record with this ID, None if there is none."""
-        row = None if id is None else self.table(name).by_id.get(id)
+        row = None if id is None else self.table(name).find(id)
         return None if row is None else row.data
 
     def related(self, name: str, field: str, value: Any) -> list[Record]:
         """The data of the records that have *value* in *field*, without deleted ones."""
         return [row.data for row in self.table(name).where(field, value) if not row.deleted]
 
-    def _saved(self, name: str, row: Row) -> None:
-        if self._filling == 0:
-            from kombo_async.sandbox.nesting import holders
+    def _changed(self, name: str, row: Row) -> None:
+        if self._filling:
+            return
+        from kombo_async.sandbox.nesting import holders
 
-            self.changed.add(name)
-            row.touched = row.data["changed_at"]
-            row.encoded.clear()
-            for holder in holders(self, name, row):
-                holder.touched = max(holder.touched, row.touched)
-                holder.encoded.clear()
-        if self.saver is not None:
-            self.saver(self.integration_id, name, row)
+        self.changed.add(name)
+        at = row.data["changed_at"]
+        row.touch(at)
+        for holder in holders(self, name, row):
+            holder.touch(at)

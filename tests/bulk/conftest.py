@@ -52,7 +52,7 @@ def bench() -> Bench:
     """A fresh one."""
     sandbox = Sandbox(candidates=0, jobs=3, allow_duplicates=True, integrations=False)
     sandbox.add_integration(INTEGRATION)
-    job_id = next(row.id for row in sandbox.world(INTEGRATION).table("ats_jobs").rows if row.data["status"] == "OPEN")
+    job_id = next(row.id for row in sandbox.world(INTEGRATION).table("ats_jobs") if row.data["status"] == "OPEN")
     return Bench(sandbox, job_id)
 
 

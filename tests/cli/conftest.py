@@ -70,7 +70,7 @@ def shell(tmp_path: Path) -> Iterator[Shell]:
     """A shell with a sandbox of its own."""
     sandbox = Sandbox(candidates=30, jobs=3, integrations=False, allow_duplicates=True)
     sandbox.add_integration(INTEGRATION)
-    job_id = next(row.id for row in sandbox.world(INTEGRATION).table("ats_jobs").rows if row.data["status"] == "OPEN")
+    job_id = next(row.id for row in sandbox.world(INTEGRATION).table("ats_jobs") if row.data["status"] == "OPEN")
     url = ""
     ready, over = threading.Event(), threading.Event()
 

@@ -176,7 +176,7 @@ async def test_a_bulk_run(server: str, decode: bool) -> None:
     """A bulk run works on it, with a client of the caller's, too: what is done is not sent again."""
     sandbox = Sandbox(integrations=False)
     sandbox.add_integration("lever:demo")
-    job = next(row.id for row in sandbox.world("lever:demo").table("ats_jobs").rows if row.data["status"] == "OPEN")
+    job = next(row.id for row in sandbox.world("lever:demo").table("ats_jobs") if row.data["status"] == "OPEN")
     rows = [
         Row(
             ats.CreateApplication(

@@ -31,18 +31,18 @@ async def test_the_app(tmp_path: Path) -> None:
 
             async def in_step() -> bool:
                 shown = {each["id"] for each in (await app.get("/absences")).json()}
-                return shown == {row.id for row in world.table("hris_absences").rows if not row.deleted}
+                return shown == {row.id for row in world.table("hris_absences") if not row.deleted}
 
             await until(in_step)
             wish = {
-                "employee_id": next(row.id for row in world.table("hris_employees").rows),
-                "absence_type_id": next(row.id for row in world.table("hris_absence_types").rows),
+                "employee_id": next(row.id for row in world.table("hris_employees")),
+                "absence_type_id": next(row.id for row in world.table("hris_absence_types")),
                 "start_date": "2030-07-01",
                 "end_date": "2030-07-12",
             }
             created = await app.post("/absences", json=wish)
             assert created.status_code == 201, created.text
-            world.delete("hris_absences", world.table("hris_absences").rows[0])
+            world.delete("hris_absences", world.table("hris_absences")[0])
             sandbox.changed(world)
             assert {each.status for each in await sandbox.webhooks.deliver()} == {200}
             await until(in_step)

@@ -43,7 +43,7 @@ async def test_the_app(tmp_path: Path) -> None:
                 return {each["id"]: each["first_name"] for each in (await app.get("/candidates")).json()}
 
             async def in_step() -> bool:
-                rows = world.table("ats_candidates").rows
+                rows = world.table("ats_candidates")
                 return await shown() == {row.id: row.data["first_name"] for row in rows if not row.deleted}
 
             async def jobs_are_there() -> bool:
@@ -57,7 +57,7 @@ async def test_the_app(tmp_path: Path) -> None:
             assert len(sandbox.performed("PostAtsJobsJobIdApplications")) == 1
 
             # The table follows: what was created, changed and deleted.
-            first, second, *_ = world.table("ats_candidates").rows
+            first, second, *_ = world.table("ats_candidates")
             world.change("ats_candidates", first, first_name="Renamed")
             world.delete("ats_candidates", second)
             sandbox.changed(world)

@@ -36,7 +36,7 @@ def write_rows(path: Path, sandbox: Sandbox, count: int) -> None:
     """The input: applications in turn for each integration."""
     jobs = {
         integration: next(
-            row.id for row in sandbox.world(integration).table("ats_jobs").rows if row.data["status"] == "OPEN"
+            row.id for row in sandbox.world(integration).table("ats_jobs") if row.data["status"] == "OPEN"
         )
         for integration in INTEGRATIONS
     }

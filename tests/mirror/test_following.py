@@ -35,7 +35,7 @@ def candidates(path: Path) -> dict[str, str]:
 def in_sandbox(sandbox: Sandbox, integration_id: str = LEVER) -> dict[str, str]:
     """First names in the sandbox, by ID."""
     table = sandbox.world(integration_id).table("ats_candidates")
-    return {row.id: row.data["first_name"] for row in table.rows if not row.deleted}
+    return {row.id: row.data["first_name"] for row in table if not row.deleted}
 
 
 async def until(what: Callable[[], bool]) -> None:
@@ -71,7 +71,7 @@ async def test_the_table_follows(tmp_path: Path) -> None:
     async with running(sandbox, tmp_path, integrations=[LEVER]):
         await until(lambda: len(candidates(tmp_path)) == 7)
         world = sandbox.world(LEVER)
-        first, second, *_ = world.table("ats_candidates").rows
+        first, second, *_ = world.table("ats_candidates")
         world.change("ats_candidates", first, first_name="Renamed")
         world.delete("ats_candidates", second)
         async with sandbox.client(LEVER) as kombo:
@@ -79,7 +79,7 @@ async def test_the_table_follows(tmp_path: Path) -> None:
                 await kombo.ats.create_candidate(
                     candidate=ats.CandidateInput(first_name="New", last_name="Doe", email_address="new@example.com"),
                     application=ats.CandidateApplicationInput(
-                        job_id=next(row.id for row in world.table("ats_jobs").rows if row.data["status"] == "OPEN")
+                        job_id=next(row.id for row in world.table("ats_jobs") if row.data["status"] == "OPEN")
                     ),
                 )
             ).unwrap()
@@ -111,7 +111,7 @@ async def test_it_goes_on_where_it_was(tmp_path: Path) -> None:
     async with running(sandbox, tmp_path, integrations=[LEVER]):
         await until(lambda: len(candidates(tmp_path)) == 3)
     world = sandbox.world(LEVER)
-    world.change("ats_candidates", world.table("ats_candidates").rows[0], first_name="Renamed")
+    world.change("ats_candidates", world.table("ats_candidates")[0], first_name="Renamed")
     async with running(sandbox, tmp_path):
         await until(lambda: "Renamed" in candidates(tmp_path).values())
 

@@ -121,8 +121,8 @@ def _special(sandbox: Sandbox, world: World, facts: Facts) -> dict[str, Any]:
         "PostAtsApplicationsApplicationIdInterviews": lambda: MEETING,
         "PatchAtsApplicationsApplicationIdInterviews": lambda: {
             **MEETING,
-            "interview_id": world.table("ats_interviews").rows[0].id,
-            "application_id": world.table("ats_interviews").rows[0].data["application_id"],
+            "interview_id": world.table("ats_interviews")[0].id,
+            "application_id": world.table("ats_interviews")[0].data["application_id"],
         },
         "DeleteAtsCandidatesCandidateIdTags": lambda: _tagged(world),
         "GetLmsCoursesBulkTaskId": lambda: {"task_id": _task(world)},
@@ -162,8 +162,8 @@ ANSWERS = [{"question_id": id, "answer": "Frank"} for id in ("first_name", "last
 
 
 def _tagged(world: World) -> dict[str, Any]:
-    candidate = next(row for row in world.table("ats_candidates").rows if row.data["tag_ids"])
-    tag = world.table("ats_tags").by_id[candidate.data["tag_ids"][0]]
+    candidate = next(row for row in world.table("ats_candidates") if row.data["tag_ids"])
+    tag = world.get("ats_tags", candidate.data["tag_ids"][0], "tag")
     return {"candidate_id": candidate.id, "tag": {"name": tag.data["name"]}}
 
 
@@ -174,11 +174,11 @@ def _task(world: World) -> str:
 
 def _to_enroll(world: World) -> dict[str, Any]:
     user = world.add("lms_users", {"first_name": "F", "last_name": "D", "work_email": None, "status": "ACTIVE"})
-    return {"user_id": user.id, "course_revision_id": world.table("lms_courses").rows[0].data["revisions"][0]["id"]}
+    return {"user_id": user.id, "course_revision_id": world.table("lms_courses")[0].data["revisions"][0]["id"]}
 
 
 def _open_progression(world: World) -> dict[str, Any]:
-    rows = world.table("lms_course_progressions").rows
+    rows = world.table("lms_course_progressions")
     return {"course_progression_id": next(row.id for row in rows if row.data["status"] == "ENROLLED")}
 
 
@@ -188,7 +188,7 @@ def _to_assign(world: World) -> dict[str, Any]:
 
 
 def _submission(world: World) -> str:
-    posting = world.table("ai_job_postings").rows[0]
+    posting = world.table("ai_job_postings")[0]
     world.add("ai_submissions", {"token": "token", "posting_id": posting.id})
     return "token"
 
@@ -216,10 +216,10 @@ class _Maker:
         if name in NAMED:
             return NAMED[name]
         if name == "application_id":
-            rows = self._world.table("ats_applications").rows
+            rows = self._world.table("ats_applications")
             return next(row.id for row in rows if row.data["outcome"] == "PENDING")
         if name == "interviewer_user_ids":
-            return [self._world.table("ats_users").rows[1].id]
+            return [self._world.table("ats_users")[1].id]
         if name in self._ids:
             return self._id(*self._ids[name])
         return self._made(name, resolve(schema))
@@ -229,7 +229,7 @@ class _Maker:
             from kombo_async.sandbox.handlers.fields import fields_of
 
             fields_of(self._sandbox, self._world.integration_id)
-        return self._world.table(table).rows[place].id
+        return self._world.table(table)[place].id
 
     def _made(self, name: str, schema: Any) -> Any:
         if "const" in schema:

@@ -125,7 +125,7 @@ async def test_the_connection_flow_in_a_browser(sandbox: Sandbox) -> None:
 async def test_the_passthrough_reaches_a_toy_tool(sandbox: Sandbox) -> None:
     """It has the same records under the tool's own IDs, and echoes what it does not know."""
     kombo = sandbox.client(GREENHOUSE)
-    candidate = sandbox.world(GREENHOUSE).table("ats_candidates").rows[0].data
+    candidate = sandbox.world(GREENHOUSE).table("ats_candidates")[0].data
     answer = (
         await kombo.general.send_passthrough_request(
             "greenhouse", "harvest", method="GET", path=f"/candidates/{candidate['remote_id']}"
@@ -199,7 +199,7 @@ async def test_the_page_shows_what_goes_on(sandbox: Sandbox) -> None:
     (
         await kombo.ats.create_candidate(
             candidate=ats.CandidateInput(first_name="<b>Eve</b>", last_name="D", email_address="eve@example.com"),
-            application=ats.CandidateApplicationInput(job_id=sandbox.world(GREENHOUSE).table("ats_jobs").rows[0].id),
+            application=ats.CandidateApplicationInput(job_id=sandbox.world(GREENHOUSE).table("ats_jobs")[0].id),
             attachments=[ats.AttachmentInput.from_bytes(b"x", "cv.pdf", type="CV")],
         )
     ).unwrap()

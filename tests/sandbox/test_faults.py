@@ -50,7 +50,7 @@ async def test_a_fault_strikes_as_often_as_it_should(sandbox: Sandbox, kombo: As
 async def test_done_and_yet_answered_with_a_failure(sandbox: Sandbox, kombo: AsyncKomboClient) -> None:
     """The ledger knows that it was done."""
     sandbox.faults.add("PostAtsCandidatesCandidateIdTags", status=503, html=True, after_performing=True, times=1)
-    candidate = sandbox.world(GREENHOUSE).table("ats_candidates").rows[0]
+    candidate = sandbox.world(GREENHOUSE).table("ats_candidates")[0]
     from kombo_async import ats
 
     answer = await kombo.ats.add_candidate_tag(candidate.id, tag=ats.TagInput(name="Star"), options=ONCE)

@@ -30,7 +30,7 @@ async def test_a_file_keeps_the_state(tmp_path: Path) -> None:
     kombo = first.client(GREENHOUSE)
     attachment = ats.AttachmentInput.from_bytes(CV, "cv.pdf", type="CV")
     created = (await create(kombo, first, attachments=[attachment])).unwrap()
-    gone = first.world(GREENHOUSE).table("ats_candidates").rows[0].id
+    gone = first.world(GREENHOUSE).table("ats_candidates")[0].id
     first.delete_record(GREENHOUSE, "ats_candidates", gone)
     first.add_integration("lever:demo", sync_pending=True)
     before = (await kombo.ats.get_candidates(include_deleted=True)).unwrap()
@@ -52,6 +52,12 @@ def test_another_file_is_no_state(tmp_path: Path) -> None:
     path.write_text("my notes, which are long enough to be no header of a database " * 20)
     with pytest.raises(ValueError, match="no state file"):
         Sandbox(state=path)
+
+
+def test_a_folder_that_is_not_there_is_told(tmp_path: Path) -> None:
+    """With the path, and what SQLite says."""
+    with pytest.raises(ValueError, match="nowhere.*unable to open"):
+        Sandbox(state=tmp_path / "nowhere" / "state.db")
 
 
 async def test_the_fixtures(kombo: AsyncKomboClient, kombo_sandbox: Sandbox) -> None:

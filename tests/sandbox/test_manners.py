@@ -93,7 +93,7 @@ async def test_the_first_sync_takes_its_time(sandbox: Sandbox) -> None:
 async def test_thirty_actions_at_once_and_no_more() -> None:
     """The thirty-first is refused at once; reads are not counted."""
     sandbox = Sandbox(latency=Latency.fixed(0.2))
-    candidate = sandbox.world(GREENHOUSE).table("ats_candidates").rows[0].id
+    candidate = sandbox.world(GREENHOUSE).table("ats_candidates")[0].id
     answers: list[httpx.Response] = []
 
     async def act() -> None:
@@ -131,9 +131,9 @@ async def test_pages_hold_still_while_records_come_and_go(sandbox: Sandbox) -> N
     """Nothing comes twice, and nothing that was there is left out."""
     kombo = sandbox.client(GREENHOUSE)
     world = sandbox.world(GREENHOUSE)
-    before = [row.id for row in world.table("ats_candidates").rows]
+    before = [row.id for row in world.table("ats_candidates")]
     first = (await kombo.ats.get_candidates(page_size=2)).unwrap()
-    world.delete("ats_candidates", world.table("ats_candidates").rows[0])
+    world.delete("ats_candidates", world.table("ats_candidates")[0])
     seen = [candidate.id for candidate in first.results]
     cursor = first.next
     while cursor is not None:
@@ -179,7 +179,7 @@ async def test_a_changed_record_is_found_by_what_nests_it(sandbox: Sandbox) -> N
     kombo = sandbox.client(GREENHOUSE)
     world = sandbox.world(GREENHOUSE)
     assert (await kombo.ats.get_candidates(updated_after=since)).unwrap().results == []
-    application = world.table("ats_applications").rows[0]
+    application = world.table("ats_applications")[0]
     world.change("ats_applications", application, outcome="HIRED")
     (found,) = (await kombo.ats.get_candidates(updated_after=since)).unwrap().results
     assert found.id == application.data["candidate_id"]
@@ -190,7 +190,7 @@ async def test_a_changed_record_is_found_by_what_nests_it(sandbox: Sandbox) -> N
 async def test_deletions_show_when_they_are_asked_for(sandbox: Sandbox) -> None:
     """With `remote_deleted_at` set."""
     kombo = sandbox.client(GREENHOUSE)
-    id = sandbox.world(GREENHOUSE).table("ats_candidates").rows[0].id
+    id = sandbox.world(GREENHOUSE).table("ats_candidates")[0].id
     sandbox.delete_record(GREENHOUSE, "ats_candidates", id)
     assert (await kombo.ats.get_candidates(ids=[id])).unwrap().results == []
     (deleted,) = (await kombo.ats.get_candidates(ids=[id], include_deleted=True)).unwrap().results
@@ -201,7 +201,7 @@ async def test_absences_are_made_and_deleted(sandbox: Sandbox) -> None:
     """Their length is reckoned; what is deleted stays to be read."""
     id = default_id("workday")
     kombo = sandbox.client(id)
-    employee = sandbox.world(id).table("hris_employees").rows[0].id
+    employee = sandbox.world(id).table("hris_employees")[0].id
     kind = (await kombo.hris.get_absence_types()).unwrap().results[0]
     made = (
         await kombo.hris.create_absence(
@@ -236,6 +236,6 @@ async def test_the_same_seed_gives_the_same_company() -> None:
     other.world(GREENHOUSE).table("ats_offers")
 
     def names(sandbox: Sandbox) -> list[str]:
-        return [row.data["emails"][0] for row in sandbox.world(GREENHOUSE).table("ats_candidates").rows]
+        return [row.data["emails"][0] for row in sandbox.world(GREENHOUSE).table("ats_candidates")]
 
     assert names(one) == names(other) != names(two)

@@ -31,7 +31,7 @@ def read_all(world: World, namespace: str) -> dict[tuple[str, str], bytes]:
     return {
         (cls.operation.id, row.id): bytes(encoded(world, LISTINGS[cls.operation.id], row, cls))
         for cls in lists_of(namespace)
-        for row in world.table(LISTINGS[cls.operation.id].table).rows
+        for row in world.table(LISTINGS[cls.operation.id].table)
     }
 
 
@@ -43,7 +43,7 @@ def test_every_change_reaches_all_that_nest_the_record(namespace: str) -> None:
     world = sandbox.world(default_id(TOOLS[namespace]))
     before = read_all(world, namespace)
     for name in [name for name in world.tables if name.startswith(namespace)]:
-        for row in world.tables[name].rows[:4]:
+        for row in world.tables[name][:4]:
             sandbox.clock.advance(60)
             field = next((f for f in ("name", "title", "first_name", "outcome") if f in row.data), None)
             changes: dict[str, Any] = {} if field is None else {field: f"Changed {row.id}"}
@@ -53,7 +53,7 @@ def test_every_change_reaches_all_that_nest_the_record(namespace: str) -> None:
             for cls in lists_of(namespace):
                 listing = LISTINGS[cls.operation.id]
                 (item,) = get_args(answer_type(cls))
-                for other in world.table(listing.table).rows:
+                for other in world.table(listing.table):
                     key = (cls.operation.id, other.id)
                     assert after[key] == encode(shape(listing.view(world, other.data), item)), (name, key)
                     if after[key] != before[key]:

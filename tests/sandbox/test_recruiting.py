@@ -27,7 +27,7 @@ def person(email: str = "frank@example.com") -> ats.CandidateInput:
 
 
 def job_id(sandbox: Sandbox, status: str = "OPEN") -> str:
-    rows = sandbox.world(GREENHOUSE).table("ats_jobs").rows
+    rows = sandbox.world(GREENHOUSE).table("ats_jobs")
     return next(row.id for row in rows if row.data["status"] == status)
 
 
@@ -78,7 +78,7 @@ async def test_nobody_applies_twice_for_a_job(sandbox: Sandbox, kombo: AsyncKomb
     again = await create(kombo, sandbox)
     assert isinstance(again, BadRequest)
     assert again.code == "ATS.APPLICATION_ALREADY_EXISTS"
-    other = [row.id for row in sandbox.world(GREENHOUSE).table("ats_jobs").rows if row.data["status"] == "OPEN"][1]
+    other = [row.id for row in sandbox.world(GREENHOUSE).table("ats_jobs") if row.data["status"] == "OPEN"][1]
     application = (await kombo.ats.create_application(other, candidate=person())).unwrap()
     assert application.candidate_id == created.id
     assert len(sandbox.performed("PostAtsCandidates")) == 1
@@ -177,5 +177,5 @@ async def test_result_links_are_kept(sandbox: Sandbox, kombo: AsyncKomboClient) 
     assert isinstance(answer, Success)
     (call,) = sandbox.performed("PostAtsCandidatesCandidateIdResultLinks")
     assert call.body == {"label": "Test", "url": "https://example.com/1"}
-    (link,) = sandbox.world(GREENHOUSE).table("ats_result_links").rows
+    (link,) = sandbox.world(GREENHOUSE).table("ats_result_links")
     assert link.data["candidate_id"] == created.id

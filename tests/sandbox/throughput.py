@@ -34,7 +34,7 @@ def run_server(port: int, ready: Event) -> None:
 
 def messages(port: int) -> dict[str, tuple[str, str]]:
     """What is called: a name, the request line, and a body with a place for a number."""
-    job = Sandbox().world(GREENHOUSE).table("ats_jobs").rows[0].id
+    job = Sandbox().world(GREENHOUSE).table("ats_jobs")[0].id
     person = {"first_name": "F", "last_name": "D", "email_address": "f%d@example.com"}
     return {
         "check the key": ("GET /v1/check-api-key", ""),

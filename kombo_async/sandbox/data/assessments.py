@@ -23,7 +23,7 @@ def _packages(world: World, sizes: Sizes, random: Random) -> None:
 
 
 def _orders(world: World, sizes: Sizes, random: Random) -> None:
-    packages = world.table("assessment_packages").rows
+    packages = world.table("assessment_packages")
     for number in range(sizes.orders):
         first_name, last_name = words.name(random)
         recruiter = words.name(random)

@@ -50,7 +50,7 @@ def revision(course: str, created: str, **fields: Any) -> dict[str, Any]:
 
 
 def _courses(world: World, sizes: Sizes, random: Random) -> None:
-    skills = world.table("lms_skills").rows
+    skills = world.table("lms_skills")
     provider = {"id": make_id(world.seed, world.integration_id, "provider"), "remote_id": "1", "name": "Acme Academy"}
     for number in range(sizes.courses):
         id = world.next_id("lms_courses")
@@ -70,8 +70,8 @@ def _courses(world: World, sizes: Sizes, random: Random) -> None:
 
 
 def _progressions(world: World, sizes: Sizes, random: Random) -> None:
-    courses = world.table("lms_courses").rows
-    for user in world.table("lms_users").rows:
+    courses = world.table("lms_courses")
+    for user in world.table("lms_users"):
         for course in random.sample(courses, min(2, len(courses))):
             status = random.choice(("ENROLLED", "IN_PROGRESS", "COMPLETED", "DROPPED"))
             enrolled = world.born - days(random.uniform(5, 100))

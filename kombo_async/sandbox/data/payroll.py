@@ -22,8 +22,8 @@ def _totals(gross: float) -> dict[str, Any]:
 
 
 def _pay_runs(world: World, sizes: Sizes, random: Random) -> None:
-    employees = max(1, len(world.table("hris_employees").rows))
-    for entity in world.table("hris_legal_entities").rows:
+    employees = max(1, len(world.table("hris_employees")))
+    for entity in world.table("hris_legal_entities"):
         for back in (3, 2, 1):
             last = world.born - days(30 * back)
             run = {
@@ -36,8 +36,8 @@ def _pay_runs(world: World, sizes: Sizes, random: Random) -> None:
 
 
 def _payslips(world: World, sizes: Sizes, random: Random) -> None:
-    runs = world.table("hris_pay_runs").rows
-    for employee in world.table("hris_employees").rows:
+    runs = world.table("hris_pay_runs")
+    for employee in world.table("hris_employees"):
         for run in runs:
             if run.data["legal_entity_id"] == employee.data["legal_entity_id"]:
                 gross = random.randrange(3_000, 9_000, 50)
@@ -61,9 +61,9 @@ def _payslips(world: World, sizes: Sizes, random: Random) -> None:
 
 
 def _staffing_entities(world: World, sizes: Sizes, random: Random) -> None:
-    locations = world.table("hris_locations").rows
-    entities = world.table("hris_legal_entities").rows
-    groups = world.table("hris_groups").rows
+    locations = world.table("hris_locations")
+    entities = world.table("hris_legal_entities")
+    groups = world.table("hris_groups")
     levels = [
         {"id": make_id(world.seed, "level", name), "remote_id": name, "name": name} for name in ("Basic", "Expert")
     ]

@@ -36,10 +36,10 @@ def _groups(world: World, sizes: Sizes, random: Random) -> None:
 
 
 def _employees(world: World, sizes: Sizes, random: Random) -> None:
-    entities = world.table("hris_legal_entities").rows
-    locations = world.table("hris_locations").rows
-    groups = [row for row in world.table("hris_groups").rows if row.data["type"] != "COST_CENTER"]
-    costs = [row for row in world.table("hris_groups").rows if row.data["type"] == "COST_CENTER"]
+    entities = world.table("hris_legal_entities")
+    locations = world.table("hris_locations")
+    groups = [row for row in world.table("hris_groups") if row.data["type"] != "COST_CENTER"]
+    costs = [row for row in world.table("hris_groups") if row.data["type"] == "COST_CENTER"]
     managers: dict[str, str] = {}
     for number in range(sizes.employees):
         department = words.DEPARTMENTS[number % len(words.DEPARTMENTS)]
@@ -96,7 +96,7 @@ def _bank_account(first_name: str, last_name: str, random: Random) -> dict[str, 
 
 
 def _employments(world: World, sizes: Sizes, random: Random) -> None:
-    for employee in world.table("hris_employees").rows:
+    for employee in world.table("hris_employees"):
         employment = {
             "employee_id": employee.id,
             "job_title": employee.data["job_title"],

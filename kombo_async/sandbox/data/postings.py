@@ -19,7 +19,7 @@ def _feeds(world: World, sizes: Sizes, random: Random) -> None:
 
 
 def _postings(world: World, sizes: Sizes, random: Random) -> None:
-    sites = world.table("ai_career_sites").rows
+    sites = world.table("ai_career_sites")
     for number in range(sizes.jobs):
         department = words.DEPARTMENTS[number % len(words.DEPARTMENTS)]
         created = stamp(world.born - days(random.uniform(2, 60)))

@@ -28,7 +28,7 @@ def _roles(world: World, sizes: Sizes, random: Random) -> None:
 
 
 def _users(world: World, sizes: Sizes, random: Random) -> None:
-    roles = world.table("ats_roles").rows
+    roles = world.table("ats_roles")
     for number in range(max(4, sizes.jobs // 2)):
         first_name, last_name = words.name(random)
         user = {
@@ -58,9 +58,9 @@ def _reasons(world: World, sizes: Sizes, random: Random) -> None:
 
 
 def _jobs(world: World, sizes: Sizes, random: Random) -> None:
-    stage_ids = [row.id for row in world.table("ats_application_stages").rows]
-    users = [row.id for row in world.table("ats_users").rows]
-    roles = world.table("ats_roles").rows
+    stage_ids = [row.id for row in world.table("ats_application_stages")]
+    users = [row.id for row in world.table("ats_users")]
+    roles = world.table("ats_roles")
     for number in range(sizes.jobs):
         department = words.DEPARTMENTS[number % len(words.DEPARTMENTS)]
         title = random.choice(words.JOB_TITLES[department])
@@ -115,7 +115,7 @@ def _jobs(world: World, sizes: Sizes, random: Random) -> None:
 
 
 def _candidates(world: World, sizes: Sizes, random: Random) -> None:
-    tags = [row.id for row in world.table("ats_tags").rows]
+    tags = [row.id for row in world.table("ats_tags")]
     for number in range(sizes.candidates):
         first_name, last_name = words.name(random)
         email = words.address_of(first_name, last_name, "mail.example", number)
@@ -139,9 +139,9 @@ def _candidates(world: World, sizes: Sizes, random: Random) -> None:
 
 
 def _applications(world: World, sizes: Sizes, random: Random) -> None:
-    jobs = world.table("ats_jobs").rows
-    reasons = world.table("ats_rejection_reasons").rows
-    for number, candidate in enumerate(world.table("ats_candidates").rows):
+    jobs = world.table("ats_jobs")
+    reasons = world.table("ats_rejection_reasons")
+    for number, candidate in enumerate(world.table("ats_candidates")):
         for job in random.sample(jobs, min(len(jobs), 1 if number % 5 else 2)):
             outcome = random.choice(("PENDING", "PENDING", "PENDING", "DECLINED", "HIRED"))
             stage_ids: list[str] = job.data["stage_ids"]
@@ -160,8 +160,8 @@ def _applications(world: World, sizes: Sizes, random: Random) -> None:
 
 
 def _interviews(world: World, sizes: Sizes, random: Random) -> None:
-    users = [row.id for row in world.table("ats_users").rows]
-    for number, application in enumerate(world.table("ats_applications").rows):
+    users = [row.id for row in world.table("ats_users")]
+    for number, application in enumerate(world.table("ats_applications")):
         if number % 3 == 0:
             begins = (world.born + days(random.randint(-30, 14))).replace(hour=9, minute=0, second=0, microsecond=0)
             interview: dict[str, Any] = {
@@ -179,7 +179,7 @@ def _interviews(world: World, sizes: Sizes, random: Random) -> None:
 
 
 def _offers(world: World, sizes: Sizes, random: Random) -> None:
-    for application in world.table("ats_applications").rows:
+    for application in world.table("ats_applications"):
         if application.data["outcome"] == "HIRED":
             offer = {
                 "status": "ACCEPTED",
@@ -190,8 +190,8 @@ def _offers(world: World, sizes: Sizes, random: Random) -> None:
 
 
 def _notes(world: World, sizes: Sizes, random: Random) -> None:
-    users = [row.id for row in world.table("ats_users").rows]
-    for number, application in enumerate(world.table("ats_applications").rows):
+    users = [row.id for row in world.table("ats_users")]
+    for number, application in enumerate(world.table("ats_applications")):
         if number % 4 == 0:
             note = {
                 "candidate_id": application.data["candidate_id"],
@@ -205,8 +205,8 @@ def _notes(world: World, sizes: Sizes, random: Random) -> None:
 
 
 def _scorecards(world: World, sizes: Sizes, random: Random) -> None:
-    for interview in world.table("ats_interviews").rows:
-        application = world.table("ats_applications").by_id[interview.data["application_id"]]
+    for interview in world.table("ats_interviews"):
+        application = world.get("ats_applications", interview.data["application_id"], "application")
         options = [{"remote_id": str(n), "label": label} for n, label in enumerate(("No", "Yes", "Strong yes"))]
         common: dict[str, Any] = {"remote_id": None, "description": None, "required": True}
         scorecard = {

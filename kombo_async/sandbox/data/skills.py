@@ -20,8 +20,8 @@ def _cycles(world: World, sizes: Sizes, random: Random) -> None:
 
 
 def _reviews(world: World, sizes: Sizes, random: Random) -> None:
-    cycles = world.table("hris_performance_review_cycles").rows
-    for employee in world.table("hris_employees").rows:
+    cycles = world.table("hris_performance_review_cycles")
+    for employee in world.table("hris_employees"):
         if employee.data["manager_id"] is None:
             continue
         for number, cycle in enumerate(cycles):
@@ -47,8 +47,8 @@ def _skills(world: World, sizes: Sizes, random: Random) -> None:
 
 
 def _assignments(world: World, sizes: Sizes, random: Random) -> None:
-    skills = world.table("hris_skills").rows
-    for employee in world.table("hris_employees").rows:
+    skills = world.table("hris_skills")
+    for employee in world.table("hris_employees"):
         for skill in random.sample(skills, 2):
             assignment = {"employee_id": employee.id, "skill_id": skill.id, "current_level": random.choice(LEVELS)}
             world.add("hris_employee_skill_assignments", assignment, at=stamp(world.born - days(100)))

@@ -20,8 +20,8 @@ def _absence_types(world: World, sizes: Sizes, random: Random) -> None:
 
 
 def _absences(world: World, sizes: Sizes, random: Random) -> None:
-    types = world.table("hris_absence_types").rows
-    for employee in world.table("hris_employees").rows:
+    types = world.table("hris_absence_types")
+    for employee in world.table("hris_employees"):
         for _ in range(random.choice((0, 1, 2, 3))):
             kind = random.choice(types[:2])
             first = world.born + days(random.randint(-200, 90))
@@ -45,8 +45,8 @@ def _absences(world: World, sizes: Sizes, random: Random) -> None:
 
 
 def _balances(world: World, sizes: Sizes, random: Random) -> None:
-    vacation = world.table("hris_absence_types").rows[0]
-    for employee in world.table("hris_employees").rows:
+    vacation = world.table("hris_absence_types")[0]
+    for employee in world.table("hris_employees"):
         used = random.randint(0, 20)
         balance = {
             "employee_id": employee.id,
@@ -60,7 +60,7 @@ def _balances(world: World, sizes: Sizes, random: Random) -> None:
 
 
 def _timesheets(world: World, sizes: Sizes, random: Random) -> None:
-    for employee in world.table("hris_employees").rows:
+    for employee in world.table("hris_employees"):
         for back in range(1, 6):
             begins = (world.born - days(back)).replace(hour=8, minute=0, second=0, microsecond=0)
             timesheet = {

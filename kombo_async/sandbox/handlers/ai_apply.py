@@ -192,7 +192,7 @@ def shaped_posting(world: World, row: Row) -> Record:
 
 
 def _open(context: Context, id: str) -> Row:
-    row = context.world.table("ai_job_postings").by_id.get(id)
+    row = context.world.table("ai_job_postings").find(id)
     if row is None or row.deleted:
         raise NotFound("job posting", id)
     if row.data["archived_at"] is not None:

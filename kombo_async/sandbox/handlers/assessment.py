@@ -31,7 +31,7 @@ LISTINGS.update(
 @handles("GetAssessmentPackages")
 def get_packages(context: Context, request: Any) -> Record:
     """The packages on offer."""
-    rows = context.world.table("assessment_packages").rows
+    rows = context.world.table("assessment_packages")
     return {"packages": [row.data for row in rows if not row.deleted]}
 
 
@@ -43,12 +43,12 @@ def set_packages(context: Context, request: assessment.SetPackages) -> Record:
     if len(set(ids)) < len(ids):
         raise InputInvalid("packages: an id stands there twice")
     table = world.table("assessment_packages")
-    for row in table.rows:
+    for row in table:
         if row.id not in ids and not row.deleted:
             world.delete("assessment_packages", row)
     for package in request.packages:
         record = {**to_dict(package), "updated_at": context.clock.stamp()}
-        known = table.by_id.get(package.id)
+        known = table.find(package.id)
         if known is None:
             world.add("assessment_packages", record)
         else:

@@ -70,7 +70,7 @@ def _apply(
             "rejection_reason_name": None,
             "rejected_at": None,
             "screening_question_answers": [answer for answer, _ in answers],
-            "remote_url": f"https://{_tool(context)}.example/applications/{len(world.table('ats_applications').rows)}",
+            "remote_url": f"https://{_tool(context)}.example/applications/{len(world.table('ats_applications'))}",
         },
     )
     for kind, file in [*files, *(("OTHER", file) for _, file in answers if file is not None)]:
@@ -116,7 +116,7 @@ def _candidate(context: Context, request: ats.CreateCandidate | ats.CreateApplic
         "emails": [str(each["email_address"]).lower() for each in emails],
         "social_media": [{"link": link["url"]} for link in given.get("social_links", [])],
         "location": None if location is None else {"raw": None, "street_2": None, **location},
-        "remote_url": f"https://{_tool(context)}.example/people/{len(context.world.table('ats_candidates').rows)}",
+        "remote_url": f"https://{_tool(context)}.example/people/{len(context.world.table('ats_candidates'))}",
         "tag_ids": [],
     }
 

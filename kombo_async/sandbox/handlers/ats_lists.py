@@ -137,6 +137,7 @@ LISTINGS.update(
                 "first_name": equal("first_name"),
                 "last_name": equal("last_name"),
             },
+            found_by={"email": lambda table, email: table.where("emails", email.lower())},
         ),
         "GetAtsTags": Listing(table="ats_tags"),
         "GetAtsApplicationStages": Listing(table="ats_application_stages"),

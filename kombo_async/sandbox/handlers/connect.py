@@ -21,7 +21,7 @@ STATIC_IPS = ["192.0.2.10", "192.0.2.11"]
 def create_link(context: Context, request: connect.CreateConnectionLink) -> Record:
     """A link, whose page asks which system to connect."""
     wanted: Record = to_dict(request)
-    place = len(context.world.table("connect_links").rows)
+    place = len(context.world.table("connect_links"))
     token = make_id(context.sandbox.seed, "link", place)
     context.world.add("connect_links", {"token": token, "wanted": wanted, "integration_id": None})
     answer: Record = {"link": f"{context.root}/connect/{token}"}

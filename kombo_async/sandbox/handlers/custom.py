@@ -46,7 +46,7 @@ def write_file(context: Context, request: custom.WriteDatevFile) -> Record:
 @handles("GetCustomDatevAvailableDocuments")
 def available_documents(context: Context, request: custom.GetDatevAvailableDocuments) -> Record:
     """Payslips and certificates of each employee, a journal of the company."""
-    rows = context.world.table("hris_employees").rows[:20]
+    rows = context.world.table("hris_employees")[:20]
     people = [{"id": row.id, "remote_id": row.data["remote_id"]} for row in rows if not row.deleted]
     return {
         "results": [
@@ -149,7 +149,7 @@ def payroll(context: Context, request: Any) -> Record:
 @handles("GetCustomDatevDataPushes")
 def data_pushes(context: Context, request: Any) -> Record:
     """The pushes that there have been."""
-    return {"data_pushes": [row.data for row in context.world.table("datev_pushes").rows]}
+    return {"data_pushes": [row.data for row in context.world.table("datev_pushes")]}
 
 
 @handles("PostCustomDatevPushDataGeneral")
@@ -165,11 +165,11 @@ def push_payroll(context: Context, request: custom.PushDatevPayrollData) -> Reco
 
 
 def _push(context: Context, kind: str, name: str) -> Record:
-    payments = len(context.world.table("datev_payroll").rows)
-    content = f"[{kind}]\nemployees={len(context.world.table('hris_employees').rows)}\npayments={payments}\n"
+    payments = len(context.world.table("datev_payroll"))
+    content = f"[{kind}]\nemployees={len(context.world.table('hris_employees'))}\npayments={payments}\n"
     row = context.world.add("datev_pushes", {"type": kind, "created_at": context.clock.stamp()})
-    row.data["upload_jobs"] = [{"id": f"{row.id}-1", "file_name": name, "state": "IMPORTED", "file": content}]
-    context.world.change("datev_pushes", row)
+    job = {"id": f"{row.id}-1", "file_name": name, "state": "IMPORTED", "file": content}
+    context.world.change("datev_pushes", row, upload_jobs=[job])
     return {"files": [{"name": name, "content": content}]}
 
 

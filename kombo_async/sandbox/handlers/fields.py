@@ -55,7 +55,7 @@ def map_field(context: Context, request: general.UpdateCustomFieldMapping) -> Re
     if request.integration_field_id is not None:
         world.get("integration_fields", request.integration_field_id, "integration field")
     world.change("custom_fields", row, integration_field_id=request.integration_field_id)
-    for custom in world.table("custom_fields").rows:
+    for custom in world.table("custom_fields"):
         custom.encoded.clear()
     return _CUSTOM.view(world, row.data)
 
@@ -73,11 +73,11 @@ def fields_of(sandbox: Sandbox, integration_id: str) -> World:
     integration = sandbox.integration(integration_id)
     world = sandbox.world(integration_id)
     model = _MODELS[integration.category]
-    if not world.table("integration_fields").rows:
+    if not world.table("integration_fields"):
         for key in ("cost_center", "shirt_size", "favourite_language"):
             field = {"key": key, "model": model, "type": "CUSTOM", "label": key.replace("_", " ").capitalize()}
             world.add("integration_fields", {**field, "is_passthrough_enabled": False, "is_writable": False})
-        first = world.table("integration_fields").rows[0].id
+        first = world.table("integration_fields")[0].id
         for key, mapped in (("cost_center", first), ("nickname", None)):
             custom = {"key": key, "model": model, "label": key.replace("_", " ").capitalize(), "description": None}
             world.add("custom_fields", {**custom, "integration_field_id": mapped})

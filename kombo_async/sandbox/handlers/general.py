@@ -30,7 +30,7 @@ def trigger_sync(context: Context, request: general.TriggerSync) -> Record:
     """A sync, which is over at once; a first one that runs goes on."""
     integration = context.integration
     assert integration is not None  # noqa: S101 - the operation needs one
-    sync_id = make_id(context.sandbox.seed, integration.id, "sync", len(context.world.table("syncs").rows))
+    sync_id = make_id(context.sandbox.seed, integration.id, "sync", len(context.world.table("syncs")))
     pending = integration.sync.pending
     if not pending:
         context.world.add("syncs", {"id": sync_id})

@@ -53,8 +53,7 @@ def create_absence(context: Context, request: hris.CreateAbsence) -> Record:
 def delete_absence(context: Context, request: hris.DeleteAbsence) -> Record:
     """It stays to be read with `include_deleted`."""
     row = context.world.get("hris_absences", request.absence_id, "absence")
-    row.data["status"] = "DELETED"
-    context.world.delete("hris_absences", row)
+    context.world.delete("hris_absences", row, status="DELETED")
     return row.data
 
 

@@ -52,7 +52,7 @@ def add_document(context: Context, request: hris.AddEmployeeDocument) -> Record:
 def new_employee(context: Context, given: Record) -> Row:
     """Add an employee; raises `Refusal` if there is one with the same work e-mail address."""
     _check_email(context, given.get("work_email"), None)
-    number = 1000 + len(context.world.table("hris_employees").rows)
+    number = 1000 + len(context.world.table("hris_employees"))
     employee: Record = {
         "employee_number": str(number),
         "display_full_name": f"{given['first_name']} {given['last_name']}",

@@ -32,8 +32,8 @@ def _form(world: World) -> dict[str, Record]:
         {"id": word.lower(), "label": word.title(), "unified_value": word, "remote_id": word}
         for word in ("MALE", "FEMALE", "NON_BINARY", "NOT_SPECIFIED")
     ]
-    locations = [row.data for row in world.table("hris_locations").rows if not row.deleted]
-    entities = [row.data for row in world.table("hris_legal_entities").rows if not row.deleted]
+    locations = [row.data for row in world.table("hris_locations") if not row.deleted]
+    entities = [row.data for row in world.table("hris_legal_entities") if not row.deleted]
     certificate = _field(
         "file",
         "Certificate",

@@ -47,10 +47,10 @@ def setup_link(context: Context, request: hris.CreateProvisioningSetupLink) -> R
 
 def _members(context: Context, group_id: str) -> list[Record]:
     """The members of a provisioning group: `everyone`, or those of a group of the system."""
-    rows = context.world.table("hris_employees").rows
+    rows = context.world.table("hris_employees")
     active = [row.data for row in rows if row.data["employment_status"] == "ACTIVE" and not row.deleted]
     if group_id == GROUP:
         return active
-    if group_id not in context.world.table("hris_groups").by_id:
+    if context.world.table("hris_groups").find(group_id) is None:
         raise NotFound("provisioning group", group_id)
     return [record for record in active if group_id in record["group_ids"]]

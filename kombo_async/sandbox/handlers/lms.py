@@ -53,7 +53,7 @@ def enroll(context: Context, request: lms.EnrollUser) -> Record:
     """A user takes a course, once."""
     world = context.world
     world.get("lms_users", request.user_id, "user")
-    course = next((row for row in world.table("lms_courses").rows if _has(row, request.course_revision_id)), None)
+    course = next((row for row in world.table("lms_courses") if _has(row, request.course_revision_id)), None)
     if course is None or course.deleted:
         raise NotFound("course revision", request.course_revision_id)
     if any(
