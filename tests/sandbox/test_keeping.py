@@ -56,7 +56,7 @@ def test_another_file_is_no_state(tmp_path: Path) -> None:
 
 def test_a_folder_that_is_not_there_is_told(tmp_path: Path) -> None:
     """With the path, and what SQLite says."""
-    with pytest.raises(ValueError, match="nowhere.*unable to open"):
+    with pytest.raises(ValueError, match=r"nowhere.*unable to open"):
         Sandbox(state=tmp_path / "nowhere" / "state.db")
 
 
