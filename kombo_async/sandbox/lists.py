@@ -21,6 +21,8 @@ Test: TypeAlias = Callable[[World, Row, Any], bool]
 """Whether a record passes a filter with this value."""
 View: TypeAlias = Callable[[World, Record], Record]
 """A record with what it nests."""
+Finder: TypeAlias = Callable[[Table, Any], Iterable[Row]]
+"""The records that may pass a filter with this value; all others do not."""
 
 DEFAULT_PAGE = 100
 
@@ -32,10 +34,8 @@ class Listing:
     table: str
     view: View = lambda _, record: record
     filters: Mapping[str, Test] = attrs.field(factory=dict[str, Test])
-    found_by: Mapping[str, Callable[[Table, Any], Iterable[Row]]] = attrs.field(
-        factory=dict[str, Callable[[Table, Any], Iterable[Row]]]
-    )
-    """Filters for which not every record has to be tried: they give those that may pass."""
+    found_by: Mapping[str, Finder] = attrs.field(factory=dict[str, Finder])
+    """Filters for which not every record has to be tried."""
     largest_page: int = 250
     twin: bool = False
     """Whether the cursor also comes as `next_cursor`, its deprecated name."""

@@ -184,9 +184,14 @@ class Sandbox:
         world = self._worlds.get(id)
         if world is None:
             made = partial(World, id, clock=self.clock, seed=self.seed, born=self.born)
-            untouched = made(state=open_state(None), fill=partial(fill, sizes=self.sizes))
+            untouched = made(state=self._untouched, fill=partial(fill, sizes=self.sizes))
             world = self._worlds[id] = made(state=self.state, fill=copied(untouched))
         return world
+
+    @cached_property
+    def _untouched(self) -> State:
+        """The records from the start, of all integrations."""
+        return open_state(None)
 
     def changed(self, world: World) -> None:
         """Note that records of *world* may have changed: webhooks tell of it, and the state keeps it."""
