@@ -68,7 +68,7 @@ def open_table(path: Path, encoding: str | None = None, delimiter: str | None = 
     try:
         with path.open(newline="", encoding=encoding) as file:
             header = file.readline(LONGEST_CELL)
-            while header and not header.strip():
+            if header and not header.strip():
                 raise TableError("row 1 is empty; the first row must name the columns")
             if not header:
                 raise TableError("the file is empty; its first row must name the columns")
@@ -90,6 +90,9 @@ def _encoding(path: Path) -> str:
         start = file.read(4)
         if start.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
             return "utf-16"
+        for place, encoding in ((1, "utf-16-le"), (0, "utf-16-be")):  # without a mark
+            if start[place::2] == b"\0\0":
+                return encoding
         file.seek(0)
         decoder = codecs.getincrementaldecoder("utf-8")()
         try:

@@ -106,6 +106,8 @@ def test_a_faulty_row_is_told_by_row_and_column(shell: Shell, row: str, fault: s
         pytest.param(GOOD.replace(",", "\t").encode(), id="tabs"),
         pytest.param(GOOD.replace("Ada", "Jürgen").encode("latin-1"), id="Latin-1"),
         pytest.param(GOOD.encode("utf-16"), id="UTF-16"),
+        pytest.param(GOOD.encode("utf-16-le"), id="UTF-16 without a mark"),
+        pytest.param(GOOD.encode("utf-16-be"), id="UTF-16, big end first"),
         pytest.param(GOOD.replace("\n", "\r\n").encode(), id="CRLF"),
         pytest.param(GOOD.replace("\n", "\n\n\n").encode(), id="empty lines"),
         pytest.param(GOOD.replace("Ada", '"A ""d"", a\nb"').encode(), id="quotes"),
