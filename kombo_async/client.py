@@ -187,8 +187,9 @@ class AsyncKomboClient:
             retry_refused: Whether to send again what Kombo refused in an earlier run.
             reconcilers: By request class, what looks for a row in doubt; applications and candidates have one.
             visible_after: How long after it was sent a candidate or application surely shows in Kombo's lists if it
-                was made; None for 24 hours. Only then is a row in doubt that is not there sent again.
-            settle_wait: How many seconds to wait at the end for a row in doubt to become sure.
+                was made: only then is a row in doubt that is not there sent again. None learns it from the rows that
+                were done (half a minute at least), and takes 24 hours where that cannot be.
+            settle_wait: How many seconds to wait at the end for rows in doubt to become sure.
             grace: How many seconds what is in flight has to end when the loop is left or cancelled.
             options: Options for each call.
 
@@ -203,7 +204,7 @@ class AsyncKomboClient:
             ordered=ordered,
             retry_refused=retry_refused,
             reconcilers=reconcilers or {},
-            visible_after=bulk.VISIBLE_AFTER if visible_after is None else visible_after,
+            visible_after=visible_after,
             settle_wait=settle_wait,
             grace=grace,
             options=options or {},

@@ -1,13 +1,15 @@
 """Settling applications and candidates that are in doubt, by e-mail and job.
 
 The rule for "surely not there", after which a row is sent again: two looks at Kombo's copy, one by e-mail and one at
-all new applications for the job, agree that it is not there, and both were made at least `visible_after` after the row
-was last sent. Until then the row stays in doubt, and is not sent.
+all new applications for the job, agree that it is not there, and both were made so long after the row was last sent
+that it would show: `visible_after` is the caller's word on that, else it is learned from the rows that were done
+(see `visibility.py`). Until then the row stays in doubt, and is not sent.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections import defaultdict
+from collections.abc import Mapping
 from contextlib import aclosing
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
@@ -15,8 +17,10 @@ from typing import TYPE_CHECKING, Any
 import anyio
 import attrs
 
+from kombo_async.bulk.candidates import candidates_by_email, emails_of
 from kombo_async.bulk.journal import Entry
 from kombo_async.bulk.reconcile import Found, NotSure, NotThere, Verdict
+from kombo_async.bulk.visibility import Visibility
 from kombo_async.request import Request
 
 if TYPE_CHECKING:
@@ -24,9 +28,11 @@ if TYPE_CHECKING:
     from kombo_async.client import AsyncKomboClient
 
 VISIBLE_AFTER = timedelta(hours=24)
-"""After this long, what was done shows in Kombo's copy: an action takes minutes, but a full sync may take a day."""
+"""What was done shows after this long where nothing could be learned, or where it may have been done in part only:
+an action takes minutes, but a full sync may take a day."""
 CLOCKS_APART = timedelta(minutes=5)
 """How much the connected system's clock may differ from ours."""
+_MIGHT_COME = "it is not there, but might still come"
 PAGES = 40
 """How many pages of a job's new applications are looked through at most, 250 on each."""
 
@@ -47,13 +53,18 @@ class ApplicationReconciler:
     - There, and not known to be older than the row's first sending: found.
     - There, but older: a person must look, since sending might make a second one, and not sending might lose one.
     - The candidate is there, new and without any application: done in part; a person must look.
-    - Not there: sure once `visible_after` has passed since the last sending.
+    - Not there: sure once so much time has passed since the last sending that it would show.
     """
 
-    def __init__(self, visible_after: timedelta = VISIBLE_AFTER) -> None:
+    def __init__(self, visible_after: timedelta | None = None) -> None:
         self.visible_after = visible_after
+        self._visibility: defaultdict[str | None, Visibility] = defaultdict(Visibility)
         self._lists: dict[tuple[str | None, str], _NewApplications] = {}
         self._listing = anyio.Lock()
+
+    def learn(self, request: Request[Any], entry: Entry, integration_id: str | None) -> None:
+        """Take in what became of a row: see `Visibility`."""
+        self._visibility[integration_id].learn(_email_and_job(request)[0], entry)
 
     async def __call__(
         self, kombo: AsyncKomboClient, request: Request[Any], entry: Entry, integration_id: str | None
@@ -63,33 +74,46 @@ class ApplicationReconciler:
         if not email or entry.first_sent is None or entry.last_sent is None:
             return NotSure("there is nothing to look for it by")
         since = entry.first_sent - CLOCKS_APART
+        looked = datetime.now(UTC)
         verdict = await self._by_email(kombo, email, job_id, since, as_candidate=as_candidate)
         if verdict is not None:
             return verdict
-        visible_at = entry.last_sent + self.visible_after
-        if datetime.now(UTC) < visible_at:
-            return NotSure("it is not there, but might still come", look_again=visible_at)
+        visible_after = await self._visible_after(kombo, entry, integration_id)
+        if visible_after is None:
+            return NotSure(_MIGHT_COME, look_again=self._visibility[integration_id].next_look)
+        visible_at = entry.last_sent + visible_after
+        if looked < visible_at:
+            return NotSure(_MIGHT_COME, look_again=visible_at)
         new = await self._new_applications(kombo, (integration_id, job_id), since, visible_at)
         if email.lower() in new:
             return _found(*new[email.lower()], job_id, as_candidate=as_candidate)
         return NotThere()
 
+    async def _visible_after(
+        self, kombo: AsyncKomboClient, entry: Entry, integration_id: str | None
+    ) -> timedelta | None:
+        """How long after its sending the row shows if it was done, None where that is about to be learned."""
+        if self.visible_after is not None:
+            return self.visible_after
+        if (entry.code or "").startswith("REMOTE."):
+            return VISIBLE_AFTER  # the connected system failed in the middle: its part shows with the next sync alone
+        visibility = self._visibility[integration_id]
+        learned = await visibility.sure_after(kombo)
+        return VISIBLE_AFTER if learned is None and visibility.next_look is None else learned
+
     async def _by_email(
         self, kombo: AsyncKomboClient, email: str, job_id: str, since: datetime, *, as_candidate: bool
     ) -> Verdict | None:
         old = partial = False
-        for address in dict.fromkeys((email, email.lower())):
-            async with aclosing(kombo.ats.get_candidates(email=address).items()) as candidates:
-                async for candidate in candidates:
-                    if email.lower() not in _emails(candidate):
-                        continue
-                    applications: list[ats.CandidateApplication] = candidate.applications or []
-                    mine = [each for each in applications if each.job is not None and each.job.id == job_id]
-                    new = [each for each in mine if not _is_older(each, since)]
-                    if new:
-                        return _found(new[0].id, candidate.id, job_id, as_candidate=as_candidate)
-                    old |= bool(mine)
-                    partial |= not applications and not _is_older(candidate, since)
+        async with aclosing(candidates_by_email(kombo, email)) as candidates:
+            async for candidate in candidates:
+                applications: list[ats.CandidateApplication] = candidate.applications or []
+                mine = [each for each in applications if each.job is not None and each.job.id == job_id]
+                new = [each for each in mine if not _is_older(each, since)]
+                if new:
+                    return _found(new[0].id, candidate.id, job_id, as_candidate=as_candidate)
+                old |= bool(mine)
+                partial |= not applications and not _is_older(candidate, since)
         if old:
             return NotSure("this person had applied for this job before; look whether that is all there should be")
         if partial:
@@ -121,7 +145,7 @@ async def _list_applications(kombo: AsyncKomboClient, job_id: str, since: dateti
             for application in page.results:
                 candidate = application.candidate
                 if candidate is not None and not _is_older(application, since):
-                    found |= dict.fromkeys(_emails(candidate), (application.id, candidate.id))
+                    found |= dict.fromkeys(emails_of(candidate), (application.id, candidate.id))
             looked += 1
             if looked >= PAGES:
                 break
@@ -140,11 +164,6 @@ def _found(application_id: str, candidate_id: str, job_id: str, *, as_candidate:
     if as_candidate:
         return Found({"id": candidate_id, "application_id": application_id, "job_id": job_id})
     return Found({"id": application_id, "candidate_id": candidate_id, "job_id": job_id})
-
-
-def _emails(candidate: ats.Candidate | ats.ApplicationCandidate) -> Iterable[str]:
-    known = (each.email_address for each in candidate.email_addresses or ())
-    return {each.strip().lower() for each in known if isinstance(each, str)}
 
 
 def _is_older(record: ats.Candidate | ats.Application | ats.CandidateApplication, since: datetime) -> bool:

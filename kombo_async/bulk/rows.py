@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 logger: logging.Logger = logging.getLogger("kombo_async.bulk")
 
+_APPLYING = ("PostAtsCandidates", "PostAtsJobsJobIdApplications")
 ROUNDS = 3
 """How often a row is looked for and sent again, at most, when each sending ends in doubt."""
 
@@ -36,7 +37,7 @@ class Settings:
     ordered: bool
     retry_refused: bool
     reconcilers: Mapping[type[Request[Any]], Reconciler]
-    visible_after: timedelta
+    visible_after: timedelta | None
     settle_wait: float = attrs.field(validator=attrs.validators.ge(0))
     grace: float = attrs.field(validator=attrs.validators.ge(0))
     options: Options
@@ -78,6 +79,8 @@ class Rows:
         self._settings = settings
         self._stopped = stopped
         self._applications = ApplicationReconciler(settings.visible_after)
+        self.waiting: dict[RowKey, datetime] = {}
+        """The rows in doubt that wait to be looked for again, and until when."""
 
     async def begin(self, row: Row) -> Outcome | Doubt:
         """Send *row*, unless an earlier run has settled it, or left it in doubt."""
@@ -87,6 +90,7 @@ class Rows:
         if claim.taken:
             return _outcome(item, entry, "duplicate", earlier=True)
         if entry.state == "done" or (entry.state == "refused" and not self._is_to_be_retried(entry)):
+            self._learn(item, entry)
             await self._journal.release(item.key)
             return _outcome(item, entry, entry.state, earlier=True)
         if entry.state in ("sending", "in_doubt"):
@@ -132,20 +136,27 @@ class Rows:
         options: Options = {**self._settings.options}
         if item.integration_id is not None:
             options["integration_id"] = item.integration_id
-        return await send(self._kombo, item.row.request, item.key, entry, self._journal, options)
+        sent = await send(self._kombo, item.row.request, item.key, entry, self._journal, options)
+        self._learn(item, sent.entry)
+        return sent
+
+    def _learn(self, item: Item, entry: Entry) -> None:
+        if item.row.request.operation.id in _APPLYING:
+            self._applications.learn(item.row.request, entry, item.integration_id)
 
     def _reconciler(self, doubt: Doubt) -> Reconciler | None:
         """The caller's own reconciler, else ours, else None: what is in doubt then stays so."""
         request = doubt.item.row.request
         if type(request) in self._settings.reconcilers:
             return self._settings.reconcilers[type(request)]
-        if request.operation.id in ("PostAtsCandidates", "PostAtsJobsJobIdApplications"):
+        if request.operation.id in _APPLYING:
             return self._applications
         return repeat if request.operation.idempotent else None
 
     async def _look(self, doubt: Doubt) -> Verdict:
-        """What the reconciler says; once more, if it will be able to say more within `settle_wait`."""
+        """What the reconciler says; again and again, while it will be able to say more within `settle_wait`."""
         item, entry, reconciler = doubt.item, doubt.entry, self._reconciler(doubt)
+        deadline = datetime.now(UTC) + timedelta(seconds=self._settings.settle_wait)
         if entry.digest != item.digest:
             return NotSure("the row has changed since it was sent")
         if reconciler is None:
@@ -160,15 +171,21 @@ class Rows:
             if not isinstance(verdict, NotSure):
                 is_done = entry.state == "done" and isinstance(verdict, NotThere)
                 return NotSure("it does not show yet") if is_done else verdict
-            seconds = _seconds_until(verdict.look_again)
-            if seconds > self._settings.settle_wait:
-                when = (
-                    f", which can be told after {verdict.look_again:%Y-%m-%d %H:%M} UTC" if verdict.look_again else ""
-                )
-                return NotSure(f"{_why(entry)}; {verdict.why}{when}")
-            with anyio.move_on_after(max(0.01, seconds)):
-                await self._stopped.wait()
+            if verdict.look_again is None:
+                return NotSure(f"{_why(entry)}; {verdict.why}")
+            if verdict.look_again > deadline:
+                when = f"{verdict.look_again:%Y-%m-%d %H:%M} UTC"
+                return NotSure(f"{_why(entry)}; {verdict.why}, which can be told after {when}")
+            await self._wait(item.key, verdict.look_again)
         return NotSure(f"{_why(entry)}; the run was stopped before it was looked for")
+
+    async def _wait(self, key: RowKey, until: datetime) -> None:
+        self.waiting[key] = until
+        try:
+            with anyio.move_on_after(max(0.01, (until - datetime.now(UTC)).total_seconds())):
+                await self._stopped.wait()
+        finally:
+            del self.waiting[key]
 
     async def _record(self, doubt: Doubt, **changes: Any) -> Outcome:
         entry = attrs.evolve(doubt.entry, **changes)
@@ -179,10 +196,6 @@ class Rows:
 def _needs_a_look(sent: Sent) -> bool:
     """Whether what came of it is in doubt, or is done but its ID unknown."""
     return sent.entry.state == "in_doubt" or (sent.entry.state == "done" and sent.entry.code == ALREADY_THERE)
-
-
-def _seconds_until(time: datetime | None) -> float:
-    return float("inf") if time is None else (time - datetime.now(UTC)).total_seconds()
 
 
 def _why(entry: Entry) -> str:

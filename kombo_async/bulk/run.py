@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Mapping
 from contextlib import suppress
+from datetime import datetime
 from functools import partial
-from types import TracebackType
+from types import MappingProxyType, TracebackType
 from typing import TYPE_CHECKING, Self
 
 import anyio
 from anyio.streams.memory import MemoryObjectSendStream
 
-from kombo_async.bulk.journal import Journal
+from kombo_async.bulk.journal import Journal, RowKey
 from kombo_async.bulk.outcome import Outcome
 from kombo_async.bulk.rows import Doubt, Rows, Settings
 from kombo_async.bulk.source import Requests, Source
@@ -67,6 +68,11 @@ class Bulk:
         self, exc_type: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None
     ) -> None:
         await self._outcomes.aclose()
+
+    @property
+    def waiting(self) -> Mapping[RowKey, datetime]:
+        """The rows in doubt that the run waits for, and when each is looked for again."""
+        return MappingProxyType(self._rows.waiting)
 
     def stop(self) -> None:
         """Begin nothing more: the outcomes of what is in flight still come, then the iteration ends."""

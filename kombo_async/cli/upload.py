@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import signal
 from collections.abc import Callable, Iterator
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -51,10 +51,9 @@ def _pairs(ctx: click.Context, parameter: click.Parameter, values: tuple[str, ..
 @click.option(
     "--visible-after",
     type=click.FloatRange(0),
-    default=24.0,
-    show_default=True,
     metavar="HOURS",
-    help="How long after it was sent a candidate surely shows in Kombo: only then is a row in doubt sent again.",
+    help="How long after it was sent a candidate surely shows in Kombo: only then is a row in doubt sent again. "
+    "Learned from the rows that are done if left out.",
 )
 @click.option("--encoding", help="Of a CSV; found out if left out.")
 @click.option("--delimiter", help="Of a CSV; found out if left out.")
@@ -89,7 +88,7 @@ class Job:
     limit: int | None
     concurrency: int | None
     retry_refused: bool
-    visible_after: float
+    visible_after: float | None
     encoding: str | None
     delimiter: str | None
     as_json: bool
@@ -148,11 +147,12 @@ class Job:
             journal=SqliteJournal(self.journal_path, job=f"{self.operation} {self.input.name}"),
             concurrency=self.concurrency,
             retry_refused=self.retry_refused,
-            visible_after=timedelta(hours=self.visible_after),
+            visible_after=None if self.visible_after is None else timedelta(hours=self.visible_after),
         )
         error: JournalError | TableError | None = None
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(self._listen_for_ctrl_c, run, tasks.cancel_scope)
+            tasks.start_soon(_show_waiting, run, tally, shown)
             try:
                 await self._take(run, settled)
             except (JournalError, TableError) as failure:
@@ -234,6 +234,15 @@ class Job:
             log_url = next((each.log_url for each in reason.samples if each.log_url), None)
             if log_url:
                 click.echo(f"         {log_url}")
+
+
+async def _show_waiting(run: Bulk, tally: Tally, shown: Progress) -> None:
+    while True:
+        await anyio.sleep(1)
+        if run.waiting:
+            seconds = (max(run.waiting.values()) - datetime.now(UTC)).total_seconds()
+            more = f"looking again for {len(run.waiting):,} in doubt in {max(0, seconds):.0f} s"
+            shown.at(tally.settled, f"{tally.settled:,} of {tally.total:,}, {more}")
 
 
 def _is_hopeless(outcome: Outcome) -> bool:

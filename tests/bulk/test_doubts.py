@@ -49,7 +49,8 @@ async def test_what_is_not_there_waits_for_certainty(bench: Bench) -> None:
     """What is not to be seen yet is neither sent again nor guessed: it is in doubt, with the time to try again."""
     bench.sandbox.faults.add(CREATE, status=500, code="PLATFORM.UNKNOWN_ERROR", times=1)
     async with bench.client() as kombo:
-        outcomes = await by_name(kombo.bulk(bench.applications(2), concurrency=1))
+        run = kombo.bulk(bench.applications(2), concurrency=1, visible_after=timedelta(hours=24))
+        outcomes = await by_name(run)
     assert outcomes["ada0"].result == "in_doubt"
     assert "might still come, which can be told after" in outcomes["ada0"].message
     assert bench.made == ["ada1"]
