@@ -76,8 +76,12 @@ class ApplicationReconciler:
         since = entry.first_sent - CLOCKS_APART
         looked = datetime.now(UTC)
         verdict = await self._by_email(kombo, email, job_id, since, as_candidate=as_candidate)
-        if verdict is not None:
+        if isinstance(verdict, Found):
             return verdict
+        if verdict is not None:  # what the person's own record tells may be behind the list of applications
+            new = await self._new_applications(kombo, (integration_id, job_id), since, entry.last_sent)
+            listed = new.get(email.lower())
+            return verdict if listed is None else _found(*listed, job_id, as_candidate=as_candidate)
         visible_after = await self._visible_after(kombo, entry, integration_id)
         if visible_after is None:
             return NotSure(_MIGHT_COME, look_again=self._visibility[integration_id].next_look)
@@ -85,9 +89,8 @@ class ApplicationReconciler:
         if looked < visible_at:
             return NotSure(_MIGHT_COME, look_again=visible_at)
         new = await self._new_applications(kombo, (integration_id, job_id), since, visible_at)
-        if email.lower() in new:
-            return _found(*new[email.lower()], job_id, as_candidate=as_candidate)
-        return NotThere()
+        listed = new.get(email.lower())
+        return NotThere() if listed is None else _found(*listed, job_id, as_candidate=as_candidate)
 
     async def _visible_after(
         self, kombo: AsyncKomboClient, entry: Entry, integration_id: str | None
@@ -121,15 +124,15 @@ class ApplicationReconciler:
         return None
 
     async def _new_applications(
-        self, kombo: AsyncKomboClient, place: tuple[str | None, str], since: datetime, visible_at: datetime
+        self, kombo: AsyncKomboClient, place: tuple[str | None, str], since: datetime, at: datetime
     ) -> Mapping[str, tuple[str, str]]:
-        """The IDs of the job's applications that changed since *since*, by e-mail, as of *visible_at* or later.
+        """The IDs of the job's applications that changed since *since*, by e-mail, as of *at* or later.
 
         One list serves all rows in doubt that it is new enough for.
         """
         async with self._listing:
             known = self._lists.get(place)
-            if known is None or known.since > since or known.at < visible_at:
+            if known is None or known.since > since or known.at < at:
                 known = await _list_applications(kombo, place[1], since - timedelta(hours=1))
                 self._lists[place] = known
             return known.by_email

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from itertools import chain, repeat
 from pathlib import Path
@@ -23,31 +24,38 @@ pytestmark = pytest.mark.anyio
 
 
 @attrs.define
-class OldCopy(SandboxTransport):
-    """Lists that show what was done only *behind* seconds later."""
+class Copy(SandboxTransport):
+    """Lists that show what *change* makes of them."""
 
     _sandbox: Sandbox
-    behind: float
+    change: Callable[[list[Any]], list[Any]]
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         """Answer *request*."""
         response = await super().handle_async_request(request)
-        if request.method == "GET" and response.is_success and "/jobs" not in request.url.path:
-            newest = (datetime.now(UTC) - timedelta(seconds=self.behind)).isoformat()
+        if request.method == "GET" and response.is_success:
             answer = json.loads(response.content)
-            answer["data"]["results"] = [
-                each for each in answer["data"]["results"] if each["remote_created_at"] < newest
-            ]
+            answer["data"]["results"] = self.change(answer["data"]["results"])
             response = httpx.Response(200, json=answer, request=request)
         return response
 
 
-def client(bench: Bench, behind: float = 0.0) -> AsyncKomboClient:
-    """A client of the sandbox whose lists are behind."""
+def behind(seconds: float) -> Callable[[list[Any]], list[Any]]:
+    """What was done shows so many seconds later."""
+
+    def change(records: list[Any]) -> list[Any]:
+        newest = (datetime.now(UTC) - timedelta(seconds=seconds)).isoformat()
+        return [each for each in records if each["remote_created_at"] < newest]
+
+    return change
+
+
+def client(bench: Bench, change: Callable[[list[Any]], list[Any]] = list) -> AsyncKomboClient:
+    """A client of the sandbox whose lists are changed so."""
     return AsyncKomboClient(
         bench.sandbox.api_key,
         integration_id=INTEGRATION,
-        transport=OldCopy(bench.sandbox, behind),
+        transport=Copy(bench.sandbox, change),
         base_url=BASE_URL,
         retry=RetryPolicy.none(),
     )
@@ -87,7 +95,7 @@ async def test_rows_of_a_dead_run_are_sent_by_what_its_journal_tells(bench: Benc
 async def test_a_copy_that_is_behind_makes_no_second_application(bench: Bench) -> None:
     """A row whose answer was lost is found once the copy has caught up, however soon the others were answered."""
     bench.sandbox.faults.add(CREATE, status=500, after_performing=True, times=1)
-    async with client(bench, behind=1.5) as kombo:
+    async with client(bench, behind(1.5)) as kombo:
         outcomes = await by_name(kombo.bulk(bench.applications(5)))
     assert {each.result for each in outcomes.values()} == {"done"}
     assert sum(each.entry.found for each in outcomes.values()) == 1
@@ -98,7 +106,7 @@ async def test_a_copy_that_is_behind_makes_no_second_application(bench: Bench) -
 async def test_a_copy_that_does_not_catch_up_leaves_the_row_in_doubt(bench: Bench) -> None:
     """Nothing is sent again while even the rows that were done do not show."""
     bench.sandbox.faults.add(CREATE, status=500, times=1)
-    async with client(bench, behind=3600) as kombo:
+    async with client(bench, behind(3600)) as kombo:
         outcomes = await by_name(kombo.bulk(bench.applications(3), settle_wait=1.0))
     assert sorted(each.result for each in outcomes.values()) == ["done", "done", "in_doubt"]
     assert bench.asked == 3
@@ -165,3 +173,16 @@ async def test_a_row_alone_teaches_nothing(bench: Bench) -> None:
     assert doubt.result == "in_doubt"
     assert doubt.entry.last_sent is not None
     assert f"after {doubt.entry.last_sent + timedelta(hours=24):%Y-%m-%d %H:%M}" in doubt.message
+
+
+async def test_what_a_person_nests_may_be_behind_the_list_of_applications(bench: Bench) -> None:
+    """A candidate without applications is not done in part where the list of applications has one."""
+    bench.sandbox.faults.add(CREATE, status=500, after_performing=True, times=1)
+
+    def without_applications(records: list[Any]) -> list[Any]:
+        return [{**each, "applications": []} if "applications" in each else each for each in records]
+
+    async with client(bench, without_applications) as kombo:
+        (outcome,) = (await by_name(kombo.bulk(bench.applications(1)))).values()
+    assert (outcome.result, outcome.entry.found) == ("done", True)
+    assert outcome.ids["id"] == bench.sandbox.performed(CREATE)[0].result["id"]
