@@ -103,12 +103,14 @@ async def _compare(kombo: AsyncKomboClient, rows: Sequence[Row]) -> list[str]:
     sent: dict[str | None, Path] = {row.key: row.tag for row in rows}
     found = Counter[str | None]()
     problems: list[str] = []
-    places = anyio.CapacityLimiter(20)
+    places = anyio.Semaphore(20)
 
     async def compare_cv(candidate: ats.Candidate, cv: Path, files: httpx.AsyncClient) -> None:
-        async with places:
+        try:
             attachments = (await kombo.ats.get_candidate_attachments(candidate.id)).unwrap().results
             contents = [(await files.get(attachment.data_url)).content for attachment in attachments]
+        finally:
+            places.release()
         if contents != [await anyio.Path(cv).read_bytes()]:
             problems.append(f"{cv.name} did not arrive as it was sent")
 
@@ -117,6 +119,7 @@ async def _compare(kombo: AsyncKomboClient, rows: Sequence[Row]) -> list[str]:
             for email in (address.email_address for address in candidate.email_addresses or ()):
                 if isinstance(email, str) and email in sent:
                     found[email] += 1
+                    await places.acquire()  # here, so that no more tasks are begun than run
                     tasks.start_soon(compare_cv, candidate, sent[email], files)
     times = ((cv, found[email]) for email, cv in sent.items())
     return problems + [f"the candidate with {cv.name} arrived {count} times" for cv, count in times if count != 1]
