@@ -9,8 +9,8 @@ that it would show: `visible_after` is the caller's word on that, else it is lea
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping
-from contextlib import aclosing
+from collections.abc import Generator, Mapping
+from contextlib import aclosing, contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -61,6 +61,16 @@ class ApplicationReconciler:
         self._visibility: defaultdict[str | None, Visibility] = defaultdict(Visibility)
         self._lists: dict[tuple[str | None, str], _NewApplications] = {}
         self._listing = anyio.Lock()
+
+    @contextmanager
+    def sending(self, integration_id: str | None) -> Generator[None]:
+        """A row is being sent while the block runs."""
+        visibility = self._visibility[integration_id]
+        visibility.under_way += 1
+        try:
+            yield
+        finally:
+            visibility.under_way -= 1
 
     def learn(self, request: Request[Any], entry: Entry, integration_id: str | None) -> None:
         """Take in what became of a row: see `Visibility`."""

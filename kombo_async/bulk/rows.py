@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping
+from contextlib import nullcontext
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
 
 logger: logging.Logger = logging.getLogger("kombo_async.bulk")
 
-_APPLYING = ("PostAtsCandidates", "PostAtsJobsJobIdApplications")
 ROUNDS = 3
 """How often a row is looked for and sent again, at most, when each sending ends in doubt."""
 
@@ -136,12 +136,14 @@ class Rows:
         options: Options = {**self._settings.options}
         if item.integration_id is not None:
             options["integration_id"] = item.integration_id
-        sent = await send(self._kombo, item.row.request, item.key, entry, self._journal, options)
-        self._learn(item, sent.entry)
+        sending = self._applications.sending(item.integration_id) if _is_applying(item) else nullcontext()
+        with sending:
+            sent = await send(self._kombo, item.row.request, item.key, entry, self._journal, options)
+            self._learn(item, sent.entry)
         return sent
 
     def _learn(self, item: Item, entry: Entry) -> None:
-        if item.row.request.operation.id in _APPLYING:
+        if _is_applying(item):
             self._applications.learn(item.row.request, entry, item.integration_id)
 
     def _reconciler(self, doubt: Doubt) -> Reconciler | None:
@@ -149,7 +151,7 @@ class Rows:
         request = doubt.item.row.request
         if type(request) in self._settings.reconcilers:
             return self._settings.reconcilers[type(request)]
-        if request.operation.id in _APPLYING:
+        if _is_applying(doubt.item):
             return self._applications
         return repeat if request.operation.idempotent else None
 
@@ -191,6 +193,10 @@ class Rows:
         entry = attrs.evolve(doubt.entry, **changes)
         await self._journal.record(doubt.item.key, entry)
         return _outcome(doubt.item, entry, _result(entry), doubt.sent, earlier=doubt.sent is None)
+
+
+def _is_applying(item: Item) -> bool:
+    return item.row.request.operation.id in ("PostAtsCandidates", "PostAtsJobsJobIdApplications")
 
 
 def _needs_a_look(sent: Sent) -> bool:

@@ -42,6 +42,8 @@ class _Done:
 class Visibility:
     """What was learned of one integration."""
 
+    under_way: int = 0
+    """How many rows are being sent: more will be learned from them."""
     _slowest: timedelta | None = None
     _behind: timedelta | None = None
     _newest: _Done | None = None
@@ -63,9 +65,9 @@ class Visibility:
     @property
     def next_look(self) -> datetime | None:
         """When looking again may teach more, None where there is nothing to look for."""
-        if self._newest is None:
-            return None
         now = datetime.now(UTC)
+        if self._newest is None:
+            return now + LOOK_EVERY if self.under_way else None
         return now + max(LOOK_EVERY, now - self._newest.sent)
 
     async def sure_after(self, kombo: AsyncKomboClient) -> timedelta | None:

@@ -80,6 +80,16 @@ async def test_what_would_show_by_now_is_sent_again(bench: Bench, fault: dict[st
 
 
 @pytest.mark.usefixtures("soon")
+async def test_the_row_in_doubt_waits_for_others_to_learn_from(bench: Bench) -> None:
+    """A doubt that comes while all others are still being sent is not put off until tomorrow."""
+    bench.sandbox.faults.add(CREATE, status=500, times=1)
+    bench.sandbox.set_latency(actions=0.5)
+    async with client(bench) as kombo:
+        outcomes = await by_name(kombo.bulk(bench.applications(2)))
+    assert {each.result for each in outcomes.values()} == {"done"}
+
+
+@pytest.mark.usefixtures("soon")
 async def test_rows_of_a_dead_run_are_sent_by_what_its_journal_tells(bench: Bench, tmp_path: Path) -> None:
     """Where nothing but rows in doubt is left, the done rows of the journal are what is learned from."""
     async with client(bench) as kombo:

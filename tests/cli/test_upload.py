@@ -168,7 +168,7 @@ def test_exit_codes_tell_refusals_from_doubts(shell: Shell) -> None:
     assert refused.exit_code == 1
     assert "1 refused: ATS.JOB_CLOSED: It is closed." in refused.stdout
     shell.sandbox.faults.add(CREATE, status=500, code="PLATFORM.UNKNOWN_ERROR", times=1)
-    doubt = shell.upload(shell.write("b.csv", GOOD.replace("example", "example.b")))
+    doubt = shell.upload(shell.write("b.csv", GOOD.replace("example", "example.b")), "--visible-after", "24")
     assert doubt.exit_code == 3
     assert "1 in doubt" in doubt.stdout
 
