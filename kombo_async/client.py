@@ -188,7 +188,7 @@ class AsyncKomboClient:
             reconcilers: By request class, what looks for a row in doubt; applications and candidates have one.
             visible_after: How long after it was sent a candidate or application surely shows in Kombo's lists if it
                 was made: only then is a row in doubt that is not there sent again. None learns it from the rows that
-                were done (half a minute at least), and takes 24 hours where that cannot be.
+                were done (half a minute to 24 hours), and takes 24 hours where that cannot be.
             settle_wait: How many seconds to wait at the end for rows in doubt to become sure.
             grace: How many seconds what is in flight has to end when the loop is left or cancelled.
             options: Options for each call.

@@ -1,9 +1,9 @@
 """Settling applications and candidates that are in doubt, by e-mail and job.
 
 The rule for "surely not there", after which a row is sent again: two looks at Kombo's copy, one by e-mail and one at
-all new applications for the job, agree that it is not there, and both were made so long after the row was last sent
-that it would show: `visible_after` is the caller's word on that, else it is learned from the rows that were done
-(see `visibility.py`). Until then the row stays in doubt, and is not sent.
+the job's new applications (the first 10,000), agree that it is not there, and both were made so long after the row was
+last sent that it would show: `visible_after` is the caller's word on that, else it is learned from the rows that were
+done (see `visibility.py`). Until then the row stays in doubt, and is not sent.
 """
 
 from __future__ import annotations
@@ -32,9 +32,9 @@ VISIBLE_AFTER = timedelta(hours=24)
 an action takes minutes, but a full sync may take a day."""
 CLOCKS_APART = timedelta(minutes=5)
 """How much the connected system's clock may differ from ours."""
-_MIGHT_COME = "it is not there, but might still come"
 PAGES = 40
 """How many pages of a job's new applications are looked through at most, 250 on each."""
+_MIGHT_COME = "it is not there, but might still come"
 
 
 @attrs.frozen
@@ -110,9 +110,13 @@ class ApplicationReconciler:
             return self.visible_after
         if (entry.code or "").startswith("REMOTE."):
             return VISIBLE_AFTER  # the connected system failed in the middle: its part shows with the next sync alone
+        if entry.last_sent is not None and datetime.now(UTC) - entry.last_sent >= VISIBLE_AFTER:
+            return VISIBLE_AFTER  # nothing has to be learned for a row that is so old
         visibility = self._visibility[integration_id]
         learned = await visibility.sure_after(kombo)
-        return VISIBLE_AFTER if learned is None and visibility.next_look is None else learned
+        if learned is None:
+            return None if visibility.next_look is not None else VISIBLE_AFTER
+        return min(learned, VISIBLE_AFTER)
 
     async def _by_email(
         self, kombo: AsyncKomboClient, email: str, job_id: str, since: datetime, *, as_candidate: bool

@@ -14,7 +14,7 @@ import attrs
 from kombo_async.bulk.applications import ApplicationReconciler
 from kombo_async.bulk.journal import Entry, Journal, RowKey
 from kombo_async.bulk.outcome import Outcome, Result, Row, digest
-from kombo_async.bulk.reconcile import Found, NotSure, NotThere, Reconciler, Verdict, repeat
+from kombo_async.bulk.reconcile import Found, NotSure, Reconciler, Verdict, repeat
 from kombo_async.bulk.sending import ALREADY_THERE, Sent, send
 from kombo_async.options import Options
 from kombo_async.request import Request
@@ -170,9 +170,10 @@ class Rows:
             except Exception as error:  # whatever it is, the row is not lost for it
                 logger.warning("looking for a row in doubt failed: %s", type(error).__name__)
                 return NotSure(f"{_why(entry)}; looking for it failed: {error}")
+            if entry.state == "done" and not isinstance(verdict, Found):
+                return NotSure("it does not show yet")  # its ID alone is unknown: not worth a wait
             if not isinstance(verdict, NotSure):
-                is_done = entry.state == "done" and isinstance(verdict, NotThere)
-                return NotSure("it does not show yet") if is_done else verdict
+                return verdict
             if verdict.look_again is None:
                 return NotSure(f"{_why(entry)}; {verdict.why}")
             if verdict.look_again > deadline:

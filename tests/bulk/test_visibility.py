@@ -9,12 +9,13 @@ from itertools import chain, repeat
 from pathlib import Path
 from typing import Any
 
+import anyio
 import attrs
 import httpx
 import pytest
 
 from kombo_async import AsyncKomboClient, RetryPolicy, Timeout
-from kombo_async.bulk import visibility
+from kombo_async.bulk import ApplicationReconciler, NotSure, RowKey, SqliteJournal, visibility
 from kombo_async.sandbox import Latency, Sandbox, SandboxTransport, serve
 from kombo_async.sandbox.defaults import BASE_URL
 from tests.bulk.conftest import CREATE, INTEGRATION, Bench, by_name
@@ -162,6 +163,50 @@ async def test_a_row_seen_late_says_little_of_how_soon_others_show(bench: Bench)
         sure_after = await learned.sure_after(kombo)
     assert sure_after is not None
     assert 2000 <= sure_after.total_seconds() < 2010
+
+
+async def test_after_a_day_nothing_has_to_be_learned(bench: Bench, tmp_path: Path) -> None:
+    """An old journal is gone on with at once, even where its done rows have been deleted since."""
+    old = datetime.now(UTC) - timedelta(days=2)
+    async with client(bench) as kombo:
+        (done,) = (await by_name(kombo.bulk(bench.applications(1)))).values()
+        bench.sandbox.delete_record(INTEGRATION, "ats_candidates", done.ids["candidate_id"])
+        journal = SqliteJournal(tmp_path / "j")
+        await journal.open(BASE_URL)
+        key = RowKey(done.key, CREATE, INTEGRATION)
+        await journal.record(key, attrs.evolve(done.entry, last_sent=old, finished=old + timedelta(seconds=1)))
+        await journal.aclose()
+        await leave_in_doubt(bench, tmp_path / "j", "grace", timedelta(days=2))
+        rows = [*bench.applications(1), bench.application("grace")]
+        outcomes = await by_name(kombo.bulk(rows, journal=tmp_path / "j", settle_wait=0))
+    assert {each.result for each in outcomes.values()} == {"done"}
+    assert bench.made == ["ada0", "grace"]
+
+
+async def test_a_day_is_the_most(bench: Bench) -> None:
+    """However long ago the newest done row was sent when it was first looked for."""
+    async with client(bench) as kombo:
+        done = (await by_name(kombo.bulk(bench.applications(1))))["ada0"]
+        old = datetime.now(UTC) - timedelta(hours=20)
+        reconciler = ApplicationReconciler()
+        reconciler.learn(done.request, attrs.evolve(done.entry, last_sent=old, finished=old), INTEGRATION)
+        sent = datetime.now(UTC) - timedelta(hours=19)
+        doubt = attrs.evolve(done.entry, state="sending", first_sent=sent, last_sent=sent)
+        verdict = await reconciler(kombo, bench.application("grace"), doubt, INTEGRATION)
+    assert isinstance(verdict, NotSure)
+    assert verdict.look_again == sent + timedelta(hours=24)
+
+
+async def test_what_is_known_to_be_there_is_not_waited_for(bench: Bench, tmp_path: Path) -> None:
+    """The answer "already there" settles a row; for its ID it is looked once."""
+    rows = [bench.application("grace"), bench.application("ada")]
+    async with client(bench) as kombo:
+        await by_name(kombo.bulk(rows[:1], journal=tmp_path / "j"))
+        await leave_in_doubt(bench, tmp_path / "j", "ada", timedelta(days=2))
+        bench.sandbox.faults.add(CREATE, status=400, code="ATS.APPLICATION_ALREADY_EXISTS", times=1)
+        with anyio.fail_after(10):
+            outcomes = await by_name(kombo.bulk(rows, journal=tmp_path / "j"))
+    assert {each.result for each in outcomes.values()} == {"done"}
 
 
 async def test_half_a_minute_is_the_least(bench: Bench) -> None:

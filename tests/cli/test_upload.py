@@ -10,10 +10,13 @@ import signal
 import subprocess
 import sys
 import time
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
+from kombo_async.bulk import visibility
+from kombo_async.cli import progress
 from tests.cli.conftest import CREATE, Shell
 
 HEADER = "first_name,last_name,email,cv\n"
@@ -171,6 +174,16 @@ def test_exit_codes_tell_refusals_from_doubts(shell: Shell) -> None:
     doubt = shell.upload(shell.write("b.csv", GOOD.replace("example", "example.b")), "--visible-after", "24")
     assert doubt.exit_code == 3
     assert "1 in doubt" in doubt.stdout
+
+
+def test_it_says_what_it_waits_for(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A row in doubt is looked for again within the same run, which tells how many it waits for, and how long."""
+    monkeypatch.setattr(visibility, "AT_LEAST", timedelta(seconds=2.5))
+    monkeypatch.setattr(progress, "EVERY", 0.2)
+    shell.sandbox.faults.add(CREATE, status=500, code="PLATFORM.UNKNOWN_ERROR", times=1)
+    result = shell.upload(shell.write("a.csv", GOOD))
+    assert result.exit_code == 0
+    assert "looking again for 1 in doubt in " in result.stderr
 
 
 def test_it_stops_where_no_row_can_be_sent(shell: Shell) -> None:
