@@ -29,7 +29,8 @@ from kombo_async.bulk.journal import (
 )
 
 APPLICATION_ID = 0x6B6F6D62  # "komb"
-VERSION = 1
+VERSION = 2
+"""Of the tables; a file of another one is refused."""
 MOST_MET = 500_000
 """How many keys are remembered (their hashes, some 60 bytes each), so that new ones need not be looked up."""
 _CREATE = (
@@ -187,7 +188,10 @@ def _check_kind(database: sqlite3.Connection, path: Path, *, empty: bool) -> Non
         raise JournalDamaged(f"{path} is a database of something else, not a journal; name another file")
     version = database.execute("PRAGMA user_version").fetchone()[0]
     if version != VERSION:
-        raise JournalMismatch(f"{path} was written by another version of kombo_async (its format is {version})")
+        raise JournalMismatch(
+            f"{path} was written by another version of kombo_async (its format is {version}, not {VERSION}); "
+            "finish it with that version"
+        )
     if database.execute("PRAGMA quick_check(1)").fetchone()[0] != "ok":
         raise sqlite3.DatabaseError("a check of its pages failed")
 

@@ -119,6 +119,17 @@ async def test_another_programs_database_is_refused(tmp_path: Path) -> None:
         await SqliteJournal(path).open("here")
 
 
+async def test_a_journal_of_another_version_is_refused(bench: Bench, tmp_path: Path) -> None:
+    """What it says is not guessed at, and nothing is sent."""
+    async with bench.client() as kombo:
+        await by_name(kombo.bulk(bench.applications(1), journal=tmp_path / "j"))
+        with closing(sqlite3.connect(tmp_path / "j")) as database:
+            database.execute("PRAGMA user_version = 1")
+        with pytest.raises(JournalMismatch, match=r"another version.*finish it with that version"):
+            await by_name(kombo.bulk(bench.applications(2), journal=tmp_path / "j"))
+    assert bench.asked == 1
+
+
 async def test_a_damaged_journal_is_refused(bench: Bench, tmp_path: Path) -> None:
     """A journal whose pages were overwritten is refused before anything is sent."""
     path = tmp_path / "j"
