@@ -51,7 +51,7 @@ async def _embedded(rows: int) -> list[float]:
 
 def _with_another_process(rows: int) -> list[float]:
     server = subprocess.Popen(
-        [sys.executable, "-m", "kombo_async.cli", "sandbox", "--port", "0"],
+        [sys.executable, "-m", "kombo_async._cli", "sandbox", "--port", "0"],
         stdout=subprocess.PIPE,
         text=True,
         env={**os.environ, "PYTHONUNBUFFERED": "1"},

@@ -177,9 +177,74 @@ class EventsModule(Module):
         """Yield the list of all events, by their type."""
         self.imports.add("collections.abc", "Mapping")
         events = [(m.place.root, m.name) for m in self.models if not m.place.path and isinstance(m.shape, Object)]
+        self.imports.add("kombo_async.model", "JSON", "Model", "model")
+        self.imports.add("typing", "Literal", "TypeAlias", "TypeVar")
         entries = "".join(f"    {event!r}: {name},\n" for event, name in events)
-        doc = '"""The class of each type of webhook."""'
-        yield f"EVENTS: Mapping[str, type[Model]] = {{\n{entries}}}\n{doc}"
+        yield UNKNOWN_EVENT
+        yield f'EVENTS: Mapping[str, type[Model]] = {{\n{entries}}}\n"""The class of each type of webhook."""'
+        union = " | ".join([*(name for _, name in events), "UnknownEvent"])
+        yield f'Event: TypeAlias = {union}\n"""The tagged union of all events: `match` on it is exhaustive."""'
+        yield 'EventT = TypeVar("EventT", bound=Event)'
+        types = "".join(f"    {event!r},\n" for event, _ in events)
+        yield f'EventType: TypeAlias = Literal[\n{types}]\n"""The types of events that this version knows."""'
+
+
+UNKNOWN_EVENT = '''
+@model
+class UnknownEvent(Model):
+    """An event of a type that this version does not know."""
+
+    id: str
+    """ID of the event; one that is sent again bears the same."""
+    type: str
+    """Kombo's name of the type."""
+    data: JSON
+    """What the event says, as it came."""
+'''.strip()
+
+SUBSCRIPTIONS = '''
+class EventSubscriptions(ABC):
+    """Registers functions for the types of events, each typed as the event that it gets."""
+
+{overloads}
+
+    def on(self, type: str) -> Any:
+        """A decorator: the function handles events of *type*. Several may; they run one after the other.
+
+        For a type that this version does not know, it gets an `UnknownEvent`.
+        """
+
+        def register(handler: Handler[Any]) -> Handler[Any]:
+            self._register(type, handler)
+            return handler
+
+        return register
+
+    @abstractmethod
+    def _register(self, type: str, handler: Handler[Any]) -> None: ...
+'''.strip()
+
+
+def subscriptions(names: Names) -> str:
+    """Write the typed `on()` of webhooks: an overload for each type of event."""
+    models = [m for m in names.models.values() if m.namespace == "webhooks" and not m.place.path]
+    events = [(m.place.root, m.name) for m in models if isinstance(m.shape, Object)]
+    known = [(f"Literal[{event!r}]", f"events.{name}") for event, name in events]
+    overloads = "\n".join(
+        f"    @overload\n    def on(self, type: {type}) -> HandlerOf[{event}]: ..."
+        for type, event in (*known, ("str", "Any"))
+    )
+    return (
+        f'{HEADER}"""The typed `on()` of webhook receivers."""\n\nfrom __future__ import annotations\n\n'
+        "from abc import ABC, abstractmethod\nfrom collections.abc import Awaitable, Callable\n"
+        "from typing import Any, Literal, TypeAlias, overload\n\n"
+        "from kombo_async._generated import events\nfrom kombo_async._generated.events import EventT\n\n"
+        "Handler: TypeAlias = Callable[[EventT], Awaitable[None]]\n"
+        "HandlerOf: TypeAlias = Callable[[Handler[EventT]], Handler[EventT]]\n"
+        '"""A decorator for handlers of one class of events."""\n\n\n'
+        + SUBSCRIPTIONS.format(overloads=overloads)
+        + "\n"
+    )
 
 
 def operation_call(method: Method) -> str:

@@ -9,33 +9,22 @@ from codegen.types import Types
 
 RESOURCES = {"ats": "ATS", "hris": "HRIS", "lms": "LMS", "ai_apply": "AIApply"}
 
-LAZY = """
-
-def __getattr__(name: str) -> Any:
-    if name not in _HOME_OF:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = globals()[name] = getattr(import_module(_HOME_OF[name]), name)
-    return value
-
-
-def __dir__() -> list[str]:
-    return sorted(_HOME_OF)
-"""
+LAZY = "\n__getattr__, __dir__ = lazy_exports(__name__, _LAZY_EXPORTS)\n"
 
 REQUESTS = '''
 class _Requests(Mapping[str, type[Request[Any]]]):
     """Imports a request class when it is asked for."""
 
     def __getitem__(self, operation_id: str) -> type[Request[Any]]:
-        module, _, name = _HOMES[operation_id].rpartition(".")
+        module, _, name = _CLASSES[operation_id].rpartition(".")
         request: type[Request[Any]] = getattr(import_module(f"kombo_async.{module}"), name)
         return request
 
     def __iter__(self) -> Iterator[str]:
-        return iter(_HOMES)
+        return iter(_CLASSES)
 
     def __len__(self) -> int:
-        return len(_HOMES)
+        return len(_CLASSES)
 
 
 REQUESTS: Mapping[str, type[Request[Any]]] = _Requests()
@@ -63,9 +52,9 @@ def package(names: Names, glossary: Glossary, namespace: str) -> str:
     table = "".join(f"    {home!r}: {tuple(sorted(homes[home]))!r},\n" for home in sorted(homes))
     return (
         f"{HEADER}{docstring(glossary.module(namespace), 0)}\n\nfrom __future__ import annotations\n\n"
-        f"from importlib import import_module\nfrom typing import TYPE_CHECKING, Any\n\n"
+        f"from typing import TYPE_CHECKING\n\nfrom kombo_async._lazy import lazy_exports\n\n"
         f"if TYPE_CHECKING:\n{imports}\n\n"
-        f"_HOMES = {{\n{table}}}\n_HOME_OF = {{name: home for home, names in _HOMES.items() for name in names}}\n{LAZY}"
+        f"_LAZY_EXPORTS = {{\n{table}}}\n{LAZY}"
     )
 
 
@@ -75,7 +64,7 @@ def resource(names: Names, glossary: Glossary, namespace: str) -> str:
     imports.add("kombo_async", namespace)
     imports.add("kombo_async.model", "UNSET", "Unset")
     imports.add("kombo_async.options", "Options")
-    imports.add("kombo_async.resource", "Resource")
+    imports.add("kombo_async._resource", "Resource")
     types = Types(names, imports, namespace, home="")
     methods = [_method(each, glossary, types) for each in names.methods if each.namespace == namespace]
     aliases = [
@@ -133,5 +122,5 @@ def operations(names: Names) -> str:
     return (
         f'{HEADER}"""All operations, by Kombo\'s operationId."""\n\nfrom __future__ import annotations\n\n'
         "from collections.abc import Iterator, Mapping\nfrom importlib import import_module\nfrom typing import Any\n\n"
-        f"from kombo_async.request import Request\n\n_HOMES = {{\n{table}}}\n\n{REQUESTS}"
+        f"from kombo_async.request import Request\n\n_CLASSES = {{\n{table}}}\n\n{REQUESTS}"
     )

@@ -109,7 +109,9 @@ class Model:
     @property
     def home(self) -> str:
         """The module that defines it."""
-        return "kombo_async.shared" if self.namespace == "shared" else f"kombo_async.{self.namespace}.{self.module}"
+        if self.namespace in ("shared", "webhooks"):
+            return f"kombo_async._generated.{self.module}"
+        return f"kombo_async.{self.namespace}.{self.module}"
 
 
 def is_model_union(union: Union) -> bool:

@@ -11,7 +11,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from codegen.modules import EventsModule, Module
+from codegen.modules import EventsModule, Module, subscriptions
 from codegen.names import Names
 from codegen.packages import operations, package, resource
 from codegen.read import read
@@ -42,7 +42,8 @@ def _files(names: Names, glossary: Glossary) -> Iterator[tuple[str, str]]:
     for namespace in sorted({method.namespace for method in names.methods}):
         yield f"{namespace}/resource.py", resource(names, glossary, namespace)
         yield f"{namespace}/__init__.py", package(names, glossary, namespace)
-    yield "operations.py", operations(names)
+    yield "_generated/operations.py", operations(names)
+    yield "_generated/subscriptions.py", subscriptions(names)
 
 
 def _refuse_cycles(imports: Mapping[str, set[str]]) -> None:

@@ -5,8 +5,9 @@ Names load when they are first used: `import kombo_async` alone costs next to no
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from kombo_async._lazy import lazy_exports
 
 if TYPE_CHECKING:
     from kombo_async import ai_apply, assessment, ats, connect, custom, general, hris, lms, operations
@@ -91,10 +92,11 @@ __all__ = [
     "__version__",
 ]
 
-_HOMES = {
-    "_version": ("__version__",),
-    "client": ("AsyncKomboClient",),
-    "errors": (
+_LAZY_EXPORTS = {
+    "": ("ai_apply", "assessment", "ats", "connect", "custom", "general", "hris", "lms", "operations"),
+    "kombo_async._version": ("__version__",),
+    "kombo_async.client": ("AsyncKomboClient",),
+    "kombo_async.errors": (
         "BadRequest",
         "Conflict",
         "ConnectionFailed",
@@ -111,26 +113,12 @@ _HOMES = {
         "Unauthorized",
         "UnexpectedResponse",
     ),
-    "middleware": ("Call", "Middleware", "Next"),
-    "model": ("JSON", "UNSET", "Model", "UnknownVariant", "Unset", "to_dict"),
-    "options": ("Options", "RetryPolicy", "Timeout", "Waiting"),
-    "pages": ("Page", "Pages"),
-    "request": ("Operation", "Request"),
-    "response": ("ActionWarning", "Drift", "Response", "Success"),
+    "kombo_async.middleware": ("Call", "Middleware", "Next"),
+    "kombo_async.model": ("JSON", "UNSET", "Model", "UnknownVariant", "Unset", "to_dict"),
+    "kombo_async.options": ("Options", "RetryPolicy", "Timeout", "Waiting"),
+    "kombo_async.pages": ("Page", "Pages"),
+    "kombo_async.request": ("Operation", "Request"),
+    "kombo_async.response": ("ActionWarning", "Drift", "Response", "Success"),
 }
-_HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 
-
-def __getattr__(name: str) -> Any:
-    if name in _HOME_OF:
-        value = getattr(import_module(f"{__name__}.{_HOME_OF[name]}"), name)
-    elif name in __all__:
-        value = import_module(f"{__name__}.{name}")
-    else:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    globals()[name] = value
-    return value
-
-
-def __dir__() -> list[str]:
-    return sorted(__all__)
+__getattr__, __dir__ = lazy_exports(__name__, _LAZY_EXPORTS)

@@ -11,19 +11,19 @@ from typing import TYPE_CHECKING, Any, Literal, Self, TypeVar
 
 import anyio
 
-from kombo_async.encode import check_header, check_headers
-from kombo_async.middleware import Call, Middleware, compose
-from kombo_async.middleware.auth import Auth
-from kombo_async.middleware.encoding import encoding
-from kombo_async.middleware.leaving import leaving
-from kombo_async.middleware.limits import Limits
-from kombo_async.middleware.logs import logs
-from kombo_async.middleware.places import Places
-from kombo_async.middleware.retry import Retry
+from kombo_async._chain.auth import Auth
+from kombo_async._chain.compose import around_attempt, compose
+from kombo_async._chain.encoding import encoding
+from kombo_async._chain.limiter import Limiter
+from kombo_async._chain.limits import Limits
+from kombo_async._chain.logs import logs
+from kombo_async._chain.retry import Retry
+from kombo_async._codec.encode import check_header, check_headers
+from kombo_async._http.transport import Http, transport_of
+from kombo_async.middleware import Call, Middleware
 from kombo_async.options import Options, Region, RetryPolicy, Timeout, resolve_base_url
 from kombo_async.request import Request
 from kombo_async.response import Response
-from kombo_async.transport import Http, transport_of
 
 if TYPE_CHECKING:
     from datetime import timedelta
@@ -58,6 +58,7 @@ class AsyncKomboClient:
         deadline: Seconds for each whole call, with its retries and waits; None waits as long as they take.
         retry: When to try again; `RetryPolicy.none()` never does.
         middleware: Your own steps around each call, the first outermost.
+        attempt_middleware: Your own steps around each attempt of a call, the first outermost.
         max_connections: How many requests may be under way at once; more wait their turn.
         max_response_bytes: Larger answers are not read (after decompression); they are an `UnexpectedResponse`.
         headers: Headers to add to each call.
@@ -81,6 +82,7 @@ class AsyncKomboClient:
         deadline: float | None = None,
         retry: RetryPolicy | None = None,
         middleware: Sequence[Middleware] = (),
+        attempt_middleware: Sequence[Middleware] = (),
         max_connections: int = 100,
         max_response_bytes: int = 64 * 1024 * 1024,
         headers: Mapping[str, str] | None = None,
@@ -99,6 +101,7 @@ class AsyncKomboClient:
         self._deadline = deadline
         self._retry = retry or RetryPolicy()
         self._headers = check_headers(headers or {})
+        self._attempt_middleware = tuple(attempt_middleware)
         chosen = transport or (None if http_client else os.environ.get("KOMBO_TRANSPORT"))
         self._http = Http(
             self._base_url,
@@ -116,9 +119,9 @@ class AsyncKomboClient:
                 encoding,
                 Retry(),
                 # once for each attempt:
-                Limits(connections=Places(max_connections)),
+                Limits(connections=Limiter(max_connections)),
+                around_attempt,
                 Auth(api_key),
-                leaving,
             ],
         )
         self._is_view = False
@@ -135,6 +138,7 @@ class AsyncKomboClient:
         deadline: float | None = None,
         retry: RetryPolicy | None = None,
         headers: Mapping[str, str] | None = None,
+        attempt_middleware: Sequence[Middleware] = (),
     ) -> Response[T]:
         """Send *request* and give its answer: `Success[T]`, or the failure that it met, as a value.
 
@@ -157,6 +161,7 @@ class AsyncKomboClient:
             timeout=self._timeout.of(operation) if timeout is None else Timeout.of_seconds(timeout).of(operation),
             deadline=None if deadline is None else anyio.current_time() + deadline,
             retry=retry or self._retry,
+            attempt_middleware=(*self._attempt_middleware, *attempt_middleware),
         )
         return await self._chain(call)
 
@@ -200,7 +205,7 @@ class AsyncKomboClient:
 
         settings = bulk.Settings(
             key=key,
-            concurrency=bulk.AT_ONCE if concurrency is None else concurrency,
+            concurrency=bulk.DEFAULT_CONCURRENCY if concurrency is None else concurrency,
             ordered=ordered,
             retry_refused=retry_refused,
             reconcilers=reconcilers or {},

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Literal, TypeAlias, TypedDict
 from urllib.parse import urlsplit
 
@@ -11,6 +11,7 @@ import attrs
 
 if TYPE_CHECKING:
     from kombo_async.errors import KomboError
+    from kombo_async.middleware import Middleware
     from kombo_async.request import Operation
 
 Region: TypeAlias = Literal["eu", "us", "ca"]
@@ -75,17 +76,17 @@ class RetryPolicy:
 
     attempts: int = attrs.field(default=4, validator=attrs.validators.ge(1))
     """How many requests a call makes at most, those that wait for the first sync not counted."""
-    initial: float = attrs.field(default=1.0, validator=attrs.validators.ge(0))
+    initial_delay: float = attrs.field(default=1.0, validator=attrs.validators.ge(0))
     """The longest wait before the second attempt, in seconds; it doubles for each one after."""
-    maximum: float = attrs.field(default=30.0, validator=attrs.validators.ge(0))
+    max_delay: float = attrs.field(default=30.0, validator=attrs.validators.ge(0))
     """The longest wait before any attempt, in seconds, unless Kombo asks for a longer one."""
     jitter: bool = True
     """Whether to wait a random part of that time, so that clients do not return all at once."""
-    longest_retry_after: float = attrs.field(default=120.0, validator=attrs.validators.ge(0))
+    max_retry_after: float = attrs.field(default=120.0, validator=attrs.validators.ge(0))
     """When Kombo asks to wait longer than this (`Retry-After`), in seconds, the failure is returned at once."""
     sync_wait: float = attrs.field(default=10.0, validator=attrs.validators.ge(0))
     """How long a call waits in all for an integration's first sync to finish, in seconds."""
-    repeat_unclear: bool = False
+    retry_ambiguous: bool = False
     """Whether to repeat POST and PATCH, too, when they may have been done: this can create things twice."""
     on_wait: Callable[[Waiting], Awaitable[None] | None] | None = attrs.field(default=None, repr=False)
     """Told before each wait; to show progress."""
@@ -107,6 +108,8 @@ class Options(TypedDict, total=False):
     retry: RetryPolicy
     headers: Mapping[str, str]
     """Headers to add."""
+    attempt_middleware: Sequence[Middleware]
+    """Steps around each attempt of this call, inside of the client's own."""
 
 
 def resolve_base_url(base_url: str | None, region: Region | None, *, allow_http: bool) -> str:

@@ -7,9 +7,9 @@ from contextlib import aclosing
 from functools import partial
 from typing import Any, Generic, TypeVar, cast
 
+from kombo_async._prefetch import Prefetch
 from kombo_async.errors import ErrorDetail, NoResponse, UnexpectedResponse
 from kombo_async.model import Model, model
-from kombo_async.prefetch import Prefetch
 from kombo_async.request import Request
 from kombo_async.response import Response, Success
 

@@ -73,7 +73,7 @@ class Request(Model, Generic[T_co]):
         Raises `ValueError`, naming the path (`candidate.email_address`), for each field
         that is unknown, missing or of another type.
         """
-        from kombo_async.strict import structure_strictly
+        from kombo_async._codec.strict import structure_strictly
 
         return structure_strictly(data, cls)
 

@@ -13,10 +13,10 @@ import httpx
 import pytest
 
 from kombo_async import AsyncKomboClient, RetryPolicy, Success, ats, to_dict
+from kombo_async._codec.encode import encode
 from kombo_async.attachments import CHUNK, FileData
-from kombo_async.encode import encode
-from tests.loopback import Received, loopback, raw_answer
-from tests.wire import API_KEY, INTEGRATION, failure, mock_client, success
+from tests.support.loopback import Received, loopback, raw_answer
+from tests.support.wire import API_KEY, INTEGRATION, failure, mock_client, success
 
 pytestmark = pytest.mark.anyio
 
@@ -99,7 +99,7 @@ async def test_retries_read_the_file_again(tmp_path: Path) -> None:
     received: list[Received] = []
     refused = raw_answer(429, failure(429, "PLATFORM.CONCURRENCY_LIMIT_EXCEEDED").content)
     with loopback(keeping(received, refused, refused)) as url:
-        async with a_client(url, RetryPolicy(initial=0.001)) as kombo:
+        async with a_client(url, RetryPolicy(initial_delay=0.001)) as kombo:
             reply = await kombo.ats.add_candidate_attachment(
                 "1", attachment=ats.AttachmentInput.from_stream(open_, 8, "cv.txt", type="CV")
             )

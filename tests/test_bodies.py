@@ -16,8 +16,8 @@ from kombo_async import (
     Success,
     UnexpectedResponse,
 )
-from tests.loopback import Received, loopback, raw_answer
-from tests.wire import API_KEY, CANDIDATE, INTEGRATION, page, success
+from tests.support.loopback import Received, loopback, raw_answer
+from tests.support.wire import API_KEY, CANDIDATE, INTEGRATION, page, success
 
 HTML = b"<html><head><title>502 Bad Gateway</title></head><body>nginx</body></html>"
 

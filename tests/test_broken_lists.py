@@ -14,8 +14,8 @@ from kombo_async import (
     TimedOut,
     UnexpectedResponse,
 )
-from tests.lists import Lists, candidate, ids
-from tests.wire import CANDIDATE, failure, mock_client, page
+from tests.support.lists import Lists, candidate, ids
+from tests.support.wire import CANDIDATE, failure, mock_client, page
 
 pytestmark = pytest.mark.anyio
 
@@ -69,7 +69,7 @@ async def test_pages_are_retried_like_any_call() -> None:
             return outage
         return server(request)
 
-    async with mock_client(handler, retry=RetryPolicy(initial=0.001)) as kombo:
+    async with mock_client(handler, retry=RetryPolicy(initial_delay=0.001)) as kombo:
         assert await ids(kombo.ats.get_candidates()) == list("abcdef")
 
 

@@ -26,8 +26,8 @@ from kombo_async import (
     UnexpectedResponse,
     ats,
 )
-from tests.loopback import Received, loopback, raw_answer
-from tests.wire import API_KEY, CANDIDATE, INTEGRATION, failure, old_failure, sent_json, success
+from tests.support.loopback import Received, loopback, raw_answer
+from tests.support.wire import API_KEY, CANDIDATE, INTEGRATION, failure, old_failure, sent_json, success
 
 pytestmark = pytest.mark.anyio
 
@@ -188,7 +188,7 @@ async def test_first_sync_is_waited_for(
     route = respx_mock.post(f"https://api.kombo.dev/v1{path}").mock(
         side_effect=[old_failure(503), failure(409, "INTEGRATION.SETUP_SYNC_PENDING"), success(data, [])]
     )
-    policy = RetryPolicy(initial=0.001, sync_wait=1.0)
+    policy = RetryPolicy(initial_delay=0.001, sync_wait=1.0)
     async with AsyncKomboClient(API_KEY, integration_id=INTEGRATION, retry=policy) as kombo:
         reply = await call(kombo)
     assert isinstance(reply, Success)

@@ -16,7 +16,7 @@ from kombo_async import (
     Timeout,
     ats,
 )
-from tests.wire import API_KEY, INTEGRATION, answering, failure, mock_client, page, success
+from tests.support.wire import API_KEY, INTEGRATION, answering, failure, mock_client, page, success
 
 LINK: dict[str, Any] = {"label": "Report", "url": "https://example.com/r"}
 
@@ -57,7 +57,7 @@ def test_wrong_settings_fail_at_once(settings: dict[str, Any], says: str) -> Non
     assert "k3y" not in str(caught.value), "the key is not shown"
 
 
-@pytest.mark.parametrize("field", ["attempts", "initial", "maximum", "sync_wait"])
+@pytest.mark.parametrize("field", ["attempts", "initial_delay", "max_delay", "sync_wait"])
 def test_wrong_retry_policy_fails_at_once(field: str) -> None:
     """A retry policy that makes no sense is refused when it is made."""
     with pytest.raises(ValueError, match=field):

@@ -20,11 +20,11 @@ from codegen.schema import Schemas
 from codegen.shapes import ANY, STR, Array, Const, Enum, Field, Map, Null, Object, Ref, Scalar, Union
 from codegen.text import HEADER, docstring
 from codegen.write import generate
-from kombo_async.operations import REQUESTS
+from kombo_async._generated.events import EVENTS
+from kombo_async._generated.operations import REQUESTS
 from kombo_async.request import Operation, Request, answer_type
-from kombo_async.webhooks.events import EVENTS
 from tests.conftest import OPENAPI, needs_openapi
-from tests.published import PROSE, published, required_additions
+from tests.support.published import PROSE, published, required_additions
 
 PACKAGE = Path(kombo_async.__file__).parent
 NAMESPACES = ("ats", "hris", "lms", "assessment", "ai_apply", "connect", "general", "custom")
@@ -63,7 +63,7 @@ def test_every_operation_has_its_request_class(document: Any) -> None:
         for path, item in document["paths"].items()
         for method, operation in item.items()
     }
-    assert len(described) == 126
+    assert len(described) == 127
     assert set(REQUESTS) == set(described)
     for name, request in REQUESTS.items():
         assert issubclass(request, Request)
@@ -73,7 +73,7 @@ def test_every_operation_has_its_request_class(document: Any) -> None:
 @needs_openapi
 def test_every_webhook_has_its_event(document: Any) -> None:
     """Each webhook of the document has a class, whose `type` is the webhook's name."""
-    assert len(EVENTS) == 11
+    assert len(EVENTS) == 12
     assert set(EVENTS) == set(document["webhooks"])
     for name, event in EVENTS.items():
         assert typing.get_type_hints(event)["type"] == typing.Literal[name]
@@ -91,7 +91,7 @@ def test_every_request_has_a_method_and_is_exported() -> None:
 
 def test_the_table_of_operations_is_a_mapping() -> None:
     """It can be iterated, counted and asked, and refuses what it does not know."""
-    assert len(REQUESTS) == len(list(REQUESTS)) == 126
+    assert len(REQUESTS) == len(list(REQUESTS)) == 127
     assert "PostAtsCandidates" in REQUESTS
     with pytest.raises(KeyError):
         REQUESTS["PostAtsNothing"]

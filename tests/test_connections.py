@@ -18,7 +18,7 @@ import respx
 from kombo_async import AsyncKomboClient, ConnectionFailed, RetryPolicy, Success, TimedOut
 from tests.failures.calls import CALLS, CREATE, READ, client, until
 from tests.failures.fault_server import FaultServer
-from tests.wire import API_KEY, INTEGRATION, page
+from tests.support.wire import API_KEY, INTEGRATION, page
 
 pytestmark = pytest.mark.anyio
 

@@ -27,8 +27,8 @@ from kombo_async import (
     ats,
     general,
 )
-from kombo_async.decode import LONGEST_MESSAGE, decode
-from tests.wire import CANDIDATE, failure, old_failure, success
+from kombo_async._codec.decode import LONGEST_MESSAGE, decode
+from tests.support.wire import CANDIDATE, failure, old_failure, success
 
 HTML = b"<html><head><title>502 Bad Gateway</title></head><body>nginx</body></html>"
 

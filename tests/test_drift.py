@@ -13,14 +13,14 @@ import httpx
 import pytest
 
 from kombo_async import Drift, Page, Success, UnknownVariant, ats, general, lms, to_dict
-from kombo_async.decode import decode
-from kombo_async.drift import structure_what_fits
+from kombo_async._codec.decode import decode
+from kombo_async._codec.drift import structure_what_fits
+from kombo_async._codec.structure import field_types
+from kombo_async._generated.operations import REQUESTS
 from kombo_async.model import field_names
-from kombo_async.operations import REQUESTS
-from kombo_async.structure import field_types
 from tests.conftest import needs_openapi
-from tests.schemas import Spot, Steps, accepts, all_facts, example, types
-from tests.wire import CANDIDATE
+from tests.support.schemas import Spot, Steps, accepts, all_facts, example, types
+from tests.support.wire import CANDIDATE
 
 WRONG: tuple[Any, ...] = (None, True, 7, 7.5, "plain text", [], {"new": "thing"})
 """Values to put where the schema says something else."""

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from kombo_async import ai_apply, ats, connect, general, hris, to_dict
-from kombo_async.encode import check_headers, encode
+from kombo_async._codec.encode import check_headers, encode
 from kombo_async.request import Request
 
 BERLIN = timezone(timedelta(hours=2))

@@ -27,8 +27,8 @@ from kombo_async import (
     ats,
     errors,
 )
-from kombo_async.decode import decode
-from tests.wire import API_KEY, CANDIDATE, INTEGRATION, answering, failure, mock_client, success
+from kombo_async._codec.decode import decode
+from tests.support.wire import API_KEY, CANDIDATE, INTEGRATION, answering, failure, mock_client, success
 
 PERSON = "frank.doe@example.com"
 

@@ -38,7 +38,7 @@ def counting(calls: int) -> subprocess.Popen[str]:
     environment = {name: value for name, value in os.environ.items() if not name.startswith(("PYTHON", "KOMBO_"))}
     callgrind = ["valgrind", "--tool=callgrind", "--callgrind-out-file=/dev/null"]
     return subprocess.Popen(
-        [*callgrind, sys.executable, HERE / "create_calls.py", str(calls)],
+        [*callgrind, sys.executable, HERE / "support" / "create_calls.py", str(calls)],
         stderr=subprocess.PIPE,
         text=True,
         env={**environment, "PYTHONHASHSEED": "0", "PYTHONDONTWRITEBYTECODE": "1", "PYTHONPATH": str(HERE.parent)},

@@ -10,7 +10,7 @@ import httpx
 import pytest
 
 from kombo_async import ConnectionFailed, RetryPolicy, ats
-from tests.wire import API_KEY, CANDIDATE, INTEGRATION, answering, failure, mock_client, page, success
+from tests.support.wire import API_KEY, CANDIDATE, INTEGRATION, answering, failure, mock_client, page, success
 
 pytestmark = pytest.mark.anyio
 
@@ -43,7 +43,7 @@ async def test_one_line_for_a_success(caplog: pytest.LogCaptureFixture) -> None:
 async def test_one_line_for_a_call_with_retries(caplog: pytest.LogCaptureFixture) -> None:
     """A call is one line, however many attempts it took; drift is counted."""
     handler, _ = answering(failure(502), page(CANDIDATE, {**CANDIDATE, "id": 5, "tags": None}))
-    async with mock_client(handler, retry=RetryPolicy(initial=0.001)) as kombo:
+    async with mock_client(handler, retry=RetryPolicy(initial_delay=0.001)) as kombo:
         await kombo.ats.get_candidates()
     (line,) = lines(caplog)
     assert re.fullmatch(rf"INFO GetAtsCandidates {INTEGRATION} 200 attempt=2 {MS} drift=2", line)

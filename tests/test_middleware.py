@@ -9,7 +9,7 @@ import httpx
 import pytest
 
 from kombo_async import Call, Middleware, Next, NotFound, Response, RetryPolicy, Success, TimedOut, ats
-from tests.wire import API_KEY, INTEGRATION, answering, failure, mock_client, page, sent_json, success
+from tests.support.wire import API_KEY, INTEGRATION, answering, failure, mock_client, page, sent_json, success
 
 pytestmark = pytest.mark.anyio
 
@@ -36,7 +36,7 @@ async def test_order() -> None:
     passed: list[str] = []
     handler, sent = answering(failure(502), failure(500), page())
     middleware: list[Middleware] = [Named("first", passed), Named("second", passed)]
-    async with mock_client(handler, middleware=middleware, retry=RetryPolicy(initial=0.001)) as kombo:
+    async with mock_client(handler, middleware=middleware, retry=RetryPolicy(initial_delay=0.001)) as kombo:
         reply = await kombo.ats.get_candidates()
     assert passed == ["first in", "second in", "second out", "first out"]
     assert len(sent) == 3
@@ -121,7 +121,7 @@ async def test_timeout_and_policy_of_a_call() -> None:
     """A middleware may give a call another retry policy."""
 
     async def patient(call: Call, call_next: Next) -> Response[Any]:
-        return await call_next(attrs.evolve(call, retry=RetryPolicy(initial=0.001)))
+        return await call_next(attrs.evolve(call, retry=RetryPolicy(initial_delay=0.001)))
 
     handler, sent = answering(failure(502), page())
     async with mock_client(handler, middleware=[patient]) as kombo:
@@ -147,7 +147,7 @@ async def test_failures_are_values_and_missing_answers_raise() -> None:
             raise httpx.ReadTimeout("", request=request)
         return failure(404)
 
-    policy = RetryPolicy(attempts=2, initial=0.001)
+    policy = RetryPolicy(attempts=2, initial_delay=0.001)
     async with mock_client(handler, middleware=[watch], retry=policy) as kombo:
         assert isinstance(await kombo.send(LINK), NotFound)
         with pytest.raises(TimedOut):

@@ -17,13 +17,13 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 
 from kombo_async import Success, to_dict
-from kombo_async.decode import decode
+from kombo_async._codec.decode import decode
+from kombo_async._generated.operations import REQUESTS
 from kombo_async.model import field_names
-from kombo_async.operations import REQUESTS
 from tests.conftest import needs_openapi
-from tests.schemas import Facts, Schema, all_facts, document, example, resolve
-from tests.strategies import requests, values
-from tests.wire import INTEGRATION, AsyncHandler, mock_client, success
+from tests.support.schemas import Facts, Schema, all_facts, document, example, resolve
+from tests.support.strategies import requests, values
+from tests.support.wire import INTEGRATION, AsyncHandler, mock_client, success
 
 few = settings(
     max_examples=8,

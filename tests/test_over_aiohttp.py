@@ -66,7 +66,7 @@ async def test_lost_connection_is_not_taken_for_one_never_made(server: FaultServ
         exchange.perform()
         exchange.cut()
 
-    async with client(server, cut, transport="aiohttp", retry=RetryPolicy(initial=0)) as kombo:
+    async with client(server, cut, transport="aiohttp", retry=RetryPolicy(initial_delay=0)) as kombo:
         with pytest.raises(ConnectionFailed) as caught:
             await kombo.send(CREATE)
     assert caught.value.may_have_applied
@@ -116,7 +116,7 @@ async def test_by_environment(server: FaultServer, monkeypatch: pytest.MonkeyPat
     """`KOMBO_TRANSPORT=aiohttp` chooses it, and what is passed to the client wins."""
     import httpx
 
-    from kombo_async.over_aiohttp import OverAiohttp
+    from kombo_async._http.aiohttp import OverAiohttp
 
     monkeypatch.setenv("KOMBO_TRANSPORT", "aiohttp")
     for settings, ours in (({}, True), ({"transport": httpx.AsyncHTTPTransport()}, False)):

@@ -12,8 +12,8 @@ from kombo_async import (
     Page,
     Success,
 )
-from tests.lists import Lists, ids
-from tests.wire import failure, mock_client, page
+from tests.support.lists import Lists, ids
+from tests.support.wire import failure, mock_client, page
 
 pytestmark = pytest.mark.anyio
 

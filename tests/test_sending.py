@@ -18,7 +18,7 @@ from kombo_async import (
     UnexpectedResponse,
     ats,
 )
-from tests.wire import API_KEY, CANDIDATE, INTEGRATION, answering, mock_client, page, success
+from tests.support.wire import API_KEY, CANDIDATE, INTEGRATION, answering, mock_client, page, success
 
 LINK: dict[str, Any] = {"label": "Report", "url": "https://example.com/r"}
 

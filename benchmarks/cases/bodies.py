@@ -14,9 +14,9 @@ from random import Random
 from typing import Any, Literal, get_args, get_origin
 
 from kombo_async import ats, hris
+from kombo_async._codec.structure import field_types, is_dict, is_list, is_literal, is_model, is_union, members
 from kombo_async.model import TaggedUnion
 from kombo_async.request import Request, answer_type
-from kombo_async.structure import field_types, is_dict, is_list, is_literal, is_model, is_union, members
 
 PAGE = 250
 

@@ -3,10 +3,12 @@
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from kombo_async._lazy import lazy_exports
 
 if TYPE_CHECKING:
+    from kombo_async._generated.shared import Address as Address
     from kombo_async.ai_apply.applications import AnswerFile as AnswerFile
     from kombo_async.ai_apply.applications import AnswerInput as AnswerInput
     from kombo_async.ai_apply.applications import Application as Application
@@ -18,8 +20,10 @@ if TYPE_CHECKING:
     from kombo_async.ai_apply.career_sites import GetCareerSites as GetCareerSites
     from kombo_async.ai_apply.inquiries import DisplayCondition as DisplayCondition
     from kombo_async.ai_apply.inquiries import FormBlock as FormBlock
+    from kombo_async.ai_apply.inquiries import GetJobPostingForms as GetJobPostingForms
     from kombo_async.ai_apply.inquiries import InquireJobPosting as InquireJobPosting
     from kombo_async.ai_apply.inquiries import Inquiry as Inquiry
+    from kombo_async.ai_apply.inquiries import JobPostingForm as JobPostingForm
     from kombo_async.ai_apply.inquiries import Question as Question
     from kombo_async.ai_apply.inquiries import QuestionKey as QuestionKey
     from kombo_async.ai_apply.inquiries import QuestionOption as QuestionOption
@@ -90,9 +94,9 @@ if TYPE_CHECKING:
     from kombo_async.ats.remote_fields import WorkdayWorkerReference as WorkdayWorkerReference
     from kombo_async.ats.remote_fields import ZohoRecruitCandidateFields as ZohoRecruitCandidateFields
     from kombo_async.ats.screening_questions import QuestionFormat as QuestionFormat
-    from kombo_async.shared import Address as Address
 
-_HOMES = {
+_LAZY_EXPORTS = {
+    "kombo_async._generated.shared": ("Address",),
     "kombo_async.ai_apply.applications": (
         "AnswerFile",
         "AnswerInput",
@@ -105,8 +109,10 @@ _HOMES = {
     "kombo_async.ai_apply.inquiries": (
         "DisplayCondition",
         "FormBlock",
+        "GetJobPostingForms",
         "InquireJobPosting",
         "Inquiry",
+        "JobPostingForm",
         "Question",
         "QuestionKey",
         "QuestionOption",
@@ -184,17 +190,6 @@ _HOMES = {
         "ZohoRecruitCandidateFields",
     ),
     "kombo_async.ats.screening_questions": ("QuestionFormat",),
-    "kombo_async.shared": ("Address",),
 }
-_HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 
-
-def __getattr__(name: str) -> Any:
-    if name not in _HOME_OF:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = globals()[name] = getattr(import_module(_HOME_OF[name]), name)
-    return value
-
-
-def __dir__() -> list[str]:
-    return sorted(_HOME_OF)
+__getattr__, __dir__ = lazy_exports(__name__, _LAZY_EXPORTS)

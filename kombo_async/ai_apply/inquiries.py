@@ -3,9 +3,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from datetime import date, datetime
 from typing import TYPE_CHECKING, ClassVar, Literal, TypeAlias
 
-from kombo_async.model import JSON, Model, UnknownVariant, model, tagged_union
+from kombo_async.ai_apply.career_sites import CareerSite
+from kombo_async.ai_apply.job_postings import ArchivedReason, Availability
+from kombo_async.model import JSON, UNSET, Model, UnknownVariant, Unset, model, tagged_union
+from kombo_async.pages import Page
 from kombo_async.request import Operation, Request
 
 QuestionKey: TypeAlias = (
@@ -137,6 +142,33 @@ else:
 
 
 @model
+class JobPostingForm(Model):
+    """What `get_job_posting_forms` answers."""
+
+    id: str
+    """Kombo's ID of the record."""
+    career_site: CareerSite
+    """The career site it belongs to."""
+    url: str
+    job_code: str | None
+    """Code by which recruiters know the job."""
+    created_at: datetime
+    """When it was created."""
+    updated_at: datetime
+    """When it last changed."""
+    archived_at: datetime | None
+    """When it was archived, if it was."""
+    archived_reason: ArchivedReason | None
+    """Why it was archived."""
+    availability: Availability
+    """Whether candidates can apply to it now."""
+    application_form: list[FormBlock] | Unset | None = UNSET
+    """Blocks of the form in the order to show them: questions, and sections of questions."""
+    submission_token: str | Unset | None = UNSET
+    """Token that ties the answers to this form; `submit_job_application` needs it."""
+
+
+@model
 class Inquiry(Model):
     """The application form of a job posting, and the token to submit it with."""
 
@@ -144,6 +176,36 @@ class Inquiry(Model):
     """Blocks of the form in the order to show them: questions, and sections of questions."""
     submission_token: str
     """Token that ties the answers to this form; `submit_job_application` needs it."""
+
+
+@model
+class GetJobPostingForms(Request[Page[JobPostingForm]]):
+    """Read your job postings with the form that an applicant fills in for each, page by page.
+
+    A page has at most 5 postings.
+
+    `GET /ai-apply/postings/forms`
+    """
+
+    operation: ClassVar[Operation] = Operation(
+        id="GetAiApplyPostingsForms",
+        method="GET",
+        path="/ai-apply/postings/forms",
+        paged=True,
+        integration=False,
+        query=("cursor", "page_size", "career_site_ids", "job_codes", "updated_after"),
+    )
+
+    cursor: str | Unset = UNSET
+    """Where to go on: `next` of the page before."""
+    page_size: int | Unset = UNSET
+    """How many records a page has, at most 5, which is Kombo's default, too."""
+    career_site_ids: Sequence[str] | Unset = UNSET
+    """Only records of these career sites (Kombo's IDs)."""
+    job_codes: Sequence[str] | Unset = UNSET
+    """Only jobs with one of these codes."""
+    updated_after: datetime | date | str | Unset = UNSET
+    """Only records that changed after this time, themselves or in records nested in them."""
 
 
 @model

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import date, datetime
 from typing import ClassVar, Literal, TypeAlias
 
 from kombo_async.ai_apply.career_sites import CareerSite
@@ -85,7 +85,7 @@ class GetJobPostings(Request[Page[JobPosting]]):
         path="/ai-apply/postings",
         paged=True,
         integration=False,
-        query=("cursor", "page_size", "ids", "career_site_ids", "job_codes"),
+        query=("cursor", "page_size", "ids", "career_site_ids", "job_codes", "updated_after"),
     )
 
     cursor: str | Unset = UNSET
@@ -98,6 +98,8 @@ class GetJobPostings(Request[Page[JobPosting]]):
     """Only records of these career sites (Kombo's IDs)."""
     job_codes: Sequence[str] | Unset = UNSET
     """Only jobs with one of these codes."""
+    updated_after: datetime | date | str | Unset = UNSET
+    """Only records that changed after this time, themselves or in records nested in them."""
 
 
 @model

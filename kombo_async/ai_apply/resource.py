@@ -4,12 +4,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from datetime import date, datetime
 
 from kombo_async import ai_apply
+from kombo_async._resource import Resource
 from kombo_async.model import UNSET, Unset
 from kombo_async.options import Options
 from kombo_async.pages import Pages
-from kombo_async.resource import Resource
 from kombo_async.response import Response
 
 
@@ -39,12 +40,18 @@ class AIApply(Resource):
         ids: Sequence[str] | Unset = UNSET,
         career_site_ids: Sequence[str] | Unset = UNSET,
         job_codes: Sequence[str] | Unset = UNSET,
+        updated_after: datetime | date | str | Unset = UNSET,
         options: Options | None = None,
     ) -> Pages[ai_apply.JobPosting]:
         """Read your job postings, page by page."""
         return self._pages(
             ai_apply.GetJobPostings(
-                cursor=cursor, page_size=page_size, ids=ids, career_site_ids=career_site_ids, job_codes=job_codes
+                cursor=cursor,
+                page_size=page_size,
+                ids=ids,
+                career_site_ids=career_site_ids,
+                job_codes=job_codes,
+                updated_after=updated_after,
             ),
             options,
         )
@@ -64,6 +71,31 @@ class AIApply(Resource):
         """
         return await self._send(
             ai_apply.ParseJobPosting(url=url, job_code=job_code, location=location, career_site_id=career_site_id),
+            options,
+        )
+
+    def get_job_posting_forms(
+        self,
+        *,
+        cursor: str | Unset = UNSET,
+        page_size: int | Unset = UNSET,
+        career_site_ids: Sequence[str] | Unset = UNSET,
+        job_codes: Sequence[str] | Unset = UNSET,
+        updated_after: datetime | date | str | Unset = UNSET,
+        options: Options | None = None,
+    ) -> Pages[ai_apply.JobPostingForm]:
+        """Read your job postings with the form that an applicant fills in for each, page by page.
+
+        A page has at most 5 postings.
+        """
+        return self._pages(
+            ai_apply.GetJobPostingForms(
+                cursor=cursor,
+                page_size=page_size,
+                career_site_ids=career_site_ids,
+                job_codes=job_codes,
+                updated_after=updated_after,
+            ),
             options,
         )
 

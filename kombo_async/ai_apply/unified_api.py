@@ -8,13 +8,13 @@ from datetime import datetime
 from typing import ClassVar, Literal
 
 from kombo_async import ai_apply
+from kombo_async._generated.shared import Address
 from kombo_async.ats.applications import CreatedApplication
 from kombo_async.ats.jobs import EmploymentType, JobStatus
 from kombo_async.ats.screening_questions import QuestionFormat
 from kombo_async.model import JSON, UNSET, Model, Unset, model
 from kombo_async.pages import Page
 from kombo_async.request import Operation, Request
-from kombo_async.shared import Address
 
 
 @model

@@ -3,10 +3,13 @@
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from kombo_async._lazy import lazy_exports
 
 if TYPE_CHECKING:
+    from kombo_async._generated.shared import Address as Address
+    from kombo_async._generated.shared import FileInput as FileInput
     from kombo_async.assessment.orders import GetOpenOrders as GetOpenOrders
     from kombo_async.assessment.orders import GetOrders as GetOrders
     from kombo_async.assessment.orders import HiringTeamMember as HiringTeamMember
@@ -40,10 +43,9 @@ if TYPE_CHECKING:
     from kombo_async.assessment.remote_fields import WorkdayCandidateAssessmentData as WorkdayCandidateAssessmentData
     from kombo_async.assessment.remote_fields import WorkdayResultFields as WorkdayResultFields
     from kombo_async.assessment.resource import Assessment as Assessment
-    from kombo_async.shared import Address as Address
-    from kombo_async.shared import FileInput as FileInput
 
-_HOMES = {
+_LAZY_EXPORTS = {
+    "kombo_async._generated.shared": ("Address", "FileInput"),
     "kombo_async.assessment.orders": (
         "GetOpenOrders",
         "GetOrders",
@@ -79,17 +81,6 @@ _HOMES = {
         "WorkdayResultFields",
     ),
     "kombo_async.assessment.resource": ("Assessment",),
-    "kombo_async.shared": ("Address", "FileInput"),
 }
-_HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 
-
-def __getattr__(name: str) -> Any:
-    if name not in _HOME_OF:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = globals()[name] = getattr(import_module(_HOME_OF[name]), name)
-    return value
-
-
-def __dir__() -> list[str]:
-    return sorted(_HOME_OF)
+__getattr__, __dir__ = lazy_exports(__name__, _LAZY_EXPORTS)

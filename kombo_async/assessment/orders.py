@@ -8,10 +8,10 @@ from datetime import date, datetime
 from typing import TYPE_CHECKING, ClassVar, Literal, TypeAlias
 
 from kombo_async import assessment
+from kombo_async._generated.shared import Address
 from kombo_async.model import JSON, UNSET, Model, UnknownVariant, Unset, model, tagged_union
 from kombo_async.pages import Page
 from kombo_async.request import Operation, Request
-from kombo_async.shared import Address
 
 OrderStatus: TypeAlias = Literal["OPEN", "COMPLETED", "CANCELLED", "REJECTED"] | str
 """Whether an order is open, and if not, how it ended."""

@@ -8,10 +8,10 @@ from datetime import date, datetime
 from typing import Literal
 
 from kombo_async import assessment
+from kombo_async._resource import Resource
 from kombo_async.model import JSON, UNSET, Unset
 from kombo_async.options import Options
 from kombo_async.pages import Pages
-from kombo_async.resource import Resource
 from kombo_async.response import Response
 
 

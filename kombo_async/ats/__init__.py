@@ -3,10 +3,14 @@
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from kombo_async._lazy import lazy_exports
 
 if TYPE_CHECKING:
+    from kombo_async._generated.shared import Address as Address
+    from kombo_async._generated.shared import FileInput as FileInput
+    from kombo_async._generated.shared import IntegrationFieldValue as IntegrationFieldValue
     from kombo_async.ats.actions import ActionDetails as ActionDetails
     from kombo_async.ats.actions import AttachmentActionDetails as AttachmentActionDetails
     from kombo_async.ats.actions import AttachmentLimits as AttachmentLimits
@@ -254,11 +258,9 @@ if TYPE_CHECKING:
     from kombo_async.ats.users import GetUsers as GetUsers
     from kombo_async.ats.users import Role as Role
     from kombo_async.ats.users import User as User
-    from kombo_async.shared import Address as Address
-    from kombo_async.shared import FileInput as FileInput
-    from kombo_async.shared import IntegrationFieldValue as IntegrationFieldValue
 
-_HOMES = {
+_LAZY_EXPORTS = {
+    "kombo_async._generated.shared": ("Address", "FileInput", "IntegrationFieldValue"),
     "kombo_async.ats.actions": (
         "ActionDetails",
         "AttachmentActionDetails",
@@ -516,17 +518,6 @@ _HOMES = {
         "TrackedApplication",
     ),
     "kombo_async.ats.users": ("GetRoles", "GetUsers", "Role", "User"),
-    "kombo_async.shared": ("Address", "FileInput", "IntegrationFieldValue"),
 }
-_HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 
-
-def __getattr__(name: str) -> Any:
-    if name not in _HOME_OF:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = globals()[name] = getattr(import_module(_HOME_OF[name]), name)
-    return value
-
-
-def __dir__() -> list[str]:
-    return sorted(_HOME_OF)
+__getattr__, __dir__ = lazy_exports(__name__, _LAZY_EXPORTS)

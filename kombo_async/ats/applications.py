@@ -8,6 +8,7 @@ from datetime import date, datetime
 from typing import ClassVar, Literal
 
 from kombo_async import ats
+from kombo_async._generated.shared import Address, IntegrationFieldValue
 from kombo_async.ats.common import (
     ApplicationOutcome,
     CandidateTag,
@@ -22,7 +23,6 @@ from kombo_async.ats.screening_answers import ScreeningAnswer
 from kombo_async.model import JSON, UNSET, Model, Unset, model
 from kombo_async.pages import Page
 from kombo_async.request import Operation, Request
-from kombo_async.shared import Address, IntegrationFieldValue
 
 
 @model

@@ -8,6 +8,7 @@ from datetime import date, datetime
 from typing import ClassVar
 
 from kombo_async import ats
+from kombo_async._generated.shared import Address, IntegrationFieldValue
 from kombo_async.ats.common import (
     ApplicationOutcome,
     CandidateTag,
@@ -20,7 +21,6 @@ from kombo_async.ats.common import (
 from kombo_async.model import JSON, UNSET, Model, Unset, model
 from kombo_async.pages import Page
 from kombo_async.request import Operation, Request
-from kombo_async.shared import Address, IntegrationFieldValue
 
 
 @model

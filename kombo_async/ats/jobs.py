@@ -7,12 +7,12 @@ from collections.abc import Sequence
 from datetime import date, datetime
 from typing import ClassVar, Literal, TypeAlias
 
+from kombo_async._generated.shared import Address, IntegrationFieldValue
 from kombo_async.ats.common import UserRole
 from kombo_async.ats.screening_questions import ScreeningQuestion
 from kombo_async.model import JSON, UNSET, Model, Unset, model
 from kombo_async.pages import Page
 from kombo_async.request import Operation, Request
-from kombo_async.shared import Address, IntegrationFieldValue
 
 EmploymentType: TypeAlias = Literal["FULL_TIME", "PART_TIME", "CONTRACT", "SEASONAL", "INTERNSHIP"] | str
 """Terms of the work."""

@@ -8,8 +8,8 @@
   looking, by a `Reconciler`, before anything is sent again; what cannot be settled is reported as in doubt.
 """
 
-from kombo_async.bulk.applications import VISIBLE_AFTER, ApplicationReconciler
-from kombo_async.bulk.journal import (
+from kombo_async.bulk._applications import VISIBLE_AFTER, ApplicationReconciler
+from kombo_async.bulk._journal import (
     Claim,
     Entry,
     Journal,
@@ -21,11 +21,11 @@ from kombo_async.bulk.journal import (
     RowKey,
     State,
 )
-from kombo_async.bulk.outcome import Outcome, Result, Row, digest
-from kombo_async.bulk.reconcile import Found, NotSure, NotThere, Reconciler, Verdict
-from kombo_async.bulk.rows import Settings
-from kombo_async.bulk.run import AT_ONCE, Bulk
-from kombo_async.bulk.source import Requests
+from kombo_async.bulk._outcome import Outcome, Result, Row, digest
+from kombo_async.bulk._reconcile import Found, NotSure, NotThere, Reconciler, Verdict
+from kombo_async.bulk._rows import Settings
+from kombo_async.bulk._run import DEFAULT_CONCURRENCY, Bulk
+from kombo_async.bulk._source import Requests
 from kombo_async.bulk.sqlite import SqliteJournal, journal_of, read_journal
 
 __all__ = [
@@ -36,7 +36,7 @@ __all__ = [
     "Result",
     "Row",
     "Settings",
-    "AT_ONCE",
+    "DEFAULT_CONCURRENCY",
     # what is kept
     "Claim",
     "Entry",

@@ -16,15 +16,15 @@ from typing import Any
 
 import msgspec
 
+from kombo_async._lazy import missing_extra
+
 try:
     from redis.asyncio import BlockingConnectionPool, Redis
     from redis.exceptions import RedisError, ResponseError
 except ModuleNotFoundError as _error:
-    if _error.name != "redis":
-        raise
-    raise ModuleNotFoundError('this journal needs Redis: pip install "kombo_async[redis]"', name=_error.name) from None
+    raise missing_extra(_error, "redis", "redis") from None
 
-from kombo_async.bulk.journal import Claim, Entry, JournalError, JournalLocked, JournalMismatch, RowKey
+from kombo_async.bulk._journal import Claim, Entry, JournalError, JournalLocked, JournalMismatch, RowKey
 
 FORMAT = "1"
 CONNECTIONS = 20

@@ -14,9 +14,9 @@ from typing import TypeAlias
 import msgspec
 from anyio import to_thread
 
-from kombo_async.bulk import table
-from kombo_async.bulk.group_commit import GroupCommit
-from kombo_async.bulk.journal import (
+from kombo_async.bulk import _table as table
+from kombo_async.bulk._group_commit import GroupCommit
+from kombo_async.bulk._journal import (
     Claim,
     Entry,
     Journal,
@@ -31,7 +31,7 @@ from kombo_async.bulk.journal import (
 APPLICATION_ID = 0x6B6F6D62  # "komb"
 VERSION = 2
 """Of the tables; a file of another one is refused."""
-MOST_MET = 500_000
+MAX_KNOWN_KEYS = 500_000
 """How many keys are remembered (their hashes, some 60 bytes each), so that new ones need not be looked up."""
 _CREATE = (
     "CREATE TABLE job (name TEXT NOT NULL, address TEXT NOT NULL)",
@@ -95,7 +95,7 @@ class SqliteJournal:
         if self._met is None or hash(key) in self._met:
             return False
         self._met.add(hash(key))
-        if len(self._met) >= MOST_MET:
+        if len(self._met) >= MAX_KNOWN_KEYS:
             self._met = None
         return True
 
@@ -135,8 +135,8 @@ class SqliteJournal:
             database = sqlite3.connect(self.path, timeout=0.2, isolation_level=None, check_same_thread=False)
             try:
                 run = self._begin(database, address)
-                met = {hash(key) for key in islice(table.keys(database), MOST_MET)}
-                return database, run, met if len(met) < MOST_MET else None
+                met = {hash(key) for key in islice(table.keys(database), MAX_KNOWN_KEYS)}
+                return database, run, met if len(met) < MAX_KNOWN_KEYS else None
             except BaseException:
                 database.close()
                 raise

@@ -3,10 +3,15 @@
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from kombo_async._lazy import lazy_exports
 
 if TYPE_CHECKING:
+    from kombo_async._generated.shared import IntegrationCategory as IntegrationCategory
+    from kombo_async._generated.shared import Language as Language
+    from kombo_async._generated.shared import LinkType as LinkType
+    from kombo_async._generated.shared import SetupStatus as SetupStatus
     from kombo_async.connect.integrations import ActivateIntegration as ActivateIntegration
     from kombo_async.connect.integrations import ConnectedIntegration as ConnectedIntegration
     from kombo_async.connect.integrations import GetIntegrationByToken as GetIntegrationByToken
@@ -14,26 +19,12 @@ if TYPE_CHECKING:
     from kombo_async.connect.links import CreateConnectionLink as CreateConnectionLink
     from kombo_async.connect.links import ToolName as ToolName
     from kombo_async.connect.resource import Connect as Connect
-    from kombo_async.shared import IntegrationCategory as IntegrationCategory
-    from kombo_async.shared import Language as Language
-    from kombo_async.shared import LinkType as LinkType
-    from kombo_async.shared import SetupStatus as SetupStatus
 
-_HOMES = {
+_LAZY_EXPORTS = {
+    "kombo_async._generated.shared": ("IntegrationCategory", "Language", "LinkType", "SetupStatus"),
     "kombo_async.connect.integrations": ("ActivateIntegration", "ConnectedIntegration", "GetIntegrationByToken"),
     "kombo_async.connect.links": ("ConnectionLink", "CreateConnectionLink", "ToolName"),
     "kombo_async.connect.resource": ("Connect",),
-    "kombo_async.shared": ("IntegrationCategory", "Language", "LinkType", "SetupStatus"),
 }
-_HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 
-
-def __getattr__(name: str) -> Any:
-    if name not in _HOME_OF:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = globals()[name] = getattr(import_module(_HOME_OF[name]), name)
-    return value
-
-
-def __dir__() -> list[str]:
-    return sorted(_HOME_OF)
+__getattr__, __dir__ = lazy_exports(__name__, _LAZY_EXPORTS)

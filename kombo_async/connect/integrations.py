@@ -5,9 +5,9 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+from kombo_async._generated.shared import SetupStatus
 from kombo_async.model import Model, model
 from kombo_async.request import Operation, Request
-from kombo_async.shared import SetupStatus
 
 
 @model

@@ -4,9 +4,9 @@
 from __future__ import annotations
 
 from kombo_async import connect
+from kombo_async._resource import Resource
 from kombo_async.model import UNSET, Unset
 from kombo_async.options import Options
-from kombo_async.resource import Resource
 from kombo_async.response import Response
 
 

@@ -10,18 +10,18 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 
+from kombo_async._lazy import missing_extra
+
 try:
     from aiohttp import web
 except ModuleNotFoundError as _error:
-    if _error.name != "aiohttp":
-        raise
-    raise ModuleNotFoundError('this needs aiohttp: pip install "kombo_async[aiohttp]"', name=_error.name) from None
+    raise missing_extra(_error, "aiohttp", "aiohttp") from None
 
-from kombo_async.contrib.problems import CONTENT_TYPE, problem_of
+from kombo_async.contrib._problems import CONTENT_TYPE, problem_of
 from kombo_async.errors import KomboError
-from kombo_async.webhooks.errors import WebhookError
-from kombo_async.webhooks.receiver import Receiver
-from kombo_async.webhooks.signature import SIGNATURE_HEADER
+from kombo_async.webhooks._errors import WebhookError
+from kombo_async.webhooks._receiver import Receiver
+from kombo_async.webhooks._signature import SIGNATURE_HEADER
 
 
 @web.middleware

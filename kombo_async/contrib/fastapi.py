@@ -8,21 +8,21 @@
 
 from collections.abc import Awaitable, Callable
 
+from kombo_async._lazy import missing_extra
+
 try:
     from starlette.exceptions import HTTPException
     from starlette.requests import Request
     from starlette.responses import JSONResponse, Response
 except ModuleNotFoundError as _error:
-    if _error.name != "starlette":
-        raise
-    raise ModuleNotFoundError('this needs FastAPI: pip install "kombo_async[fastapi]"', name=_error.name) from None
+    raise missing_extra(_error, "fastapi", "starlette") from None
 
-from kombo_async.contrib.problems import CONTENT_TYPE, problem_of
+from kombo_async._generated.events import Event
+from kombo_async.contrib._problems import CONTENT_TYPE, problem_of
 from kombo_async.errors import KomboError
-from kombo_async.webhooks.errors import WebhookError
-from kombo_async.webhooks.parsing import Event
-from kombo_async.webhooks.receiver import Receiver
-from kombo_async.webhooks.signature import SIGNATURE_HEADER
+from kombo_async.webhooks._errors import WebhookError
+from kombo_async.webhooks._receiver import Receiver
+from kombo_async.webhooks._signature import SIGNATURE_HEADER
 
 
 async def kombo_error_handler(request: Request, error: Exception) -> Response:

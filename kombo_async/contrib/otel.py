@@ -18,17 +18,16 @@ from urllib.parse import urlsplit
 
 import attrs
 
+from kombo_async._lazy import missing_extra
+
 try:
     from opentelemetry import metrics, propagate, trace
 except ModuleNotFoundError as _error:
-    if _error.name not in ("opentelemetry", "opentelemetry.trace"):
-        raise
-    raise ModuleNotFoundError('tracing needs its extra: pip install "kombo_async[otel]"', name=_error.name) from None
+    raise missing_extra(_error, "otel", "opentelemetry") from None
 
 from kombo_async._version import __version__
 from kombo_async.errors import Failure, KomboError
-from kombo_async.middleware import Call, Middleware, Next
-from kombo_async.middleware.leaving import innermost
+from kombo_async.middleware import Call, Next
 from kombo_async.options import resolve_base_url
 from kombo_async.response import Response
 
@@ -88,15 +87,12 @@ class OpenTelemetry:
                 headers = dict(call.headers)
                 propagate.inject(headers)
                 call = attrs.evolve(call, headers=headers)
-            step = _Attempts(self._tracer, self._attempts, known, self._server, call, innermost.get())
-            token = innermost.set(step)
-            try:
-                with _measured(span, self._calls, known) as measured:
-                    response = await call_next(call)
-                    measured.note(response)
-                    return response
-            finally:
-                innermost.reset(token)
+            step = _Attempts(self._tracer, self._attempts, known, self._server)
+            call = attrs.evolve(call, attempt_middleware=(step, *call.attempt_middleware))
+            with _measured(span, self._calls, known) as measured:
+                response = await call_next(call)
+                measured.note(response)
+                return response
 
 
 @attrs.frozen
@@ -107,12 +103,8 @@ class _Attempts:
     histogram: metrics.Histogram
     known: Attributes
     server: Attributes
-    call: Call
-    inner: Middleware | None
 
     async def __call__(self, call: Call, call_next: Next) -> Response[Any]:
-        if call.request is not self.call.request:  # a call that something makes in the midst of ours
-            return await self._go_on(call, call_next)
         operation = call.operation
         http: Attributes = {"http.request.method": operation.method, "url.template": operation.path, **self.server}
         with self.tracer.start_as_current_span(
@@ -125,12 +117,9 @@ class _Attempts:
             if call.attempt > 1:
                 span.set_attribute("http.request.resend_count", call.attempt - 1)
             with _measured(span, self.histogram, {**http, **self.known}) as measured:
-                response = await self._go_on(call, call_next)
+                response = await call_next(call)
                 measured.note_attempt(response)
                 return response
-
-    async def _go_on(self, call: Call, call_next: Next) -> Response[Any]:
-        return await (call_next(call) if self.inner is None else self.inner(call, call_next))
 
 
 @attrs.define

@@ -20,6 +20,8 @@ import logging
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any
 
+from kombo_async._lazy import missing_extra
+
 try:
     from taskiq import (
         AsyncBroker,
@@ -35,11 +37,10 @@ try:
     )
     from taskiq.kicker import AsyncKicker
 except ModuleNotFoundError as _error:
-    if _error.name != "taskiq":
-        raise
-    raise ModuleNotFoundError('this needs taskiq: pip install "kombo_async[taskiq]"', name=_error.name) from None
+    raise missing_extra(_error, "taskiq", "taskiq") from None
 
-from kombo_async.backoff import backoff, retry_after
+from kombo_async._chain.backoff import backoff
+from kombo_async._codec.retry_after import retry_after
 from kombo_async.client import AsyncKomboClient
 from kombo_async.errors import SyncPending
 from kombo_async.options import RetryPolicy
@@ -116,7 +117,7 @@ class SyncPendingLater(TaskiqMiddleware):
         times = int(message.labels.get(_TIMES) or 0) + 1
         seconds = retry_after(exception.raw_response.headers.get("retry-after"))
         if seconds is None:
-            seconds = backoff(times, initial=self._first, maximum=self._longest, jitter=False)
+            seconds = backoff(times, initial_delay=self._first, max_delay=self._longest, jitter=False)
         kicker = (
             AsyncKicker[Any, Any](task_name=message.task_name, broker=self.broker, labels=message.labels)
             .with_task_id(message.task_id)

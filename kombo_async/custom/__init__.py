@@ -3,8 +3,9 @@
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from kombo_async._lazy import lazy_exports
 
 if TYPE_CHECKING:
     from kombo_async.custom.avionte import AddAvionteSyncedJob as AddAvionteSyncedJob
@@ -57,7 +58,7 @@ if TYPE_CHECKING:
     from kombo_async.custom.resource import Custom as Custom
     from kombo_async.custom.silae import WriteSilaePayrollSupplement as WriteSilaePayrollSupplement
 
-_HOMES = {
+_LAZY_EXPORTS = {
     "kombo_async.custom.avionte": ("AddAvionteSyncedJob", "RemoveAvionteSyncedJob"),
     "kombo_async.custom.datev": (
         "CheckDatevWritePermission",
@@ -115,15 +116,5 @@ _HOMES = {
     "kombo_async.custom.resource": ("Custom",),
     "kombo_async.custom.silae": ("WriteSilaePayrollSupplement",),
 }
-_HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 
-
-def __getattr__(name: str) -> Any:
-    if name not in _HOME_OF:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = globals()[name] = getattr(import_module(_HOME_OF[name]), name)
-    return value
-
-
-def __dir__() -> list[str]:
-    return sorted(_HOME_OF)
+__getattr__, __dir__ = lazy_exports(__name__, _LAZY_EXPORTS)

@@ -8,9 +8,9 @@ from datetime import date, datetime
 from typing import Literal
 
 from kombo_async import custom
+from kombo_async._resource import Resource
 from kombo_async.model import JSON, UNSET, Unset
 from kombo_async.options import Options
-from kombo_async.resource import Resource
 from kombo_async.response import Response
 
 

@@ -3,10 +3,19 @@
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from kombo_async._lazy import lazy_exports
 
 if TYPE_CHECKING:
+    from kombo_async._generated.shared import EndUser as EndUser
+    from kombo_async._generated.shared import FieldKind as FieldKind
+    from kombo_async._generated.shared import FileInput as FileInput
+    from kombo_async._generated.shared import IntegrationCategory as IntegrationCategory
+    from kombo_async._generated.shared import IntegrationStatus as IntegrationStatus
+    from kombo_async._generated.shared import Language as Language
+    from kombo_async._generated.shared import LinkType as LinkType
+    from kombo_async._generated.shared import SetupStatus as SetupStatus
     from kombo_async.general.coverage import CoverageStatus as CoverageStatus
     from kombo_async.general.fields import CustomField as CustomField
     from kombo_async.general.fields import GetCustomFields as GetCustomFields
@@ -45,16 +54,18 @@ if TYPE_CHECKING:
     from kombo_async.general.tools import ToolAssets as ToolAssets
     from kombo_async.general.tools import ToolCoverage as ToolCoverage
     from kombo_async.general.tools import Tools as Tools
-    from kombo_async.shared import EndUser as EndUser
-    from kombo_async.shared import FieldKind as FieldKind
-    from kombo_async.shared import FileInput as FileInput
-    from kombo_async.shared import IntegrationCategory as IntegrationCategory
-    from kombo_async.shared import IntegrationStatus as IntegrationStatus
-    from kombo_async.shared import Language as Language
-    from kombo_async.shared import LinkType as LinkType
-    from kombo_async.shared import SetupStatus as SetupStatus
 
-_HOMES = {
+_LAZY_EXPORTS = {
+    "kombo_async._generated.shared": (
+        "EndUser",
+        "FieldKind",
+        "FileInput",
+        "IntegrationCategory",
+        "IntegrationStatus",
+        "Language",
+        "LinkType",
+        "SetupStatus",
+    ),
     "kombo_async.general.coverage": ("CoverageStatus",),
     "kombo_async.general.fields": (
         "CustomField",
@@ -94,26 +105,6 @@ _HOMES = {
         "ToolCoverage",
         "Tools",
     ),
-    "kombo_async.shared": (
-        "EndUser",
-        "FieldKind",
-        "FileInput",
-        "IntegrationCategory",
-        "IntegrationStatus",
-        "Language",
-        "LinkType",
-        "SetupStatus",
-    ),
 }
-_HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 
-
-def __getattr__(name: str) -> Any:
-    if name not in _HOME_OF:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = globals()[name] = getattr(import_module(_HOME_OF[name]), name)
-    return value
-
-
-def __dir__() -> list[str]:
-    return sorted(_HOME_OF)
+__getattr__, __dir__ = lazy_exports(__name__, _LAZY_EXPORTS)

@@ -5,10 +5,10 @@ from __future__ import annotations
 
 from typing import ClassVar, Literal
 
+from kombo_async._generated.shared import FieldKind
 from kombo_async.model import UNSET, Model, Unset, model
 from kombo_async.pages import Page
 from kombo_async.request import Operation, Request
-from kombo_async.shared import FieldKind
 
 
 @model

@@ -7,10 +7,10 @@ from datetime import datetime
 from typing import ClassVar, Literal, TypeAlias
 
 from kombo_async import general
+from kombo_async._generated.shared import EndUser, IntegrationCategory, IntegrationStatus, SetupStatus
 from kombo_async.general.coverage import CoverageStatus
 from kombo_async.model import JSON, UNSET, Model, Unset, model
 from kombo_async.request import Operation, Request
-from kombo_async.shared import EndUser, IntegrationCategory, IntegrationStatus, SetupStatus
 
 ScopeSetting: TypeAlias = Literal["ENABLED", "DISABLED", "OPTIONAL"] | str
 """What the scope config says of a model, a field or an action."""

@@ -6,9 +6,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import ClassVar, Literal
 
+from kombo_async._generated.shared import FileInput
 from kombo_async.model import JSON, UNSET, Model, Unset, model
 from kombo_async.request import Operation, Request
-from kombo_async.shared import FileInput
 
 
 @model

@@ -3,10 +3,15 @@
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from kombo_async._lazy import lazy_exports
 
 if TYPE_CHECKING:
+    from kombo_async._generated.shared import Address as Address
+    from kombo_async._generated.shared import FileInput as FileInput
+    from kombo_async._generated.shared import IntegrationFieldValue as IntegrationFieldValue
+    from kombo_async._generated.shared import Language as Language
     from kombo_async.hris.absence_types import AbsenceType as AbsenceType
     from kombo_async.hris.absence_types import GetAbsenceTypes as GetAbsenceTypes
     from kombo_async.hris.absences import Absence as Absence
@@ -156,12 +161,9 @@ if TYPE_CHECKING:
     from kombo_async.hris.timesheets import GetTimesheets as GetTimesheets
     from kombo_async.hris.timesheets import Timesheet as Timesheet
     from kombo_async.hris.timesheets import TimesheetBreak as TimesheetBreak
-    from kombo_async.shared import Address as Address
-    from kombo_async.shared import FileInput as FileInput
-    from kombo_async.shared import IntegrationFieldValue as IntegrationFieldValue
-    from kombo_async.shared import Language as Language
 
-_HOMES = {
+_LAZY_EXPORTS = {
+    "kombo_async._generated.shared": ("Address", "FileInput", "IntegrationFieldValue", "Language"),
     "kombo_async.hris.absence_types": ("AbsenceType", "GetAbsenceTypes"),
     "kombo_async.hris.absences": (
         "Absence",
@@ -310,17 +312,6 @@ _HOMES = {
     ),
     "kombo_async.hris.time_off_balances": ("GetTimeOffBalances", "TimeOffBalance"),
     "kombo_async.hris.timesheets": ("GetTimesheets", "Timesheet", "TimesheetBreak"),
-    "kombo_async.shared": ("Address", "FileInput", "IntegrationFieldValue", "Language"),
 }
-_HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 
-
-def __getattr__(name: str) -> Any:
-    if name not in _HOME_OF:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = globals()[name] = getattr(import_module(_HOME_OF[name]), name)
-    return value
-
-
-def __dir__() -> list[str]:
-    return sorted(_HOME_OF)
+__getattr__, __dir__ = lazy_exports(__name__, _LAZY_EXPORTS)

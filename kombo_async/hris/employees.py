@@ -8,13 +8,13 @@ from datetime import date, datetime
 from typing import ClassVar, Literal, TypeAlias
 
 from kombo_async import hris
+from kombo_async._generated.shared import Address, IntegrationFieldValue
 from kombo_async.hris.common import EmploymentType, GroupRef, TimeUnit
 from kombo_async.hris.employments import Employment
 from kombo_async.hris.locations import Location
 from kombo_async.model import JSON, UNSET, Model, Unset, model
 from kombo_async.pages import Page
 from kombo_async.request import Operation, Request
-from kombo_async.shared import Address, IntegrationFieldValue
 
 Gender: TypeAlias = Literal["MALE", "FEMALE", "NON_BINARY", "NOT_SPECIFIED"] | str
 """Gender of an employee."""

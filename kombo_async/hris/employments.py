@@ -7,11 +7,11 @@ from collections.abc import Sequence
 from datetime import date, datetime
 from typing import ClassVar, Literal, TypeAlias
 
+from kombo_async._generated.shared import IntegrationFieldValue
 from kombo_async.hris.common import EmploymentType
 from kombo_async.model import JSON, UNSET, Model, Unset, model
 from kombo_async.pages import Page
 from kombo_async.request import Operation, Request
-from kombo_async.shared import IntegrationFieldValue
 
 PayPeriod: TypeAlias = (
     Literal["HOUR", "DAY", "WEEK", "TWO_WEEKS", "HALF_MONTH", "MONTH", "TWO_MONTHS", "QUARTER", "HALF_YEAR", "YEAR"]

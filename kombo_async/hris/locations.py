@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from datetime import date, datetime
 from typing import ClassVar
 
+from kombo_async._generated.shared import Address
 from kombo_async.model import JSON, UNSET, Model, Unset, model
 from kombo_async.pages import Page
 from kombo_async.request import Operation, Request
-from kombo_async.shared import Address
 
 
 @model

@@ -7,11 +7,11 @@ from collections.abc import Sequence
 from datetime import date, datetime
 from typing import TYPE_CHECKING, ClassVar, Literal, TypeAlias
 
+from kombo_async._generated.shared import IntegrationFieldValue
 from kombo_async.hris.common import EmploymentType, GroupRef
 from kombo_async.model import JSON, UNSET, Model, UnknownVariant, Unset, model, tagged_union
 from kombo_async.pages import Page
 from kombo_async.request import Operation, Request
-from kombo_async.shared import IntegrationFieldValue
 
 StaffingEntityType: TypeAlias = Literal["JOB", "POSITION", "REQUISITION"] | str
 """What the connected system calls a staffing entity."""

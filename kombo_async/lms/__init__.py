@@ -3,10 +3,12 @@
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from kombo_async._lazy import lazy_exports
 
 if TYPE_CHECKING:
+    from kombo_async._generated.shared import IntegrationFieldValue as IntegrationFieldValue
     from kombo_async.lms.course_progressions import CompleteCourse as CompleteCourse
     from kombo_async.lms.course_progressions import CourseProgression as CourseProgression
     from kombo_async.lms.course_progressions import CourseRef as CourseRef
@@ -42,9 +44,9 @@ if TYPE_CHECKING:
     from kombo_async.lms.upserts import UpsertTaskRef as UpsertTaskRef
     from kombo_async.lms.users import GetUsers as GetUsers
     from kombo_async.lms.users import User as User
-    from kombo_async.shared import IntegrationFieldValue as IntegrationFieldValue
 
-_HOMES = {
+_LAZY_EXPORTS = {
+    "kombo_async._generated.shared": ("IntegrationFieldValue",),
     "kombo_async.lms.course_progressions": (
         "CompleteCourse",
         "CourseProgression",
@@ -84,17 +86,6 @@ _HOMES = {
         "UpsertedCourse",
     ),
     "kombo_async.lms.users": ("GetUsers", "User"),
-    "kombo_async.shared": ("IntegrationFieldValue",),
 }
-_HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 
-
-def __getattr__(name: str) -> Any:
-    if name not in _HOME_OF:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = globals()[name] = getattr(import_module(_HOME_OF[name]), name)
-    return value
-
-
-def __dir__() -> list[str]:
-    return sorted(_HOME_OF)
+__getattr__, __dir__ = lazy_exports(__name__, _LAZY_EXPORTS)

@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from datetime import date, datetime
 
 from kombo_async import lms
+from kombo_async._resource import Resource
 from kombo_async.model import UNSET, Unset
 from kombo_async.options import Options
 from kombo_async.pages import Pages
-from kombo_async.resource import Resource
 from kombo_async.response import Response
 
 

@@ -17,10 +17,10 @@ How nothing is missed:
 - Now and then, a full pass reads everything anew and removes what is no longer there.
 """
 
-from kombo_async.mirror.fetching import Update
-from kombo_async.mirror.mirror import Mirror
+from kombo_async.mirror._fetching import Update
+from kombo_async.mirror._mirror import Mirror
+from kombo_async.mirror._store import Mark, Store
+from kombo_async.mirror._table import Table
 from kombo_async.mirror.sqlite import SqliteStore
-from kombo_async.mirror.store import Mark, Store
-from kombo_async.mirror.table import Table
 
 __all__ = ["Mark", "Mirror", "SqliteStore", "Store", "Table", "Update"]

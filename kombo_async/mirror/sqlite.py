@@ -13,8 +13,8 @@ from typing import Any, TypeVar
 import anyio
 from anyio import to_thread
 
-from kombo_async.mirror.store import Mark
-from kombo_async.mirror.table import Table
+from kombo_async.mirror._store import Mark
+from kombo_async.mirror._table import Table
 
 T = TypeVar("T")
 

@@ -6,7 +6,9 @@ It runs in the same process (`Sandbox.client()`, the pytest fixtures) or over HT
 from __future__ import annotations
 
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from kombo_async._lazy import lazy_exports, missing_extra
 
 if TYPE_CHECKING:
     from kombo_async.sandbox.calls import Call as Call
@@ -20,35 +22,25 @@ if TYPE_CHECKING:
     from kombo_async.sandbox.serving import serve as serve
     from kombo_async.sandbox.transport import SandboxTransport as SandboxTransport
 
-_HOMES = {
-    "Call": "calls",
-    "Clock": "clock",
-    "Fault": "faults",
-    "Faults": "faults",
-    "Integration": "integrations",
-    "Latency": "latency",
-    "Sandbox": "sandbox",
-    "SandboxTransport": "transport",
-    "Sync": "integrations",
-    "serve": "serving",
+_LAZY_EXPORTS = {
+    "kombo_async.sandbox.calls": ("Call",),
+    "kombo_async.sandbox.clock": ("Clock",),
+    "kombo_async.sandbox.faults": ("Fault", "Faults"),
+    "kombo_async.sandbox.integrations": ("Integration", "Sync"),
+    "kombo_async.sandbox.latency": ("Latency",),
+    "kombo_async.sandbox.sandbox": ("Sandbox",),
+    "kombo_async.sandbox.serving": ("serve",),
+    "kombo_async.sandbox.transport": ("SandboxTransport",),
 }
 
 
-def __getattr__(name: str) -> Any:
-    # Names load when they are used: pytest imports this package in every run, for the fixtures alone.
-    if name not in _HOMES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+def _check_extra() -> None:
     try:
         import_module("starlette")
         import_module("uvicorn")
     except ModuleNotFoundError as error:
-        if error.name not in ("starlette", "uvicorn"):
-            raise
-        message = f'the sandbox needs {error.name}: pip install "kombo_async[sandbox]"'
-        raise ModuleNotFoundError(message, name=error.name) from None
-    value = globals()[name] = getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
-    return value
+        raise missing_extra(error, "sandbox", "starlette", "uvicorn") from None
 
 
-def __dir__() -> list[str]:
-    return sorted(_HOMES)
+# pytest imports this package in every run, for the fixtures alone: nothing loads before it is used.
+__getattr__, __dir__ = lazy_exports(__name__, _LAZY_EXPORTS, before=_check_extra)

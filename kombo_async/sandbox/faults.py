@@ -197,11 +197,11 @@ class Faults:
 
 
 def _check(operations: Sequence[str] | None, status: int | None, every: int) -> None:
-    from kombo_async.operations import REQUESTS
+    from kombo_async._generated.operations import REQUESTS
 
     for id in operations or ():
         if id not in REQUESTS:
-            raise ValueError(f"operation: there is no {id!r}; see kombo_async.operations.REQUESTS")
+            raise ValueError(f"operation: there is no {id!r}; see kombo_async._generated.operations.REQUESTS")
     if status is not None and not 200 <= status <= 599:
         raise ValueError("status: must be from 200 to 599")
     if every < 1:

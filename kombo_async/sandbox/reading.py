@@ -9,10 +9,10 @@ from urllib.parse import unquote_plus
 
 import msgspec
 
+from kombo_async._codec.structure import field_types, is_list, is_union, members
 from kombo_async.request import Operation, Request
 from kombo_async.sandbox.answers import InputInvalid
 from kombo_async.sandbox.rules import check
-from kombo_async.structure import field_types, is_list, is_union, members
 
 
 def read_request(

@@ -11,7 +11,7 @@ from urllib.parse import unquote
 
 import attrs
 
-from kombo_async.operations import REQUESTS
+from kombo_async._generated.operations import REQUESTS
 from kombo_async.request import Operation, Request
 
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")

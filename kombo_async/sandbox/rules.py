@@ -11,10 +11,10 @@ from datetime import date, datetime
 from functools import cache
 from typing import Any, TypeAlias, cast, get_args
 
+from kombo_async._codec.structure import field_types, is_list, is_literal, is_model, is_union, members
 from kombo_async.model import UNSET, Model, TaggedUnion
 from kombo_async.sandbox.answers import InputInvalid
 from kombo_async.sandbox.clock import parse
-from kombo_async.structure import field_types, is_list, is_literal, is_model, is_union, members
 
 Rule: TypeAlias = Callable[[Any], str | None]
 """Says what a value must be, if it is not."""

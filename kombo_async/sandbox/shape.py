@@ -6,8 +6,8 @@ from collections.abc import Callable, Mapping
 from functools import cache
 from typing import Any, TypeAlias, cast, get_args
 
+from kombo_async._codec.structure import field_types, is_dict, is_list, is_model, is_union, members
 from kombo_async.model import TaggedUnion, Unset
-from kombo_async.structure import field_types, is_dict, is_list, is_model, is_union, members
 
 Shaper: TypeAlias = Callable[[Any], Any]
 

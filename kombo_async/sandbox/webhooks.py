@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from kombo_async.sandbox.store import World
 
 SECRET = "sandbox-webhook-secret"  # noqa: S105 - the sandbox guards nothing
-KEPT = 1_000
+KEEPALIVE_EXPIRY = 1_000
 
 
 @attrs.define(kw_only=True)
@@ -66,7 +66,7 @@ class Webhooks:
 
     def __init__(self, sandbox: Sandbox) -> None:
         self.endpoints: list[Endpoint] = []
-        self.deliveries: deque[Delivery] = deque(maxlen=KEPT)
+        self.deliveries: deque[Delivery] = deque(maxlen=KEEPALIVE_EXPIRY)
         """What was sent, and how it was answered."""
         self._sandbox = sandbox
         self._waiting: deque[tuple[Endpoint, Delivery]] = deque()

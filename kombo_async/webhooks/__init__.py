@@ -6,30 +6,35 @@ The names of the events load when they are first used.
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from kombo_async._lazy import lazy_exports
 
 if TYPE_CHECKING:
-    from kombo_async.webhooks.asgi import WebhookApp
-    from kombo_async.webhooks.errors import BodyTooLarge, EventBusy, InvalidBody, InvalidSignature, WebhookError
-    from kombo_async.webhooks.events import (
+    from kombo_async._generated.events import (
         EVENTS,
         AiApplyApplicationStatusUpdated,
+        AiApplyDataChanged,
         AiApplyJobPostingStatusUpdated,
         AssessmentOrderReceived,
         ConnectionFlowFailed,
         DataChanged,
+        Event,
+        EventType,
         InlineAssessmentOrderReceived,
         IntegrationCreated,
         IntegrationDeleted,
         IntegrationStateChanged,
         IssueStatusChanged,
         SyncFinished,
+        UnknownEvent,
     )
-    from kombo_async.webhooks.parsing import Event, EventType, UnknownEvent, parse
-    from kombo_async.webhooks.receiver import Receiver, Result
-    from kombo_async.webhooks.seen import MemorySeenEvents, SeenEvents, Standing
-    from kombo_async.webhooks.signature import SIGNATURE_HEADER, Secrets, sign, verify
+    from kombo_async.webhooks._asgi import WebhookApp
+    from kombo_async.webhooks._deduplication import EventDeduplicator, EventStatus, MemoryEventDeduplicator
+    from kombo_async.webhooks._errors import BodyTooLarge, EventBusy, InvalidBody, InvalidSignature, WebhookError
+    from kombo_async.webhooks._parsing import parse
+    from kombo_async.webhooks._receiver import Receiver, Result
+    from kombo_async.webhooks._signature import SIGNATURE_HEADER, Secrets, sign, verify
 
 __all__ = [
     "verify",
@@ -41,9 +46,9 @@ __all__ = [
     "Receiver",
     "Result",
     "WebhookApp",
-    "SeenEvents",
-    "MemorySeenEvents",
-    "Standing",
+    "EventDeduplicator",
+    "MemoryEventDeduplicator",
+    "EventStatus",
     # what can be wrong
     "WebhookError",
     "InvalidSignature",
@@ -55,6 +60,7 @@ __all__ = [
     "EventType",
     "EVENTS",
     "AiApplyApplicationStatusUpdated",
+    "AiApplyDataChanged",
     "AiApplyJobPostingStatusUpdated",
     "AssessmentOrderReceived",
     "ConnectionFlowFailed",
@@ -68,24 +74,31 @@ __all__ = [
     "UnknownEvent",
 ]
 
-_HOMES = {
-    "asgi": ("WebhookApp",),
-    "errors": ("BodyTooLarge", "EventBusy", "InvalidBody", "InvalidSignature", "WebhookError"),
-    "parsing": ("Event", "EventType", "UnknownEvent", "parse"),
-    "receiver": ("Receiver", "Result"),
-    "seen": ("MemorySeenEvents", "SeenEvents", "Standing"),
-    "signature": ("SIGNATURE_HEADER", "Secrets", "sign", "verify"),
+_LAZY_EXPORTS = {
+    "kombo_async._generated.events": (
+        "EVENTS",
+        "AiApplyApplicationStatusUpdated",
+        "AiApplyDataChanged",
+        "AiApplyJobPostingStatusUpdated",
+        "AssessmentOrderReceived",
+        "ConnectionFlowFailed",
+        "DataChanged",
+        "Event",
+        "EventType",
+        "InlineAssessmentOrderReceived",
+        "IntegrationCreated",
+        "IntegrationDeleted",
+        "IntegrationStateChanged",
+        "IssueStatusChanged",
+        "SyncFinished",
+        "UnknownEvent",
+    ),
+    "kombo_async.webhooks._asgi": ("WebhookApp",),
+    "kombo_async.webhooks._errors": ("BodyTooLarge", "EventBusy", "InvalidBody", "InvalidSignature", "WebhookError"),
+    "kombo_async.webhooks._parsing": ("parse",),
+    "kombo_async.webhooks._receiver": ("Receiver", "Result"),
+    "kombo_async.webhooks._deduplication": ("MemoryEventDeduplicator", "EventDeduplicator", "EventStatus"),
+    "kombo_async.webhooks._signature": ("SIGNATURE_HEADER", "Secrets", "sign", "verify"),
 }
-_HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 
-
-def __getattr__(name: str) -> Any:
-    if name not in __all__:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    home = _HOME_OF.get(name, "events")
-    value = globals()[name] = getattr(import_module(f"{__name__}.{home}"), name)
-    return value
-
-
-def __dir__() -> list[str]:
-    return sorted(__all__)
+__getattr__, __dir__ = lazy_exports(__name__, _LAZY_EXPORTS)

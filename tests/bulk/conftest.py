@@ -24,7 +24,7 @@ class Bench:
 
     def client(self) -> AsyncKomboClient:
         """A client that does not wait long."""
-        return self.sandbox.client(INTEGRATION, retry=RetryPolicy(attempts=3, initial=0.01, sync_wait=0))
+        return self.sandbox.client(INTEGRATION, retry=RetryPolicy(attempts=3, initial_delay=0.01, sync_wait=0))
 
     def application(self, name: str) -> ats.CreateApplication:
         """The application of a person called *name*."""

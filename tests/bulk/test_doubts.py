@@ -11,8 +11,8 @@ import attrs
 import pytest
 
 from kombo_async import AsyncKomboClient, Request, ats
+from kombo_async._chain.limiter import FIRST_ACTIONS
 from kombo_async.bulk import Entry, Found, RowKey, SqliteJournal, Verdict, digest, read_journal
-from kombo_async.middleware.places import FIRST_ACTIONS
 from kombo_async.sandbox.defaults import BASE_URL
 from tests.bulk.conftest import CREATE, INTEGRATION, Bench, by_name
 from tests.failures.calls import until

@@ -15,7 +15,7 @@ import httpx
 import pytest
 
 from kombo_async import AsyncKomboClient, RetryPolicy, Timeout
-from kombo_async.bulk import ApplicationReconciler, NotSure, RowKey, SqliteJournal, visibility
+from kombo_async.bulk import ApplicationReconciler, NotSure, RowKey, SqliteJournal, _visibility
 from kombo_async.sandbox import Latency, Sandbox, SandboxTransport, serve
 from kombo_async.sandbox.defaults import BASE_URL
 from tests.bulk.conftest import CREATE, INTEGRATION, Bench, by_name
@@ -65,8 +65,8 @@ def client(bench: Bench, change: Callable[[list[Any]], list[Any]] = list) -> Asy
 @pytest.fixture
 def soon(monkeypatch: pytest.MonkeyPatch) -> None:
     """Half a minute is too long for tests."""
-    monkeypatch.setattr(visibility, "AT_LEAST", timedelta(seconds=0.2))
-    monkeypatch.setattr(visibility, "LOOK_EVERY", timedelta(seconds=0.05))
+    monkeypatch.setattr(_visibility, "AT_LEAST", timedelta(seconds=0.2))
+    monkeypatch.setattr(_visibility, "LOOK_EVERY", timedelta(seconds=0.05))
 
 
 @pytest.mark.usefixtures("soon")
@@ -156,7 +156,7 @@ async def test_a_row_seen_late_says_little_of_how_soon_others_show(bench: Bench)
     """The copy may have been behind all the time since it was sent, and be twice as much behind for another row."""
     async with client(bench) as kombo:
         done = (await by_name(kombo.bulk(bench.applications(1))))["ada0"].entry
-        learned = visibility.Visibility()
+        learned = _visibility.Visibility()
         assert await learned.sure_after(kombo) is None
         ago = datetime.now(UTC) - timedelta(seconds=1000)
         learned.learn("ada0@example.com", attrs.evolve(done, last_sent=ago, finished=ago + timedelta(seconds=1)))

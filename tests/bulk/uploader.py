@@ -36,7 +36,7 @@ async def upload(base_url: str, api_key: str, integration_id: str, job_id: str, 
         api_key,
         base_url=base_url,
         integration_id=integration_id,
-        retry=RetryPolicy(attempts=6, initial=0.02, maximum=0.2),
+        retry=RetryPolicy(attempts=6, initial_delay=0.02, max_delay=0.2),
         timeout=Timeout(action=2.0, read=10.0),
     )
     async with client as kombo:

@@ -13,7 +13,7 @@ import click
 import pytest
 from click.testing import CliRunner, Result
 
-from kombo_async.cli import export, upload
+from kombo_async._cli import export, upload
 from kombo_async.sandbox import Sandbox, serve
 
 INTEGRATION = "greenhouse:cli"

@@ -12,15 +12,15 @@ import anyio
 import pytest
 from rich.console import Console
 
-from kombo_async.cli.demo.people import make_candidates
-from kombo_async.cli.demo.upload import run
+from kombo_async._cli.demo.people import make_candidates
+from kombo_async._cli.demo.upload import run
 from kombo_async.sandbox import Sandbox, serve
 
 GREENHOUSE = "greenhouse:for-tests"
 
 
 async def _kombo(*arguments: str, **environment: str) -> subprocess.CompletedProcess[bytes]:
-    command = [sys.executable, "-m", "kombo_async.cli", *arguments]
+    command = [sys.executable, "-m", "kombo_async._cli", *arguments]
     return await anyio.run_process(command, env={**os.environ, **environment}, check=False)
 
 

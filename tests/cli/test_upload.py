@@ -15,8 +15,8 @@ from pathlib import Path
 
 import pytest
 
-from kombo_async.bulk import visibility
-from kombo_async.cli import progress
+from kombo_async._cli import progress
+from kombo_async.bulk import _visibility as visibility
 from tests.cli.conftest import CREATE, Shell
 
 HEADER = "first_name,last_name,email,cv\n"
@@ -255,7 +255,7 @@ def test_ctrl_c_ends_what_is_in_flight_and_the_next_run_goes_on(shell: Shell) ->
     """After Ctrl-C nothing more is begun, what was in flight is finished, and each row is sent once in the end."""
     shell.sandbox.set_latency(actions=0.05)
     path = shell.write("people.csv", HEADER + "".join(f"P{n},Q,p{n}@example.com,\n" for n in range(600)))
-    code = "from kombo_async.cli.upload import command; command()"
+    code = "from kombo_async._cli.upload import command; command()"
     arguments = [sys.executable, "-c", code, path, "--set", f"job_id={shell.job_id}"]
     process = subprocess.Popen(
         arguments, env={**os.environ, **shell.environment}, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True

@@ -36,7 +36,7 @@ def import_without(missing: str, module: str) -> str:
         ("kombo_async.contrib.fastapi", "starlette", "fastapi"),
         ("kombo_async.contrib.aiohttp", "aiohttp", "aiohttp"),
         ("kombo_async.contrib.otel", "opentelemetry", "otel"),
-        ("kombo_async.contrib.redis", "redis", "redis"),
+        ("kombo_async.webhooks.redis", "redis", "redis"),
         ("kombo_async.bulk.redis", "redis", "redis"),
         ("kombo_async.contrib.taskiq", "taskiq", "taskiq"),
     ],

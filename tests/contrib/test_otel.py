@@ -16,11 +16,11 @@ from opentelemetry.trace import SpanKind, StatusCode
 
 from kombo_async import ConnectionFailed, RetryPolicy, ats
 from kombo_async.contrib.otel import OpenTelemetry
-from tests.wire import CANDIDATE, AsyncHandler, Handler, answering, failure, mock_client, page, success
+from tests.support.wire import CANDIDATE, AsyncHandler, Handler, answering, failure, mock_client, page, success
 
 pytestmark = pytest.mark.anyio
 
-QUICK = RetryPolicy(initial=0, jitter=False)
+QUICK = RetryPolicy(initial_delay=0, jitter=False)
 
 
 class Recorder:

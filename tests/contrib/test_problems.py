@@ -9,8 +9,8 @@ import httpx
 import pytest
 
 from kombo_async import ConnectionFailed, KomboError, TimedOut
-from kombo_async.contrib.problems import problem_of
-from tests.wire import answering, failure, mock_client, old_failure
+from kombo_async.contrib._problems import problem_of
+from tests.support.wire import answering, failure, mock_client, old_failure
 
 pytestmark = pytest.mark.anyio
 

@@ -19,7 +19,7 @@ from kombo_async import ats
 from kombo_async.bulk import Entry, JournalError, JournalLocked, JournalMismatch, Row, RowKey
 from kombo_async.bulk.redis import RedisJournal
 from kombo_async.sandbox import Sandbox
-from tests.contrib.redis_server import needs_redis, redis_server
+from tests.support.redis_server import needs_redis, redis_server
 
 pytestmark = [pytest.mark.anyio, needs_redis]
 

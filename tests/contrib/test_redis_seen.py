@@ -11,9 +11,9 @@ pytest.importorskip("redis")
 
 from redis.asyncio import Redis
 
-from kombo_async.contrib.redis import RedisSeenEvents
 from kombo_async.webhooks import EventBusy, Receiver
-from tests.contrib.redis_server import needs_redis, redis_server
+from kombo_async.webhooks.redis import RedisEventDeduplicator
+from tests.support.redis_server import needs_redis, redis_server
 from tests.webhooks.events import DATA_CHANGED, SECRET, signed
 
 pytestmark = [pytest.mark.anyio, needs_redis]
@@ -30,7 +30,7 @@ async def test_events_among_processes(decode: bool) -> None:
     """An event is new for one process, busy for the others until it is handled, and done from then on."""
     with redis_server() as url:
         async with Redis.from_url(url, decode_responses=decode) as redis:
-            first, second = (RedisSeenEvents(redis, busy_for=timedelta(milliseconds=200)) for _ in range(2))
+            first, second = (RedisEventDeduplicator(redis, busy_for=timedelta(milliseconds=200)) for _ in range(2))
             assert await first.begin("1") == "new"
             assert await second.begin("1") == "busy"
             await first.abandon("1")
@@ -46,7 +46,7 @@ async def test_receivers_that_share(monkeypatch: pytest.MonkeyPatch) -> None:
     """Two receivers with one memory handle an event once."""
     with redis_server() as url:
         async with Redis.from_url(url) as redis:
-            receivers = [Receiver(SECRET, seen=RedisSeenEvents(redis)) for _ in range(2)]
+            receivers = [Receiver(SECRET, deduplicator=RedisEventDeduplicator(redis)) for _ in range(2)]
             count = 0
 
             async def handle(event: object) -> None:

@@ -15,8 +15,8 @@ import pytest
 
 from kombo_async.bulk.redis import RedisJournal
 from kombo_async.sandbox import Sandbox, serve
-from tests.contrib.redis_server import needs_redis, redis_server
 from tests.examples.running import ROOT, documented, environment, until
+from tests.support.redis_server import needs_redis, redis_server
 
 pytest.importorskip("taskiq_redis")
 pytestmark = [pytest.mark.anyio, needs_redis, pytest.mark.timeout(240)]

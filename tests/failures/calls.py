@@ -10,7 +10,7 @@ import anyio
 
 from kombo_async import AsyncKomboClient, Request, ats, hris
 from tests.failures.fault_server import FaultServer, Step
-from tests.wire import API_KEY, INTEGRATION
+from tests.support.wire import API_KEY, INTEGRATION
 
 CREATE = ats.CreateCandidate(
     candidate=ats.CandidateInput(first_name="Frank", last_name="Doe", email_address="frank@example.com"),

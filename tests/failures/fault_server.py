@@ -19,7 +19,7 @@ from typing import Any, Self, TypeAlias
 
 import attrs
 
-from tests.wire import CANDIDATE
+from tests.support.wire import CANDIDATE
 
 
 @attrs.define(eq=False)

@@ -14,10 +14,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kombo_async import AsyncKomboClient, KomboError, RetryPolicy, Success, ats
+from kombo_async._chain.limiter import Limiter
+from kombo_async._chain.limits import Limits
+from kombo_async._chain.retry import Retry
 from kombo_async.middleware import Call
-from kombo_async.middleware.limits import Limits
-from kombo_async.middleware.places import Places
-from kombo_async.middleware.retry import Retry
 from tests.failures.calls import CALLS, CREATE, client, scenario, until
 from tests.failures.fault_server import Exchange, FaultServer, succeed
 from tests.failures.faults import cut_after_reading, half_gzip, trickle
@@ -54,8 +54,8 @@ def limits_of(kombo: AsyncKomboClient) -> Limits:
 def as_new(kombo: AsyncKomboClient) -> bool:
     """Whether no place is taken and nobody waits for one."""
     limits = limits_of(kombo)
-    places: list[Places] = [limits.connections, *limits.actions.values()]
-    return all(not each.taken and not each.waiting for each in places)
+    limiters: list[Limiter] = [limits.connections, *limits.actions.values()]
+    return all(not each.taken and not each.waiting for each in limiters)
 
 
 @pytest.mark.filterwarnings("ignore:Async generator 'httpx.*:ResourceWarning")  # see test_matrix.py
@@ -64,7 +64,7 @@ async def test_a_thousand_random_cancellations(server: FaultServer) -> None:
     rand = random.Random(3)
     server.latency = 0.002
     steps = [trickle, half_gzip, cut_after_reading, pending, limited, refused, succeed, succeed, succeed]
-    policy = RetryPolicy(attempts=3, initial=0.01, sync_wait=0.05)
+    policy = RetryPolicy(attempts=3, initial_delay=0.01, sync_wait=0.05)
     requests = [*CALLS.values(), WITH_FILE]
     cancelled = 0
 
@@ -85,7 +85,7 @@ async def test_a_thousand_random_cancellations(server: FaultServer) -> None:
             for _ in range(60):
                 calls.start_soon(call, kombo)
     assert as_new(kombo)
-    assert isinstance(await kombo.send(CREATE, retry=RetryPolicy(attempts=10, initial=0.01)), Success)
+    assert isinstance(await kombo.send(CREATE, retry=RetryPolicy(attempts=10, initial_delay=0.01)), Success)
     connections: Any = kombo._http._connections
     assert len(connections) <= 25
     await until(lambda: len(server.open) <= len(connections))
@@ -104,7 +104,7 @@ def test_any_await_point(stop_at: int, holders: int) -> None:
     """Broken off at any await point, waiting or at work, a call gives its places back and holds up nobody."""
 
     async def scene() -> None:
-        limits = Limits(connections=Places(30))
+        limits = Limits(connections=Limiter(30))
         release = anyio.Event()
 
         async def send(call: Call) -> Any:
@@ -127,8 +127,8 @@ def test_any_await_point(stop_at: int, holders: int) -> None:
         victim.cancel()
         release.set()
         await asyncio.gather(victim, *tasks, return_exceptions=True)
-        places = [limits.connections, *limits.actions.values()]
-        assert all(not each.taken and not each.waiting for each in places)
+        limiters = [limits.connections, *limits.actions.values()]
+        assert all(not each.taken and not each.waiting for each in limiters)
 
     asyncio.run(scene())
 
@@ -145,15 +145,15 @@ async def test_place_that_comes_with_the_cancellation() -> None:
 
     (trio never cancels a task that has been woken.)
     """
-    places = Places(1)
-    await places.take(_call())
-    first = asyncio.ensure_future(places.take(_call()))
-    second = asyncio.ensure_future(places.take(_call()))
+    limiter = Limiter(1)
+    await limiter.acquire(_call())
+    first = asyncio.ensure_future(limiter.acquire(_call()))
+    second = asyncio.ensure_future(limiter.acquire(_call()))
     await asyncio.sleep(0)
-    places.leave()
+    limiter.release()
     first.cancel()
     with pytest.raises(asyncio.CancelledError):
         await first
     await second
-    places.leave()
-    assert (places.taken, places.waiting) == (0, 0)
+    limiter.release()
+    assert (limiter.taken, limiter.waiting) == (0, 0)

@@ -12,7 +12,7 @@ import httpx
 import pytest
 
 from kombo_async import AsyncKomboClient, KomboError, RetryPolicy, Success, TimedOut, Waiting
-from kombo_async.middleware.places import FIRST_ACTIONS
+from kombo_async._chain.limiter import FIRST_ACTIONS
 from tests.failures.calls import CALLS, CREATE, READ, client, scenario, until
 from tests.failures.fault_server import Exchange, FaultServer, succeed
 from tests.failures.faults import FAULTS
@@ -59,7 +59,7 @@ async def test_random_faults(server: FaultServer) -> None:
         name = scenario(server, *rand.choices(steps, k=6))
         request = rand.choice(list(CALLS.values()))
         deadline = rand.uniform(0.02, 1.5)
-        policy = RetryPolicy(attempts=6, initial=rand.choice([0.01, 0.1, 1]), sync_wait=rand.choice([0, 1, 10]))
+        policy = RetryPolicy(attempts=6, initial_delay=rand.choice([0.01, 0.1, 1]), sync_wait=rand.choice([0, 1, 10]))
         headers = {"X-Scenario": name}
         lateness.append(
             await late(kombo, request, deadline, retry=policy, headers=headers, timeout=rand.random() + 0.1)
@@ -148,7 +148,7 @@ async def test_callback_is_bounded_too(server: FaultServer) -> None:
     async def pending(exchange: Exchange) -> None:
         await exchange.fail(503, None)
 
-    async with client(server, pending, retry=RetryPolicy(initial=0.1, on_wait=dawdle)) as kombo:
+    async with client(server, pending, retry=RetryPolicy(initial_delay=0.1, on_wait=dawdle)) as kombo:
         start = anyio.current_time()
         result = await kombo.send(CREATE, deadline=0.3)
         assert anyio.current_time() - start < 0.3 + 4 * GRACE
@@ -170,7 +170,7 @@ async def test_timeout_is_for_each_attempt(server: FaultServer) -> None:
     async def trickle(exchange: Exchange) -> None:
         await exchange.answer(200, {"status": "success", "data": {}}, drip=0.05)
 
-    policy = RetryPolicy(attempts=3, initial=0.01)
+    policy = RetryPolicy(attempts=3, initial_delay=0.01)
     async with client(server, trickle, trickle, succeed, retry=policy, timeout=0.3) as kombo:
         start = anyio.current_time()
         result = await kombo.send(READ)

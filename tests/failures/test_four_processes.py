@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 import pytest
 
-from kombo_async.middleware.places import ACTIONS_AT_ONCE
+from kombo_async._chain.limiter import ACTIONS_AT_ONCE
 from tests.failures.fault_server import FaultServer
 
 PROCESSES = 4

@@ -15,14 +15,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kombo_async import AsyncKomboClient, NoResponse, Operation, Request, Response, RetryPolicy
-from kombo_async.backoff import backoff, retry_after
-from kombo_async.encode import Encoded
+from kombo_async._chain.backoff import backoff
+from kombo_async._chain.encoding import encoding
+from kombo_async._codec.encode import Encoded
+from kombo_async._codec.retry_after import retry_after
+from kombo_async._generated.operations import REQUESTS
 from kombo_async.middleware import Call, Next
-from kombo_async.middleware.encoding import encoding
-from kombo_async.operations import REQUESTS
 from tests.failures.calls import CALLS, client
 from tests.failures.fault_server import Exchange, FaultServer, answer
-from tests.wire import CANDIDATE, INTEGRATION
+from tests.support.wire import CANDIDATE, INTEGRATION
 
 MEMBERS = tuple(getattr(member, "__origin__", member) for member in get_args(Response))
 
@@ -72,7 +73,7 @@ headers = st.lists(st.tuples(header_names, header_values), max_size=4)
 
 async def as_encoded(call: Call, call_next: Next) -> Any:
     """Send nothing in particular, whatever the request's fields are: the answers are what is tested."""
-    return await call_next(attrs.evolve(call, wire=Encoded(target="/any", content_type=None, body=None)))
+    return await call_next(attrs.evolve(call, encoded=Encoded(target="/any", content_type=None, body=None)))
 
 
 def request_of(request: type[Request[Any]]) -> Request[Any]:
@@ -143,14 +144,16 @@ def test_any_retry_after(value: str) -> None:
     assert seconds is None or 0 <= seconds < float("inf")
 
 
-@given(retry=st.integers(1, 10_000), initial=st.floats(0, 100), maximum=st.floats(0, 1000), rand=st.floats(0, 1))
-def test_any_backoff(retry: int, initial: float, maximum: float, rand: float) -> None:
-    """A wait is never longer than `maximum`, nor than its own step of the doubling."""
-    seconds = backoff(retry, initial=initial, maximum=maximum, jitter=True, rand=lambda: rand)
-    assert 0 <= seconds <= maximum
+@given(
+    retry=st.integers(1, 10_000), initial_delay=st.floats(0, 100), max_delay=st.floats(0, 1000), rand=st.floats(0, 1)
+)
+def test_any_backoff(retry: int, initial_delay: float, max_delay: float, rand: float) -> None:
+    """A wait is never longer than `max_delay`, nor than its own step of the doubling."""
+    seconds = backoff(retry, initial_delay=initial_delay, max_delay=max_delay, jitter=True, rand=lambda: rand)
+    assert 0 <= seconds <= max_delay
 
 
 def test_every_operation_is_there() -> None:
     """The operations that the tests here go over are all of them."""
-    assert len(REQUESTS) == 126
+    assert len(REQUESTS) == 127
     assert all(isinstance(request.operation, Operation) for request in REQUESTS.values())

@@ -11,7 +11,7 @@ import pytest
 import uvicorn
 
 from kombo_async import ConnectionFailed, RetryPolicy, Success
-from kombo_async.connections import KEPT, Connection, Connections
+from kombo_async._http.connections import KEEPALIVE_EXPIRY, Connection, Connections
 from tests.failures.calls import CALLS, client, until
 from tests.failures.fault_server import FaultServer, succeed
 
@@ -105,7 +105,7 @@ async def test_connections_are_used_again(server: FaultServer) -> None:
 async def test_unused_connections_are_closed(server: FaultServer, monkeypatch: pytest.MonkeyPatch) -> None:
     """Connections that nobody has used for some seconds are closed when the next call is made."""
     connections = Connections(httpx, httpx.URL(server.url))
-    old, recent = await connections.take(), await connections.take()
+    old, recent = await connections.acquire(), await connections.acquire()
     now = anyio.current_time()
     closed: list[Connection] = []
 
@@ -113,16 +113,16 @@ async def test_unused_connections_are_closed(server: FaultServer, monkeypatch: p
         closed.append(connection)
 
     monkeypatch.setattr(Connection, "aclose", aclose)
-    connections.give_back(old, None)
-    connections.give_back(recent, None)
-    old.unused_since = now - KEPT - 1
-    assert await connections.take() is recent
+    connections.release(old, None)
+    connections.release(recent, None)
+    old.unused_since = now - KEEPALIVE_EXPIRY - 1
+    assert await connections.acquire() is recent
     assert closed == [old]
 
 
 def test_kept_for_less_time_than_servers_do() -> None:
     """No request meets a server that is just closing the connection after the time that servers keep one by default."""
-    assert uvicorn.Config("app").timeout_keep_alive - KEPT >= 1
+    assert uvicorn.Config("app").timeout_keep_alive - KEEPALIVE_EXPIRY >= 1
 
 
 async def test_closing_leaves_nothing_open(server: FaultServer) -> None:

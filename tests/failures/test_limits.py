@@ -1,4 +1,4 @@
-"""Places for actions and for connections, the pause after a rate limit, the budget for retries."""
+"""Limiter for actions and for connections, the pause after a rate limit, the budget for retries."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ import httpx
 import pytest
 
 from kombo_async import AsyncKomboClient, ErrorDetail, NoResponse, RateLimited, RetryPolicy, Success
-from kombo_async.middleware.places import ACTIONS_AT_ONCE, FIRST_ACTIONS, ActionPlaces
-from kombo_async.middleware.retry import Budget
+from kombo_async._chain.limiter import ACTIONS_AT_ONCE, FIRST_ACTIONS, AdaptiveLimiter
+from kombo_async._chain.retry import Budget
 from tests.failures.calls import CREATE, READ, client, until
 from tests.failures.fault_server import Exchange, FaultServer
 
@@ -106,7 +106,7 @@ def answer(remaining: str | None = None) -> Any:
 
 async def test_fewer_places_once_for_a_refusal() -> None:
     """Calls that were refused together count as one refusal; after it places come back one by one."""
-    places = ActionPlaces()
+    places = AdaptiveLimiter()
     places.limit = 20.0
     for _ in range(10):
         places.learn(refusal(), began_in=0)
@@ -119,7 +119,7 @@ async def test_fewer_places_once_for_a_refusal() -> None:
 async def test_a_client_that_is_refused_rests(server: FaultServer) -> None:
     """While others hold all places, a client with many actions waiting asks now and then, not one after the other."""
     server.actions_at_once = 0
-    policy = RetryPolicy(attempts=50, initial=0.05, maximum=0.05)
+    policy = RetryPolicy(attempts=50, initial_delay=0.05, max_delay=0.05)
     async with client(server, retry=policy) as kombo:
 
         async def places_come_back() -> None:
@@ -136,7 +136,7 @@ async def test_a_client_that_is_refused_rests(server: FaultServer) -> None:
 
 async def test_no_more_places_than_remain() -> None:
     """What remains in all of a round is claimed, each client its share; where nothing does, no place is added."""
-    places = ActionPlaces()
+    places = AdaptiveLimiter()
     for _ in range(50):
         places.learn(answer("1"), began_in=0)
     assert places.limit == FIRST_ACTIONS
@@ -149,7 +149,7 @@ async def test_no_more_places_than_remain() -> None:
 
 async def test_alone_the_places_double() -> None:
     """Until a refusal shows that it is not alone, a client claims as much as it has in each round, up to 30."""
-    places = ActionPlaces()
+    places = AdaptiveLimiter()
     limits: list[float] = []
     for _ in range(FIRST_ACTIONS * (1 + 2 + 4)):
         places.learn(answer("29"), began_in=0)
@@ -161,7 +161,7 @@ async def test_alone_the_places_double() -> None:
 @pytest.mark.parametrize("value", ["\u00b2", "-1", "many", "9" * 5000, ""])
 async def test_header_that_makes_no_sense(value: str) -> None:
     """A `Concurrency-Remaining` that is no number counts as none."""
-    places = ActionPlaces()
+    places = AdaptiveLimiter()
     raw = httpx.Response(200, headers=[(b"Concurrency-Remaining", value.encode("latin-1"))])
     places.learn(Success(data=None, status_code=200, raw_response=raw), began_in=0)
     assert places.limit == FIRST_ACTIONS + 1
@@ -212,7 +212,7 @@ async def test_refused_together_pauses_once(server: FaultServer) -> None:
             await exchange.succeed()
 
     server.default = limited
-    async with client(server, retry=RetryPolicy(initial=0.01)) as kombo:
+    async with client(server, retry=RetryPolicy(initial_delay=0.01)) as kombo:
         start = anyio.current_time()
         results = await at_once(kombo, READ, 20)
         took = anyio.current_time() - start
@@ -221,12 +221,12 @@ async def test_refused_together_pauses_once(server: FaultServer) -> None:
 
 
 async def test_absurd_retry_after(server: FaultServer) -> None:
-    """A pause is never longer than `longest_retry_after`, and the call that met it returns at once."""
+    """A pause is never longer than `max_retry_after`, and the call that met it returns at once."""
 
     async def tomorrow(exchange: Exchange) -> None:
         await exchange.fail(429, None, {"Retry-After": "86400"})
 
-    policy = RetryPolicy(longest_retry_after=0.3)
+    policy = RetryPolicy(max_retry_after=0.3)
     async with client(server, tomorrow, retry=policy) as kombo:
         start = anyio.current_time()
         for _ in range(2):
@@ -263,7 +263,7 @@ async def test_retry_budget(server: FaultServer) -> None:
         await (exchange.answer(500, b"") if down else exchange.succeed())
 
     server.default = fail
-    async with client(server, retry=RetryPolicy(initial=0.01)) as kombo:
+    async with client(server, retry=RetryPolicy(initial_delay=0.01)) as kombo:
         results = await at_once(kombo, READ, 1000)
         assert not any(isinstance(result, Success) for result in results)
         assert 1000 <= server.asked.total() <= 1200
@@ -285,7 +285,7 @@ async def test_retry_budget_without_a_server() -> None:
     assert requests <= 1200
     with FaultServer() as gone:
         url = gone.url
-    async with AsyncKomboClient("key", base_url=url, retry=RetryPolicy(initial=0.001)) as kombo:
+    async with AsyncKomboClient("key", base_url=url, retry=RetryPolicy(initial_delay=0.001)) as kombo:
         attempts = 0
         for _ in range(100):
             try:

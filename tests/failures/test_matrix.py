@@ -23,13 +23,13 @@ from kombo_async import (
 from tests.failures.calls import CALLS, client, until
 from tests.failures.fault_server import Exchange, FaultServer, answer, succeed
 from tests.failures.faults import FAULTS, Again, Fault
-from tests.wire import API_KEY, INTEGRATION
+from tests.support.wire import API_KEY, INTEGRATION
 
 pytestmark = pytest.mark.anyio
 
 ATTEMPTS = 2
 ONCE = RetryPolicy.none()
-AGAIN = RetryPolicy(attempts=ATTEMPTS, initial=0.01, sync_wait=0.1)
+AGAIN = RetryPolicy(attempts=ATTEMPTS, initial_delay=0.01, sync_wait=0.1)
 
 each_fault = pytest.mark.parametrize("fault", [pytest.param(fault, id=fault.name) for fault in FAULTS])
 each_method = pytest.mark.parametrize("method", CALLS)
@@ -153,7 +153,7 @@ async def test_answer_twice(server: FaultServer, method: str, together: bool) ->
 async def test_repeat_unclear(server: FaultServer, method: str) -> None:
     """Only a caller who asks for it in the policy has a POST or PATCH repeated that may have been done."""
     fault = next(fault for fault in FAULTS if fault.name == "cut_after_performing")
-    policy = RetryPolicy(attempts=ATTEMPTS, initial=0.01, repeat_unclear=True)
+    policy = RetryPolicy(attempts=ATTEMPTS, initial_delay=0.01, retry_ambiguous=True)
     async with client(server, fault.step, succeed, retry=policy) as kombo:
         result = await outcome(kombo, CALLS[method])
     assert result.attempts == 2
@@ -170,7 +170,7 @@ async def test_later_failure_does_not_hide_an_earlier_attempt(server: FaultServe
     async def pending(exchange: Any) -> None:
         await exchange.fail(409, "INTEGRATION.SETUP_SYNC_PENDING")
 
-    policy = RetryPolicy(attempts=2, initial=0.01, sync_wait=0.0)
+    policy = RetryPolicy(attempts=2, initial_delay=0.01, sync_wait=0.0)
     async with client(server, cut, pending, retry=policy) as kombo:
         result = await outcome(kombo, CALLS["PUT"])
     assert type(result) is SyncPending

@@ -19,7 +19,7 @@ from kombo_async import AsyncKomboClient, Failure, KomboError, NoResponse, Optio
 from tests.failures.calls import client, until
 from tests.failures.fault_server import Exchange, FaultServer, succeed
 from tests.failures.faults import FAULTS, Fault
-from tests.wire import INTEGRATION
+from tests.support.wire import INTEGRATION
 
 pytestmark = pytest.mark.anyio
 
@@ -80,7 +80,10 @@ async def test_each_failure(server: FaultServer, fault: Fault, request_: Any) ->
     """No failure shows the key or a person, in its message, its copies, its pickle or its traceback."""
     told: list[str] = []
     policy = RetryPolicy(
-        attempts=2, initial=0.001, sync_wait=0.1, on_wait=lambda waiting: told.append(f"{waiting} {waiting.failure!r}")
+        attempts=2,
+        initial_delay=0.001,
+        sync_wait=0.1,
+        on_wait=lambda waiting: told.append(f"{waiting} {waiting.failure!r}"),
     )
     async with client(server, fault.step, api_key=KEY, retry=policy, timeout=fault.timeout) as kombo:
         failure: KomboError

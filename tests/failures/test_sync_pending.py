@@ -7,7 +7,7 @@ import anyio.lowlevel
 import pytest
 
 from kombo_async import ConnectionFailed, RetryPolicy, Success, SyncPending, Waiting
-from kombo_async.middleware.retry import SHORTEST_WAIT_FOR_SYNC
+from kombo_async._chain.retry import SHORTEST_WAIT_FOR_SYNC
 from tests.failures.calls import CALLS, CREATE, client, until
 from tests.failures.fault_server import Exchange, FaultServer, succeed
 
@@ -38,7 +38,7 @@ each_form = pytest.mark.parametrize("form", [older, middle, current])
 @pytest.mark.parametrize("method", CALLS)
 async def test_waits_until_it_is_over(server: FaultServer, form: object, method: str) -> None:
     """Every call waits for the first sync, in all three forms of the answer, whatever `attempts` says."""
-    policy = RetryPolicy(attempts=1, initial=0.01, sync_wait=5)
+    policy = RetryPolicy(attempts=1, initial_delay=0.01, sync_wait=5)
     steps = [form, form, form, succeed]
     async with client(server, *steps, retry=policy) as kombo:  # type: ignore[arg-type]
         result = await kombo.send(CALLS[method])
@@ -49,7 +49,7 @@ async def test_waits_until_it_is_over(server: FaultServer, form: object, method:
 
 async def test_gives_up_when_the_budget_is_spent(server: FaultServer) -> None:
     """When `sync_wait` is over, the call returns `SyncPending`; it has waited that long and no longer."""
-    async with client(server, current, retry=RetryPolicy(initial=0.1, sync_wait=0.5)) as kombo:
+    async with client(server, current, retry=RetryPolicy(initial_delay=0.1, sync_wait=0.5)) as kombo:
         start = anyio.current_time()
         result = await kombo.send(CREATE)
         took = anyio.current_time() - start
@@ -69,7 +69,7 @@ async def test_polls_at_a_polite_pace(server: FaultServer) -> None:
     def note(waiting: Waiting) -> None:
         waits.append(waiting.seconds)
 
-    policy = RetryPolicy(initial=0.0, jitter=False, sync_wait=0.5, on_wait=note)
+    policy = RetryPolicy(initial_delay=0.0, jitter=False, sync_wait=0.5, on_wait=note)
     for step in (current, at_once):
         waits.clear()
         async with client(server, step, retry=policy) as kombo:
@@ -77,7 +77,7 @@ async def test_polls_at_a_polite_pace(server: FaultServer) -> None:
         assert len(waits) <= 6
         assert all(wait >= SHORTEST_WAIT_FOR_SYNC for wait in waits[:-1])
     waits.clear()
-    policy = RetryPolicy(initial=0.1, jitter=False, sync_wait=1.5, on_wait=note)
+    policy = RetryPolicy(initial_delay=0.1, jitter=False, sync_wait=1.5, on_wait=note)
     async with client(server, current, retry=policy) as kombo:
         await kombo.send(CREATE)
     assert waits == pytest.approx([0.1, 0.2, 0.4, 0.8])
@@ -91,7 +91,7 @@ async def test_reports_progress(server: FaultServer) -> None:
         await anyio.lowlevel.checkpoint()
         told.append(waiting)
 
-    policy = RetryPolicy(initial=0.1, jitter=False, sync_wait=5, on_wait=note)
+    policy = RetryPolicy(initial_delay=0.1, jitter=False, sync_wait=5, on_wait=note)
     async with client(server, current, current, succeed, retry=policy) as kombo:
         await kombo.send(CREATE)
     assert [(each.attempt, each.seconds, each.waited) for each in told] == [(1, 0.1, 0.0), (2, 0.2, 0.1)]
@@ -116,7 +116,7 @@ async def test_retry_after_is_heeded(server: FaultServer) -> None:
 
 async def test_waiting_can_be_cancelled(server: FaultServer) -> None:
     """A call that waits for the first sync is cancelled at once, and holds no place while it waits."""
-    async with client(server, current, retry=RetryPolicy(sync_wait=60, initial=30)) as kombo:
+    async with client(server, current, retry=RetryPolicy(sync_wait=60, initial_delay=30)) as kombo:
         async with anyio.create_task_group() as calls:
             for _ in range(40):
                 calls.start_soon(kombo.send, CREATE)
@@ -133,12 +133,12 @@ async def test_own_budget(server: FaultServer) -> None:
     async def cut(exchange: Exchange) -> None:
         exchange.cut()
 
-    policy = RetryPolicy(attempts=3, initial=0.01, sync_wait=5)
+    policy = RetryPolicy(attempts=3, initial_delay=0.01, sync_wait=5)
     async with client(server, current, current, cut, cut, succeed, retry=policy) as kombo:
         result = await kombo.send(CALLS["PUT"])
     assert isinstance(result, Success)
     assert result.attempts == 5
-    policy = RetryPolicy(attempts=2, initial=0.01, sync_wait=5)
+    policy = RetryPolicy(attempts=2, initial_delay=0.01, sync_wait=5)
     async with client(server, current, current, cut, cut, succeed, retry=policy) as kombo:
         with pytest.raises(ConnectionFailed):
             await kombo.send(CALLS["PUT"])

@@ -13,7 +13,7 @@ import anyio
 
 from kombo_async import AsyncKomboClient
 from tests.failures.calls import CREATE
-from tests.wire import API_KEY, INTEGRATION
+from tests.support.wire import API_KEY, INTEGRATION
 
 
 async def upload(url: str, number: int) -> Counter[str]:

@@ -10,7 +10,7 @@ from typing import Any
 
 import httpx
 
-from tests.wire import failure, page
+from tests.support.wire import failure, page
 
 EPOCH = datetime(2026, 5, 19, 8, 0, tzinfo=UTC)
 

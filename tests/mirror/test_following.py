@@ -19,7 +19,7 @@ from kombo_async.mirror import Mirror, Table
 from kombo_async.sandbox import Sandbox
 from kombo_async.webhooks import Receiver, WebhookApp, parse
 from tests.mirror.source import Source, rows, stamp
-from tests.wire import INTEGRATION, mock_client
+from tests.support.wire import INTEGRATION, mock_client
 
 pytestmark = pytest.mark.anyio
 

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from kombo_async import ServerError, ats, general
 from kombo_async.mirror import Mirror, Table
 from tests.mirror.source import EPOCH, Source, rows, stamp
-from tests.wire import INTEGRATION, mock_client
+from tests.support.wire import INTEGRATION, mock_client
 
 pytestmark = pytest.mark.anyio
 

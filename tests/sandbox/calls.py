@@ -12,7 +12,7 @@ import attrs
 from kombo_async.sandbox import Sandbox
 from kombo_async.sandbox.handlers.hris_provisioning import GROUP
 from kombo_async.sandbox.store import World
-from tests.schemas import EXAMPLES, FORMATS, Facts, resolve, types, variants
+from tests.support.schemas import EXAMPLES, FORMATS, Facts, resolve, types, variants
 
 LEFT_OUT: Any = object()
 # Formats and patterns of the document allow more than what exists; a file comes as data or by its address, not both.

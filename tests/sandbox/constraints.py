@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any, cast, get_args
 
+from kombo_async._codec.structure import field_types, is_list, is_model, is_union, members
+from kombo_async._generated.operations import REQUESTS
 from kombo_async.model import TaggedUnion
-from kombo_async.operations import REQUESTS
-from kombo_async.structure import field_types, is_list, is_model, is_union, members
-from tests.schemas import Facts, all_facts, resolve, variants
+from tests.support.schemas import Facts, all_facts, resolve, variants
 
 DEMANDS = ("pattern", "minLength", "maxLength", "minimum", "maximum", "exclusiveMinimum", "maxItems", "minItems")
 FORMATS = ("uri", "email")

@@ -12,11 +12,11 @@ import anyio
 import httpx
 import pytest
 
+from kombo_async._generated.events import EVENTS
 from kombo_async.sandbox import Sandbox, SandboxTransport, serve
 from kombo_async.sandbox.asgi import read_body
 from kombo_async.sandbox.defaults import GREENHOUSE
 from kombo_async.sandbox.shape import shape
-from kombo_async.webhooks.events import EVENTS
 from tests.sandbox.test_recruiting import create
 
 pytestmark = pytest.mark.anyio

@@ -10,12 +10,12 @@ import httpx
 import pytest
 
 from kombo_async import AsyncKomboClient, RetryPolicy, Success
-from kombo_async.operations import REQUESTS
+from kombo_async._generated.operations import REQUESTS
 from kombo_async.sandbox import Sandbox, serve
 from kombo_async.sandbox.reading import read_request
 from tests.conftest import needs_openapi
 from tests.sandbox.calls import Prepared, integration_of, prepare
-from tests.schemas import all_facts, document
+from tests.support.schemas import all_facts, document
 
 jsonschema = pytest.importorskip("jsonschema")
 pytestmark = [needs_openapi, pytest.mark.anyio]

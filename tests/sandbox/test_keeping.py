@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from kombo_async import AsyncKomboClient
-from kombo_async.operations import REQUESTS
+from kombo_async._generated.operations import REQUESTS
 from kombo_async.sandbox import Sandbox, routes
 from kombo_async.sandbox.defaults import GREENHOUSE
 from kombo_async.sandbox.rules import RULES
@@ -100,7 +100,7 @@ def test_a_missing_extra_is_named(missing: str) -> None:
     """With what to install; any other missing module is not hidden behind that."""
     code = f"import sys\nsys.modules[{missing!r}] = None\nfrom kombo_async.sandbox import Sandbox"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
-    assert f'the sandbox needs {missing}: pip install "kombo_async[sandbox]"' in done.stderr
+    assert f'{missing} is not installed: pip install "kombo_async[sandbox]"' in done.stderr
 
 
 @needs_openapi

@@ -6,7 +6,7 @@ from typing import Any, get_args
 
 import pytest
 
-from kombo_async.operations import REQUESTS
+from kombo_async._generated.operations import REQUESTS
 from kombo_async.request import answer_type
 from kombo_async.sandbox import Sandbox
 from kombo_async.sandbox.answers import encode

@@ -7,7 +7,7 @@ from typing import Any
 
 from kombo_async.webhooks import sign
 from tests.conftest import OPENAPI
-from tests.schemas import document, example
+from tests.support.schemas import document, example
 
 SECRET = "whsec-3b8f"
 

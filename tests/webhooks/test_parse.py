@@ -13,8 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kombo_async import to_dict
+from kombo_async._generated.events import DataChanged, IntegrationDeleted, ReceivedOrder
 from kombo_async.webhooks import EVENTS, Event, EventType, InvalidBody, UnknownEvent, parse
-from kombo_async.webhooks.events import DataChanged, IntegrationDeleted, ReceivedOrder
 from tests.conftest import needs_openapi
 from tests.webhooks.events import DATA_CHANGED, body_of, documented
 

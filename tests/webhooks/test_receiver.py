@@ -15,12 +15,12 @@ from kombo_async.webhooks import (
     EventBusy,
     InvalidBody,
     InvalidSignature,
-    MemorySeenEvents,
+    MemoryEventDeduplicator,
     Receiver,
     UnknownEvent,
     sign,
 )
-from kombo_async.webhooks.handlers import Handlers
+from kombo_async.webhooks._handlers import Handlers
 from tests.webhooks.events import DATA_CHANGED, SECRET, body_of, signed
 
 pytestmark = pytest.mark.anyio
@@ -158,7 +158,7 @@ async def test_what_is_not_taken() -> None:
 
 async def test_the_memory_is_bounded() -> None:
     """The memory of handled events keeps the last ones alone."""
-    seen = MemorySeenEvents(size=2)
+    seen = MemoryEventDeduplicator(size=2)
     for event_id in ("a", "b", "c"):
         assert await seen.begin(event_id) == "new"
         await seen.finish(event_id)

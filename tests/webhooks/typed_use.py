@@ -21,6 +21,8 @@ def every_event(event: Event) -> str:
             return event.data.package_id
         case webhooks.AiApplyApplicationStatusUpdated() | webhooks.AiApplyJobPostingStatusUpdated():
             return event.id
+        case webhooks.AiApplyDataChanged():
+            return event.id
         case webhooks.IssueStatusChanged(data=change):
             return change.issue.title
         case UnknownEvent(type=name):

@@ -26,12 +26,18 @@ class Sizes:
 
 Filler: TypeAlias = "Callable[[World, Sizes, Random], None]"
 
-_HOMES = {"ats": "recruiting", "hris": "people", "lms": "learning", "assessment": "assessments", "ai": "postings"}
+_LAZY_EXPORTS = {
+    "ats": "recruiting",
+    "hris": "people",
+    "lms": "learning",
+    "assessment": "assessments",
+    "ai": "postings",
+}
 
 
 def fill(world: World, name: str, sizes: Sizes) -> None:
     """Fill the table *name* with the records that are there from the start, if there are any."""
-    home = _HOMES.get(name.partition("_")[0])
+    home = _LAZY_EXPORTS.get(name.partition("_")[0])
     if home is None:
         return
     fillers: dict[str, Filler] = import_module(f"kombo_async.sandbox.data.{home}").FILLERS

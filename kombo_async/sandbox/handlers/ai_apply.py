@@ -20,6 +20,10 @@ def _posting(world: World, record: Record) -> Record:
     return {**record, "career_site": world.peek("ai_career_sites", record["career_site_id"])}
 
 
+def _posting_form(world: World, record: Record) -> Record:
+    return {**_posting(world, record), "application_form": FORM, "submission_token": None}
+
+
 def _job(world: World, record: Record) -> Record:
     """A posting as the unified API has jobs."""
     return {
@@ -41,6 +45,12 @@ LISTINGS.update(
         "GetAiApplyPostings": Listing(
             table="ai_job_postings",
             view=_posting,
+            filters={"career_site_ids": one_of("career_site_id"), "job_codes": one_of("job_code")},
+        ),
+        "GetAiApplyPostingsForms": Listing(
+            table="ai_job_postings",
+            view=_posting_form,
+            largest_page=5,
             filters={"career_site_ids": one_of("career_site_id"), "job_codes": one_of("job_code")},
         ),
         "GetAiApplyApplications": Listing(

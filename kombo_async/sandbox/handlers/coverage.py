@@ -6,14 +6,14 @@ import re
 from functools import cache
 from typing import TYPE_CHECKING, Any, get_args
 
-from kombo_async.operations import REQUESTS
+from kombo_async._codec.structure import field_types
+from kombo_async._generated.operations import REQUESTS
 from kombo_async.request import answer_type
 from kombo_async.sandbox.answers import InputInvalid
 from kombo_async.sandbox.handlers import LISTINGS, Context, handles, load
 from kombo_async.sandbox.integrations import Integration
 from kombo_async.sandbox.store import Record
 from kombo_async.sandbox.tools import Category, label, tools
-from kombo_async.structure import field_types
 
 if TYPE_CHECKING:
     from kombo_async import general

@@ -1,0 +1,1 @@
+"""What each call passes through, from the caller to HTTP and back."""

@@ -1,0 +1,1 @@
+"""Values to bytes and back: encoding requests, decoding responses. No I/O."""

@@ -1,0 +1,1 @@
+"""Bytes to Kombo and back: the only modules that touch an HTTP library."""

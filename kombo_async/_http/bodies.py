@@ -1,0 +1,134 @@
+"""Bodies: files read as they are sent, answers read no further than a limit."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import aclosing, suppress
+from io import BytesIO
+from typing import Any
+
+import anyio
+
+from kombo_async._codec.encode import Encoded
+from kombo_async.attachments import FileData
+
+
+class FileBody:
+    """A body with files in it, read from its parts as it is sent. Works as `httpx.AsyncByteStream`."""
+
+    def __init__(self, parts: tuple[bytes | FileData, ...], lengths: dict[int, int]) -> None:
+        self._parts = parts
+        self._lengths = lengths
+        self._reading: AsyncGenerator[bytes] | None = None
+        self.length: int = sum(lengths.values()) + sum(len(part) for part in parts if isinstance(part, bytes))
+
+    @classmethod
+    async def measured(cls, wire: Encoded) -> FileBody | None:
+        """The body of a request with files in it. Raises `ValueError` for a file that is empty or cannot be read."""
+        if not isinstance(wire.body, tuple):
+            return None
+        files = [(place, part) for place, part in enumerate(wire.body) if isinstance(part, FileData)]
+        lengths = {place: await file.measure() for place, file in files}
+        return cls(wire.body, lengths)
+
+    def __aiter__(self) -> AsyncIterator[bytes]:
+        self._reading = self._read()
+        return self._reading
+
+    async def _read(self) -> AsyncGenerator[bytes]:
+        for place, part in enumerate(self._parts):
+            if isinstance(part, bytes):
+                yield part
+            else:
+                async with aclosing(part.chunks(self._lengths[place])) as chunks:
+                    async for chunk in chunks:
+                        yield chunk
+
+    async def aclose(self) -> None:
+        """Close the file that was being read when the sending broke off."""
+        if self._reading is not None:
+            with anyio.CancelScope(shield=True):
+                await self._reading.aclose()
+
+
+def is_small(raw: Any, limit: int) -> bool:
+    """Whether the body of the `httpx.Response` *raw* is surely at most *limit* bytes, or has been read already."""
+    if raw.is_stream_consumed:  # a mock's
+        return len(raw.content) <= limit
+    length = _length(raw)
+    return length is not None and length <= limit and "content-encoding" not in raw.headers
+
+
+def _length(raw: Any) -> int | None:
+    length = raw.headers.get("content-length", "")
+    return int(length) if length.isascii() and length.isdigit() and len(length) < 20 else None
+
+
+class Unreadable(Exception):
+    """The body of an answer cannot be had; says why."""
+
+
+async def read(raw: Any, limit: int) -> bytes:
+    """The body of the `httpx.Response` *raw*, decompressed. Raises `Unreadable`, e.g. past *limit* bytes.
+
+    Not by httpx, which decompresses all that it has before anyone can count: a bomb has gone off by then.
+    What is read stands in no local variable, since tracebacks may print those.
+    """
+    if raw.is_stream_consumed or (_length(raw) or 0) > limit:
+        raise _too_large(limit)
+    body = _Body(raw.headers.get("content-encoding", "identity").strip().lower(), limit)
+    chunks = aiter(raw.aiter_raw())
+    try:
+        while True:
+            body.add(await anext(chunks))
+    except StopAsyncIteration:
+        return body.whole()
+    except Unreadable:
+        await _stop(chunks)
+        raise
+
+
+async def _stop(chunks: AsyncIterator[bytes]) -> None:
+    """End a read in the middle.
+
+    Cancelled where they wait, all the generators that httpx puts into one another end;
+    closing the outermost would leave the others to the garbage collector, of which trio complains.
+    """
+    with anyio.CancelScope() as scope, suppress(StopAsyncIteration):
+        scope.cancel()
+        for _ in range(100):  # what is buffered already comes without waiting
+            await anext(chunks)
+
+
+class _Body:
+    def __init__(self, encoding: str, limit: int) -> None:
+        self._limit = limit
+        self._read = BytesIO()
+        self._inflate: Any = None
+        self._encoded = encoding not in ("", "identity")
+        if encoding in ("gzip", "x-gzip", "deflate"):
+            self._inflate = zlib.decompressobj(zlib.MAX_WBITS | 32)  # gzip or zlib, by the first bytes
+        elif self._encoded:
+            raise Unreadable("the answer's content encoding was not asked for")
+
+    def add(self, chunk: bytes) -> None:
+        """Take what came. Raises `Unreadable` if that is no proper compression, or too much."""
+        if self._inflate is not None:
+            try:
+                chunk = self._inflate.decompress(chunk, self._limit + 1 - self._read.tell())
+            except zlib.error:
+                raise Unreadable("the answer's content encoding is corrupt") from None
+        self._read.write(chunk)
+        if self._read.tell() > self._limit:
+            raise _too_large(self._limit)
+
+    def whole(self) -> bytes:
+        """All of it. Raises `Unreadable` if the compressed bytes ended in the middle."""
+        if self._inflate is not None and not self._inflate.eof and self._read.tell():
+            raise Unreadable("the answer's content encoding is cut short")
+        return self._read.getvalue()
+
+
+def _too_large(limit: int) -> Unreadable:
+    return Unreadable(f"the answer is larger than max_response_bytes ({limit} bytes)")

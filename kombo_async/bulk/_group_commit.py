@@ -1,0 +1,68 @@
+"""Many small writes, one commit: each caller waits only until the commit that its write is in is durable."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Generic, TypeVar
+
+import anyio
+import anyio.lowlevel
+from anyio import to_thread
+
+from kombo_async.bulk._journal import JournalError
+
+T = TypeVar("T")
+R = TypeVar("R")
+
+
+class _Batch(Generic[T, R]):
+    def __init__(self) -> None:
+        self.items: list[T] = []
+        self.results: Sequence[R] = ()
+        self.error: Exception | None = None
+        self.done = anyio.Event()
+
+
+class GroupCommit(Generic[T, R]):
+    """Collects items while a commit is under way; the next commit takes all of them. Commits run in a worker thread.
+
+    The first caller of a batch commits it for all, so no task of its own is needed (or left behind).
+    """
+
+    def __init__(self, commit: Callable[[Sequence[T]], Sequence[R]]) -> None:
+        self._commit = commit
+        self._batch = _Batch[T, R]()
+        self._turn = anyio.Lock(fast_acquire=True)
+        self._thread = anyio.CapacityLimiter(1)
+
+    async def add(self, item: T) -> R:
+        """Commit *item*, together with what else has come in, and give its result. Raises what `commit` raised.
+
+        Being cancelled does not undo it: it is committed all the same, before anything that is added later.
+        """
+        batch, place = self._batch, len(self._batch.items)
+        batch.items.append(item)
+        if place == 0:
+            with anyio.CancelScope(shield=True):
+                await self._lead(batch)
+        else:
+            await batch.done.wait()
+        if batch.error is not None:
+            raise batch.error
+        return batch.results[place]
+
+    async def _lead(self, batch: _Batch[T, R]) -> None:
+        try:
+            async with self._turn:
+                await anyio.lowlevel.checkpoint()  # whoever is about to add an item comes along
+                self._batch = _Batch[T, R]()
+                batch.results = await to_thread.run_sync(self._commit, batch.items, limiter=self._thread)
+        except Exception as error:  # each caller of the batch raises it
+            batch.error = error
+        except BaseException:
+            batch.error = JournalError("the journal was broken off in the middle of a commit")
+            raise
+        finally:
+            if self._batch is batch:
+                self._batch = _Batch[T, R]()
+            batch.done.set()
