@@ -263,6 +263,9 @@ def operation_call(method: Method) -> str:
         "body": None if body is None else tuple(each.name for each in body),
         "ndjson": operation.ndjson or None,
         "renamed": renamed or None,
+        "timeout": operation.timeout,
+        "max_body_bytes": operation.max_body_bytes,
+        "blind_spots": operation.blind_spots or None,
     }
     given = ", ".join(f"{name}={value!r}" for name, value in arguments.items() if value is not None)
     return f"Operation({given})"

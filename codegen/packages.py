@@ -115,6 +115,16 @@ def _argument(name: str) -> str:
     return "options_" if name == "options" else python_name(name)
 
 
+def error_codes(names: Names) -> str:
+    """Write the type of error codes."""
+    codes = "".join(f"    {code!r},\n" for code in names.facts.error_codes)
+    return (
+        f'{HEADER}"""The error codes that Kombo documents."""\n\nfrom __future__ import annotations\n\n'
+        f"from typing import Literal, TypeAlias\n\nErrorCode: TypeAlias = Literal[\n{codes}] | str\n"
+        '"""Kombo\'s error codes, as far as they are known; new ones appear without notice."""\n'
+    )
+
+
 def operations(names: Names) -> str:
     """Write the table of all operations."""
     homes = {m.operation.id: f"{m.namespace}.{m.module}.{m.request}" for m in names.methods}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
+from typing import Any
 
 from codegen.schema import Json, Schemas
 from codegen.shapes import ANY, BOOL, STR, Array, Const, Enum, Field, Map, Object, Shape, at, bare
@@ -12,6 +13,7 @@ from codegen.shapes import ANY, BOOL, STR, Array, Const, Enum, Field, Map, Objec
 METHODS = ("get", "post", "put", "patch", "delete")
 INTEGRATION_HEADER = "X-Integration-Id"
 ACTION_PATHS = re.compile(r"/(ats|hris|lms|assessment|passthrough|custom)/")
+ERROR_CODE = re.compile(r"[A-Z_]+\.[A-Z_]+")
 
 
 @dataclass(frozen=True)
@@ -31,15 +33,21 @@ class Operation:
     ndjson: bool
     answer: Shape
     """Of a paged list: what its pages list."""
+    timeout: float | None = None
+    """How many seconds Kombo documents that one call may take."""
+    max_body_bytes: int | None = None
+    blind_spots: tuple[tuple[str, str], ...] = ()
+    """Fields whose own changes `updated_after` does not see, each with the model that `data-changed` names for them."""
 
 
 @dataclass(frozen=True)
 class Facts:
-    """What a document says: its operations, the payloads of its webhooks, and the schemas that contain themselves."""
+    """What a document says: its operations, webhooks and error codes, and the schemas that contain themselves."""
 
     operations: tuple[Operation, ...]
     events: Mapping[str, Object]
     named: Mapping[str, Shape]
+    error_codes: tuple[str, ...]
 
 
 def read(document: Json, hints: Json) -> Facts:
@@ -47,7 +55,20 @@ def read(document: Json, hints: Json) -> Facts:
     schemas = Schemas(document, hints.get("untyped", {}))
     operations = tuple(_operation(schemas, hints, *each) for each in _operations(document))
     events = {name: _event(schemas, name, hooks["post"]) for name, hooks in document.get("webhooks", {}).items()}
-    return Facts(operations, events, schemas.named())
+    return Facts(operations, events, schemas.named(), tuple(sorted(set(_error_codes(document)))))
+
+
+def _error_codes(node: Any) -> Iterator[str]:
+    """Find all error codes, which stand in many enums of which no single one is complete."""
+    if isinstance(node, Mapping):
+        values = [each for each in node.get("enum", ()) if each is not None]
+        if values and all(isinstance(each, str) and ERROR_CODE.fullmatch(each) for each in values):
+            yield from values
+        for each in node.values():
+            yield from _error_codes(each)
+    elif isinstance(node, list):
+        for each in node:
+            yield from _error_codes(each)
 
 
 def _operations(document: Json) -> Iterator[tuple[str, str, Json, list[Json]]]:
@@ -83,7 +104,15 @@ def _operation(schemas: Schemas, hints: Json, path: str, method: str, node: Json
         body=_ndjson_body(schemas, hints, name, content) if ndjson else _body(schemas, content),
         ndjson=ndjson,
         answer=_item(answer) if paged else answer,
+        timeout=node.get("x-kombo-timeout-seconds", hints.get("timeouts", {}).get(name)),
+        max_body_bytes=node.get("x-kombo-max-body-bytes", hints.get("max_body_bytes", {}).get(name)),
+        blind_spots=_blind_spots(node, hints.get("blind_spots", {}).get(name, {})),
     )
+
+
+def _blind_spots(node: Json, known: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
+    told = {each["path"]: each["model"] for each in node.get("x-kombo-updated-after-blind", ())}
+    return tuple((told or known).items())
 
 
 def _item(page: Shape) -> Shape:

@@ -13,7 +13,7 @@ from typing import Any
 
 from codegen.modules import EventsModule, Module, subscriptions
 from codegen.names import Names
-from codegen.packages import operations, package, resource
+from codegen.packages import error_codes, operations, package, resource
 from codegen.read import read
 from codegen.text import HEADER, Glossary
 
@@ -44,6 +44,7 @@ def _files(names: Names, glossary: Glossary) -> Iterator[tuple[str, str]]:
         yield f"{namespace}/__init__.py", package(names, glossary, namespace)
     yield "_generated/operations.py", operations(names)
     yield "_generated/subscriptions.py", subscriptions(names)
+    yield "_generated/error_codes.py", error_codes(names)
 
 
 def _refuse_cycles(imports: Mapping[str, set[str]]) -> None:

@@ -11,6 +11,7 @@ from kombo_async._lazy import lazy_exports
 
 if TYPE_CHECKING:
     from kombo_async import ai_apply, assessment, ats, connect, custom, general, hris, lms, operations
+    from kombo_async._generated.error_codes import ErrorCode
     from kombo_async._version import __version__
     from kombo_async.client import AsyncKomboClient
     from kombo_async.errors import (
@@ -76,6 +77,7 @@ __all__ = [
     "TimedOut",
     "Failure",
     "ErrorDetail",
+    "ErrorCode",
     "BadRequest",
     "Unauthorized",
     "Forbidden",
@@ -94,6 +96,7 @@ __all__ = [
 
 _LAZY_EXPORTS = {
     "": ("ai_apply", "assessment", "ats", "connect", "custom", "general", "hris", "lms", "operations"),
+    "kombo_async._generated.error_codes": ("ErrorCode",),
     "kombo_async._version": ("__version__",),
     "kombo_async.client": ("AsyncKomboClient",),
     "kombo_async.errors": (

@@ -26,6 +26,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, NoReturn, Self, TypeVa
 
 import attrs
 
+from kombo_async._generated.error_codes import ErrorCode
 from kombo_async.model import field_names
 
 if TYPE_CHECKING:
@@ -38,7 +39,7 @@ E = TypeVar("E", bound="KomboError")
 class ErrorDetail:
     """What Kombo says about a failure."""
 
-    code: str | None
+    code: ErrorCode | None
     """Kombo's code, such as `ATS.JOB_CLOSED`: what to decide by. None in answers of the older contract."""
     title: str | None
     message: str
@@ -132,7 +133,7 @@ class Failure(KomboError):
     """The answer as it came, read to its end."""
 
     @property
-    def code(self) -> str | None:
+    def code(self) -> ErrorCode | None:
         """`error.code`: what to decide by."""
         return self.error.code
 

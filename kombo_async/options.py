@@ -33,21 +33,25 @@ class Timeout:
     """For a whole attempt that reads what Kombo has synced, or asks the platform."""
     action: float = 300.0
     """For a whole attempt of an action."""
+    documented: bool = True
+    """Whether operations for which Kombo documents a longer time get that (`Operation.timeout`), such as 300 s for
+    `ai_apply.bulk_import_job_postings`."""
 
     @classmethod
     def of_seconds(cls, seconds: float | Timeout | None) -> Timeout:
-        """The same *seconds* for every attempt; None for the usual ones. Raises `ValueError` for none at all."""
+        """The same *seconds* for every attempt; None for the defaults. Raises `ValueError` for 0 and less."""
         if isinstance(seconds, Timeout):
             return seconds
         if seconds is None:
             return cls()
         if seconds <= 0:
             raise ValueError("timeout: must be more than 0 seconds")
-        return cls(connect=min(seconds, cls().connect), read=seconds, action=seconds)
+        return cls(connect=min(seconds, cls().connect), read=seconds, action=seconds, documented=False)
 
     def of(self, operation: Operation) -> float:
-        """For a whole attempt of *operation*."""
-        return self.action if operation.action else self.read
+        """For a whole attempt of *operation*, in seconds."""
+        seconds = self.action if operation.action else self.read
+        return max(seconds, operation.timeout or 0) if self.documented else seconds
 
 
 @attrs.frozen(kw_only=True)

@@ -5,11 +5,14 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from functools import cached_property
-from typing import Any, ClassVar, Generic, Self, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, Self, TypeVar
 
 import attrs
 
 from kombo_async.model import UNSET, Model, field_names
+
+if TYPE_CHECKING:
+    from kombo_async._generated.events import ModelName
 
 T_co = TypeVar("T_co", covariant=True)
 
@@ -35,6 +38,12 @@ class Operation:
     """Whether the body is lines of JSON, one for each item of its only field."""
     renamed: tuple[str, ...] = ()
     """Body fields that hold a model with wire names that are no Python identifiers."""
+    timeout: float | None = None
+    """How long one call may take, in seconds, where Kombo documents it for this operation."""
+    max_body_bytes: int | None = None
+    """The largest body that Kombo takes, in bytes, where it documents one."""
+    blind_spots: tuple[tuple[str, ModelName], ...] = ()
+    """Fields whose own changes `updated_after` does not see, each with the model that `data-changed` names for them."""
 
     @property
     def idempotent(self) -> bool:

@@ -41,7 +41,13 @@ def encode(request: Request[Any]) -> Encoded:
         target += _query(request)
     if operation.body is None:
         return Encoded(target=target, content_type=None, body=None)
-    return Encoded(target=target, content_type=operation.content_type, body=_body(request, operation, operation.body))
+    body = _body(request, operation, operation.body)
+    if operation.max_body_bytes is not None and isinstance(body, bytes) and len(body) > operation.max_body_bytes:
+        raise ValueError(
+            f"{', '.join(operation.body)}: the body has {len(body):,} bytes, but {operation.id} takes at most "
+            f"{operation.max_body_bytes:,}; send fewer items in each call"
+        )
+    return Encoded(target=target, content_type=operation.content_type, body=body)
 
 
 def _path(request: Request[Any]) -> str:

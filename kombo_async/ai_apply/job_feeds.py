@@ -111,6 +111,8 @@ class BulkImportJobPostings(Request[BulkImport]):
         integration=False,
         body=("items",),
         ndjson=True,
+        timeout=300,
+        max_body_bytes=36700160,
     )
 
     job_feed_id: str

@@ -261,6 +261,7 @@ class GetApplications(Request[Page[Application]]):
             "current_stage_ids",
             "remote_created_after",
         ),
+        blind_spots=(("current_stage", "ats_application_stages"), ("job", "ats_jobs")),
     )
 
     cursor: str | Unset = UNSET

@@ -133,6 +133,7 @@ class GetCandidates(Request[Page[Candidate]]):
             "first_name",
             "last_name",
         ),
+        blind_spots=(("tags", "ats_tags"),),
     )
 
     cursor: str | Unset = UNSET

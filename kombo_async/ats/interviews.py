@@ -171,6 +171,7 @@ class GetInterviews(Request[Page[Interview]]):
             "remote_ids",
             "job_ids",
         ),
+        blind_spots=(("users", "ats_users"),),
     )
 
     cursor: str | Unset = UNSET

@@ -186,6 +186,7 @@ class GetJobs(Request[Page[Job]]):
             "remote_created_after",
             "name_contains",
         ),
+        blind_spots=(("stages", "ats_application_stages"), ("hiring_team", "ats_users")),
     )
 
     cursor: str | Unset = UNSET

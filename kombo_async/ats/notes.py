@@ -94,6 +94,7 @@ class GetNotes(Request[Page[Note]]):
             "candidate_ids",
             "application_ids",
         ),
+        blind_spots=(("author", "ats_users"),),
     )
 
     cursor: str | Unset = UNSET

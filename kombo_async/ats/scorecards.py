@@ -196,6 +196,7 @@ class GetScorecards(Request[Page[Scorecard]]):
             "candidate_ids",
             "application_ids",
         ),
+        blind_spots=(("author", "ats_users"),),
     )
 
     cursor: str | Unset = UNSET

@@ -403,6 +403,7 @@ class GetEmployees(Request[Page[Employee]]):
             "personal_emails",
             "custom_fields",
         ),
+        blind_spots=(("groups", "hris_teams"), ("teams", "hris_teams")),
     )
 
     cursor: str | Unset = UNSET

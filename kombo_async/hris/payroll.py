@@ -171,6 +171,7 @@ class GetPayslips(Request[Page[Payslip]]):
             "employee_ids",
             "payrun_ids",
         ),
+        blind_spots=(("employee", "hris_employees"), ("pay_run", "hris_pay_runs")),
     )
 
     cursor: str | Unset = UNSET

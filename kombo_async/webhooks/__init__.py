@@ -26,6 +26,7 @@ if TYPE_CHECKING:
         IntegrationDeleted,
         IntegrationStateChanged,
         IssueStatusChanged,
+        ModelName,
         SyncFinished,
         UnknownEvent,
     )
@@ -59,6 +60,7 @@ __all__ = [
     "Event",
     "EventType",
     "EVENTS",
+    "ModelName",
     "AiApplyApplicationStatusUpdated",
     "AiApplyDataChanged",
     "AiApplyJobPostingStatusUpdated",
@@ -90,6 +92,7 @@ _LAZY_EXPORTS = {
         "IntegrationDeleted",
         "IntegrationStateChanged",
         "IssueStatusChanged",
+        "ModelName",
         "SyncFinished",
         "UnknownEvent",
     ),
