@@ -9,15 +9,13 @@ from functools import cached_property
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal, Self, TypeVar
 
-import anyio
-
 from kombo_async._chain.auth import Auth
 from kombo_async._chain.compose import around_attempt, compose
 from kombo_async._chain.encoding import encoding
-from kombo_async._chain.limiter import Limiter
 from kombo_async._chain.limits import Limits
 from kombo_async._chain.logs import logs
 from kombo_async._chain.retry import Retry
+from kombo_async._clock import Clock
 from kombo_async._codec.encode import check_header, check_headers
 from kombo_async._http.transport import Http, transport_of
 from kombo_async.middleware import Call, Middleware
@@ -66,6 +64,7 @@ class AsyncKomboClient:
             `"aiohttp"` for the fastest under asyncio (with the extra `[aiohttp]`); else `KOMBO_TRANSPORT`.
         http_client: What to send through instead, an `httpx.AsyncClient` or `httpx2.AsyncClient` that you close.
         allow_http: Allow a base URL with `http://` to another machine, in which the API key travels in the clear.
+        clock: The clock that waits and deadlines go by; a sandbox's in tests, so that they take no real time.
 
     Raises:
         ValueError: There is no API key, or a setting makes no sense.
@@ -89,6 +88,7 @@ class AsyncKomboClient:
         transport: httpx.AsyncBaseTransport | Literal["aiohttp"] | None = None,
         http_client: httpx.AsyncClient | None = None,
         allow_http: bool = False,
+        clock: Clock | None = None,
     ) -> None:
         api_key = api_key or os.environ.get("KOMBO_API_KEY")
         if not api_key:
@@ -102,6 +102,7 @@ class AsyncKomboClient:
         self._retry = retry or RetryPolicy()
         self._headers = check_headers(headers or {})
         self._attempt_middleware = tuple(attempt_middleware)
+        self._clock = clock or Clock()
         chosen = transport or (None if http_client else os.environ.get("KOMBO_TRANSPORT"))
         self._http = Http(
             self._base_url,
@@ -109,6 +110,7 @@ class AsyncKomboClient:
             client=http_client,
             connect_timeout=self._timeout.connect,
             max_response_bytes=max_response_bytes,
+            clock=self._clock,
         )
         self._chain = compose(
             self._http,
@@ -117,9 +119,9 @@ class AsyncKomboClient:
                 *middleware,
                 logs,
                 encoding,
-                Retry(),
+                Retry(clock=self._clock),
                 # once for each attempt:
-                Limits(connections=Limiter(max_connections)),
+                Limits(clock=self._clock, max_connections=max_connections),
                 around_attempt,
                 Auth(api_key),
             ],
@@ -159,7 +161,7 @@ class AsyncKomboClient:
             integration_id=integration_id,
             headers={**self._headers, **check_headers(headers)} if headers else self._headers,
             timeout=self._timeout.of(operation) if timeout is None else Timeout.of_seconds(timeout).of(operation),
-            deadline=None if deadline is None else anyio.current_time() + deadline,
+            deadline=None if deadline is None else self._clock.time() + deadline,
             retry=retry or self._retry,
             attempt_middleware=(*self._attempt_middleware, *attempt_middleware),
         )

@@ -39,7 +39,7 @@ class Call:
     timeout: float
     """Seconds for each attempt."""
     deadline: float | None
-    """When the whole call must be over, by `anyio.current_time()`."""
+    """When the whole call must be over, by the client's clock."""
     retry: RetryPolicy
     attempt: int = 1
     """The number of this attempt; the chain outside of the retries always sees 1."""

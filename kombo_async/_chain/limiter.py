@@ -7,6 +7,7 @@ from collections import deque
 import anyio
 
 from kombo_async._chain.backoff import backoff
+from kombo_async._clock import Clock
 from kombo_async._codec.codes import CONCURRENCY_LIMIT
 from kombo_async.errors import RateLimited, TimedOut
 from kombo_async.middleware import Call
@@ -25,8 +26,9 @@ KEPT_OF_REFUSED = 0.8
 class Limiter:
     """Lets *limit* calls pass at once, first come, first served."""
 
-    def __init__(self, limit: float) -> None:
+    def __init__(self, limit: float, clock: Clock) -> None:
         self.limit: float = limit
+        self._clock = clock
         self.taken: int = 0
         self._queue: deque[anyio.Event] = deque()
 
@@ -43,7 +45,7 @@ class Limiter:
         turn = anyio.Event()
         self._queue.append(turn)
         try:
-            with anyio.CancelScope(deadline=float("inf") if call.deadline is None else call.deadline):
+            with self._clock.until(call.deadline):
                 await turn.wait()
         except BaseException:
             self._give_up(turn)
@@ -85,8 +87,8 @@ class AdaptiveLimiter(Limiter):
     A refusal costs a fifth of the places, once for all calls that were in flight then.
     """
 
-    def __init__(self) -> None:
-        super().__init__(FIRST_ACTIONS)
+    def __init__(self, clock: Clock) -> None:
+        super().__init__(FIRST_ACTIONS, clock)
         self.round: int = 0
         """Counts the refusals that were heeded; a call remembers which it began in."""
         self._refusals = 0
@@ -100,10 +102,10 @@ class AdaptiveLimiter(Limiter):
         """
         await super().acquire(call)
         try:
-            while (seconds := self._rest_until - anyio.current_time()) > 0:
+            while (seconds := self._rest_until - self._clock.time()) > 0:
                 if call.deadline is not None and call.deadline < self._rest_until:
                     raise never_sent(call, "its deadline passes before Kombo has places again")
-                await anyio.sleep(seconds)
+                await self._clock.sleep(seconds)
         except BaseException:
             self.release()
             raise
@@ -120,7 +122,7 @@ class AdaptiveLimiter(Limiter):
                 self.resize(max(1.0, self.limit * KEPT_OF_REFUSED))
                 self._refusals += 1
                 seconds = backoff(self._refusals, initial_delay=REST, max_delay=LONGEST_REST, jitter=True)
-                self._rest_until = anyio.current_time() + seconds
+                self._rest_until = self._clock.time() + seconds
                 self._begin_round()
             return
         self._refusals = 0

@@ -9,21 +9,21 @@ from __future__ import annotations
 
 from typing import Any
 
-import attrs
-
 from kombo_async._chain.limiter import AdaptiveLimiter, Limiter
 from kombo_async._chain.pause import Pause
+from kombo_async._clock import Clock
 from kombo_async.middleware import Call, Next
 from kombo_async.response import Response
 
 
-@attrs.define
 class Limits:
     """The step of the chain that waits for places; one for each attempt."""
 
-    connections: Limiter
-    pause: Pause = attrs.field(factory=Pause)
-    actions: dict[str, AdaptiveLimiter] = attrs.field(factory=dict[str, AdaptiveLimiter])
+    def __init__(self, *, clock: Clock, max_connections: int) -> None:
+        self._clock = clock
+        self.connections = Limiter(max_connections, clock)
+        self.pause = Pause(clock)
+        self.actions: dict[str, AdaptiveLimiter] = {}
 
     async def __call__(self, call: Call, call_next: Next) -> Response[Any]:
         """Answer *call* once there is a place for it. Raises `TimedOut` if its deadline passes first."""
@@ -31,7 +31,7 @@ class Limits:
             return await self._connected(call, call_next)
         limiter = self.actions.get(call.integration_id)
         if limiter is None:
-            limiter = self.actions[call.integration_id] = AdaptiveLimiter()
+            limiter = self.actions[call.integration_id] = AdaptiveLimiter(self._clock)
         await limiter.acquire(call)
         began_in = limiter.round
         try:

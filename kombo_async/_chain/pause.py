@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-import anyio
-
 from kombo_async._chain.backoff import backoff
 from kombo_async._chain.limiter import Limiter, never_sent
+from kombo_async._clock import Clock
 from kombo_async._codec.codes import CONCURRENCY_LIMIT
 from kombo_async.errors import RateLimited
 from kombo_async.middleware import Call, Next
@@ -17,7 +16,8 @@ from kombo_async.response import Response
 class Pause:
     """Holds all calls of a client while it is paused; then lets one go, and with each answer one more at a time."""
 
-    def __init__(self) -> None:
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
         self._until = 0.0
         self._refusals = 0
         self._turns: Limiter | None = None
@@ -30,9 +30,9 @@ class Pause:
             self._check(call)
             await turns.acquire(call)
         try:
-            while (seconds := self._until - anyio.current_time()) > 0:
+            while (seconds := self._until - self._clock.time()) > 0:
                 self._check(call)
-                await anyio.sleep(seconds)
+                await self._clock.sleep(seconds)
             began_in = self._round
             response = await call_next(call)
             self._learn(call, response, began_in)
@@ -67,9 +67,9 @@ class Pause:
             if retry_after is None:
                 retry_after = backoff(self._refusals, initial_delay=1.0, max_delay=30.0, jitter=True)
         if retry_after is not None:
-            self._until = max(self._until, anyio.current_time() + retry_after)
+            self._until = max(self._until, self._clock.time() + retry_after)
         if self._turns is None:
-            self._turns = Limiter(1)
+            self._turns = Limiter(1, self._clock)
         self._turns.limit = 1
 
 

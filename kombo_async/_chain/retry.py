@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from typing import Any
 
-import anyio
 import attrs
 
 from kombo_async._chain.backoff import backoff
+from kombo_async._clock import Clock
 from kombo_async._codec.codes import ambiguous
 from kombo_async._codec.retry_after import retry_after
 from kombo_async.errors import Failure, KomboError, NoResponse, RateLimited, SyncPending
@@ -86,7 +86,7 @@ class Retry:
 
     budget: Budget = attrs.field(factory=Budget)
     rand: Callable[[], float] = random.random
-    sleep: Callable[[float], Awaitable[None]] = anyio.sleep
+    clock: Clock = attrs.field(factory=Clock)
 
     async def __call__(self, call: Call, call_next: Next) -> Response[Any]:
         """Answer *call* with what its last attempt came to; returns (or raises) at once what must not be repeated."""
@@ -123,7 +123,7 @@ class Retry:
             seconds = asked
         else:
             seconds = self._backoff(policy, retries.made + 1, jitter=policy.jitter)
-        if seconds is None or (call.deadline is not None and anyio.current_time() + seconds > call.deadline):
+        if seconds is None or (call.deadline is not None and self.clock.time() + seconds > call.deadline):
             return None
         if not isinstance(failure, SyncPending | RateLimited) and not self.budget.spend():
             return None
@@ -147,7 +147,7 @@ class Retry:
 
     async def _wait(self, seconds: float, failure: Failure | NoResponse, call: Call, retries: _Retries) -> bool:
         """Wait before the next attempt; False if `on_wait` took so long that the deadline has passed."""
-        start = anyio.current_time()
+        start = self.clock.time()
         waiting = Waiting(
             failure=failure,
             operation=call.operation,
@@ -161,12 +161,12 @@ class Retry:
             retries.waited += seconds
         else:
             retries.made += 1
-        with anyio.CancelScope(deadline=float("inf") if call.deadline is None else call.deadline):
+        with self.clock.until(call.deadline):
             told = call.retry.on_wait(waiting) if call.retry.on_wait is not None else None
             if told is not None:
                 await told
-                seconds = max(0.0, start + seconds - anyio.current_time())
-            await self.sleep(seconds)
+                seconds = max(0.0, start + seconds - self.clock.time())
+            await self.clock.sleep(seconds)
             return True
         return False
 

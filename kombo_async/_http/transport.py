@@ -10,6 +10,7 @@ import anyio
 import attrs
 
 from kombo_async._chain.logs import keep_queries_from, quiet
+from kombo_async._clock import Clock
 from kombo_async._codec.decode import decode
 from kombo_async._http.bodies import FileBody, Unreadable, is_small, read
 from kombo_async._http.connections import Connection, Connections
@@ -107,12 +108,14 @@ class Http:
         client: Any,
         connect_timeout: float,
         max_response_bytes: int,
+        clock: Clock,
     ) -> None:
         self._base_url = base_url
         self._transport = transport
         self._client = client
         self._connect_timeout = connect_timeout
         self._max_response_bytes = max_response_bytes
+        self._clock = clock
         self._library: Any = None
         self._url: Any = None
         self._urls: dict[str, Any] = {}
@@ -145,11 +148,11 @@ class Http:
         """Send the request of *call* and decode its answer. Raises `NoResponse` where none came."""
         self.open()
         attempt = _Attempt(call, self._tracing)
-        deadline = anyio.current_time() + call.timeout
+        deadline = self._clock.time() + call.timeout
         if call.deadline is not None:
             deadline = min(deadline, call.deadline)
         failure: NoAnswer | None = None
-        with anyio.CancelScope(deadline=deadline) as scope:
+        with self._clock.until(deadline) as scope:
             try:
                 return await self._answer(attempt)
             except self._library.TransportError as error:

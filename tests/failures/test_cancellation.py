@@ -17,6 +17,7 @@ from kombo_async import AsyncKomboClient, KomboError, RetryPolicy, Success, ats
 from kombo_async._chain.limiter import Limiter
 from kombo_async._chain.limits import Limits
 from kombo_async._chain.retry import Retry
+from kombo_async._clock import Clock
 from kombo_async.middleware import Call
 from tests.failures.calls import CALLS, CREATE, client, scenario, until
 from tests.failures.fault_server import Exchange, FaultServer, succeed
@@ -104,7 +105,7 @@ def test_any_await_point(stop_at: int, holders: int) -> None:
     """Broken off at any await point, waiting or at work, a call gives its places back and holds up nobody."""
 
     async def scene() -> None:
-        limits = Limits(connections=Limiter(30))
+        limits = Limits(clock=Clock(), max_connections=30)
         release = anyio.Event()
 
         async def send(call: Call) -> Any:
@@ -145,7 +146,7 @@ async def test_place_that_comes_with_the_cancellation() -> None:
 
     (trio never cancels a task that has been woken.)
     """
-    limiter = Limiter(1)
+    limiter = Limiter(1, Clock())
     await limiter.acquire(_call())
     first = asyncio.ensure_future(limiter.acquire(_call()))
     second = asyncio.ensure_future(limiter.acquire(_call()))

@@ -13,6 +13,7 @@ import pytest
 from kombo_async import AsyncKomboClient, ErrorDetail, NoResponse, RateLimited, RetryPolicy, Success
 from kombo_async._chain.limiter import ACTIONS_AT_ONCE, FIRST_ACTIONS, AdaptiveLimiter
 from kombo_async._chain.retry import Budget
+from kombo_async._clock import Clock
 from tests.failures.calls import CREATE, READ, client, until
 from tests.failures.fault_server import Exchange, FaultServer
 
@@ -106,7 +107,7 @@ def answer(remaining: str | None = None) -> Any:
 
 async def test_fewer_places_once_for_a_refusal() -> None:
     """Calls that were refused together count as one refusal; after it places come back one by one."""
-    places = AdaptiveLimiter()
+    places = AdaptiveLimiter(Clock())
     places.limit = 20.0
     for _ in range(10):
         places.learn(refusal(), began_in=0)
@@ -136,7 +137,7 @@ async def test_a_client_that_is_refused_rests(server: FaultServer) -> None:
 
 async def test_no_more_places_than_remain() -> None:
     """What remains in all of a round is claimed, each client its share; where nothing does, no place is added."""
-    places = AdaptiveLimiter()
+    places = AdaptiveLimiter(Clock())
     for _ in range(50):
         places.learn(answer("1"), began_in=0)
     assert places.limit == FIRST_ACTIONS
@@ -149,7 +150,7 @@ async def test_no_more_places_than_remain() -> None:
 
 async def test_alone_the_places_double() -> None:
     """Until a refusal shows that it is not alone, a client claims as much as it has in each round, up to 30."""
-    places = AdaptiveLimiter()
+    places = AdaptiveLimiter(Clock())
     limits: list[float] = []
     for _ in range(FIRST_ACTIONS * (1 + 2 + 4)):
         places.learn(answer("29"), began_in=0)
@@ -161,7 +162,7 @@ async def test_alone_the_places_double() -> None:
 @pytest.mark.parametrize("value", ["\u00b2", "-1", "many", "9" * 5000, ""])
 async def test_header_that_makes_no_sense(value: str) -> None:
     """A `Concurrency-Remaining` that is no number counts as none."""
-    places = AdaptiveLimiter()
+    places = AdaptiveLimiter(Clock())
     raw = httpx.Response(200, headers=[(b"Concurrency-Remaining", value.encode("latin-1"))])
     places.learn(Success(data=None, status_code=200, raw_response=raw), began_in=0)
     assert places.limit == FIRST_ACTIONS + 1
