@@ -42,6 +42,10 @@ def _files(names: Names, glossary: Glossary) -> Iterator[tuple[str, str]]:
     for namespace in sorted({method.namespace for method in names.methods}):
         yield f"{namespace}/resource.py", resource(names, glossary, namespace)
         yield f"{namespace}/__init__.py", package(names, glossary, namespace)
+    yield (
+        "_generated/__init__.py",
+        f'{HEADER}"""What several namespaces share, the events of webhooks, the table of operations."""\n',
+    )
     yield "_generated/operations.py", operations(names)
     yield "_generated/subscriptions.py", subscriptions(names)
     yield "_generated/error_codes.py", error_codes(names)
