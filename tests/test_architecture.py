@@ -11,7 +11,7 @@ from codegen.text import HEADER
 from tests.support.source import PACKAGE, Module, imports, modules
 
 GROUPS = {
-    "names that load when used": "_lazy _version",
+    "names that load when used, the version, the clock": "_lazy _version _clock",
     "values": "model attachments errors options request response _generated.shared _generated.error_codes",
     "pages": "_prefetch pages",
     "operations": (
@@ -20,7 +20,7 @@ GROUPS = {
     ),
     "values to bytes and back": "_codec",
     "what a step needs": "middleware",
-    "what each call passes through": "_chain _http _clock",
+    "what each call passes through": "_chain _http",
     "the client": "client",
     "many calls, and what Kombo calls": "bulk mirror webhooks",
     "other libraries": "contrib",
