@@ -63,6 +63,6 @@ def _names(node: ast.AST, known: Mapping[str, Module]) -> Iterator[str]:
     """The modules that an import statement loads: `from package import submodule` loads the submodule."""
     if isinstance(node, ast.Import):
         yield from (alias.name for alias in node.names if alias.name in known)
-    elif isinstance(node, ast.ImportFrom) and node.module in known:
+    elif isinstance(node, ast.ImportFrom) and node.module is not None and node.module in known:
         names = {f"{node.module}.{alias.name}" for alias in node.names}
         yield from sorted(names & known.keys()) or [node.module]
