@@ -17,22 +17,55 @@
 
 A `Failure` is returned as a value, and raised by `unwrap()`. A `NoResponse` is always raised.
 All of them can be copied and pickled, and none prints an API key or a body.
+
+`InvalidInput` is another matter: a `ValueError` about what was to be sent, raised before anything is.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, NoReturn, Self, TypeVar, cast, dataclass_transform
 
 import attrs
 
 from kombo_async._generated.error_codes import ErrorCode
-from kombo_async.model import field_names
 
 if TYPE_CHECKING:
     import httpx
 
 E = TypeVar("E", bound="KomboError")
+
+
+@attrs.frozen
+class Fault:
+    """One thing that is wrong with input. It never holds the value: values are people's data."""
+
+    path: str
+    """The field, such as `candidate.email_address` or `ids[2]`; empty where it is about all of the input."""
+    message: str
+    """What is wrong with it, and what it must be."""
+
+    def __str__(self) -> str:
+        return f"{self.path or '(all of it)'}: {self.message}"
+
+
+class InvalidInput(ValueError):
+    """What was to be sent cannot be sent as it is; nothing was.
+
+    Args:
+        faults: All that is wrong, or the one thing.
+        what: What the faults are in, for the first line of the message; without it the message is one line.
+    """
+
+    def __init__(self, faults: Fault | Iterable[Fault], what: str = "") -> None:
+        self.faults: list[Fault] = [faults] if isinstance(faults, Fault) else list(faults)
+        self.what = what
+        super().__init__(self.faults, what)
+
+    def __str__(self) -> str:
+        if not self.what:
+            return "; ".join(map(str, self.faults))
+        return "\n".join([f"{self.what}:", *(f"  {fault}" for fault in self.faults)])
 
 
 @attrs.frozen(kw_only=True)
@@ -95,10 +128,11 @@ class KomboError(Exception):
         return f"<{type(self).__name__}: {self}>"
 
     def __reduce__(self) -> tuple[Callable[..., KomboError], tuple[type[KomboError], dict[str, Any]]]:
-        fields = {name: getattr(self, name) for name in field_names(type(self))}
+        cls: Any = type(self)
+        fields = {field.name: getattr(self, field.name) for field in attrs.fields(cls)}
         if "raw_response" in fields:
             fields["raw_response"] = without_request(fields["raw_response"])
-        return _restore, (type(self), fields)
+        return _restore, (cls, fields)
 
 
 @_error
@@ -131,6 +165,8 @@ class Failure(KomboError):
     error: ErrorDetail
     raw_response: httpx.Response
     """The answer as it came, read to its end."""
+    from_kombo: bool = True
+    """Whether the body was Kombo's JSON, not that of a load balancer or proxy on the way."""
 
     @property
     def code(self) -> ErrorCode | None:

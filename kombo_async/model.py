@@ -9,7 +9,11 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeAlias, TypeVar, cast,
 import attrs
 import msgspec
 
+from kombo_async.errors import Fault, InvalidInput
+
 T = TypeVar("T")
+
+NO_TIME_ZONE = "this datetime has no time zone; give it one, such as tzinfo=datetime.UTC"
 
 UNSET = msgspec.UNSET
 """The value of a field that was left out. It is false, and not `None`, which is sent as null."""
@@ -25,7 +29,7 @@ def _in_utc(value: Any, _: object, field: attrs.Attribute[Any]) -> Any:
     if not isinstance(value, datetime):
         return value
     if value.tzinfo is None:
-        raise ValueError(f"{field.name}: this datetime has no time zone; give it one, such as tzinfo=datetime.UTC")
+        raise InvalidInput(Fault(field.name, NO_TIME_ZONE))
     return value.astimezone(UTC)
 
 

@@ -79,7 +79,7 @@ class Request(Model, Generic[T_co]):
     def from_dict(cls, data: Mapping[str, Any]) -> Self:
         """Build the request from plain data with wire names.
 
-        Raises `ValueError`, naming the path (`candidate.email_address`), for each field
+        Raises `InvalidInput`, a `ValueError` whose `faults` name the path (`candidate.email_address`) of each field
         that is unknown, missing or of another type.
         """
         from kombo_async._codec.strict import structure_strictly

@@ -60,7 +60,7 @@ async def test_failures_are_warnings_with_their_code(caplog: pytest.LogCaptureFi
     expected = [
         f"PostAtsCandidatesCandidateIdResultLinks {INTEGRATION} 400 ATS.JOB_CLOSED attempt=1 {MS}",
         f"PostAtsCandidatesCandidateIdResultLinks {INTEGRATION} 500 ServerError attempt=1 {MS} may_have_applied",
-        f"PostAtsCandidatesCandidateIdResultLinks {INTEGRATION} 302 UnexpectedResponse attempt=1 {MS}",
+        f"PostAtsCandidatesCandidateIdResultLinks {INTEGRATION} 302 UnexpectedResponse attempt=1 {MS} may_have_applied",
         rf"GetCheckApiKey {INTEGRATION} 401 Unauthorized attempt=1 {MS}",
     ]
     for line, pattern in zip(lines(caplog), expected, strict=True):

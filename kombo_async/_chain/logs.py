@@ -8,21 +8,18 @@ URL; a filter takes the query from it where the request is ours, since a query c
 from __future__ import annotations
 
 import logging
-import re
 import time
 from collections.abc import Generator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any, cast
 
+from kombo_async._codec.codes import printable
 from kombo_async.errors import KomboError, NoResponse
 from kombo_async.middleware import Call, Next
 from kombo_async.response import Response, Success
 
 logger: logging.Logger = logging.getLogger("kombo_async")
-
-_CODE = re.compile(r"[A-Z][A-Z0-9_]{1,40}\.[A-Z0-9_]{1,80}")
-"""What Kombo's codes look like; anything else that came as a code is not fit for a line of a log."""
 
 
 async def logs(call: Call, call_next: Next) -> Response[Any]:
@@ -40,7 +37,7 @@ async def logs(call: Call, call_next: Next) -> Response[Any]:
         if logger.isEnabledFor(logging.INFO):
             _log(call, start, logging.INFO, str(response.status_code), None, response.attempts, len(response.drift))
     else:
-        code = response.code if response.code and _CODE.fullmatch(response.code) else type(response).__name__
+        code = printable(response.code) or type(response).__name__
         _log(call, start, logging.WARNING, f"{response.status_code} {code}", response)
     return response
 

@@ -7,7 +7,7 @@ from typing import Any
 from kombo_async._chain.backoff import backoff
 from kombo_async._chain.limiter import Limiter, never_sent
 from kombo_async._clock import Clock
-from kombo_async._codec.codes import CONCURRENCY_LIMIT
+from kombo_async._codec.codes import Meaning, meaning_of
 from kombo_async.errors import RateLimited
 from kombo_async.middleware import Call, Next
 from kombo_async.response import Response
@@ -46,7 +46,7 @@ class Pause:
             raise never_sent(call, "Kombo's rate limit pauses this client for longer than its deadline")
 
     def _learn(self, call: Call, response: Response[Any], began_in: int) -> None:
-        if isinstance(response, RateLimited) and is_rate_limit(response):
+        if isinstance(response, RateLimited) and meaning_of(response) is Meaning.RATE_LIMIT:
             asked = response.retry_after
             self._begin(None if asked is None else min(asked, call.retry.max_retry_after), began_in)
         elif began_in == self._round:
@@ -71,8 +71,3 @@ class Pause:
         if self._turns is None:
             self._turns = Limiter(1, self._clock)
         self._turns.limit = 1
-
-
-def is_rate_limit(response: RateLimited) -> bool:
-    """Whether a 429 is about the requests in a time: not the actions at once, nor the connected system's limit."""
-    return response.code != CONCURRENCY_LIMIT and (response.code is None or response.code.startswith("PLATFORM."))

@@ -10,7 +10,7 @@ import attrs
 
 from kombo_async._chain.backoff import backoff
 from kombo_async._clock import Clock
-from kombo_async._codec.codes import ambiguous
+from kombo_async._codec.codes import meaning_of
 from kombo_async._codec.retry_after import retry_after
 from kombo_async.errors import Failure, KomboError, NoResponse, RateLimited, SyncPending
 from kombo_async.middleware import Call, Next
@@ -26,14 +26,11 @@ def may_repeat(failure: KomboError, operation: Operation, policy: RetryPolicy) -
     """Whether a call that failed like this may be made again without doing anything twice."""
     harmless = operation.idempotent or policy.retry_ambiguous
     match failure:
-        case SyncPending():
-            return True
-        case RateLimited(code=code) if code is None or code.startswith("PLATFORM."):
-            return True
         case NoResponse(sent=sent):
             return harmless or not sent
-        case Failure(status_code=status, code=code):
-            return harmless and ambiguous(status, code)
+        case Failure():
+            meaning = meaning_of(failure)
+            return meaning.turned_away or (harmless and meaning.passing)
         case _:
             return False
 

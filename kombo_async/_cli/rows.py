@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Protocol, cast
@@ -12,10 +11,10 @@ import attrs
 
 from kombo_async._cli.columns import MappingError, Target, attachment, check_cell, targets
 from kombo_async._cli.table import Table, TableError, open_table
+from kombo_async._codec.strict import MISSING
 from kombo_async.bulk import digest
+from kombo_async.errors import Fault, InvalidInput
 from kombo_async.request import Request
-
-_FAULT = re.compile(r"  (\S+|\(all of it\)): (.*)")
 
 
 @attrs.frozen
@@ -80,8 +79,8 @@ class CsvInput:
             return ParsedRow(number, None, faults)
         try:
             return ParsedRow(number, self._request.from_dict(data))
-        except ValueError as error:
-            return ParsedRow(number, None, [self._in_columns(fault) for fault in str(error).splitlines()[1:]])
+        except InvalidInput as error:
+            return ParsedRow(number, None, [self._in_columns(fault) for fault in error.faults])
 
     def _fill(self, data: dict[str, Any], target: Target, cell: str) -> str | None:
         if target.path in ("CV", "COVER_LETTER", "OTHER"):
@@ -96,23 +95,21 @@ class CsvInput:
         _put(data, target.path, value)
         return check_cell(target.path, value)
 
-    def _in_columns(self, fault: str) -> str:
+    def _in_columns(self, fault: Fault) -> str:
         """A fault of a field as one of its column."""
-        match = _FAULT.fullmatch(fault)
-        path, what = (match[1], match[2]) if match else ("", fault.strip())
-        column = self._columns.get(path)
+        column = self._columns.get(fault.path)
         if column is None:
-            return f"{path}: {what}"
-        return f"column {column!r}: {'the cell is empty' if what == 'missing' else what}"
+            return str(fault)
+        return f"column {column!r}: {'the cell is empty' if fault.message == MISSING else fault.message}"
 
     def _check_required(self) -> None:
         """Where a field that each row needs has neither column nor constant, say so once and not for each row."""
         filled = {*self._columns, *self._constants}
         try:
             self._request.from_dict(_example(filled))
-        except ValueError as error:
-            faults = [_FAULT.fullmatch(line) for line in str(error).splitlines()[1:]]
-            missing = [match[1] for match in faults if match and match[2] == "missing" and match[1] not in filled]
+        except InvalidInput as error:
+            faults = [fault.path for fault in error.faults if fault.message == MISSING]
+            missing = [path for path in faults if path not in filled]
             if missing:
                 raise MappingError(
                     f"no column goes into {', '.join(missing)}; the columns are {', '.join(self._table.columns)}. "
@@ -162,8 +159,8 @@ class JsonlInput:
             return ParsedRow(number, None, faults)
         try:
             return ParsedRow(number, self._request.from_dict(fields))
-        except ValueError as error:
-            return ParsedRow(number, None, [fault.strip() for fault in str(error).splitlines()[1:]])
+        except InvalidInput as error:
+            return ParsedRow(number, None, list(map(str, error.faults)))
 
     def _read_files(self, fields: dict[str, Any]) -> list[str]:
         files: Any = fields.get("attachments")

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar, cast
 import attrs
 import msgspec
 
-from kombo_async._codec.codes import ambiguous, failure_class
+from kombo_async._codec.codes import failure_class, meaning
 from kombo_async._codec.retry_after import retry_after
-from kombo_async.errors import ErrorDetail, RateLimited, SyncPending
+from kombo_async.errors import ErrorDetail, RateLimited
 from kombo_async.model import UNSET, Model, TaggedUnion, model
 from kombo_async.request import Operation, Request, answer_type
 from kombo_async.response import ActionWarning, Response, Success
@@ -138,8 +138,9 @@ def _failure(operation: Operation, raw: httpx.Response, plain: Any, attempts: in
             message=error["message"][:LONGEST_MESSAGE],
             log_url=_text(error.get("log_url")),
         )
-    cls = failure_class(raw.status_code, detail.code, kombo=error is not None)
-    applied = not operation.safe and cls is not SyncPending and ambiguous(raw.status_code, detail.code)
+    from_kombo = error is not None
+    cls = failure_class(raw.status_code, detail.code, from_kombo=from_kombo)
+    applied = not operation.safe and meaning(raw.status_code, detail.code, from_kombo=from_kombo).ambiguous
     extra: dict[str, Any] = {"retry_after": retry_after(raw.headers.get("retry-after"))} if cls is RateLimited else {}
     failure: Any = cls(
         status_code=raw.status_code,
@@ -147,6 +148,7 @@ def _failure(operation: Operation, raw: httpx.Response, plain: Any, attempts: in
         raw_response=raw,
         attempts=attempts,
         may_have_applied=applied,
+        from_kombo=from_kombo,
         **extra,
     )
     return cast("Response[Any]", failure)

@@ -16,7 +16,8 @@ import attrs
 import msgspec
 
 from kombo_async.attachments import FileData
-from kombo_async.model import UNSET, field_names, to_dict, wire_time
+from kombo_async.errors import Fault, InvalidInput
+from kombo_async.model import NO_TIME_ZONE, UNSET, field_names, to_dict, wire_time
 from kombo_async.request import Operation, Request
 
 _CONTROL = frozenset("\r\n\0")
@@ -56,7 +57,7 @@ def _path(request: Request[Any]) -> str:
         name = parts[place]
         value: object = getattr(request, name)
         if not isinstance(value, str) or value in ("", ".", ".."):
-            raise ValueError(f"{name}: {value!r} cannot stand in a path; it must be an ID")
+            raise InvalidInput(Fault(name, "must be an ID: text that is not empty, nor a dot or two"))
         parts[place] = quote(value, safe="")
     return "".join(parts)
 
@@ -74,13 +75,13 @@ def _query_value(name: str, value: object) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, datetime) and value.tzinfo is None:
-        raise ValueError(f"{name}: this datetime has no time zone; give it one, such as tzinfo=datetime.UTC")
+        raise InvalidInput(Fault(name, NO_TIME_ZONE))
     if isinstance(value, date):
         return quote(wire_time(value), safe="")
     if isinstance(value, Iterable):
         items = [str(item) for item in cast("Iterable[object]", value)]
         if any("," in item for item in items):
-            raise ValueError(f"{name}: a value holds a comma, which is what separates the values of this filter")
+            raise InvalidInput(Fault(name, "a value holds a comma, which separates the values of this filter"))
         return ",".join(quote(item, safe="") for item in items)
     return quote("null" if value is None else str(value), safe="")
 
@@ -120,7 +121,7 @@ def _refuse_not_finite(value: object, path: str) -> None:
     """msgspec writes NaN and infinity as null, which says something else."""
     cls: type[object] = type(value)
     if isinstance(value, float) and not isfinite(value):
-        raise ValueError(f"{path}: {value} is no number that JSON has")
+        raise InvalidInput(Fault(path, f"{value} is not a JSON number"))
     if attrs.has(cls):
         for name in field_names(cls):
             _refuse_not_finite(getattr(value, name), f"{path}.{name}")

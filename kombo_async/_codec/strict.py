@@ -22,24 +22,27 @@ from kombo_async._codec.structure import (
     members,
     type_name,
 )
+from kombo_async.errors import Fault, InvalidInput
 from kombo_async.model import TaggedUnion
 
 T = TypeVar("T")
+
+MISSING = "missing"
+"""The message of a fault about a field that must be there."""
 
 _TIME = re.compile(r"\d{4}-\d{2}-\d{2}(T\d{2}:\d{2}:\d{2}(\.\d+)?)?Z?")
 """What Kombo takes as a time in requests."""
 
 
 def structure_strictly(data: Any, cls: type[T]) -> T:
-    """*data* as a *cls*; raises `ValueError`, one line for each fault, with its path and never with its value."""
+    """*data* as a *cls*; raises `InvalidInput` with all faults."""
     try:
         return _converter().structure(data, cls)
     except Exception as error:
-        faults = "\n".join(f"  {path or '(all of it)'}: {fault}" for path, fault in _faults(error, ""))
-        raise ValueError(f"{cls.__name__} cannot be built from this data:\n{faults}") from None
+        raise InvalidInput(_faults(error, ""), f"{cls.__name__} cannot be built from this data") from None
 
 
-def _faults(error: BaseException, path: str) -> Iterator[tuple[str, str]]:
+def _faults(error: BaseException, path: str) -> Iterator[Fault]:
     """Each fault in the tree of errors that cattrs raises, with its path."""
     if isinstance(error, cattrs.ClassValidationError):
         inner, rest = error.group_exceptions()
@@ -56,15 +59,17 @@ def _faults(error: BaseException, path: str) -> Iterator[tuple[str, str]]:
             yield from _faults(each, path)
     elif isinstance(error, cattrs.ForbiddenExtraKeysError):
         for name in sorted(map(str, error.extra_fields)):
-            yield f"{path}.{name}".removeprefix("."), "there is no such field"
+            yield Fault(f"{path}.{name}".removeprefix("."), "there is no such field")
     elif isinstance(error, KeyError):
-        yield path, "missing"
+        yield Fault(path, MISSING)
     elif isinstance(error, TypeError):
-        yield path, f"must be {error}"
+        yield Fault(path, f"must be {error}")
+    elif isinstance(error, InvalidInput):  # from a converter or validator of the model itself
+        yield from (Fault(fault.path if not path else f"{path}.{fault.path}", fault.message) for fault in error.faults)
     elif isinstance(error, ValueError):
-        yield path, str(error)
+        yield Fault(path, str(error))
     else:
-        yield path, f"cannot be read ({type(error).__name__})"
+        yield Fault(path, f"cannot be read ({type(error).__name__})")
 
 
 def _is_time(cls: Any) -> bool:

@@ -10,17 +10,9 @@ from typing import TYPE_CHECKING, Any, cast
 import anyio
 import attrs
 
+from kombo_async._codec.codes import meaning_of
 from kombo_async.bulk._journal import Entry, Journal, RowKey, State
-from kombo_async.errors import (
-    Failure,
-    Forbidden,
-    KomboError,
-    NoResponse,
-    RateLimited,
-    ServerError,
-    SyncPending,
-    Unauthorized,
-)
+from kombo_async.errors import Failure, KomboError, NoResponse
 from kombo_async.middleware import Call, Next
 from kombo_async.options import Options
 from kombo_async.request import Request
@@ -125,28 +117,13 @@ def _state_of(failure: Failure, before: Entry) -> State:
         return "in_doubt"
     if failure.code == ALREADY_THERE and before.first_sent is not None:
         return "done"  # it was in doubt whether we had made it; that it is there says so
-    if _passes(failure):
-        return "unsent"
-    return "refused"
+    return "refused" if meaning_of(failure).blames_request else "unsent"
 
 
 def _state_without_answer(error: Exception | None, before: Entry) -> State:
     if not isinstance(error, NoResponse):
         return "refused"  # this row cannot be sent as it is
     return "in_doubt" if error.may_have_applied else "unsent"
-
-
-def _passes(failure: Failure) -> bool:
-    """Whether a failure without effect says nothing of the row itself: sent again another day, it may well be done."""
-    if isinstance(failure, SyncPending | RateLimited | Unauthorized | Forbidden | ServerError):
-        return True
-    code = failure.code or ""
-    if code == "REMOTE.INPUT_INVALID":
-        return False
-    return code.startswith(("INTEGRATION.", "REMOTE.")) or code in _OF_THE_SET_UP
-
-
-_OF_THE_SET_UP = ("PLATFORM.INTEGRATION_NOT_FOUND", "PLATFORM.AUTHENTICATION_INVALID", "PLATFORM.IP_NOT_WHITELISTED")
 
 
 def _forget_times(entry: Entry, before: Entry) -> Entry:

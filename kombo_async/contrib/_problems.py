@@ -8,20 +8,16 @@ from __future__ import annotations
 
 import json
 import math
-import re
 from typing import Any
 
 import attrs
 
+from kombo_async._codec.codes import Meaning, is_domain_code, meaning_of
 from kombo_async.errors import BadRequest, Failure, KomboError, NotFound, RateLimited, SyncPending, TimedOut
 
 CONTENT_TYPE = "application/problem+json"
 SYNC_RETRY_AFTER = 60
 """Seconds after which a caller may look again whether the first sync is over."""
-
-_REFUSAL = re.compile(r"(?!PLATFORM|INTEGRATION|REMOTE)[A-Z][A-Z0-9_]{1,40}\.[A-Z0-9_]{1,80}")
-"""Codes that are neither about Kombo, nor the set-up, nor an outage, are refusals of what was asked."""
-_INPUT = ("PLATFORM.INPUT_INVALID", "REMOTE.INPUT_INVALID")
 
 
 @attrs.frozen(kw_only=True)
@@ -68,11 +64,11 @@ def _problem(error: KomboError) -> Problem:
             return Problem(
                 status=503, title="There is too much to do at the moment.", retry_after=max(1, math.ceil(seconds or 1))
             )
-        case Failure(status_code=status, code=str(code)) if status < 500 and _REFUSAL.fullmatch(code):
+        case Failure(code=code) if is_domain_code(code) and meaning_of(error) is Meaning.REFUSED:
             return Problem(status=422, title="The connected system does not do this.", code=code)
-        case BadRequest(code=code) if code in _INPUT:
+        case BadRequest(code=str()) if meaning_of(error) is Meaning.INPUT:
             return Problem(status=422, title="The connected system does not take this input.")
-        case NotFound(code=code) if code != "PLATFORM.INTEGRATION_NOT_FOUND":
+        case NotFound() if meaning_of(error) is Meaning.REFUSED:
             return Problem(status=404, title="There is no such record in the connected system.")
         case TimedOut():
             return Problem(status=504, title="The connected system takes too long.")

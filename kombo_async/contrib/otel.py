@@ -9,7 +9,6 @@ e-mail addresses and IDs of people; `url.template` says which operation it was.
 
 from __future__ import annotations
 
-import re
 import time
 from collections.abc import Generator
 from contextlib import contextmanager
@@ -25,6 +24,7 @@ try:
 except ModuleNotFoundError as _error:
     raise missing_extra(_error, "otel", "opentelemetry") from None
 
+from kombo_async._codec.codes import printable
 from kombo_async._version import __version__
 from kombo_async.errors import Failure, KomboError
 from kombo_async.middleware import Call, Next
@@ -137,7 +137,7 @@ class _Measured:
         self.details["kombo.attempts"] = response.attempts
         if isinstance(response, KomboError):
             self.failed = True
-            code = _known_code(response.code) if isinstance(response, Failure) else None
+            code = printable(response.code) if isinstance(response, Failure) else None
             self.attributes["error.type"] = code or type(response).__name__
             self.details["kombo.may_have_applied"] = response.may_have_applied
         elif response.drift:
@@ -152,7 +152,7 @@ class _Measured:
         if isinstance(response, Failure):
             self.failed = True
             self.attributes["error.type"] = str(status)
-            code = _known_code(response.code)
+            code = printable(response.code)
             if code is not None:
                 self.attributes["kombo.error.code"] = code
 
@@ -174,11 +174,6 @@ def _measured(span: trace.Span, histogram: metrics.Histogram, known: Attributes)
         span.set_attributes({**measured.attributes, **measured.details})
         if measured.failed:
             span.set_status(trace.StatusCode.ERROR)
-
-
-def _known_code(code: str | None) -> str | None:
-    """*code* if it looks like one of Kombo's: anything else might be about a person, or a value for each call."""
-    return code if code and re.fullmatch(r"[A-Z][A-Z0-9_]{1,40}\.[A-Z0-9_]{1,80}", code) else None
 
 
 def _server(host: str | None, port: int | None, scheme: str) -> Attributes:

@@ -13,6 +13,7 @@ import anyio
 from anyio.abc import TaskGroup
 
 from kombo_async._chain.backoff import backoff
+from kombo_async._codec.codes import Meaning, meaning_of
 from kombo_async._generated.events import DataChanged, Event, IntegrationCreated, IntegrationDeleted, SyncFinished
 from kombo_async.errors import Failure, KomboError, SyncPending
 from kombo_async.mirror._fetching import Fetching, Update
@@ -25,8 +26,6 @@ if TYPE_CHECKING:
 
 _logger = logging.getLogger("kombo_async.mirror")
 
-NOT_THERE = ("INTEGRATION.MODEL_NOT_AVAILABLE", "INTEGRATION.MODEL_DISABLED")
-"""The integration does not have this list at all."""
 DEFAULT_CONCURRENCY = 4
 """How many integrations are brought up to date at the same time."""
 
@@ -162,7 +161,7 @@ class Mirror:
                 whole = full or await self._is_full_due(integration_id, table)
                 updates.append(await fetching.run(table, full=whole))
             except Failure as failure:
-                if failure.code not in NOT_THERE:
+                if meaning_of(failure) is not Meaning.UNSUPPORTED:
                     raise
                 _logger.info("%s has no %s (%s)", integration_id, table.name, failure.code)
         return updates

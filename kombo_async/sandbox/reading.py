@@ -10,6 +10,7 @@ from urllib.parse import unquote_plus
 import msgspec
 
 from kombo_async._codec.structure import field_types, is_list, is_union, members
+from kombo_async.errors import InvalidInput
 from kombo_async.request import Operation, Request
 from kombo_async.sandbox.answers import InputInvalid
 from kombo_async.sandbox.rules import check
@@ -27,9 +28,8 @@ def read_request(
         data.update(_body(operation, content_type, body))
     try:
         request = cls.from_dict(data)
-    except ValueError as error:
-        _, _, faults = str(error).partition("\n")
-        raise InputInvalid("; ".join(line.strip() for line in faults.splitlines()) or str(error)) from None
+    except InvalidInput as error:
+        raise InputInvalid("; ".join(map(str, error.faults))) from None
     check(request)
     return request
 
