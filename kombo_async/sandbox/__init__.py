@@ -11,26 +11,31 @@ from typing import TYPE_CHECKING
 from kombo_async._lazy import lazy_exports, missing_extra
 
 if TYPE_CHECKING:
-    from kombo_async.sandbox.calls import Call as Call
-    from kombo_async.sandbox.clock import Clock as Clock
-    from kombo_async.sandbox.faults import Fault as Fault
-    from kombo_async.sandbox.faults import Faults as Faults
-    from kombo_async.sandbox.integrations import Integration as Integration
-    from kombo_async.sandbox.integrations import Sync as Sync
-    from kombo_async.sandbox.latency import Latency as Latency
-    from kombo_async.sandbox.sandbox import Sandbox as Sandbox
-    from kombo_async.sandbox.serving import serve as serve
-    from kombo_async.sandbox.transport import SandboxTransport as SandboxTransport
+    from kombo_async.sandbox._sandbox import Sandbox as Sandbox
+    from kombo_async.sandbox._server.faults import Fault as Fault
+    from kombo_async.sandbox._server.faults import Faults as Faults
+    from kombo_async.sandbox._server.latency import Latency as Latency
+    from kombo_async.sandbox._server.logged_request import LoggedRequest as LoggedRequest
+    from kombo_async.sandbox._server.transport import SandboxTransport as SandboxTransport
+    from kombo_async.sandbox._serving import serve as serve
+    from kombo_async.sandbox._state.clock import Clock as Clock
+    from kombo_async.sandbox._state.defaults import API_KEY as API_KEY
+    from kombo_async.sandbox._state.defaults import BASE_URL as BASE_URL
+    from kombo_async.sandbox._state.defaults import GREENHOUSE as GREENHOUSE
+    from kombo_async.sandbox._state.defaults import default_id as default_id
+    from kombo_async.sandbox._state.integrations import Integration as Integration
+    from kombo_async.sandbox._state.integrations import Sync as Sync
 
 _LAZY_EXPORTS = {
-    "kombo_async.sandbox.calls": ("Call",),
-    "kombo_async.sandbox.clock": ("Clock",),
-    "kombo_async.sandbox.faults": ("Fault", "Faults"),
-    "kombo_async.sandbox.integrations": ("Integration", "Sync"),
-    "kombo_async.sandbox.latency": ("Latency",),
-    "kombo_async.sandbox.sandbox": ("Sandbox",),
-    "kombo_async.sandbox.serving": ("serve",),
-    "kombo_async.sandbox.transport": ("SandboxTransport",),
+    "kombo_async.sandbox._server.logged_request": ("LoggedRequest",),
+    "kombo_async.sandbox._state.clock": ("Clock",),
+    "kombo_async.sandbox._state.defaults": ("API_KEY", "BASE_URL", "GREENHOUSE", "default_id"),
+    "kombo_async.sandbox._server.faults": ("Fault", "Faults"),
+    "kombo_async.sandbox._state.integrations": ("Integration", "Sync"),
+    "kombo_async.sandbox._server.latency": ("Latency",),
+    "kombo_async.sandbox._sandbox": ("Sandbox",),
+    "kombo_async.sandbox._serving": ("serve",),
+    "kombo_async.sandbox._server.transport": ("SandboxTransport",),
 }
 
 

@@ -42,6 +42,6 @@ def kombo(kombo_sandbox: Sandbox) -> AsyncKomboClient:
 
     It holds no connections, so there is nothing to close.
     """
-    from kombo_async.sandbox.defaults import GREENHOUSE
+    from kombo_async.sandbox import GREENHOUSE
 
     return kombo_sandbox.client(GREENHOUSE)

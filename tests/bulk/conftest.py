@@ -44,7 +44,7 @@ class Bench:
     @property
     def asked(self) -> int:
         """How many applications the sandbox was asked to make."""
-        return len(self.sandbox.asked(CREATE))
+        return len(self.sandbox.requests(CREATE))
 
 
 @pytest.fixture

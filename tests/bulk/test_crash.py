@@ -98,8 +98,8 @@ class Crasher:
         """Wait for a random moment of the run, counted in calls that the server sees; False if it ended before."""
         left = ROWS - len(self.performed)
         calls = self.random.randrange(max(40, 2 * left // (KILLS - self.kills)))
-        start, began = self.sandbox.ledger.total, time.monotonic()
-        while process.poll() is None and self.sandbox.ledger.total - start < calls:
+        start, began = self.sandbox.request_log.total, time.monotonic()
+        while process.poll() is None and self.sandbox.request_log.total - start < calls:
             assert time.monotonic() - began < 60, "the upload stands still"
             await anyio.sleep(0.002)
         await anyio.sleep(self.random.random() * 0.02)
@@ -123,13 +123,13 @@ def test_each_row_is_performed_exactly_once_however_often_the_upload_is_killed(t
                 if not last.get("in_doubt") and not last.get("unsent"):
                     break
                 last = await crasher.finish()
-            sent = len(sandbox.asked(CREATE))
+            sent = len(sandbox.requests(CREATE))
             again = await crasher.finish()
-            assert len(sandbox.asked(CREATE)) == sent
+            assert len(sandbox.requests(CREATE)) == sent
             return last, again
 
     crasher = Crasher(sandbox, [sys.executable, "-m", "tests.bulk.uploader"], random.Random(seed))
-    sandbox.ledger.watch(crasher.count)
+    sandbox.request_log.watch(crasher.count)
     last, again = anyio.run(upload)
     twice = {email: times for email, times in crasher.performed.items() if times > 1}
     assert not twice

@@ -13,7 +13,7 @@ import pytest
 from kombo_async import AsyncKomboClient, Request, ats
 from kombo_async._chain.limiter import FIRST_ACTIONS
 from kombo_async.bulk import Entry, Found, RowKey, SqliteJournal, Verdict, digest, read_journal
-from kombo_async.sandbox.defaults import BASE_URL
+from kombo_async.sandbox import BASE_URL
 from tests.bulk.conftest import CREATE, INTEGRATION, Bench, by_name
 from tests.failures.calls import until
 

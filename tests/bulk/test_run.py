@@ -50,7 +50,7 @@ async def test_operations_and_integrations_mix(bench: Bench) -> None:
     async with bench.client() as kombo:
         outcomes = {each.tag: each async for each in kombo.bulk(rows)}
     assert {each.result for each in outcomes.values()} == {"done"}
-    assert bench.sandbox.asked("GetAtsJobs")[0].integration == other
+    assert bench.sandbox.requests("GetAtsJobs")[0].integration == other
 
 
 async def test_order_is_kept_on_request(bench: Bench) -> None:
@@ -171,4 +171,4 @@ async def test_an_integration_must_be_named(bench: Bench) -> None:
         with pytest.raises(ValueError, match="integration_id"):
             async for _ in kombo.bulk([bench.application("ada")]):
                 pass
-    assert INTEGRATION not in {call.integration for call in bench.sandbox.asked(CREATE)}
+    assert INTEGRATION not in {call.integration for call in bench.sandbox.requests(CREATE)}

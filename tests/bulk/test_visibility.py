@@ -16,8 +16,7 @@ import pytest
 
 from kombo_async import AsyncKomboClient, RetryPolicy, Timeout
 from kombo_async.bulk import ApplicationReconciler, NotSure, RowKey, SqliteJournal, _visibility
-from kombo_async.sandbox import Latency, Sandbox, SandboxTransport, serve
-from kombo_async.sandbox.defaults import BASE_URL
+from kombo_async.sandbox import BASE_URL, Latency, Sandbox, SandboxTransport, serve
 from tests.bulk.conftest import CREATE, INTEGRATION, Bench, by_name
 from tests.bulk.test_doubts import leave_in_doubt
 

@@ -40,7 +40,7 @@ def test_an_export_that_was_broken_off_goes_on(shell: Shell) -> None:
     assert "going on after 14 records" in again.stderr
     records = [json.loads(line) for line in (shell.folder / "c.jsonl").read_text().splitlines()]
     assert len({record["id"] for record in records}) == len(records) == 30
-    assert len(shell.sandbox.asked("GetAtsCandidates", status=200)) == 5
+    assert len(shell.sandbox.requests("GetAtsCandidates", status=200)) == 5
 
 
 def test_the_place_of_another_export_is_refused(shell: Shell) -> None:
@@ -57,7 +57,7 @@ def test_lists_of_known_values_are_filters_too(shell: Shell) -> None:
     output = shell.folder / "jobs.jsonl"
     assert shell.export("ats.jobs", "-o", str(output), "--filter", "statuses=OPEN,DRAFT").exit_code == 0
     assert {json.loads(line)["status"] for line in output.read_text().splitlines()} <= {"OPEN", "DRAFT"}
-    assert "statuses=OPEN,DRAFT" in shell.sandbox.asked("GetAtsJobs")[0].path
+    assert "statuses=OPEN,DRAFT" in shell.sandbox.requests("GetAtsJobs")[0].path
 
 
 def test_filters_reach_kombo(shell: Shell) -> None:
@@ -65,7 +65,7 @@ def test_filters_reach_kombo(shell: Shell) -> None:
     time = "2020-01-01T00:00:00Z"
     options = ("--updated-after", time, "--include-deleted", "--filter", "job_ids=a,b")
     assert shell.export("ats.applications", "-o", str(shell.folder / "a.jsonl"), *options).exit_code == 0
-    path = shell.sandbox.asked("GetAtsApplications")[0].path
+    path = shell.sandbox.requests("GetAtsApplications")[0].path
     assert "include_deleted=true" in path
     assert "job_ids=a,b" in path
     assert "updated_after=2020-01-01T00%3A00%3A00Z" in path

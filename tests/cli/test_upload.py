@@ -40,7 +40,7 @@ def test_a_constant_without_a_value_is_wrong_use(shell: Shell) -> None:
     """`--set job_id=`, as a script with an empty variable gives it, is refused before anything is sent."""
     result = shell.upload(shell.write("people.csv", GOOD), "--set", "job_id=", job=False)
     assert (result.exit_code, "'job_id'" in result.stderr) == (2, True)
-    assert shell.sandbox.asked(CREATE) == []
+    assert shell.sandbox.requests(CREATE) == []
 
 
 def test_a_second_run_sends_nothing_and_says_so(shell: Shell) -> None:
@@ -50,7 +50,7 @@ def test_a_second_run_sends_nothing_and_says_so(shell: Shell) -> None:
     again = shell.upload(path)
     assert again.exit_code == 0
     assert "Nothing to send: all 2 rows were done before" in again.stdout
-    assert len(shell.sandbox.asked(CREATE)) == 2
+    assert len(shell.sandbox.requests(CREATE)) == 2
 
 
 @pytest.mark.parametrize(
@@ -71,7 +71,7 @@ def test_a_table_that_cannot_be_used_is_wrong_use(shell: Shell, content: str, pr
     result = shell.upload(shell.write("people.csv", content))
     assert result.exit_code == 2
     assert problem in result.stderr
-    assert not shell.sandbox.asked(CREATE)
+    assert not shell.sandbox.requests(CREATE)
 
 
 @pytest.mark.parametrize(
@@ -95,7 +95,7 @@ def test_a_faulty_row_is_told_by_row_and_column(shell: Shell, row: str, fault: s
     assert dry.exit_code == 1
     assert fault in dry.stdout
     assert "3 rows checked, 1 faulty. Nothing was sent." in dry.stderr
-    assert not shell.sandbox.asked(CREATE)
+    assert not shell.sandbox.requests(CREATE)
     assert not Path(f"{path}.journal").exists()
     assert shell.upload(path).exit_code == 1
     assert shell.emails == ["ada@example.com", "grace@example.com"]
@@ -194,7 +194,7 @@ def test_it_stops_where_no_row_can_be_sent(shell: Shell) -> None:
     result = shell.upload(path)
     assert result.exit_code == 1
     assert "No row can be sent now: 403 INTEGRATION.INACTIVE" in result.stderr
-    assert len(shell.sandbox.asked(CREATE)) <= 110
+    assert len(shell.sandbox.requests(CREATE)) <= 110
     shell.sandbox.integration("greenhouse:cli").active = True
     assert shell.upload(path).exit_code == 0
     assert len(shell.emails) == 500
@@ -221,7 +221,7 @@ def test_wrong_options_are_wrong_use(shell: Shell) -> None:
     ):
         result = shell.upload(path, *options)
         assert (result.exit_code, problem in result.stderr) == (2, True), result.stderr
-    assert not shell.sandbox.asked(CREATE)
+    assert not shell.sandbox.requests(CREATE)
 
 
 def test_reports_list_each_row(shell: Shell) -> None:

@@ -168,7 +168,7 @@ async def test_a_redis_that_is_away() -> None:
         with pytest.raises(JournalError):
             async for _ in kombo.bulk([ats.GetJobs()], journal=RedisJournal(url, job="away")):
                 pass
-    assert sandbox.asked() == []
+    assert sandbox.requests() == []
 
 
 @pytest.mark.parametrize("decode", [False, True])

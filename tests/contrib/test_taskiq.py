@@ -14,8 +14,7 @@ from taskiq import InMemoryBroker, ScheduledTask, ScheduleSource, TaskiqSchedule
 
 from kombo_async import AsyncKomboClient, SyncPending, ats
 from kombo_async.contrib.taskiq import WORKER_CLIENT, SyncPendingLater, use_kombo
-from kombo_async.sandbox import Sandbox
-from kombo_async.sandbox.transport import SandboxTransport
+from kombo_async.sandbox import Sandbox, SandboxTransport
 
 pytestmark = pytest.mark.anyio
 LEVER = "lever:demo"
@@ -145,7 +144,7 @@ async def test_other_failures() -> None:
     result = await (await count_jobs.kiq()).wait_result(timeout=5)
     with pytest.raises(Exception, match=r"INTEGRATION\.INACTIVE"):
         result.raise_for_error()
-    assert len(sandbox.asked()) == 1
+    assert len(sandbox.requests()) == 1
     await broker.shutdown()
 
 

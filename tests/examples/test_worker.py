@@ -122,7 +122,7 @@ async def test_three_workers_and_a_kill(tmp_path: Path) -> None:
                     kill(process)
         found = await settled_by_looking(redis, rows.name)
     applicants = Counter(call.body["candidate"]["email_address"] for call in sandbox.performed(CREATE))
-    refused = len(sandbox.asked(CREATE, status=429))
+    refused = len(sandbox.requests(CREATE, status=429))
     most = max(sandbox.concurrency.most.values())
     sys.stdout.write(f"refused {refused}, most at once {most}, in flight {in_flight}, settled by looking {found}\n")
     assert sum(in_flight.values()) > 0
@@ -164,4 +164,4 @@ async def test_a_first_sync_in_progress(tmp_path: Path) -> None:
                     kill(process)
     applicants = Counter(call.body["candidate"]["email_address"] for call in sandbox.performed(CREATE))
     assert (len(applicants), set(applicants.values())) == (60, {1})
-    assert len(sandbox.asked(CREATE, status=409)) == 20
+    assert len(sandbox.requests(CREATE, status=409)) == 20

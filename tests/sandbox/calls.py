@@ -10,8 +10,8 @@ from urllib.parse import quote
 import attrs
 
 from kombo_async.sandbox import Sandbox
-from kombo_async.sandbox.handlers.hris_provisioning import GROUP
-from kombo_async.sandbox.store import World
+from kombo_async.sandbox._handlers.hris_provisioning import GROUP
+from kombo_async.sandbox._state.store import World
 from tests.support.schemas import EXAMPLES, FORMATS, Facts, resolve, types, variants
 
 LEFT_OUT: Any = object()
@@ -226,9 +226,9 @@ class _Maker:
 
     def _id(self, table: str, place: int) -> str:
         if table in ("integration_fields", "custom_fields"):
-            from kombo_async.sandbox.handlers.fields import fields_of
+            from kombo_async.sandbox._handlers.fields import fields_of
 
-            fields_of(self._sandbox, self._world.integration_id)
+            fields_of(self._sandbox.environment, self._world.integration_id)
         return self._world.table(table)[place].id
 
     def _made(self, name: str, schema: Any) -> Any:

@@ -11,8 +11,7 @@ from anyio.from_thread import BlockingPortal, start_blocking_portal
 
 from kombo_async import AsyncKomboClient, RetryPolicy
 from kombo_async.errors import NoResponse
-from kombo_async.sandbox import Sandbox, serve
-from kombo_async.sandbox.defaults import GREENHOUSE
+from kombo_async.sandbox import GREENHOUSE, Sandbox, serve
 from tests.sandbox.test_recruiting import create
 
 

@@ -13,10 +13,9 @@ import httpx
 import pytest
 
 from kombo_async._generated.events import EVENTS
-from kombo_async.sandbox import Sandbox, SandboxTransport, serve
-from kombo_async.sandbox.asgi import read_body
-from kombo_async.sandbox.defaults import GREENHOUSE
-from kombo_async.sandbox.shape import shape
+from kombo_async.sandbox import GREENHOUSE, Sandbox, SandboxTransport, serve
+from kombo_async.sandbox._api.projection import shape
+from kombo_async.sandbox._server.asgi import read_body
 from tests.sandbox.test_recruiting import create
 
 pytestmark = pytest.mark.anyio
@@ -158,7 +157,7 @@ async def test_files_need_their_whole_address(sandbox: Sandbox) -> None:
 
 
 async def test_control_over_http(sandbox: Sandbox) -> None:
-    """Faults, integrations, the clock and the ledger, from any language."""
+    """Faults, integrations, the clock and the request_log, from any language."""
     kombo = sandbox.client(GREENHOUSE)
     async with http_of(sandbox) as http:
         fault = await http.post("/_sandbox/faults", json={"operation": "GetAtsTags", "status": 500, "times": 5})
@@ -181,7 +180,7 @@ async def test_control_over_http(sandbox: Sandbox) -> None:
         assert len(detail["answer"]["data"]["results"]) == 4
         assert (await http.get("/_sandbox/state")).json()["calls"] == 1
         await http.post("/_sandbox/reset", json={})
-        assert sandbox.asked() == []
+        assert sandbox.requests() == []
 
 
 async def test_other_sites_cannot_reach_it(sandbox: Sandbox) -> None:

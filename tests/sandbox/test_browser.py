@@ -13,8 +13,7 @@ from anyio.from_thread import start_blocking_portal
 
 from kombo_async import Success, ats
 from kombo_async.errors import ConnectionFailed, Failure, RateLimited, ServerError
-from kombo_async.sandbox import Sandbox, serve
-from kombo_async.sandbox.defaults import GREENHOUSE
+from kombo_async.sandbox import GREENHOUSE, Sandbox, serve
 from tests.sandbox.browser import BrowserPage, needs_browser, open_browser
 from tests.sandbox.served import Served, serve_in_thread
 from tests.sandbox.test_recruiting import CV, job_id
@@ -106,7 +105,7 @@ def test_calls_appear_live_and_open_with_their_bodies(served: Served, page: Brow
     refused, done = (page.row("calls", name) for name in ("GetAtsTags", "PostAtsCandidates"))
     assert refused[1:6] == [f"GET /ats/tags\n{GREENHOUSE}", "GetAtsTags", "403", "INTEGRATION.INACTIVE", ""]
     assert done[1:6] == [f"POST /ats/candidates\n{GREENHOUSE}", "PostAtsCandidates", "200", "", "yes"]
-    (call,) = served.sandbox.asked("PostAtsCandidates")
+    (call,) = served.sandbox.requests("PostAtsCandidates")
     assert done[6] == f"{call.milliseconds:.1f}"
     assert page.script("return window.sameDocument") is True
 
@@ -183,11 +182,11 @@ def test_faults_that_last_and_how_they_end(served: Served, page: BrowserPage) ->
     page.click("button", "All calls: 2 s slower")
     page.until("the fault is listed", lambda: page.rows("faults"))
     assert isinstance(served.tags(), Success)
-    assert served.sandbox.asked()[-1].milliseconds >= 2_000
+    assert served.sandbox.requests()[-1].milliseconds >= 2_000
     page.click("[data-fragment] button", "Remove")
     page.until("it is gone", lambda: not page.rows("faults"))
     assert isinstance(served.tags(), Success)
-    assert served.sandbox.asked()[-1].milliseconds < 2_000
+    assert served.sandbox.requests()[-1].milliseconds < 2_000
 
     page.click("button", "One call in five")
     page.until("the fault is listed", lambda: page.rows("faults"))

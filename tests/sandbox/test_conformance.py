@@ -12,7 +12,7 @@ import pytest
 from kombo_async import AsyncKomboClient, RetryPolicy, Success
 from kombo_async._generated.operations import REQUESTS
 from kombo_async.sandbox import Sandbox, serve
-from kombo_async.sandbox.reading import read_request
+from kombo_async.sandbox._api.request_parsing import read_request
 from tests.conftest import needs_openapi
 from tests.sandbox.calls import Prepared, integration_of, prepare
 from tests.support.schemas import all_facts, document

@@ -11,8 +11,7 @@ import pytest
 from kombo_async import AsyncKomboClient, RetryPolicy
 from kombo_async.errors import ConnectionFailed, RateLimited, ServerError, TimedOut
 from kombo_async.options import Options
-from kombo_async.sandbox import Sandbox, SandboxTransport, serve
-from kombo_async.sandbox.defaults import GREENHOUSE
+from kombo_async.sandbox import GREENHOUSE, Sandbox, SandboxTransport, serve
 
 pytestmark = pytest.mark.anyio
 
@@ -48,7 +47,7 @@ async def test_a_fault_strikes_as_often_as_it_should(sandbox: Sandbox, kombo: As
 
 
 async def test_done_and_yet_answered_with_a_failure(sandbox: Sandbox, kombo: AsyncKomboClient) -> None:
-    """The ledger knows that it was done."""
+    """The request_log knows that it was done."""
     sandbox.faults.add("PostAtsCandidatesCandidateIdTags", status=503, html=True, after_performing=True, times=1)
     candidate = sandbox.world(GREENHOUSE).table("ats_candidates")[0]
     from kombo_async import ats
@@ -68,7 +67,7 @@ async def test_connections_break(sandbox: Sandbox, kombo: AsyncKomboClient, how:
     with pytest.raises(ConnectionFailed):
         await kombo.ats.get_tags(options=ONCE)
     (await kombo.ats.get_tags(options=ONCE)).unwrap()
-    assert [call.performed for call in sandbox.asked("GetAtsTags")] == [how == "cut", True]
+    assert [call.performed for call in sandbox.requests("GetAtsTags")] == [how == "cut", True]
 
 
 async def test_a_reset_after_performing(sandbox: Sandbox, kombo: AsyncKomboClient) -> None:
@@ -94,7 +93,7 @@ async def test_a_slow_body_comes_whole(sandbox: Sandbox, kombo: AsyncKomboClient
     """Only later."""
     sandbox.faults.add("GetAtsTags", slow=0.2)
     assert len((await kombo.ats.get_tags(options=ONCE)).unwrap().results) == 4
-    assert sandbox.asked("GetAtsTags")[0].status == 200
+    assert sandbox.requests("GetAtsTags")[0].status == 200
 
 
 async def test_faults_by_chance_by_number_and_by_time() -> None:

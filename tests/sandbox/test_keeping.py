@@ -11,9 +11,9 @@ import pytest
 
 from kombo_async import AsyncKomboClient
 from kombo_async._generated.operations import REQUESTS
-from kombo_async.sandbox import Sandbox, routes
-from kombo_async.sandbox.defaults import GREENHOUSE
-from kombo_async.sandbox.rules import RULES
+from kombo_async.sandbox import GREENHOUSE, Sandbox
+from kombo_async.sandbox._api import routes
+from kombo_async.sandbox._api.validation import RULES
 from tests.conftest import needs_openapi
 from tests.sandbox.constraints import demands
 from tests.sandbox.test_recruiting import CV, create
@@ -63,7 +63,7 @@ def test_a_folder_that_is_not_there_is_told(tmp_path: Path) -> None:
 async def test_the_fixtures(kombo: AsyncKomboClient, kombo_sandbox: Sandbox) -> None:
     """They belong together, and need no sockets."""
     (await kombo.ats.get_jobs()).unwrap()
-    assert [call.operation for call in kombo_sandbox.asked()] == ["GetAtsJobs"]
+    assert [call.operation for call in kombo_sandbox.requests()] == ["GetAtsJobs"]
 
 
 @pytest.mark.kombo(candidates=2)
@@ -88,7 +88,7 @@ def test_the_plugin_costs_a_test_run_nothing() -> None:
     """pytest imports it in every run: it loads neither the sandbox nor httpx."""
     code = (
         "import sys, kombo_async.sandbox.fixtures as f\n"
-        "heavy = ('starlette', 'uvicorn', 'httpx', 'attrs', 'kombo_async.sandbox.sandbox')\n"
+        "heavy = ('starlette', 'uvicorn', 'httpx', 'attrs', 'kombo_async.sandbox._sandbox')\n"
         "print([name for name in heavy if name in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -11,8 +11,7 @@ import pytest
 from kombo_async import RetryPolicy
 from kombo_async.errors import BadRequest, Conflict, Failure, Forbidden, NotFound, RateLimited, SyncPending
 from kombo_async.options import Options
-from kombo_async.sandbox import Latency, Sandbox, SandboxTransport
-from kombo_async.sandbox.defaults import GREENHOUSE, default_id
+from kombo_async.sandbox import GREENHOUSE, Latency, Sandbox, SandboxTransport, default_id
 
 pytestmark = pytest.mark.anyio
 

@@ -8,13 +8,12 @@ import pytest
 
 from kombo_async._generated.operations import REQUESTS
 from kombo_async.request import answer_type
-from kombo_async.sandbox import Sandbox
-from kombo_async.sandbox.answers import encode
-from kombo_async.sandbox.defaults import default_id
-from kombo_async.sandbox.handlers import LISTINGS, load
-from kombo_async.sandbox.lists import encoded
-from kombo_async.sandbox.shape import shape
-from kombo_async.sandbox.store import World
+from kombo_async.sandbox import Sandbox, default_id
+from kombo_async.sandbox._api.answers import encode
+from kombo_async.sandbox._api.lists import encoded
+from kombo_async.sandbox._api.projection import shape
+from kombo_async.sandbox._handlers.registry import LISTINGS, load
+from kombo_async.sandbox._state.store import World
 
 TOOLS = {"ats": "greenhouse", "hris": "workday", "lms": "docebo", "assessment": "icims"}
 

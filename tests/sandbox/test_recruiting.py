@@ -8,8 +8,7 @@ import pytest
 
 from kombo_async import AsyncKomboClient, Success, ats
 from kombo_async.errors import BadRequest, Failure, NotFound
-from kombo_async.sandbox import Sandbox
-from kombo_async.sandbox.defaults import GREENHOUSE
+from kombo_async.sandbox import GREENHOUSE, Sandbox
 
 pytestmark = pytest.mark.anyio
 
@@ -171,7 +170,7 @@ async def test_unknown_ids_are_not_found(kombo: AsyncKomboClient, method: str) -
 
 
 async def test_result_links_are_kept(sandbox: Sandbox, kombo: AsyncKomboClient) -> None:
-    """They cannot be read back through Kombo; the ledger tells of them."""
+    """They cannot be read back through Kombo; the request_log tells of them."""
     created = (await create(kombo, sandbox)).unwrap()
     answer = await kombo.ats.add_candidate_result_link(created.id, label="Test", url="https://example.com/1")
     assert isinstance(answer, Success)

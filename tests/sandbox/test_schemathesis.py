@@ -12,8 +12,7 @@ from typing import Any
 import anyio.to_thread
 import pytest
 
-from kombo_async.sandbox import Sandbox, serve
-from kombo_async.sandbox.defaults import default_id
+from kombo_async.sandbox import Sandbox, default_id, serve
 from tests.conftest import OPENAPI, needs_openapi
 
 pytestmark = [

@@ -9,8 +9,9 @@ import pytest
 
 from kombo_async import AsyncKomboClient, ats
 from kombo_async.errors import ServerError
-from kombo_async.sandbox import Sandbox, calls, store
-from kombo_async.sandbox.defaults import GREENHOUSE
+from kombo_async.sandbox import GREENHOUSE, Sandbox
+from kombo_async.sandbox._server import logged_request
+from kombo_async.sandbox._state import store
 
 pytestmark = pytest.mark.anyio
 
@@ -34,7 +35,7 @@ async def _story() -> list[list[ats.Candidate]]:
     sandbox = Sandbox(candidates=5)
     sandbox.clock.stop()
     sandbox.clock.set(START)
-    sandbox.born = START
+    sandbox.environment.born = START
     kombo = sandbox.client(GREENHOUSE)
     job = (await kombo.ats.get_jobs(statuses=["OPEN"])).unwrap().results[0].id
     people = [await _hire(kombo, job, f"Ada{number}") for number in range(PEOPLE)]
@@ -66,7 +67,7 @@ async def test_records_that_left_the_memory_are_read_back(monkeypatch: pytest.Mo
 
 async def test_the_bodies_of_the_oldest_calls_go_first(monkeypatch: pytest.MonkeyPatch) -> None:
     """The calls themselves stay, with all else that is known of them."""
-    monkeypatch.setattr(calls, "KEPT_BYTES", 20_000)
+    monkeypatch.setattr(logged_request, "KEPT_BYTES", 20_000)
     sandbox = Sandbox()
     kombo = sandbox.client(GREENHOUSE)
     job = (await kombo.ats.get_jobs(statuses=["OPEN"])).unwrap().results[0].id

@@ -13,8 +13,7 @@ import time
 from multiprocessing.synchronize import Event
 from pathlib import Path
 
-from kombo_async.sandbox import Sandbox, serve
-from kombo_async.sandbox.defaults import API_KEY, GREENHOUSE
+from kombo_async.sandbox import API_KEY, GREENHOUSE, Sandbox, serve
 
 CONNECTIONS = 16
 SECONDS = 3.0

@@ -1,0 +1,1 @@
+"""Between HTTP and typed requests: parsing, validation, lists, projection. Knows no app."""

@@ -1,0 +1,91 @@
+"""Recruiting: a candidate's answers to a job's screening questions."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, cast
+
+from kombo_async.model import Model, to_dict
+from kombo_async.sandbox._api.lists import as_stamp
+from kombo_async.sandbox._state.files import StoredFile, read_file
+from kombo_async.sandbox._state.refusals import InputInvalid
+from kombo_async.sandbox._state.store import Record
+
+if TYPE_CHECKING:
+    from kombo_async import ats
+
+
+def read_answers(
+    job: Record, answers: Sequence[ats.ScreeningAnswerInput], warnings: list[str]
+) -> list[tuple[Record, StoredFile | None]]:
+    """The answers as an application shows them, each with the file that came with it.
+
+    Raises `InputInvalid` for a question that the job does not ask, an answer that is none to it,
+    and where one is missing.
+    """
+    questions = {question["id"]: question for question in cast("list[Record]", job["screening_questions"])}
+    read: list[tuple[Record, StoredFile | None]] = []
+    for place, given in enumerate(answers):
+        path = f"screening_question_answers[{place}]"
+        question = questions.get(given.question_id)
+        if question is None:
+            raise InputInvalid(f"{path}.question_id: the job does not ask this question")
+        read.append(_answer(question, given.answer, f"{path}.answer", warnings))
+    answered = {given.question_id for given in answers}
+    for id, question in questions.items():
+        if question["required"] and id not in answered:
+            raise InputInvalid(f"screening_question_answers: {question['title']!r} must be answered ({id})")
+    return read
+
+
+def _answer(question: Record, given: Any, path: str, warnings: list[str]) -> tuple[Record, StoredFile | None]:
+    kind: str = question["format"]["type"]
+    file: StoredFile | None = None
+    answer: dict[str, Any]
+    if kind == "FILE":
+        if not isinstance(given, Model):
+            raise InputInvalid(f"{path}: must be a file")
+        file = read_file(given, path, warnings)
+        # Files have no shape of their own among the answers that can be read back.
+        kind, answer = "UNKNOWN", {"raw": {"file_name": file.name}}
+    elif kind == "TEXT":
+        answer = {"content": _of(given, str, path, "a text")}
+    elif kind == "BOOLEAN":
+        answer = {"checked": _of(given, bool, path, "true or false")}
+    elif kind == "NUMBER":
+        if isinstance(given, bool) or not isinstance(given, int | float):
+            raise InputInvalid(f"{path}: must be a number")
+        answer = {"number": given}
+    elif kind == "DATE":
+        answer = {"date": _date(given, path)}
+    elif kind == "SINGLE_SELECT":
+        answer = {"choice": _option(question, given, path)}
+    elif kind == "MULTI_SELECT":
+        if not isinstance(given, list | tuple):
+            raise InputInvalid(f"{path}: must be a list of option IDs")
+        answer = {"choices": [_option(question, each, path) for each in cast("Sequence[Any]", given)]}
+    else:
+        answer = {"raw": to_dict(given)}
+    asked = {"remote_id": question["remote_id"], "title": question["title"], "type": kind}
+    return {"question": asked, "answer": answer}, file
+
+
+def _of(given: Any, kind: type, path: str, what: str) -> Any:
+    if not isinstance(given, kind):
+        raise InputInvalid(f"{path}: must be {what}")
+    return given
+
+
+def _date(given: Any, path: str) -> str:
+    try:
+        return as_stamp(given)
+    except (TypeError, ValueError, AttributeError):
+        raise InputInvalid(f"{path}: must be a date") from None
+
+
+def _option(question: Record, given: Any, path: str) -> str:
+    for option in cast("list[Record]", question["format"]["options"]):
+        if given == option["id"]:
+            name: str = option["name"]
+            return name
+    raise InputInvalid(f"{path}: must be the ID of one of the question's options")

@@ -1,0 +1,35 @@
+"""Which operations an integration can do: by its kind of system, its tool and its permissions."""
+
+from __future__ import annotations
+
+from functools import cache
+
+from kombo_async.request import Operation
+from kombo_async.sandbox._handlers.registry import LISTINGS
+from kombo_async.sandbox._state.integrations import Integration, Kind, unavailable
+
+_CATEGORIES = {"ats": "ATS", "hris": "HRIS", "lms": "LMS", "assessment": "ASSESSMENT"}
+_TOOLS = {"datev": ("datev", "datevlug", "datevlauds", "datevhr"), "silae": ("silae",), "avionte": ("avionte",)}
+
+
+def check_available(integration: Integration, operation: Operation) -> None:
+    """Raises `Refusal` if *integration* cannot do *operation*, or may not."""
+    category, tools = _home(operation.path)
+    kind: Kind = "ACTION" if operation.action else "MODEL"
+    if tools is not None:
+        if integration.tool not in tools:
+            raise unavailable(kind, f"it is for {tools[0]} alone")
+    elif category is not None and integration.category != category:
+        raise unavailable(kind, f"{integration.tool} is no {category} here, but {integration.category}")
+    if integration.permissions:
+        listing = LISTINGS.get(operation.id)
+        names = (operation.id, *((listing.table,) if listing is not None else ()))
+        integration.check_permission(names, action=operation.action)
+
+
+@cache
+def _home(path: str) -> tuple[str | None, tuple[str, ...] | None]:
+    segments = path.strip("/").split("/")
+    if "custom" in segments:
+        return None, _TOOLS[segments[segments.index("custom") + 1]]
+    return _CATEGORIES.get(segments[0]), None

@@ -1,0 +1,63 @@
+"""The connection flow: a link for a customer, the page behind it, and the token that comes of it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from kombo_async.model import UNSET, to_dict
+from kombo_async.sandbox._handlers.registry import Context, handles
+from kombo_async.sandbox._state.ids import make_id
+from kombo_async.sandbox._state.integrations import Integration
+from kombo_async.sandbox._state.refusals import UnknownId
+from kombo_async.sandbox._state.store import Record
+
+if TYPE_CHECKING:
+    from kombo_async import connect
+
+STATIC_IPS = ["192.0.2.10", "192.0.2.11"]
+
+
+@handles("PostConnectCreateLink")
+def create_link(context: Context, request: connect.CreateConnectionLink) -> Record:
+    """A link, whose page asks which system to connect."""
+    wanted: Record = to_dict(request)
+    place = len(context.world.table("connect_links"))
+    token = make_id(context.environment.seed, "link", place)
+    context.world.add("connect_links", {"token": token, "wanted": wanted, "integration_id": None})
+    answer: Record = {"link": f"{context.root}/connect/{token}"}
+    if request.enable_static_ips is not UNSET and request.enable_static_ips:
+        answer["static_ips"] = STATIC_IPS
+    return answer
+
+
+@handles("GetConnectIntegrationByTokenToken")
+def by_token(context: Context, request: connect.GetIntegrationByToken) -> Record:
+    """The integration that a connection flow made."""
+    return _connected(_of_token(context, request.token))
+
+
+@handles("PostConnectActivateIntegration")
+def activate(context: Context, request: connect.ActivateIntegration) -> Record:
+    """The same; from now on it is in use."""
+    integration = _of_token(context, request.token)
+    integration.active = True
+    context.environment.save_integration(integration)
+    return _connected(integration)
+
+
+def _of_token(context: Context, token: str) -> Integration:
+    for integration in context.environment.integrations.values():
+        if integration.token == token:
+            return integration
+    raise UnknownId("integration for this token", token)
+
+
+def _connected(integration: Integration) -> Record:
+    return {
+        "tool": integration.tool,
+        "id": integration.id,
+        "end_user_origin_id": integration.origin_id,
+        "end_user_organization_name": integration.organization,
+        "end_user_email": integration.email,
+        "setup_status": integration.setup_status,
+    }

@@ -1,0 +1,84 @@
+"""Integration fields and custom fields of an integration."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from kombo_async.request import Request
+from kombo_async.sandbox._api.lists import Listing, read_page
+from kombo_async.sandbox._handlers.registry import Context, handles
+from kombo_async.sandbox._state.environment import Environment
+from kombo_async.sandbox._state.store import Record, World
+
+if TYPE_CHECKING:
+    from kombo_async import general
+
+_MODELS = {"ATS": "ats_candidates", "HRIS": "hris_employees", "LMS": "lms_users", "ASSESSMENT": "assessment_orders"}
+_FIELDS = Listing(table="integration_fields", twin=True, largest_page=2000)
+_CUSTOM = Listing(
+    table="custom_fields",
+    twin=True,
+    view=lambda world, record: {
+        **record,
+        "integration_field": world.peek("integration_fields", record["integration_field_id"]),
+    },
+)
+
+
+@handles("GetIntegrationsIntegrationIdIntegrationFields")
+def get_fields(context: Context, request: general.GetIntegrationFields) -> Record:
+    """The fields that the connected system has beyond Kombo's own."""
+    return _page(context, _FIELDS, request.integration_id, request)
+
+
+@handles("GetIntegrationsIntegrationIdCustomFields")
+def get_custom_fields(context: Context, request: general.GetCustomFields) -> Record:
+    """The custom fields, and what is mapped to them."""
+    return _page(context, _CUSTOM, request.integration_id, request)
+
+
+@handles("PatchIntegrationsIntegrationIdIntegrationFieldsIntegrationFieldId")
+def update_field(context: Context, request: general.UpdateIntegrationField) -> Record:
+    """Whether its values are passed through."""
+    world = _world(context, request.integration_id)
+    row = world.get("integration_fields", request.integration_field_id, "integration field")
+    if request.enable_passthrough is not None:
+        world.change("integration_fields", row, is_passthrough_enabled=request.enable_passthrough)
+    return row.data
+
+
+@handles("PutIntegrationsIntegrationIdCustomFieldsCustomFieldId")
+def map_field(context: Context, request: general.UpdateCustomFieldMapping) -> Record:
+    """Which of the connected system's fields a custom field shows; null for none."""
+    world = _world(context, request.integration_id)
+    row = world.get("custom_fields", request.custom_field_id, "custom field")
+    if request.integration_field_id is not None:
+        world.get("integration_fields", request.integration_field_id, "integration field")
+    world.change("custom_fields", row, integration_field_id=request.integration_field_id)
+    for custom in world.table("custom_fields"):
+        custom.encoded.clear()
+    return _CUSTOM.view(world, row.data)
+
+
+def _page(context: Context, listing: Listing, integration_id: str, request: Request[Any]) -> Record:
+    return read_page(_world(context, integration_id), listing, request)
+
+
+def _world(context: Context, integration_id: str) -> World:
+    return fields_of(context.environment, integration_id)
+
+
+def fields_of(environment: Environment, integration_id: str) -> World:
+    """The records of an integration that is named in the path, with its fields made."""
+    integration = environment.integration(integration_id)
+    world = environment.world(integration_id)
+    model = _MODELS[integration.category]
+    if not world.table("integration_fields"):
+        for key in ("cost_center", "shirt_size", "favourite_language"):
+            field = {"key": key, "model": model, "type": "CUSTOM", "label": key.replace("_", " ").capitalize()}
+            world.add("integration_fields", {**field, "is_passthrough_enabled": False, "is_writable": False})
+        first = world.table("integration_fields")[0].id
+        for key, mapped in (("cost_center", first), ("nickname", None)):
+            custom = {"key": key, "model": model, "label": key.replace("_", " ").capitalize(), "description": None}
+            world.add("custom_fields", {**custom, "integration_field_id": mapped})
+    return world

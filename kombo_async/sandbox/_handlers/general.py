@@ -1,0 +1,86 @@
+"""General: API key, integrations, syncs, links and the passthrough."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from kombo_async.model import UNSET
+from kombo_async.sandbox._handlers import toy_tool
+from kombo_async.sandbox._handlers.coverage import describe
+from kombo_async.sandbox._handlers.registry import Context, handles
+from kombo_async.sandbox._state.ids import make_id
+from kombo_async.sandbox._state.refusals import InputInvalid
+from kombo_async.sandbox._state.store import Record
+
+if TYPE_CHECKING:
+    from kombo_async import general
+
+
+@handles("GetCheckApiKey")
+def check_api_key(context: Context, request: Any) -> Record:
+    """Whose key it is."""
+    return {
+        "environment_id": make_id(context.environment.seed, "environment"),
+        "customer_id": make_id(context.environment.seed, "customer"),
+    }
+
+
+@handles("PostForceSync")
+def trigger_sync(context: Context, request: general.TriggerSync) -> Record:
+    """A sync, which is over at once; a first one that runs goes on."""
+    integration = context.integration
+    assert integration is not None  # noqa: S101 - the operation needs one
+    sync_id = make_id(context.environment.seed, integration.id, "sync", len(context.world.table("syncs")))
+    pending = integration.sync.pending
+    if not pending:
+        context.world.add("syncs", {"id": sync_id})
+        context.webhooks.sync_finished(integration, sync_id, 1)
+    kind = "FULL" if request.type is UNSET else request.type
+    return {"already_queued": pending, "sync_id": sync_id, "type": kind}
+
+
+@handles("GetIntegrationsIntegrationId")
+def get_integration(context: Context, request: general.GetIntegrationDetails) -> Record:
+    """An integration, and what it can do."""
+    return describe(context, context.environment.integration(request.integration_id))
+
+
+@handles("DeleteIntegrationsIntegrationId")
+def delete_integration(context: Context, request: general.DeleteIntegration) -> Record:
+    """An integration that is no longer there."""
+    integration = context.environment.integration(request.integration_id)
+    integration.deleted = True
+    context.environment.save_integration(integration)
+    context.webhooks.integration_deleted(integration)
+    return {}
+
+
+@handles("PutIntegrationsIntegrationIdEnabled")
+def set_enabled(context: Context, request: general.SetIntegrationEnabled) -> Record:
+    """An integration, switched on or off."""
+    integration = context.environment.integration(request.integration_id)
+    if integration.active != request.value:
+        integration.active = request.value
+        context.environment.save_integration(integration)
+        context.webhooks.state_changed(integration)
+    return {}
+
+
+@handles("PostIntegrationsIntegrationIdRelink", "PostIntegrationsIntegrationIdSetupLink")
+def link(context: Context, request: Any) -> Record:
+    """A link about an integration that there is."""
+    integration = context.environment.integration(request.integration_id)
+    token = make_id(context.environment.seed, "link", integration.id, context.number)
+    record: Record = {"token": token, "wanted": {}, "integration_id": integration.id}
+    context.environment.world().add("connect_links", record)
+    return {"link": f"{context.root}/connect/{token}"}
+
+
+@handles("PostPassthroughToolApi")
+async def passthrough(context: Context, request: general.SendPassthroughRequest) -> Record:
+    """A request of the caller's own to the connected tool: here, a toy of one."""
+    integration = context.integration
+    assert integration is not None  # noqa: S101 - the operation needs one
+    if request.tool != integration.tool:
+        raise InputInvalid(f"tool: the integration connects {integration.tool}, not {request.tool}")
+    return await toy_tool.answer(context, request)

@@ -1,0 +1,1 @@
+"""The web page and `/_sandbox`, the admin API."""

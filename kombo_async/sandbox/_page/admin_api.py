@@ -1,0 +1,196 @@
+"""Control over HTTP, below `/_sandbox`: faults, integrations, the clock, webhooks, the request_log."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Awaitable, Callable
+from inspect import isawaitable
+from typing import Any, TypeAlias, cast
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from kombo_async.sandbox._server.core import SandboxCore
+from kombo_async.sandbox._server.faults import Fault, describe
+from kombo_async.sandbox._server.logged_request import LoggedRequest
+from kombo_async.sandbox._state.clock import parse, stamp
+from kombo_async.sandbox._state.integrations import Integration
+from kombo_async.sandbox._state.refusals import Refusal
+
+Body: TypeAlias = dict[str, Any]
+Action: TypeAlias = "Callable[[SandboxCore, Body, dict[str, str]], Any | Awaitable[Any]]"
+
+
+def control_routes(sandbox: SandboxCore) -> list[Route]:
+    """The routes."""
+    actions: tuple[tuple[str, str, Action], ...] = (
+        ("GET", "/state", _state),
+        ("POST", "/reset", _reset),
+        ("GET", "/calls", _calls),
+        ("GET", "/calls/{number:int}", _call),
+        ("GET", "/faults", lambda sandbox, _, __: [describe(fault) for fault in sandbox.faults]),
+        ("POST", "/faults", _add_fault),
+        ("DELETE", "/faults", lambda sandbox, _, __: sandbox.faults.clear()),
+        ("DELETE", "/faults/{id:int}", lambda sandbox, _, path: sandbox.faults.remove(int(path["id"]))),
+        ("POST", "/integrations", _add_integration),
+        ("PATCH", "/integrations/{id}", _change_integration),
+        ("POST", "/clock", _clock),
+        ("POST", "/latency", lambda sandbox, body, _: sandbox.set_latency(**body)),
+        ("POST", "/webhooks", _add_webhook),
+        ("DELETE", "/webhooks/{id:int}", lambda sandbox, _, path: sandbox.webhooks.remove(int(path["id"]))),
+        ("POST", "/webhooks/deliver", _deliver),
+        ("GET", "/records/{integration}/{model}", _records),
+        ("DELETE", "/records/{integration}/{model}/{id}", _delete_record),
+        ("POST", "/connect/{token}", _connect),
+    )
+    return [Route(f"/_sandbox{path}", _endpoint(sandbox, action), methods=[method]) for method, path, action in actions]
+
+
+def _endpoint(sandbox: SandboxCore, action: Action) -> Callable[[Request], Awaitable[Response]]:
+    async def endpoint(request: Request) -> Response:
+        body: Any = dict(request.query_params)
+        if request.method in ("POST", "PATCH"):
+            # A page of another site cannot send this type without asking first, and it would not be allowed to.
+            if request.headers.get("content-type", "").partition(";")[0] != "application/json":
+                return JSONResponse({"error": "send JSON, with Content-Type: application/json"}, 415)
+            try:
+                body = json.loads(await request.body() or b"{}")
+            except ValueError:
+                body = None
+            if not isinstance(body, dict):
+                return JSONResponse({"error": "the body must be a JSON object"}, 400)
+        path = {name: str(value) for name, value in request.path_params.items()}
+        try:
+            answer = action(sandbox, cast("Body", body), path)
+            if isawaitable(answer):
+                answer = await answer
+        except Refusal as refusal:
+            return JSONResponse({"error": refusal.message}, refusal.status)
+        except (TypeError, ValueError, LookupError) as error:
+            return JSONResponse({"error": str(error)}, 400)
+        return JSONResponse({} if answer is None else answer)
+
+    return endpoint
+
+
+def _state(sandbox: SandboxCore, body: Body, path: dict[str, str]) -> Any:
+    return {
+        "api_key": sandbox.api_key,
+        "seed": sandbox.seed,
+        "now": sandbox.clock.stamp(),
+        "calls": sandbox.request_log.total,
+        "integrations": [integration_data(each) for each in sandbox.integrations.values()],
+        "faults": [describe(fault) for fault in sandbox.faults],
+        "webhooks": [{"id": each.id, "url": each.url} for each in sandbox.webhooks.endpoints],
+    }
+
+
+def _reset(sandbox: SandboxCore, body: Body, path: dict[str, str]) -> None:
+    sandbox.reset()
+
+
+def integration_data(integration: Integration) -> Body:
+    """An integration as plain data."""
+    return {
+        "id": integration.id,
+        "tool": integration.tool,
+        "category": integration.category,
+        "organization": integration.organization,
+        "state": integration.state,
+        "active": integration.active,
+        "setup_complete": integration.setup_complete,
+        "qa_passed": integration.qa_passed,
+        "authenticated": integration.authenticated,
+        "sync_pending": integration.sync.pending,
+        "permissions": dict(integration.permissions),
+    }
+
+
+def _calls(sandbox: SandboxCore, body: Body, path: dict[str, str]) -> Any:
+    calls = sandbox.request_log.find_all(
+        body.get("operation"),
+        integration=body.get("integration"),
+        status=int(body["status"]) if "status" in body else None,
+        performed={"true": True, "false": False}.get(body.get("performed", "")),
+        after=int(body.get("after", 0)),
+    )
+    return [call_data(call) for call in calls[-int(body.get("limit", 200)) :]]
+
+
+def call_data(call: LoggedRequest) -> Body:
+    """A call in short."""
+    names = ("number", "at", "method", "path", "operation", "integration", "status", "code", "performed", "fault")
+    return {**{name: getattr(call, name) for name in names}, "milliseconds": round(call.milliseconds, 2)}
+
+
+def _call(sandbox: SandboxCore, body: Body, path: dict[str, str]) -> Any:
+    call = sandbox.request_log.find(int(path["number"]))
+    if call is None:
+        raise Refusal(404, None, f"There is no call {path['number']}.")
+    return {**call_data(call), "body": call.body, "answer": call.answer}
+
+
+def _add_fault(sandbox: SandboxCore, body: Body, path: dict[str, str]) -> Any:
+    fault: Fault = sandbox.faults.add(**body)
+    return describe(fault)
+
+
+def _add_integration(sandbox: SandboxCore, body: Body, path: dict[str, str]) -> Any:
+    integration = sandbox.add_integration(**body)
+    sandbox.webhooks.integration_created(integration)
+    return integration_data(integration)
+
+
+def _change_integration(sandbox: SandboxCore, body: Body, path: dict[str, str]) -> Any:
+    integration = sandbox.integration(path["id"])
+    sync = body.pop("sync", None)
+    for name in body:
+        if name not in ("active", "setup_complete", "qa_passed", "authenticated", "permissions"):
+            raise ValueError(f"{name}: an integration has no such setting")
+    for name, value in body.items():
+        setattr(integration, name, value)
+    if sync == "finish":
+        integration.sync.finish()
+    elif sync is not None:
+        integration.sync.start(**sync)
+    sandbox.save_integration(integration)
+    sandbox.webhooks.state_changed(integration)
+    return integration_data(integration)
+
+
+def _clock(sandbox: SandboxCore, body: Body, path: dict[str, str]) -> Any:
+    for name, value in body.items():
+        if name == "advance":
+            sandbox.clock.advance(float(value))
+        elif name == "set":
+            sandbox.clock.set(parse(value))
+        elif name in ("stop", "go"):
+            getattr(sandbox.clock, name)()
+        else:
+            raise ValueError(f"{name}: the clock knows advance, set, stop and go")
+    return {"now": stamp(sandbox.clock.now())}
+
+
+def _add_webhook(sandbox: SandboxCore, body: Body, path: dict[str, str]) -> Any:
+    endpoint = sandbox.webhooks.add(**{name: body[name] for name in ("url", "secret", "events") if name in body})
+    return {"id": endpoint.id, "url": endpoint.url, "secret": endpoint.secret}
+
+
+async def _deliver(sandbox: SandboxCore, body: Body, path: dict[str, str]) -> Any:
+    sent = await sandbox.webhooks.deliver()
+    return [{"id": each.id, "type": each.type, "url": each.url, "status": each.status} for each in sent]
+
+
+def _records(sandbox: SandboxCore, body: Body, path: dict[str, str]) -> Any:
+    integration = sandbox.integration(path["integration"])
+    rows = sandbox.world(integration.id).table(path["model"])
+    return [row.data for row in rows[: int(body.get("limit", 250))]]
+
+
+def _delete_record(sandbox: SandboxCore, body: Body, path: dict[str, str]) -> None:
+    sandbox.delete_record(path["integration"], path["model"], path["id"])
+
+
+def _connect(sandbox: SandboxCore, body: Body, path: dict[str, str]) -> Any:
+    return {"token": sandbox.connect(path["token"], **body)}

@@ -1,0 +1,52 @@
+"""The sandbox: all of its parts, and the ways in."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from kombo_async.client import AsyncKomboClient
+from kombo_async.sandbox._server.asgi import Receive, Scope, Send, answer_call
+from kombo_async.sandbox._server.core import SandboxCore
+from kombo_async.sandbox._server.transport import SandboxTransport
+from kombo_async.sandbox._state.defaults import BASE_URL
+
+if TYPE_CHECKING:
+    from starlette.applications import Starlette
+
+
+class Sandbox(SandboxCore):
+    """Kombo on a laptop: an ASGI application.
+
+    Args:
+        seed: The same seed gives the same records and IDs.
+        employees, candidates, jobs, courses, orders: How many records each integration has from the start.
+        api_key: The key that callers must send.
+        integrations: False to begin without any integration; add your own with `add_integration`.
+        latency: How long actions take: seconds, (median, 95th percentile) or a `Latency`.
+        read_latency: How long everything else takes.
+        actions_at_once: How many actions may be in flight for an integration.
+        rate_limit: (requests, seconds) for a rate limit; None for no limit.
+        allow_duplicates: Take a second application of the same person for a job instead of refusing it.
+        start: What the clock begins with, instead of the real time.
+        state: A file to keep the state in (SQLite). Without one, it is gone with the sandbox.
+    """
+
+    def client(self, integration_id: str | None = None, **options: Any) -> AsyncKomboClient:
+        """A client of this sandbox in the same process, without sockets; *options* as of `AsyncKomboClient`."""
+        settings: dict[str, Any] = {"api_key": self.api_key, "base_url": BASE_URL, **options}
+        return AsyncKomboClient(integration_id=integration_id, transport=SandboxTransport(self), **settings)
+
+    @cached_property
+    def _site(self) -> Starlette:
+        # Starlette takes a while to load, and most tests never look at the page.
+        site: Starlette = import_module("kombo_async.sandbox._page.site").make_site(self)
+        return site
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """The ASGI application: the API below `/v1`, and the sandbox's own pages and `/_sandbox` beside it."""
+        if scope["type"] == "http" and (scope["path"] == "/v1" or scope["path"].startswith("/v1/")):
+            await answer_call(self, scope, receive, send)
+        else:
+            await self._site(scope, receive, send)

@@ -1,0 +1,92 @@
+"""The ASGI side: reading a call, sending its answer, and breaking the connection where a fault says so."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping
+from typing import Any, TypeAlias, cast
+
+import anyio
+
+from kombo_async.sandbox._server.core import SandboxCore
+from kombo_async.sandbox._server.pipeline import Incoming, Outgoing, process
+
+Scope: TypeAlias = MutableMapping[str, Any]
+Message: TypeAlias = MutableMapping[str, Any]
+Receive: TypeAlias = Callable[[], Awaitable[Message]]
+Send: TypeAlias = Callable[[Message], Awaitable[None]]
+Application: TypeAlias = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+BREAK = "kombo_async.sandbox.break"
+"""The entry of `scope["extensions"]` with the function that breaks the connection, where the server has one."""
+SLICES = 10
+"""In how many parts a slow body comes."""
+
+
+class ConnectionBroken(Exception):
+    """Raised by the application to break a connection that it cannot reach."""
+
+
+async def answer_call(sandbox: SandboxCore, scope: Scope, receive: Receive, send: Send) -> None:
+    """Answer a call to the API."""
+    raw_path: bytes = scope.get("raw_path") or scope["path"].encode()
+    headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in scope["headers"]}
+    incoming = Incoming(
+        method=scope["method"],
+        path=raw_path.partition(b"?")[0].decode("latin-1").removeprefix("/v1"),
+        query=scope["query_string"].decode("latin-1"),
+        headers=headers,
+        body=await read_body(receive),
+        root=f"{scope.get('scheme', 'http')}://{headers.get('host', 'localhost')}",
+    )
+    await _send(await process(sandbox, incoming), scope, receive, send)
+
+
+async def read_body(receive: Receive) -> bytes:
+    """The whole body of a request."""
+    message = await receive()
+    if not message.get("more_body"):
+        body: bytes = message.get("body", b"")
+        return body
+    parts = [message.get("body", b"")]
+    while message.get("more_body"):
+        message = await receive()
+        parts.append(message.get("body", b""))
+    return b"".join(parts)
+
+
+async def _send(outgoing: Outgoing, scope: Scope, receive: Receive, send: Send) -> None:
+    answer, fault = outgoing.answer, outgoing.fault
+    connection = None if fault is None else fault.connection
+    if connection == "hang":
+        await _until_gone(receive)
+        return
+    if connection in ("reset", "close"):
+        await _break(scope, receive, connection)
+        return
+    await send({"type": "http.response.start", "status": answer.status, "headers": answer.raw_headers()})
+    if fault is None or not (fault.slow or connection == "cut"):
+        await send({"type": "http.response.body", "body": answer.body})
+        return
+    length = len(answer.body)
+    whole = length // 2 if connection == "cut" else length
+    for place in range(SLICES):
+        await anyio.sleep(fault.slow / SLICES)
+        part = answer.body[whole * place // SLICES : whole * (place + 1) // SLICES]
+        last = place == SLICES - 1 and connection != "cut"
+        await send({"type": "http.response.body", "body": part, "more_body": not last})
+    if connection == "cut":
+        await _break(scope, receive, "close")
+
+
+async def _until_gone(receive: Receive) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass
+
+
+async def _break(scope: Scope, receive: Receive, how: str) -> None:
+    extensions = cast("Mapping[str, Any]", scope.get("extensions") or {})
+    breaker: Callable[[str], None] | None = extensions.get(BREAK)
+    if breaker is None:
+        raise ConnectionBroken("the sandbox was told to break this connection")
+    breaker(how)
+    await _until_gone(receive)  # else the server would complain that no answer came

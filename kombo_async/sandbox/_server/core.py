@@ -1,0 +1,167 @@
+"""All parts of a sandbox in one place, except the ways in: what the pipeline, the page and the admin API use."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from datetime import datetime
+from pathlib import Path
+from random import Random
+from typing import Any
+
+from kombo_async.sandbox._handlers.connect_flow import follow
+from kombo_async.sandbox._seed.seeding import fill
+from kombo_async.sandbox._server.faults import Faults
+from kombo_async.sandbox._server.latency import Latency, LatencyLike, latency_of
+from kombo_async.sandbox._server.limits import ACTIONS_AT_ONCE, Concurrency, RateLimit
+from kombo_async.sandbox._server.logged_request import LoggedRequest
+from kombo_async.sandbox._server.request_log import RequestLog
+from kombo_async.sandbox._state.clock import Clock
+from kombo_async.sandbox._state.defaults import API_KEY, add_defaults
+from kombo_async.sandbox._state.environment import Environment
+from kombo_async.sandbox._state.files import StoredFile
+from kombo_async.sandbox._state.integrations import Integration
+from kombo_async.sandbox._state.sizes import Sizes
+from kombo_async.sandbox._state.store import World
+from kombo_async.sandbox._state.webhooks import Webhooks
+
+
+class SandboxCore:
+    """What `Sandbox` is, without the ways in."""
+
+    def __init__(
+        self,
+        seed: int = 1,
+        *,
+        employees: int = 50,
+        candidates: int = 20,
+        jobs: int = 10,
+        courses: int = 10,
+        orders: int = 10,
+        api_key: str = API_KEY,
+        integrations: bool = True,
+        latency: LatencyLike = 0.0,
+        read_latency: LatencyLike = 0.0,
+        actions_at_once: int = ACTIONS_AT_ONCE,
+        rate_limit: tuple[int, float] | None = None,
+        allow_duplicates: bool = False,
+        start: datetime | None = None,
+        state: str | os.PathLike[str] | None = None,
+    ) -> None:
+        self.clock: Clock = Clock(start)
+        self.environment: Environment = Environment(
+            seed=seed,
+            sizes=Sizes(employees=employees, candidates=candidates, jobs=jobs, courses=courses, orders=orders),
+            clock=self.clock,
+            fill=fill,
+            path=None if state is None else Path(state),
+        )
+        self.seed: int = self.environment.seed
+        self.api_key = api_key
+        self.allow_duplicates = allow_duplicates
+        # Not for secrets: a seed must give the same run twice.
+        self.random: Random = Random(self.seed)  # noqa: S311
+        self.faults: Faults = Faults(self.clock, Random(f"{self.seed}/faults"))  # noqa: S311
+        self.request_log: RequestLog = RequestLog()
+        self.concurrency: Concurrency = Concurrency(actions_at_once)
+        self.rate_limit: RateLimit = RateLimit(self.clock, rate_limit)
+        self.action_latency: Latency | None = latency_of(latency)
+        self.read_latency: Latency | None = latency_of(read_latency)
+        self.webhooks: Webhooks = Webhooks(self.environment)
+        self._with_defaults = integrations
+        if integrations and self.environment.is_new:
+            add_defaults(self.environment)
+
+    def __repr__(self) -> str:
+        return f"<Sandbox seed={self.seed} integrations={len(self.integrations)} requests={self.request_log.total}>"
+
+    # Integrations
+
+    @property
+    def integrations(self) -> Mapping[str, Integration]:
+        """The integrations, by ID."""
+        return self.environment.integrations
+
+    def integration(self, id: str) -> Integration:
+        """The integration with this ID. Raises `Refusal` as Kombo answers if there is none."""
+        return self.environment.integration(id)
+
+    def add_integration(self, id: str, **settings: Any) -> Integration:
+        """Add an integration, `<tool>:<anything>`."""
+        return self.environment.add_integration(id, **settings)
+
+    def save_integration(self, integration: Integration) -> None:
+        """Keep a changed state of an integration."""
+        self.environment.save_integration(integration)
+
+    def connect(self, link: str, tool: str | None = None) -> str:
+        """Follow a link of `create_connection_link` to its end, as a customer would who connects *tool*.
+
+        Gives the token, for `activate_integration`.
+        """
+        return follow(self.environment, self.webhooks, link, tool)
+
+    # Records
+
+    def world(self, integration_id: str | None = None) -> World:
+        """All records of an integration; the platform's own if None."""
+        return self.environment.world(integration_id)
+
+    def delete_record(self, integration_id: str, model: str, id: str) -> None:
+        """Delete a record in the connected system: lists show it with `include_deleted` alone, `remote_deleted_at` set.
+
+        *model* is Kombo's name of it, such as `ats_candidates`. Raises `LookupError` if there is none.
+        """
+        world = self.world(self.integration(integration_id).id)
+        record = world.table(model).find(id)
+        if record is None:
+            raise LookupError(f"there is no {model} with the ID {id!r}")
+        world.delete(model, record)
+        self.changed(world)
+
+    def changed(self, world: World) -> None:
+        """Note that records of *world* may have changed: webhooks tell of it, and the state keeps it."""
+        if world.changed:
+            self.webhooks.note_changes(world)
+        self.environment.commit()
+
+    def file(self, id: str) -> StoredFile | None:
+        """The file of the attachment with this ID, as it came."""
+        return self.environment.file(id)
+
+    def file_url(self, root: str, id: str) -> str:
+        """The address under which the bytes of the attachment *id* can be had."""
+        return self.environment.file_url(root, id)
+
+    def reset(self) -> None:
+        """Go back to the start: the first records, no faults, an empty request log. Endpoints of webhooks stay."""
+        self.environment.clear()
+        self.faults.clear()
+        self.request_log.clear()
+        self.concurrency = Concurrency(self.concurrency.limit)
+        self.rate_limit = RateLimit(self.clock, self.rate_limit.limit)
+        if self._with_defaults:
+            add_defaults(self.environment)
+
+    # What came and what was done
+
+    def requests(
+        self, operation_id: str | None = None, *, integration: str | None = None, status: int | None = None
+    ) -> list[LoggedRequest]:
+        """Every request that came, whatever became of it; of one operation, for one integration, with one status."""
+        return self.request_log.find_all(operation_id, integration=integration, status=status)
+
+    def performed(self, operation_id: str | None = None, *, integration: str | None = None) -> list[LoggedRequest]:
+        """The requests that were really done, whatever was answered."""
+        return self.request_log.find_all(operation_id, integration=integration, performed=True)
+
+    def set_latency(self, *, actions: LatencyLike | None = None, reads: LatencyLike | None = None) -> None:
+        """Change how long calls take; None leaves it."""
+        if actions is not None:
+            self.action_latency = latency_of(actions)
+        if reads is not None:
+            self.read_latency = latency_of(reads)
+
+    def close(self) -> None:
+        """Close the state; the request log can still be read."""
+        self.environment.close()

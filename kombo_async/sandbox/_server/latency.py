@@ -1,0 +1,46 @@
+"""How long the connected system takes for an action."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from random import Random
+from typing import TypeAlias
+
+import attrs
+
+
+@attrs.frozen
+class Latency:
+    """A distribution of durations in seconds."""
+
+    draw: Callable[[Random], float]
+    """Draws one duration."""
+
+    @classmethod
+    def fixed(cls, seconds: float) -> Latency:
+        """Always the same."""
+        return cls(lambda _: seconds)
+
+    @classmethod
+    def uniform(cls, shortest: float, longest: float) -> Latency:
+        """Any duration between the two alike."""
+        return cls(lambda random: random.uniform(shortest, longest))
+
+    @classmethod
+    def lognormal(cls, median: float, p95: float) -> Latency:
+        """What real systems are like: half of the calls take up to *median*, one in twenty longer than *p95*."""
+        sigma = math.log(p95 / median) / 1.645  # the 95th percentile of the normal distribution
+        return cls(lambda random: random.lognormvariate(math.log(median), sigma))
+
+
+LatencyLike: TypeAlias = float | tuple[float, float] | Latency
+
+
+def latency_of(value: LatencyLike) -> Latency | None:
+    """The distribution that *value* stands for: seconds, (median, p95) or a `Latency`; None for no wait at all."""
+    if isinstance(value, Latency):
+        return value
+    if isinstance(value, tuple):
+        return Latency.lognormal(*value)
+    return Latency.fixed(value) if value > 0 else None

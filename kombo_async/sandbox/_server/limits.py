@@ -1,0 +1,82 @@
+"""Kombo's two limits: actions at once for an integration, and requests in a window of time."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter, deque
+from collections.abc import Generator
+from contextlib import contextmanager
+
+from kombo_async.sandbox._state.clock import Clock
+from kombo_async.sandbox._state.refusals import Refusal
+
+ACTIONS_AT_ONCE = 30
+"""How many actions Kombo lets run at once for an integration."""
+
+
+class Concurrency:
+    """Counts the actions in flight of each integration; one too many is refused at once."""
+
+    def __init__(self, limit: int = ACTIONS_AT_ONCE) -> None:
+        self.limit = limit
+        self.most: Counter[str] = Counter()
+        """The most that have been in flight at once, by integration."""
+        self._in_flight: Counter[str] = Counter()
+
+    def in_flight(self, integration_id: str) -> int:
+        """How many actions of the integration are in flight."""
+        return self._in_flight[integration_id]
+
+    def occupy(self, integration_id: str, places: int) -> None:
+        """Take places for good, as other machines of a customer would; a negative number gives them back."""
+        self._in_flight[integration_id] = max(0, self._in_flight[integration_id] + places)
+
+    def remaining(self, integration_id: str) -> int:
+        """How many places are left."""
+        return max(0, self.limit - self._in_flight[integration_id])
+
+    @contextmanager
+    def place(self, integration_id: str) -> Generator[None]:
+        """Hold a place. Raises `Refusal` if there is none."""
+        if self._in_flight[integration_id] >= self.limit:
+            raise Refusal(
+                429,
+                "PLATFORM.CONCURRENCY_LIMIT_EXCEEDED",
+                f"More than {self.limit} actions are in flight for this integration.",
+                title="Concurrency limit exceeded",
+                headers={"Concurrency-Remaining": "0"},
+            )
+        self._in_flight[integration_id] += 1
+        self.most[integration_id] = max(self.most[integration_id], self._in_flight[integration_id])
+        try:
+            yield
+        finally:
+            self._in_flight[integration_id] -= 1
+
+
+class RateLimit:
+    """At most *calls* requests in any *seconds* by the sandbox's clock; None for no limit."""
+
+    def __init__(self, clock: Clock, limit: tuple[int, float] | None) -> None:
+        self.limit = limit
+        self._clock = clock
+        self._times: deque[float] = deque()
+
+    def check(self) -> None:
+        """Count a request. Raises `Refusal`, with `Retry-After`, if it is one too many."""
+        if self.limit is None:
+            return
+        calls, seconds = self.limit
+        now = self._clock.time()
+        while self._times and self._times[0] <= now - seconds:
+            self._times.popleft()
+        if len(self._times) >= calls:
+            wait = self._times[0] + seconds - now
+            raise Refusal(
+                429,
+                "PLATFORM.RATE_LIMIT_EXCEEDED",
+                f"More than {calls} requests in {seconds:g} seconds.",
+                title="Rate limit exceeded",
+                headers={"Retry-After": str(max(1, math.ceil(wait)))},
+            )
+        self._times.append(now)

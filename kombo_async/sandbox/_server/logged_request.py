@@ -1,0 +1,152 @@
+"""The calls that came, and their bodies: these wait outside of the process's memory until somebody asks for one."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Literal, TypeAlias
+
+import attrs
+import msgspec
+
+from kombo_async.request import Request
+from kombo_async.sandbox._api.request_parsing import read_request
+from kombo_async.sandbox._api.routes import find
+from kombo_async.sandbox._state.database import open_database
+from kombo_async.sandbox._state.refusals import Refusal
+
+KEPT_BYTES = 256 * 1024 * 1024
+"""How much of bodies is kept; those of the oldest calls go first."""
+
+Kind: TypeAlias = Literal["request", "answer", "done"]
+"""`done` is the answer to a call that was performed, where a fault put something else in its place."""
+_KINDS: Mapping[Kind, int] = {"request": 0, "answer": 1, "done": 2}
+
+
+class Bodies:
+    """The bodies of calls."""
+
+    def __init__(self) -> None:
+        self._database = open_database()
+        self._database.isolation_level = None  # each statement by itself
+        self._database.execute("CREATE TABLE bodies (id INTEGER PRIMARY KEY, body BLOB NOT NULL)")
+        self._bytes = 0
+        self._gone = 0
+
+    def keep(self, number: int, kind: Kind, body: bytes) -> None:
+        """Keep a body of the call *number*."""
+        if not body or number <= self._gone:
+            return
+        self._database.execute("INSERT INTO bodies VALUES (?, ?)", (_id(number, kind), body))
+        self._bytes += len(body)
+        if self._bytes > KEPT_BYTES:
+            self._drop(before=number)
+
+    def read(self, number: int, kind: Kind) -> bytes | None:
+        """A body of the call *number*: empty where it had none, None where it is no longer kept."""
+        if number <= self._gone:
+            return None
+        found = self._database.execute("SELECT body FROM bodies WHERE id = ?", (_id(number, kind),)).fetchone()
+        body: bytes = found[0] if found else b""
+        return body
+
+    def _drop(self, before: int) -> None:
+        """Make room, by a tenth at least, so that this is seldom; the bodies of the call *before* stay."""
+        oldest = self._database.execute("SELECT id, length(body) FROM bodies ORDER BY id")
+        for id, size in oldest:
+            number = id // len(_KINDS)
+            if number > self._gone and (self._bytes <= KEPT_BYTES * 0.9 or number >= before):
+                break
+            self._bytes -= size
+            self._gone = number
+        oldest.close()
+        self._database.execute("DELETE FROM bodies WHERE id < ?", (_id(self._gone + 1, "request"),))
+
+    def clear(self, last: int) -> None:
+        """Drop all bodies, up to those of the call *last*."""
+        self._database.execute("DELETE FROM bodies")
+        self._bytes, self._gone = 0, last
+
+
+def _id(number: int, kind: Kind) -> int:
+    return number * len(_KINDS) + _KINDS[kind]
+
+
+@attrs.define(kw_only=True, weakref_slot=False)
+class LoggedRequest:
+    """One call, as it came and as it was answered."""
+
+    number: int
+    at: str
+    """When it came, by the sandbox's clock."""
+    method: str
+    path: str
+    """The path, with its query."""
+    operation: str | None = None
+    """Its operationId, None where no operation has this path."""
+    integration: str | None = None
+    """The integration it named."""
+    valid: bool = False
+    """Whether it was read as a request of its operation."""
+    performed: bool = False
+    """Whether it was done. A call can be done and yet be answered with a fault, or not at all."""
+    status: int | None = None
+    """The status of the answer, None where there was none (yet)."""
+    code: str | None = None
+    milliseconds: float = 0.0
+    fault: int | None = None
+    """The ID of the fault that it met."""
+    _bodies: Bodies = attrs.field(alias="bodies", repr=False, eq=False)
+
+    def answered(self, body: bytes, kind: Kind = "answer") -> None:
+        """Take down the answer."""
+        self._bodies.keep(self.number, kind, body)
+
+    @property
+    def request_body(self) -> bytes | None:
+        """The body as it came; None where it is no longer kept."""
+        return self._bodies.read(self.number, "request")
+
+    @property
+    def answer_body(self) -> bytes | None:
+        """The body of the answer; None where it is no longer kept."""
+        return self._bodies.read(self.number, "answer")
+
+    @property
+    def body(self) -> Any:
+        """The body that came, as plain data; None where it was empty or no JSON."""
+        return _plain(self.request_body)
+
+    @property
+    def answer(self) -> Any:
+        """The body of the answer, as plain data."""
+        return _plain(self.answer_body)
+
+    @property
+    def result(self) -> Any:
+        """The `data` of what was done; None where nothing was, or where it is no longer kept."""
+        if not self.performed:
+            return None
+        envelope: Any = _plain(self._bodies.read(self.number, "done") or self.answer_body)
+        return None if envelope is None else envelope.get("data")
+
+    @property
+    def request(self) -> Request[Any] | None:
+        """The request, typed, where it was valid and its body is still kept."""
+        body = self.request_body
+        if not self.valid or body is None:
+            return None
+        path, _, query = self.path.partition("?")
+        route = find(self.method, path)
+        if route.request is None:
+            return None
+        try:
+            return read_request(route.request, route.parameters, query, route.request.operation.content_type, body)
+        except Refusal:
+            return None
+
+
+def _plain(body: bytes | None) -> Any:
+    try:
+        return msgspec.json.decode(body) if body else None
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return None

@@ -1,0 +1,157 @@
+"""Integrations: the connections to customers' systems, and the states that they can be in."""
+
+from __future__ import annotations
+
+from typing import Literal, TypeAlias
+
+import attrs
+
+from kombo_async.sandbox._state.clock import Clock
+from kombo_async.sandbox._state.refusals import Refusal
+from kombo_async.sandbox._state.tools import Category
+
+Permission: TypeAlias = Literal["MISSING", "DISABLED", "NOT_AVAILABLE"]
+Kind: TypeAlias = Literal["ACTION", "MODEL"]
+SyncStatus: TypeAlias = Literal[409, 503]
+
+
+@attrs.define(kw_only=True)
+class Sync:
+    """Whether an integration's first sync has finished; until then, Kombo refuses every call for it."""
+
+    clock: Clock = attrs.field(repr=False)
+    until: float | None = None
+    """The time (of the sandbox's clock) at which it finishes."""
+    calls: int = 0
+    """How many more calls are refused first."""
+    status: SyncStatus = 409
+    """409 with a code, as Kombo answers since 2026-05-19, or 503 without one, as it did before."""
+    announced: bool = True
+    """Whether the end of the sync has been told to webhooks."""
+
+    @property
+    def pending(self) -> bool:
+        """Whether it still runs."""
+        return self.calls > 0 or (self.until is not None and self.clock.time() < self.until)
+
+    def start(
+        self, *, seconds: float | None = None, calls: int | None = None, status: SyncStatus | None = None
+    ) -> None:
+        """Begin again: pending for *seconds*, for *calls* calls, or (with neither) until `finish`."""
+        self.calls = calls or 0
+        if seconds is not None:
+            self.until = self.clock.time() + seconds
+        else:
+            self.until = None if calls else float("inf")
+        self.status = status or self.status
+        self.announced = False
+
+    def finish(self) -> None:
+        """End it now."""
+        self.calls, self.until = 0, None
+
+    def check(self) -> None:
+        """Count a call; raises `Refusal` while the sync runs."""
+        if not self.pending:
+            return
+        self.calls = max(0, self.calls - 1)
+        if self.status == 503:
+            raise Refusal(503, None, "No sync of this integration has finished successfully yet.")
+        raise Refusal(
+            409,
+            "INTEGRATION.SETUP_SYNC_PENDING",
+            "The first sync of this integration has not finished yet. Try again later.",
+            title="Sync pending",
+        )
+
+
+@attrs.define(kw_only=True)
+class Integration:
+    """A connection to one customer's system."""
+
+    id: str
+    """What callers send as `X-Integration-Id`."""
+    tool: str
+    category: Category
+    sync: Sync
+    active: bool = True
+    """Whether it is switched on; if not, calls get `INTEGRATION.INACTIVE`."""
+    setup_complete: bool = True
+    """If not, calls get `INTEGRATION.SETUP_INCOMPLETE`."""
+    qa_passed: bool = True
+    """If not, calls get `INTEGRATION.QA_FAILED`."""
+    authenticated: bool = True
+    """Whether its credentials work; if not, calls get `INTEGRATION.AUTHENTICATION_INVALID`."""
+    permissions: dict[str, Permission] = attrs.field(factory=dict[str, Permission])
+    """What is not allowed, by operationId or by model (`ats_candidates`); all else is."""
+    organization: str = "Acme GmbH"
+    """The customer."""
+    email: str | None = "admin@acme.example"
+    """Who set it up."""
+    origin_id: str | None = None
+    """Your own ID of the customer."""
+    created_at: str = ""
+    deleted: bool = False
+    token: str | None = None
+    """The token of the connection flow that made it."""
+
+    @property
+    def status(self) -> str:
+        """Its status as Kombo names it."""
+        if not self.active:
+            return "INACTIVE"
+        return "ACTIVE" if self.authenticated else "INVALID"
+
+    @property
+    def setup_status(self) -> str:
+        """How far its set-up is, as Kombo names it."""
+        if not self.setup_complete:
+            return "INCOMPLETE"
+        return "FINAL_SYNC_PENDING" if self.sync.pending else "COMPLETED"
+
+    @property
+    def state(self) -> str:
+        """Its state in a word, for people."""
+        for bad, word in (
+            (not self.active, "inactive"),
+            (not self.setup_complete, "set-up incomplete"),
+            (not self.qa_passed, "QA failed"),
+            (not self.authenticated, "credentials invalid"),
+            (self.sync.pending, "sync pending"),
+        ):
+            if bad:
+                return word
+        return "active"
+
+    def check(self, *, needs_sync: bool) -> None:
+        """Raises `Refusal` where the state of the integration forbids a call."""
+        if not self.active:
+            raise Refusal(403, "INTEGRATION.INACTIVE", "This integration is inactive.", title="Integration inactive")
+        if not self.setup_complete:
+            raise Refusal(409, "INTEGRATION.SETUP_INCOMPLETE", "The set-up of this integration has not been finished.")
+        if not self.qa_passed:
+            raise Refusal(409, "INTEGRATION.QA_FAILED", "This integration has not passed quality assurance.")
+        if not self.authenticated:
+            raise Refusal(
+                400, "INTEGRATION.AUTHENTICATION_INVALID", "The connected system refuses the integration's credentials."
+            )
+        if needs_sync:
+            self.sync.check()
+
+    def check_permission(self, names: tuple[str, ...], *, action: bool) -> None:
+        """Raises `Refusal` where one of *names* (an operationId, a model) is not allowed."""
+        for name in names:
+            permission = self.permissions.get(name)
+            if permission is None:
+                continue
+            if permission == "MISSING":
+                raise Refusal(
+                    403, "INTEGRATION.PERMISSION_MISSING", f"The integration lacks the permission for {name}."
+                )
+            kind: Kind = "ACTION" if action else "MODEL"
+            raise unavailable(kind, f"{name} is {permission.replace('_', ' ').lower()} for it", permission)
+
+
+def unavailable(kind: Kind, why: str, permission: str = "NOT_AVAILABLE") -> Refusal:
+    """The refusal of what an integration cannot do."""
+    return Refusal(400, f"INTEGRATION.{kind}_{permission}", f"This integration cannot do that: {why}.")

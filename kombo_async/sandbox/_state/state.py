@@ -1,0 +1,129 @@
+"""The state of a sandbox, kept in SQLite as things change: in a file of the caller's, or in a temporary one."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import attrs
+import msgspec
+
+from kombo_async.sandbox._state.clock import Clock, parse, stamp
+from kombo_async.sandbox._state.database import open_database
+from kombo_async.sandbox._state.files import StoredFile
+from kombo_async.sandbox._state.integrations import Integration, Sync
+from kombo_async.sandbox._state.records import SCHEMA as RECORDS_SCHEMA
+from kombo_async.sandbox._state.records import Records
+from kombo_async.sandbox._state.sizes import Sizes
+
+_SCHEMA = """
+    CREATE TABLE IF NOT EXISTS meta (name TEXT PRIMARY KEY, value TEXT NOT NULL);
+    CREATE TABLE IF NOT EXISTS integrations (id TEXT PRIMARY KEY, data BLOB NOT NULL);
+    CREATE TABLE IF NOT EXISTS files (
+        id TEXT PRIMARY KEY, name TEXT NOT NULL, content_type TEXT NOT NULL, data BLOB NOT NULL, url TEXT
+    );
+"""
+VERSION = "1"
+
+
+def open_state(path: Path | None) -> State:
+    """The state in the file at *path*, which is made if there is none; without a path it is gone with the sandbox.
+
+    Raises `ValueError` for a file that is none or cannot be opened.
+    """
+    try:
+        connection = open_database(path)
+        connection.executescript(_SCHEMA + RECORDS_SCHEMA)
+    except sqlite3.OperationalError as error:
+        raise ValueError(f"state: {path}: {error}") from None
+    except sqlite3.DatabaseError:
+        raise ValueError(f"state: {path} is no state file of the sandbox") from None
+    state = State(connection)
+    if state.meta("version", VERSION) != VERSION:
+        connection.close()
+        raise ValueError(f"state: {path} was written by another version; use a new file")
+    return state
+
+
+class State:
+    """What a sandbox has to remember, but for the calls."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._connection = connection
+
+    def meta(self, name: str, default: str) -> str:
+        """A setting; *default*, which is kept, if it is not there yet."""
+        found = self._connection.execute("SELECT value FROM meta WHERE name = ?", (name,)).fetchone()
+        if found is not None:
+            value: str = found[0]
+            return value
+        self._connection.execute("INSERT INTO meta VALUES (?, ?)", (name, default))
+        return default
+
+    def born(self, now: datetime) -> datetime:
+        """When the state was first set up: *now* if it is new."""
+        return parse(self.meta("born", stamp(now)))
+
+    def seed(self, seed: int) -> int:
+        """The seed that the state was set up with: *seed* if it is new."""
+        return int(self.meta("seed", str(seed)))
+
+    def sizes(self, sizes: Sizes) -> Sizes:
+        """The sizes that the state was set up with: *sizes* if it is new."""
+        return msgspec.json.decode(self.meta("sizes", msgspec.json.encode(sizes).decode()), type=Sizes)
+
+    @property
+    def has_integrations(self) -> bool:
+        """Whether integrations are kept here, so that this is not a new file."""
+        return self._connection.execute("SELECT 1 FROM integrations LIMIT 1").fetchone() is not None
+
+    def integrations(self, clock: Clock) -> Iterator[Integration]:
+        """The integrations, as they were left."""
+        for (data,) in self._connection.execute("SELECT data FROM integrations ORDER BY rowid").fetchall():
+            plain: dict[str, Any] = msgspec.json.decode(data)
+            sync = Sync(clock=clock, **plain.pop("sync"))
+            yield Integration(sync=sync, **plain)
+
+    def save_integration(self, integration: Integration) -> None:
+        """Keep an integration."""
+        plain = attrs.asdict(integration, filter=lambda field, _: field.name != "clock", recurse=True)
+        if plain["sync"]["until"] == float("inf"):
+            plain["sync"]["until"] = 1e18  # JSON has no infinity
+        statement = "INSERT INTO integrations VALUES (?, ?) ON CONFLICT (id) DO UPDATE SET data = excluded.data"
+        self._connection.execute(statement, (integration.id, msgspec.json.encode(plain)))
+        self.commit()
+
+    def records(self, integration_id: str, model: str) -> Records:
+        """The records of a model."""
+        return Records(self._connection, integration_id, model)
+
+    def save_file(self, id: str, file: StoredFile) -> None:
+        """Keep a file."""
+        values = (id, file.name, file.content_type, file.data, file.url)
+        self._connection.execute("INSERT OR REPLACE INTO files VALUES (?, ?, ?, ?, ?)", values)
+
+    def file(self, id: str) -> StoredFile | None:
+        """The file with this ID."""
+        found = self._connection.execute(
+            "SELECT name, content_type, data, url FROM files WHERE id = ?", (id,)
+        ).fetchone()
+        return None if found is None else StoredFile(*found)
+
+    def clear(self) -> None:
+        """Forget everything but when it was set up, and the seed."""
+        for table in ("integrations", "records", "look_ups", "files"):
+            self._connection.execute(f"DELETE FROM {table}")  # noqa: S608 - names of our own
+        self.commit()
+
+    def commit(self) -> None:
+        """Write what has changed."""
+        if self._connection.in_transaction:
+            self._connection.commit()
+
+    def close(self) -> None:
+        """Write what has changed, and close the file."""
+        self.commit()
+        self._connection.close()
