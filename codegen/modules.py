@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from codegen.files import DATA, constructors
 from codegen.names import Names
 from codegen.places import Method, Model, Place, variants
 from codegen.shapes import Enum, Field, Object, Ref, Shape, Union, children
@@ -96,17 +97,9 @@ class Module:
         if isinstance(model.shape, Union):
             return self._union(model, model.shape)
         assert isinstance(model.shape, Object)
-        files = self.names.config["files"]
-        is_file = model.qualified in files["models"]
-        if is_file:
-            self.imports.add(files["module"], files["base"], *files["data"].split(" | ")[1:])
-        else:
-            self.imports.add("kombo_async.model", "Model")
-        self.imports.add("kombo_async.model", "model")
-        lines = [
-            f"@model\nclass {model.name}({files['base'] if is_file else 'Model'}):",
-            docstring(self.documented(model)),
-        ]
+        is_file = model.qualified in self.names.config["files"]["models"]
+        self.imports.add("kombo_async.model", "Model", "model")
+        lines = [f"@model\nclass {model.name}(Model):", docstring(self.documented(model))]
         wire = {python_name(f.name): f.name for f in model.shape.fields if python_name(f.name) != f.name}
         if wire:
             self.imports.add("typing", "ClassVar")
@@ -114,21 +107,20 @@ class Module:
             lines.append(f"\n    __wire_names__: ClassVar[Mapping[str, str]] = {wire!r}")
         lines.append("")
         recent = self.names.config["recent"]["fields"]
+        annotations: dict[str, str] = {}
         for each in model.shape.fields:
             required = each.required and f"{model.qualified}.{each.name}" not in recent
             place = model.place.field(each.name)
             text = self.types.field(each, place, lazy=model.lazy, required=required)
             if is_file and each.name == "data":
-                text = text.replace("str", files["data"], 1)
-            lines.append(self._field(model.qualified, each, text))
+                text = text.replace("str", DATA, 1)
+            annotations[each.name] = text
+            doc = self.glossary.field(model.qualified, each.name, deprecated=each.deprecated)
+            lines.append(_field(each, text, doc))
+        if is_file:
+            docs = {name: self.glossary.field(model.qualified, name) for name in annotations}
+            lines.append("\n" + constructors(annotations, docs, self.imports))
         return "\n".join(lines)
-
-    def _field(self, owner: str, field: Field, annotation: str) -> str:
-        doc = self.glossary.field(owner, field.name)
-        if field.deprecated and "deprecated" not in doc.lower():
-            doc = f"{doc} Deprecated.".strip()
-        line = f"    {python_name(field.name)}: {annotation}"
-        return f"{line}\n{docstring(doc)}" if doc else line
 
     def _union(self, model: Model, union: Union) -> str:
         self.imports.add("typing", "TYPE_CHECKING", "TypeAlias")
@@ -160,8 +152,15 @@ class Module:
             if operation.ndjson:
                 self.imports.add("collections.abc", "Iterable")
                 text = text.replace("Sequence[", "Iterable[", 1)
-            lines.append(self._field(f"{self.namespace}.{method.request}", each, text))
+            owner = f"{self.namespace}.{method.request}"
+            doc = self.glossary.parameter(owner, each.name, operation, deprecated=each.deprecated)
+            lines.append(_field(each, text, doc))
         return "\n".join(lines)
+
+
+def _field(field: Field, annotation: str, doc: str) -> str:
+    line = f"    {python_name(field.name)}: {annotation}"
+    return f"{line}\n{docstring(doc)}" if doc else line
 
 
 class EventsModule(Module):

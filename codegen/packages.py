@@ -9,6 +9,8 @@ from codegen.types import Types
 
 RESOURCES = {"ats": "ATS", "hris": "HRIS", "lms": "LMS", "ai_apply": "AIApply"}
 
+OPTIONS = "Settings of this call only, in place of the client's own."
+
 LAZY = "\n__getattr__, __dir__ = lazy_exports(__name__, _LAZY_EXPORTS)\n"
 
 REQUESTS = '''
@@ -65,15 +67,14 @@ def resource(names: Names, glossary: Glossary, namespace: str) -> str:
     imports.add("kombo_async.model", "UNSET", "Unset")
     imports.add("kombo_async.options", "Options")
     imports.add("kombo_async._resource", "Resource")
+    if any(each.operation.deprecated for each in names.methods if each.namespace == namespace):
+        imports.add("kombo_async._resource", "deprecated")
     types = Types(names, imports, namespace, home="")
-    methods = [_method(each, glossary, types) for each in names.methods if each.namespace == namespace]
-    aliases = [
-        f"    {alias} = {name.partition('.')[2]}"
-        for name, alias in names.config.get("aliases", {}).items()
-        if name.startswith(f"{namespace}.")
-    ]
-    if aliases:
-        methods.append("    # what Kombo's own client calls them\n" + "\n".join(aliases))
+    methods: list[str] = []
+    for each in [each for each in names.methods if each.namespace == namespace]:
+        methods.append(_method(each, glossary, types))
+        if alias := names.config.get("aliases", {}).get(f"{namespace}.{each.name}"):
+            methods.append(_method(each, glossary, types, alias))
     title = docstring(f"The methods of `kombo.{namespace}`.", 0)
     return (
         f"{HEADER}{title}\n\nfrom __future__ import annotations\n\n{imports}\n\n\n"
@@ -83,12 +84,14 @@ def resource(names: Names, glossary: Glossary, namespace: str) -> str:
     )
 
 
-def _method(method: Method, glossary: Glossary, types: Types) -> str:
+def _method(method: Method, glossary: Glossary, types: Types, alias: str = "") -> str:
+    """Write a method; *alias* is a second name for it."""
     operation = method.operation
     arguments = {each.name: _argument(each.name) for each in method.fields}
     positional: list[str] = []
     keywords: list[str] = []
-    for each in sorted(method.fields, key=lambda each: not each.required):
+    ordered = sorted(method.fields, key=lambda each: not each.required)
+    for each in ordered:
         text = types.field(each, method.takes(each), lazy=True, required=each.required)
         if operation.ndjson:
             types.imports.add("collections.abc", "Iterable")
@@ -106,8 +109,18 @@ def _method(method: Method, glossary: Glossary, types: Types) -> str:
         types.imports.add("kombo_async.response", "Response")
         start, result, body = "async def", f"Response[{answer}]", f"await self._send({request}, options)"
     doc = glossary.operation(operation.id, f"{method.name.replace('_', ' ').capitalize()}.")
+    if alias:
+        doc = f"Call `{method.name}` by the name that Kombo's own client has for it.\n\n{doc}"
+    owner = f"{method.namespace}.{method.request}"
+    docs = {
+        arguments[each.name]: glossary.parameter(owner, each.name, operation, deprecated=each.deprecated)
+        for each in ordered
+    }
+    docs["options"] = OPTIONS
     signature = ", ".join(["self", *positional, *star, *keywords, *options])
-    return f"    {start} {method.name}({signature}) -> {result}:\n{docstring(doc, 8)}\n        return {body}"
+    mark = f"    @deprecated({glossary.deprecation(operation.id)!r})\n" if operation.deprecated else ""
+    text = docstring(doc, 8, {name: each for name, each in docs.items() if each})
+    return f"{mark}    {start} {alias or method.name}({signature}) -> {result}:\n{text}\n        return {body}"
 
 
 def _argument(name: str) -> str:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, cast
 
 from codegen.schema import Json, Schemas
 from codegen.shapes import ANY, BOOL, STR, Array, Const, Enum, Field, Map, Object, Shape, at, bare
@@ -60,14 +60,15 @@ def read(document: Json, hints: Json) -> Facts:
 
 def _error_codes(node: Any) -> Iterator[str]:
     """Find all error codes, which stand in many enums of which no single one is complete."""
-    if isinstance(node, Mapping):
-        values = [each for each in node.get("enum", ()) if each is not None]
-        if values and all(isinstance(each, str) and ERROR_CODE.fullmatch(each) for each in values):
+    if isinstance(node, dict):
+        schema = cast("dict[str, Any]", node)
+        values = [str(each) for each in schema.get("enum", ()) if each is not None]
+        if values and all(ERROR_CODE.fullmatch(each) for each in values):
             yield from values
-        for each in node.values():
+        for each in schema.values():
             yield from _error_codes(each)
     elif isinstance(node, list):
-        for each in node:
+        for each in cast("Iterable[Any]", node):
             yield from _error_codes(each)
 
 

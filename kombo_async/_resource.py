@@ -10,7 +10,20 @@ from kombo_async.request import Request
 from kombo_async.response import Response
 
 if TYPE_CHECKING:
+    from typing_extensions import deprecated as deprecated
+
     from kombo_async.client import AsyncKomboClient
+else:
+
+    def deprecated(message):
+        """Mark what Kombo deprecates (PEP 702) for editors and type checkers. Calls do not warn: it works as before."""
+
+        def mark(function):
+            function.__deprecated__ = message
+            return function
+
+        return mark
+
 
 T = TypeVar("T")
 

@@ -1,4 +1,8 @@
-"""Files that go to Kombo: base64 inside JSON, read and encoded as they are sent, never whole in memory."""
+"""Files that go to Kombo: base64 inside JSON, read and encoded while they are sent, never whole in memory.
+
+The models of files (`ats.AttachmentInput`, `ai_apply.AnswerFile`, ...) make one by `from_path`, `from_bytes`
+and `from_stream`.
+"""
 
 from __future__ import annotations
 
@@ -7,11 +11,9 @@ import os
 from collections.abc import AsyncGenerator, Callable
 from io import BytesIO
 from pathlib import Path
-from typing import Any, BinaryIO, Self
+from typing import BinaryIO, Self
 
 from anyio import to_thread
-
-from kombo_async.model import Model
 
 CHUNK = 3 * 32 * 1024
 """Bytes read at once. A multiple of 3, so that each chunk is base64 without padding, and joins with the next;
@@ -19,9 +21,9 @@ small, since with 30 uploads at once each byte of it costs several times 30."""
 
 
 class FileData:
-    """The `data` of an attachment that is read when it is sent, and anew for each attempt.
+    """The `data` of a file that is read when it is sent, and again for each attempt.
 
-    No attrs class: the encoder would write it out as an object, where the file's base64 belongs.
+    Not an attrs class: the encoder would write it as an object, where the file's base64 belongs.
     """
 
     __slots__ = ("name", "open", "size", "stamp")
@@ -41,6 +43,35 @@ class FileData:
         self.name: str = name
         self.stamp: Callable[[], object] = stamp
         """Something that changes when the file does, such as when it was last written."""
+
+    @classmethod
+    def from_path(cls, path: str | os.PathLike[str], name: str | None = None) -> Self:
+        """The file at *path*, by its own name unless *name* is given."""
+        file = Path(path)
+        return cls(
+            open=lambda: file.open("rb"),
+            size=lambda: _size(file),
+            name=name or file.name,
+            stamp=lambda: _stamp(file),
+        )
+
+    @classmethod
+    def from_bytes(cls, data: bytes, name: str) -> Self:
+        """A file that is already in memory. Raises `TypeError` for text: encode it first."""
+        content = bytes(data)
+        return cls(open=lambda: BytesIO(content), size=lambda: len(content), name=name)
+
+    @classmethod
+    def from_stream(cls, open: Callable[[], BinaryIO], size: int, name: str) -> Self:
+        """A file of *size* bytes that *open* opens for reading, once for each attempt."""
+        return cls(open=open, size=lambda: size, name=name)
+
+    @property
+    def content_type(self) -> str:
+        """The MIME type that the name suggests."""
+        import mimetypes
+
+        return mimetypes.guess_type(self.name)[0] or "application/octet-stream"
 
     def __repr__(self) -> str:
         return "FileData()"
@@ -117,49 +148,3 @@ def _size(path: Path) -> int:
 def _stamp(path: Path) -> object:
     status = path.stat()
     return status.st_mtime_ns, status.st_size, status.st_ino
-
-
-class File(Model):
-    """The base of all models of files: builds them from a path, from bytes or from a stream."""
-
-    __slots__ = ()
-
-    @classmethod
-    def from_path(
-        cls, path: str | os.PathLike[str], *, name: str | None = None, content_type: str | None = None, **fields: Any
-    ) -> Self:
-        """The file at *path*, read when the request is sent.
-
-        *name* is the file's own, and *content_type* guessed from it, unless they are given;
-        *fields* are the model's others, such as `type="CV"`.
-        A file that is missing, unreadable or empty fails the call with a `ValueError` before anything is sent.
-        """
-        file = Path(path)
-        data = FileData(
-            open=lambda: file.open("rb"),
-            size=lambda: _size(file),
-            name=name or file.name,
-            stamp=lambda: _stamp(file),
-        )
-        return cls._from_data(data, content_type, fields)
-
-    @classmethod
-    def from_bytes(cls, data: bytes, name: str, *, content_type: str | None = None, **fields: Any) -> Self:
-        """A file that is already in memory; *content_type* is guessed from *name* unless it is given."""
-        return cls._from_data(
-            FileData(open=lambda: BytesIO(data), size=lambda: len(data), name=name), content_type, fields
-        )
-
-    @classmethod
-    def from_stream(
-        cls, open: Callable[[], BinaryIO], size: int, name: str, *, content_type: str | None = None, **fields: Any
-    ) -> Self:
-        """A file that *open* opens for reading, anew for each attempt, and that holds *size* bytes."""
-        return cls._from_data(FileData(open=open, size=lambda: size, name=name), content_type, fields)
-
-    @classmethod
-    def _from_data(cls, data: FileData, content_type: str | None, fields: dict[str, Any]) -> Self:
-        import mimetypes
-
-        guessed = content_type or mimetypes.guess_type(data.name)[0] or "application/octet-stream"
-        return cls(name=data.name, content_type=guessed, data=data, **fields)  # type: ignore[call-arg]

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import importlib
+import inspect
 import json
+import re
 import typing
 from collections.abc import Iterator
 from pathlib import Path
@@ -20,6 +22,7 @@ from codegen.schema import Schemas
 from codegen.shapes import ANY, STR, Array, Const, Enum, Field, Map, Null, Object, Ref, Scalar, Union
 from codegen.text import HEADER, docstring
 from codegen.write import generate
+from kombo_async import ai_apply, ats, hris
 from kombo_async._generated.events import EVENTS
 from kombo_async._generated.operations import REQUESTS
 from kombo_async.request import Operation, Request, answer_type
@@ -87,6 +90,79 @@ def test_every_request_has_a_method_and_is_exported() -> None:
         module = importlib.import_module(f"{namespace.__name__}.resource")
         (resource,) = (each for each in vars(module).values() if getattr(each, "__module__", "") == module.__name__)
         assert request.__name__.lower() in {name.replace("_", "") for name in vars(resource)}
+
+
+def methods() -> Iterator[tuple[str, Any]]:
+    """All public methods of the resources, with their names."""
+    for namespace in NAMESPACES:
+        module = importlib.import_module(f"kombo_async.{namespace}.resource")
+        (resource,) = (each for each in vars(module).values() if getattr(each, "__module__", "") == module.__name__)
+        for name, method in vars(resource).items():
+            if not name.startswith("_"):
+                yield f"{namespace}.{name}", method
+
+
+def doc_of(method: Any) -> str:
+    return inspect.getdoc(method) or ""
+
+
+def test_methods_explain_each_parameter() -> None:
+    """An editor shows what a parameter means: the docstring of a method has each of them, with words."""
+    for name, method in methods():
+        told = re.findall(r"^    (\w+): (.+)$", doc_of(method).partition("Args:")[2], re.MULTILINE)
+        parameters = [each for each in inspect.signature(method).parameters if each != "self"]
+        assert [each for each, _ in told] == parameters, name
+
+
+def test_no_two_methods_say_the_same() -> None:
+    """Methods that look alike are told apart by their docstrings, second names of one call too."""
+    told: dict[tuple[str, str], str] = {}
+    for name, method in methods():
+        namespace = name.partition(".")[0]
+        text = doc_of(method).partition("Args:")[0]
+        assert (namespace, text) not in told, f"{name} says the same as {told.get((namespace, text))}"
+        told[namespace, text] = name
+
+
+def test_second_names_of_calls_are_the_same_calls() -> None:
+    """`get_ats_attachments` and its like take what the first name takes, and send the same request."""
+    found = dict(methods())
+    second = {"ats": ["attachments", "scorecards"], "hris": ["pay_runs", "payslips"], "assessment": ["orders"]}
+    for namespace, names in second.items():
+        for name in names:
+            first, other = found[f"{namespace}.get_{name}"], found[f"{namespace}.get_{namespace}_{name}"]
+            assert inspect.signature(first) == inspect.signature(other)
+            assert first.__code__.co_code == other.__code__.co_code
+            assert f"`get_{name}`" in doc_of(other)
+
+
+def test_deprecated_calls_say_so() -> None:
+    """Type checkers and readers learn what to use instead; nothing else is marked."""
+    marked = {name: method for name, method in methods() if hasattr(method, "__deprecated__")}
+    deprecated = {
+        f"{request.__module__.split('.')[1]}.{each}"
+        for request in REQUESTS.values()
+        if "(deprecated)" in (request.__doc__ or "")
+        for each in [re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", request.__name__).lower()]
+    }
+    assert len(deprecated) == 8
+    assert set(marked) == deprecated
+    assert "`get_groups`" in marked["hris.get_teams"].__deprecated__
+    for name, method in marked.items():
+        assert "Deprecated" in doc_of(method), name
+
+
+def test_files_take_what_their_model_has() -> None:
+    """`from_path`, `from_bytes` and `from_stream` have real parameters: those of the file, then the model's own."""
+    sources = {"from_path": ["path"], "from_bytes": ["data", "name"], "from_stream": ["open", "size", "name"]}
+    for model, own in ((ats.AttachmentInput, ["type"]), (hris.FileInput, []), (ai_apply.AnswerFile, [])):
+        for name, source in sources.items():
+            signature = inspect.signature(getattr(model, name))
+            assert {*signature.parameters} == {*source, *own, "name", "content_type"}
+            required = [each.name for each in signature.parameters.values() if each.default is each.empty]
+            assert required == [*source, *own]
+    hint = typing.get_type_hints(ats.AttachmentInput.from_path)["type"]
+    assert set(typing.get_args(typing.get_args(hint)[0])) == {"CV", "COVER_LETTER", "OTHER"}
 
 
 def test_the_table_of_operations_is_a_mapping() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -34,22 +35,61 @@ WRONG = {
         "",
         "index",
     ),
+    "a file that does not say what it is": (
+        "files.py",
+        'from_path("cv.pdf", type="CV")',
+        'from_path("cv.pdf")',
+        "call-arg",
+    ),
+    "a kind of file that is no text": ("files.py", '"cv.pdf", type="COVER_LETTER"', '"cv.pdf", type=1', "arg-type"),
+    "a path for bytes": ("files.py", 'b"%PDF", "contract.pdf"', '"contract.pdf", "contract.pdf"', "arg-type"),
+    "a file with a field that it lacks": (
+        "files.py",
+        'AnswerFile.from_path("cv.pdf"',
+        'AnswerFile.from_path("cv.pdf", type="CV"',
+        "call-arg",
+    ),
+    "a call that Kombo deprecates": ("files.py", "get_groups(", "get_teams(", "deprecated"),
+    "a code that is no text": (
+        "answers.py",
+        'case "ATS.JOB_CLOSED":\n            return "closed"',
+        'case "ATS.JOB_CLOSED":\n            return failure.code.value',
+        "attr-defined",
+    ),
     "a middleware that answers nothing": ("calls.py", "    return response\n", "    return None\n", "return-value"),
 }
 
 
-def test_types(tmp_path: Path) -> None:
+def test_mypy(tmp_path: Path) -> None:
     """mypy takes the files of `tests/typing`, and finds the mistake in each copy that has one."""
-    for number, (name, old, new, _) in enumerate(WRONG.values()):
+    options = ["--config-file", str(ROOT / "pyproject.toml"), "--enable-error-code", "deprecated"]
+    found = errors([sys.executable, "-m", "mypy", *options], tmp_path)
+    assert found.pop("") == []
+    for what, lines in found.items():
+        assert lines, f"mypy does not see it: {what}"
+        assert any(re.search(rf"\[{WRONG[what][3]}[a-z-]*\]$", line) for line in lines), lines
+
+
+@pytest.mark.skipif(find_spec("pyright") is None, reason="needs pyright, which comes with the extra [lint]")
+def test_pyright(tmp_path: Path) -> None:
+    """pyright, in strict mode, sees the same mistakes and no others."""
+    found = errors([sys.executable, "-m", "pyright", "--pythonpath", sys.executable], tmp_path)
+    assert found.pop("") == []
+    assert [what for what, lines in found.items() if not lines] == []
+
+
+def errors(command: list[str], folder: Path) -> dict[str, list[str]]:
+    """What a checker finds in each wrong copy, by what is wrong with it, and under "" in the right files."""
+    copies: dict[str, str] = {}
+    for number, (what, (name, old, new, _)) in enumerate(WRONG.items()):
         text = (CASES / name).read_text()
-        assert old in text
-        (tmp_path / f"wrong_{number}.py").write_text(text.replace(old, new, 1))
-    files = [*sorted(CASES.glob("*.py")), *sorted(tmp_path.glob("*.py"))]
-    command = [sys.executable, "-m", "mypy", "--config-file", str(ROOT / "pyproject.toml"), *map(str, files)]
-    result = subprocess.run(command, capture_output=True, text=True, cwd=ROOT)
-    errors = [line for line in result.stdout.splitlines() if ": error: " in line]
-    assert [line for line in errors if "wrong_" not in line] == []
-    for number, (what, (*_, code)) in enumerate(WRONG.items()):
-        found = [line for line in errors if f"wrong_{number}.py" in line]
-        assert found, f"mypy does not see it: {what}"
-        assert any(re.search(rf"\[{code}[a-z-]*\]$", line) for line in found), found
+        assert old in text, what
+        (folder / f"wrong_{number}.py").write_text(text.replace(old, new, 1))
+        copies[f"wrong_{number}.py"] = what
+    files = [*sorted(CASES.glob("*.py")), *sorted(folder.glob("*.py"))]
+    result = subprocess.run([*command, *map(str, files)], capture_output=True, text=True, cwd=ROOT)
+    lines = [line for line in result.stdout.splitlines() if re.search(r":\d+(:\d+)?( -|:) error: ", line)]
+    found: dict[str, list[str]] = {"": [line for line in lines if "wrong_" not in line]}
+    for file, what in copies.items():
+        found[what] = [line for line in lines if f"{file}:" in line]
+    return found

@@ -3,9 +3,11 @@
 
 from __future__ import annotations
 
-from typing import Literal, TypeAlias
+from collections.abc import Callable
+from os import PathLike
+from typing import BinaryIO, Literal, Self, TypeAlias
 
-from kombo_async.attachments import File, FileData
+from kombo_async.attachments import FileData
 from kombo_async.model import JSON, UNSET, Model, Unset, model
 
 IntegrationCategory: TypeAlias = Literal["HRIS", "ATS", "ASSESSMENT", "LMS"] | str
@@ -75,7 +77,7 @@ class IntegrationFieldValue(Model):
 
 
 @model
-class FileInput(File):
+class FileInput(Model):
     """A file to send: its bytes in base64, or a link to it."""
 
     name: str
@@ -86,3 +88,56 @@ class FileInput(File):
     """Where Kombo fetches the file, instead of `data`."""
     data: str | FileData | Unset = UNSET
     """The file in base64; or send `data_url`."""
+
+    @classmethod
+    def from_path(cls, path: str | PathLike[str], *, name: str | None = None, content_type: str | None = None) -> Self:
+        """Read the file at *path* when the request is sent.
+
+        If it is missing, unreadable or empty, the call fails with a `ValueError` and nothing is sent.
+
+        Args:
+            path: Where the file is.
+            name: File name to send; by default the file's own.
+            content_type: MIME type of the file; by default guessed from the name.
+        """
+        file = FileData.from_path(path, name)
+        return cls(
+            name=file.name,
+            content_type=content_type or file.content_type,
+            data=file,
+        )
+
+    @classmethod
+    def from_bytes(cls, data: bytes, name: str, *, content_type: str | None = None) -> Self:
+        """Send a file that is already in memory.
+
+        Args:
+            data: The bytes of the file.
+            name: File name, with its extension.
+            content_type: MIME type of the file; by default guessed from the name.
+        """
+        file = FileData.from_bytes(data, name)
+        return cls(
+            name=file.name,
+            content_type=content_type or file.content_type,
+            data=file,
+        )
+
+    @classmethod
+    def from_stream(
+        cls, open: Callable[[], BinaryIO], size: int, name: str, *, content_type: str | None = None
+    ) -> Self:
+        """Read the file from a stream when the request is sent.
+
+        Args:
+            open: Opens the file at its start. It is called once for each attempt.
+            size: How many bytes the file holds.
+            name: File name, with its extension.
+            content_type: MIME type of the file; by default guessed from the name.
+        """
+        file = FileData.from_stream(open, size, name)
+        return cls(
+            name=file.name,
+            content_type=content_type or file.content_type,
+            data=file,
+        )

@@ -3,18 +3,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
-from typing import ClassVar, Literal
+from os import PathLike
+from typing import BinaryIO, ClassVar, Literal, Self
 
-from kombo_async.attachments import File, FileData
+from kombo_async.attachments import FileData
 from kombo_async.model import UNSET, Model, Unset, model
 from kombo_async.pages import Page
 from kombo_async.request import Operation, Request
 
 
 @model
-class AnswerFile(File):
+class AnswerFile(Model):
     """A file as an answer, its bytes in base64."""
 
     name: str
@@ -23,6 +24,59 @@ class AnswerFile(File):
     """MIME type of the file, such as `application/pdf`."""
     data: str | FileData
     """The file in base64."""
+
+    @classmethod
+    def from_path(cls, path: str | PathLike[str], *, name: str | None = None, content_type: str | None = None) -> Self:
+        """Read the file at *path* when the request is sent.
+
+        If it is missing, unreadable or empty, the call fails with a `ValueError` and nothing is sent.
+
+        Args:
+            path: Where the file is.
+            name: File name to send; by default the file's own.
+            content_type: MIME type of the file; by default guessed from the name.
+        """
+        file = FileData.from_path(path, name)
+        return cls(
+            name=file.name,
+            content_type=content_type or file.content_type,
+            data=file,
+        )
+
+    @classmethod
+    def from_bytes(cls, data: bytes, name: str, *, content_type: str | None = None) -> Self:
+        """Send a file that is already in memory.
+
+        Args:
+            data: The bytes of the file.
+            name: File name, with its extension.
+            content_type: MIME type of the file; by default guessed from the name.
+        """
+        file = FileData.from_bytes(data, name)
+        return cls(
+            name=file.name,
+            content_type=content_type or file.content_type,
+            data=file,
+        )
+
+    @classmethod
+    def from_stream(
+        cls, open: Callable[[], BinaryIO], size: int, name: str, *, content_type: str | None = None
+    ) -> Self:
+        """Read the file from a stream when the request is sent.
+
+        Args:
+            open: Opens the file at its start. It is called once for each attempt.
+            size: How many bytes the file holds.
+            name: File name, with its extension.
+            content_type: MIME type of the file; by default guessed from the name.
+        """
+        file = FileData.from_stream(open, size, name)
+        return cls(
+            name=file.name,
+            content_type=content_type or file.content_type,
+            data=file,
+        )
 
 
 @model

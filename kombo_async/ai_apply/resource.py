@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from datetime import date, datetime
 
 from kombo_async import ai_apply
-from kombo_async._resource import Resource
+from kombo_async._resource import Resource, deprecated
 from kombo_async.model import UNSET, Unset
 from kombo_async.options import Options
 from kombo_async.pages import Pages
@@ -25,11 +25,23 @@ class AIApply(Resource):
         ids: Sequence[str] | Unset = UNSET,
         options: Options | None = None,
     ) -> Pages[ai_apply.CareerSite]:
-        """Read your career sites, page by page."""
+        """Read your career sites, page by page.
+
+        Args:
+            cursor: Where to go on: `next` of the page before.
+            page_size: How many records a page has, at most 250; Kombo's default is 100.
+            ids: Only the records with these IDs of Kombo's.
+            options: Settings of this call only, in place of the client's own.
+        """
         return self._pages(ai_apply.GetCareerSites(cursor=cursor, page_size=page_size, ids=ids), options)
 
     async def create_career_site(self, *, label: str, options: Options | None = None) -> Response[ai_apply.CareerSite]:
-        """Create a career site, the place that job postings belong to."""
+        """Create a career site, the place that job postings belong to.
+
+        Args:
+            label: Text to show to people.
+            options: Settings of this call only, in place of the client's own.
+        """
         return await self._send(ai_apply.CreateCareerSite(label=label), options)
 
     def get_job_postings(
@@ -43,7 +55,17 @@ class AIApply(Resource):
         updated_after: datetime | date | str | Unset = UNSET,
         options: Options | None = None,
     ) -> Pages[ai_apply.JobPosting]:
-        """Read your job postings, page by page."""
+        """Read your job postings, page by page.
+
+        Args:
+            cursor: Where to go on: `next` of the page before.
+            page_size: How many records a page has, at most 250; Kombo's default is 100.
+            ids: Only the records with these IDs of Kombo's.
+            career_site_ids: Only records of these career sites (Kombo's IDs).
+            job_codes: Only jobs with one of these codes.
+            updated_after: Only records that changed after this time, themselves or in records nested in them.
+            options: Settings of this call only, in place of the client's own.
+        """
         return self._pages(
             ai_apply.GetJobPostings(
                 cursor=cursor,
@@ -68,6 +90,13 @@ class AIApply(Resource):
         """Add a job posting by its web address, for Kombo to parse.
 
         The posting can be applied to once its `availability` is APPLYABLE.
+
+        Args:
+            url: Web address of the job posting.
+            career_site_id: Kombo's ID of the career site.
+            job_code: Code by which recruiters know the job.
+            location: Where the job is.
+            options: Settings of this call only, in place of the client's own.
         """
         return await self._send(
             ai_apply.ParseJobPosting(url=url, job_code=job_code, location=location, career_site_id=career_site_id),
@@ -87,6 +116,14 @@ class AIApply(Resource):
         """Read your job postings with the form that an applicant fills in for each, page by page.
 
         A page has at most 5 postings.
+
+        Args:
+            cursor: Where to go on: `next` of the page before.
+            page_size: How many records a page has, at most 5, which is Kombo's default, too.
+            career_site_ids: Only records of these career sites (Kombo's IDs).
+            job_codes: Only jobs with one of these codes.
+            updated_after: Only records that changed after this time, themselves or in records nested in them.
+            options: Settings of this call only, in place of the client's own.
         """
         return self._pages(
             ai_apply.GetJobPostingForms(
@@ -105,6 +142,10 @@ class AIApply(Resource):
         """Ask for the application form of a job posting.
 
         The answer has the form and a `submission_token`, which `submit_job_application` needs.
+
+        Args:
+            posting_id: Kombo's ID of the job posting.
+            options: Settings of this call only, in place of the client's own.
         """
         return await self._send(ai_apply.InquireJobPosting(posting_id=posting_id), options)
 
@@ -122,6 +163,15 @@ class AIApply(Resource):
         """Submit an application: the answers to the form that `inquire_job_posting` gave.
 
         The `ai-apply-application-status-updated` webhook and `get_applications` tell how it went.
+
+        Args:
+            submission_token: The token that came with the form.
+            candidate_email: E-mail address of the candidate.
+            screening_question_answers: Answers to the questions of the form.
+            query_params: Query parameters to add to the posting's URL, such as where the candidate came from.
+            additional_clicks: How many clicks to add, 0 to 30.
+            additional_clicks_scatter_duration: Over how long the additional clicks are scattered, at least 1.
+            options: Settings of this call only, in place of the client's own.
         """
         return await self._send(
             ai_apply.SubmitJobApplication(
@@ -144,12 +194,21 @@ class AIApply(Resource):
         job_posting_ids: Sequence[str] | Unset = UNSET,
         options: Options | None = None,
     ) -> Pages[ai_apply.Application]:
-        """Read the applications that you submitted, page by page."""
+        """Read the applications that you submitted, page by page.
+
+        Args:
+            cursor: Where to go on: `next` of the page before.
+            page_size: How many records a page has, at most 250; Kombo's default is 100.
+            ids: Only the records with these IDs of Kombo's.
+            job_posting_ids: Only applications to these job postings (Kombo's IDs).
+            options: Settings of this call only, in place of the client's own.
+        """
         return self._pages(
             ai_apply.GetApplications(cursor=cursor, page_size=page_size, ids=ids, job_posting_ids=job_posting_ids),
             options,
         )
 
+    @deprecated("See `get_job_postings`. A page has at most 5 jobs.")
     def get_jobs(
         self,
         *,
@@ -164,6 +223,15 @@ class AIApply(Resource):
         """Read job postings in the shape of jobs of a recruiting system, page by page.
 
         Deprecated; see `get_job_postings`. A page has at most 5 jobs.
+
+        Args:
+            cursor: Where to go on: `next` of the page before.
+            page_size: How many records a page has, at most 5, which is Kombo's default, too.
+            ids: Only the records with these IDs of Kombo's.
+            remote_ids: Only the records with these IDs of the connected system's.
+            job_codes: Only jobs with one of these codes.
+            career_site_ids: Only records of these career sites (Kombo's IDs).
+            options: Settings of this call only, in place of the client's own.
         """
         return self._pages(
             ai_apply.GetJobs(
@@ -177,6 +245,7 @@ class AIApply(Resource):
             options,
         )
 
+    @deprecated("See `inquire_job_posting` and `submit_job_application`.")
     async def create_application(
         self,
         job_id: str,
@@ -195,6 +264,19 @@ class AIApply(Resource):
         """Create an application for a job posting, in the shape of a recruiting system's.
 
         Deprecated; see `inquire_job_posting` and `submit_job_application`.
+
+        Args:
+            job_id: Kombo's ID of the job.
+            candidate: The candidate who applies.
+            stage_id: Kombo's ID of the stage in which the application begins.
+            attachments: Files to send along.
+            source: Where the candidate came from. Deprecated.
+            sourced_by: The user who found the candidate.
+            gdpr_consent: The candidate's consent to the use of personal data.
+            remote_fields: Further fields that only one tool knows, each under the tool's name.
+            screening_question_answers: Answers to the job's screening questions.
+            query_params: Query parameters to add to the posting's URL, such as where the candidate came from.
+            options: Settings of this call only, in place of the client's own.
         """
         return await self._send(
             ai_apply.CreateApplication(
@@ -220,11 +302,23 @@ class AIApply(Resource):
         ids: Sequence[str] | Unset = UNSET,
         options: Options | None = None,
     ) -> Pages[ai_apply.JobFeed]:
-        """Read your job feeds, page by page."""
+        """Read your job feeds, page by page.
+
+        Args:
+            cursor: Where to go on: `next` of the page before.
+            page_size: How many records a page has, at most 250; Kombo's default is 100.
+            ids: Only the records with these IDs of Kombo's.
+            options: Settings of this call only, in place of the client's own.
+        """
         return self._pages(ai_apply.GetJobFeeds(cursor=cursor, page_size=page_size, ids=ids), options)
 
     async def create_job_feed(self, *, label: str, options: Options | None = None) -> Response[ai_apply.JobFeed]:
-        """Create a job feed, through which job postings are imported in bulk."""
+        """Create a job feed, through which job postings are imported in bulk.
+
+        Args:
+            label: Text to show to people.
+            options: Settings of this call only, in place of the client's own.
+        """
         return await self._send(ai_apply.CreateJobFeed(label=label), options)
 
     async def bulk_import_job_postings(
@@ -233,5 +327,10 @@ class AIApply(Resource):
         """Import job postings into a feed, one after the other as lines of a stream.
 
         The answer counts the postings created, processed and archived.
+
+        Args:
+            job_feed_id: Kombo's ID of the job feed.
+            items: The job postings, one a line.
+            options: Settings of this call only, in place of the client's own.
         """
         return await self._send(ai_apply.BulkImportJobPostings(job_feed_id=job_feed_id, items=items), options)

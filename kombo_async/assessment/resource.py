@@ -8,7 +8,7 @@ from datetime import date, datetime
 from typing import Literal
 
 from kombo_async import assessment
-from kombo_async._resource import Resource
+from kombo_async._resource import Resource, deprecated
 from kombo_async.model import JSON, UNSET, Unset
 from kombo_async.options import Options
 from kombo_async.pages import Pages
@@ -19,13 +19,22 @@ class Assessment(Resource):
     """Assessments and background checks, ordered by recruiters in their own system."""
 
     async def get_packages(self, *, options: Options | None = None) -> Response[assessment.Packages]:
-        """Read the packages that you offer to recruiters for ordering."""
+        """Read the packages that you offer to recruiters for ordering.
+
+        Args:
+            options: Settings of this call only, in place of the client's own.
+        """
         return await self._send(assessment.GetPackages(), options)
 
     async def set_packages(
         self, *, packages: Sequence[assessment.PackageInput], options: Options | None = None
     ) -> Response[dict[str, JSON]]:
-        """Set the packages that you offer to recruiters for ordering."""
+        """Set the packages that you offer to recruiters for ordering.
+
+        Args:
+            packages: Assessments or checks that recruiters can order.
+            options: Settings of this call only, in place of the client's own.
+        """
         return await self._send(assessment.SetPackages(packages=packages), options)
 
     def get_orders(
@@ -38,7 +47,16 @@ class Assessment(Resource):
         created_after: datetime | date | str | Unset = UNSET,
         options: Options | None = None,
     ) -> Pages[assessment.Order]:
-        """Read the assessments and checks that recruiters ordered, page by page."""
+        """Read the assessments and checks that recruiters ordered, page by page.
+
+        Args:
+            cursor: Where to go on: `next` of the page before.
+            page_size: How many records a page has, at most 250; Kombo's default is 100.
+            ids: Only the records with these IDs of Kombo's.
+            statuses: Only records with one of these statuses.
+            created_after: Only what was created after this time.
+            options: Settings of this call only, in place of the client's own.
+        """
         return self._pages(
             assessment.GetOrders(
                 cursor=cursor, page_size=page_size, ids=ids, statuses=statuses, created_after=created_after
@@ -46,12 +64,47 @@ class Assessment(Resource):
             options,
         )
 
+    def get_assessment_orders(
+        self,
+        *,
+        cursor: str | Unset = UNSET,
+        page_size: int | Unset = UNSET,
+        ids: Sequence[str] | Unset = UNSET,
+        statuses: Sequence[assessment.OrderStatus] | Unset = UNSET,
+        created_after: datetime | date | str | Unset = UNSET,
+        options: Options | None = None,
+    ) -> Pages[assessment.Order]:
+        """Call `get_orders` by the name that Kombo's own client has for it.
+
+        Read the assessments and checks that recruiters ordered, page by page.
+
+        Args:
+            cursor: Where to go on: `next` of the page before.
+            page_size: How many records a page has, at most 250; Kombo's default is 100.
+            ids: Only the records with these IDs of Kombo's.
+            statuses: Only records with one of these statuses.
+            created_after: Only what was created after this time.
+            options: Settings of this call only, in place of the client's own.
+        """
+        return self._pages(
+            assessment.GetOrders(
+                cursor=cursor, page_size=page_size, ids=ids, statuses=statuses, created_after=created_after
+            ),
+            options,
+        )
+
+    @deprecated('Use `get_orders` with `statuses=["OPEN"]`.')
     def get_open_orders(
         self, *, cursor: str | Unset = UNSET, page_size: int | Unset = UNSET, options: Options | None = None
     ) -> Pages[assessment.OpenOrder]:
         """Read the orders without a result yet, page by page.
 
         Deprecated; use `get_orders` with `statuses=["OPEN"]`.
+
+        Args:
+            cursor: Where to go on: `next` of the page before.
+            page_size: How many records a page has, at most 250; Kombo's default is 100.
+            options: Settings of this call only, in place of the client's own.
         """
         return self._pages(assessment.GetOpenOrders(cursor=cursor, page_size=page_size), options)
 
@@ -69,7 +122,20 @@ class Assessment(Resource):
         remote_fields: assessment.ResultRemoteFields | Unset = UNSET,
         options: Options | None = None,
     ) -> Response[dict[str, JSON]]:
-        """Report the result of an order, or how far it is."""
+        """Report the result of an order, or how far it is.
+
+        Args:
+            assessment_order_id: Kombo's ID of the assessment order.
+            status: COMPLETED or CANCELLED, or OPEN while work goes on.
+            result_url: Page with the result.
+            completed_at: When it was completed.
+            score: Score reached.
+            max_score: The score that could be reached.
+            attributes: Labelled texts and results of parts, to show with the result.
+            attachments: Files to send along, at most 5.
+            remote_fields: Further fields that only one tool knows, each under the tool's name.
+            options: Settings of this call only, in place of the client's own.
+        """
         return await self._send(
             assessment.UpdateOrderResult(
                 assessment_order_id=assessment_order_id,
@@ -84,6 +150,3 @@ class Assessment(Resource):
             ),
             options,
         )
-
-    # what Kombo's own client calls them
-    get_assessment_orders = get_orders

@@ -141,7 +141,9 @@ class GetCandidates(Request[Page[Candidate]]):
     page_size: int | Unset = UNSET
     """How many records a page has, at most 250; Kombo's default is 100."""
     updated_after: datetime | date | str | Unset = UNSET
-    """Only records that changed after this time, themselves or in records nested in them."""
+    """Only records that changed after this time, themselves or in records nested in them. Changes inside of `tags`
+    do not count.
+    """
     include_deleted: bool | Unset = UNSET
     """Whether deleted records come too, with `remote_deleted_at` set; false if left out."""
     ignore_unsupported_filters: bool | Unset = UNSET

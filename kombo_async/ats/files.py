@@ -3,17 +3,19 @@
 
 from __future__ import annotations
 
-from typing import Literal, TypeAlias
+from collections.abc import Callable
+from os import PathLike
+from typing import BinaryIO, Literal, Self, TypeAlias
 
-from kombo_async.attachments import File, FileData
-from kombo_async.model import UNSET, Unset, model
+from kombo_async.attachments import FileData
+from kombo_async.model import UNSET, Model, Unset, model
 
 AttachmentType: TypeAlias = Literal["CV", "COVER_LETTER", "OTHER"] | str
 """What a file is to an application."""
 
 
 @model
-class AttachmentInput(File):
+class AttachmentInput(Model):
     """A file to attach, and whether it is a CV, a cover letter or something else."""
 
     name: str
@@ -26,3 +28,60 @@ class AttachmentInput(File):
     """The file in base64; or send `data_url`."""
     type: AttachmentType
     """CV, COVER_LETTER or OTHER."""
+
+    @classmethod
+    def from_path(
+        cls,
+        path: str | PathLike[str],
+        *,
+        type: AttachmentType,
+        name: str | None = None,
+        content_type: str | None = None,
+    ) -> Self:
+        """Read the file at *path* when the request is sent.
+
+        If it is missing, unreadable or empty, the call fails with a `ValueError` and nothing is sent.
+
+        Args:
+            path: Where the file is.
+            type: CV, COVER_LETTER or OTHER.
+            name: File name to send; by default the file's own.
+            content_type: MIME type of the file; by default guessed from the name.
+        """
+        file = FileData.from_path(path, name)
+        return cls(name=file.name, content_type=content_type or file.content_type, data=file, type=type)
+
+    @classmethod
+    def from_bytes(cls, data: bytes, name: str, *, type: AttachmentType, content_type: str | None = None) -> Self:
+        """Send a file that is already in memory.
+
+        Args:
+            data: The bytes of the file.
+            name: File name, with its extension.
+            type: CV, COVER_LETTER or OTHER.
+            content_type: MIME type of the file; by default guessed from the name.
+        """
+        file = FileData.from_bytes(data, name)
+        return cls(name=file.name, content_type=content_type or file.content_type, data=file, type=type)
+
+    @classmethod
+    def from_stream(
+        cls,
+        open: Callable[[], BinaryIO],
+        size: int,
+        name: str,
+        *,
+        type: AttachmentType,
+        content_type: str | None = None,
+    ) -> Self:
+        """Read the file from a stream when the request is sent.
+
+        Args:
+            open: Opens the file at its start. It is called once for each attempt.
+            size: How many bytes the file holds.
+            name: File name, with its extension.
+            type: CV, COVER_LETTER or OTHER.
+            content_type: MIME type of the file; by default guessed from the name.
+        """
+        file = FileData.from_stream(open, size, name)
+        return cls(name=file.name, content_type=content_type or file.content_type, data=file, type=type)

@@ -97,6 +97,7 @@ class CreateInterview(Request[dict[str, JSON]]):
     application_id: str
     """Kombo's ID of the application."""
     title: str
+    """Title of the interview."""
     start_time: str
     """When it begins."""
     end_time: str
@@ -137,6 +138,7 @@ class UpdateInterview(Request[dict[str, JSON]]):
     interview_id: str
     """Kombo's ID of the interview."""
     title: str
+    """New title of the interview."""
     start_time: str
     """When it begins."""
     end_time: str
@@ -179,7 +181,9 @@ class GetInterviews(Request[Page[Interview]]):
     page_size: int | Unset = UNSET
     """How many records a page has, at most 250; Kombo's default is 100."""
     updated_after: datetime | date | str | Unset = UNSET
-    """Only records that changed after this time, themselves or in records nested in them."""
+    """Only records that changed after this time, themselves or in records nested in them. Changes inside of `users`
+    do not count.
+    """
     include_deleted: bool | Unset = UNSET
     """Whether deleted records come too, with `remote_deleted_at` set; false if left out."""
     ignore_unsupported_filters: bool | Unset = UNSET

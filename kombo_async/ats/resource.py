@@ -8,7 +8,7 @@ from datetime import date, datetime
 from typing import Literal
 
 from kombo_async import ats
-from kombo_async._resource import Resource
+from kombo_async._resource import Resource, deprecated
 from kombo_async.model import JSON, UNSET, Unset
 from kombo_async.options import Options
 from kombo_async.pages import Pages
@@ -36,7 +36,25 @@ class ATS(Resource):
         remote_created_after: datetime | date | str | Unset = UNSET,
         options: Options | None = None,
     ) -> Pages[ats.Application]:
-        """Read the applications of an integration, page by page."""
+        """Read the applications of an integration, page by page.
+
+        Args:
+            cursor: Where to go on: `next` of the page before.
+            page_size: How many records a page has, at most 250; Kombo's default is 100.
+            updated_after: Only records that changed after this time, themselves or in records nested in them. Changes
+                inside of `current_stage` and `job` do not count.
+            include_deleted: Whether deleted records come too, with `remote_deleted_at` set; false if left out.
+            ignore_unsupported_filters: Whether filters that cannot be applied are passed over; false if left out.
+            ids: Only the records with these IDs of Kombo's.
+            remote_ids: Only the records with these IDs of the connected system's.
+            outcome: Use `outcomes`. Deprecated.
+            outcomes: Only applications with one of these outcomes.
+            job_ids: Only records of these jobs (Kombo's IDs).
+            job_remote_ids: Only records of these jobs (the connected system's IDs).
+            current_stage_ids: Only applications in these stages (Kombo's IDs).
+            remote_created_after: Only what was created in the connected system after this time.
+            options: Settings of this call only, in place of the client's own.
+        """
         return self._pages(
             ats.GetApplications(
                 cursor=cursor,
@@ -64,7 +82,14 @@ class ATS(Resource):
         remote_fields: ats.StageRemoteFields | Unset = UNSET,
         options: Options | None = None,
     ) -> Response[dict[str, JSON]]:
-        """Move an application to another stage of the hiring process."""
+        """Move an application to another stage of the hiring process.
+
+        Args:
+            application_id: Kombo's ID of the application.
+            stage_id: Kombo's ID of the stage to move to.
+            remote_fields: Further fields that only one tool knows, each under the tool's name.
+            options: Settings of this call only, in place of the client's own.
+        """
         return await self._send(
             ats.MoveApplicationToStage(application_id=application_id, stage_id=stage_id, remote_fields=remote_fields),
             options,
@@ -80,7 +105,16 @@ class ATS(Resource):
         remote_fields: ats.ResultLinkRemoteFields | Unset = UNSET,
         options: Options | None = None,
     ) -> Response[dict[str, JSON]]:
-        """Add a link to a result, such as a test report, to an application."""
+        """Add a link to a result, such as a test report, to an application.
+
+        Args:
+            application_id: Kombo's ID of the application.
+            label: Text of the link.
+            url: Address of the result.
+            details: Further values to write beside the link.
+            remote_fields: Further fields that only one tool knows, each under the tool's name.
+            options: Settings of this call only, in place of the client's own.
+        """
         return await self._send(
             ats.AddApplicationResultLink(
                 application_id=application_id, label=label, url=url, details=details, remote_fields=remote_fields
@@ -97,7 +131,15 @@ class ATS(Resource):
         remote_fields: ats.NoteRemoteFields | Unset = UNSET,
         options: Options | None = None,
     ) -> Response[dict[str, JSON]]:
-        """Add a note to an application."""
+        """Add a note to an application.
+
+        Args:
+            application_id: Kombo's ID of the application.
+            content: The text of the note.
+            content_type: Kind of text; PLAIN_TEXT is the only one.
+            remote_fields: Further fields that only one tool knows, each under the tool's name.
+            options: Settings of this call only, in place of the client's own.
+        """
         return await self._send(
             ats.AddApplicationNote(
                 application_id=application_id, content=content, content_type=content_type, remote_fields=remote_fields
@@ -108,7 +150,12 @@ class ATS(Resource):
     async def get_application_attachments(
         self, application_id: str, *, options: Options | None = None
     ) -> Response[ats.ApplicationAttachments]:
-        """Read the attachments of an application, with links to the files."""
+        """Read the attachments of an application, with links to the files.
+
+        Args:
+            application_id: Kombo's ID of the application.
+            options: Settings of this call only, in place of the client's own.
+        """
         return await self._send(ats.GetApplicationAttachments(application_id=application_id), options)
 
     async def add_application_attachment(
@@ -119,7 +166,14 @@ class ATS(Resource):
         remote_fields: ats.ApplicationAttachmentRemoteFields | Unset = UNSET,
         options: Options | None = None,
     ) -> Response[dict[str, JSON]]:
-        """Add an attachment to an application."""
+        """Add an attachment to an application.
+
+        Args:
+            application_id: Kombo's ID of the application.
+            attachment: The file to add.
+            remote_fields: Further fields that only one tool knows, each under the tool's name.
+            options: Settings of this call only, in place of the client's own.
+        """
         return await self._send(
             ats.AddApplicationAttachment(
                 application_id=application_id, attachment=attachment, remote_fields=remote_fields
@@ -136,7 +190,15 @@ class ATS(Resource):
         remote_fields: ats.RejectionRemoteFields | Unset = UNSET,
         options: Options | None = None,
     ) -> Response[dict[str, JSON]]:
-        """Reject an application, with a reason."""
+        """Reject an application, with a reason.
+
+        Args:
+            application_id: Kombo's ID of the application.
+            rejection_reason_id: Kombo's ID of the rejection reason, as `get_rejection_reasons` lists it.
+            note: Why the candidate is rejected, in free text.
+            remote_fields: Further fields that only one tool knows, each under the tool's name.
+            options: Settings of this call only, in place of the client's own.
+        """
         return await self._send(
             ats.RejectApplication(
                 application_id=application_id,
@@ -159,7 +221,18 @@ class ATS(Resource):
         location: ats.InterviewLocationInput,
         options: Options | None = None,
     ) -> Response[dict[str, JSON]]:
-        """Create an interview for an application."""
+        """Create an interview for an application.
+
+        Args:
+            application_id: Kombo's ID of the application.
+            title: Title of the interview.
+            start_time: When it begins.
+            end_time: When it ends.
+            interviewer_user_ids: Kombo's IDs of the users who interview.
+            organizer_user_id: Kombo's ID of the user who organizes the interview.
+            location: An address, or online.
+            options: Settings of this call only, in place of the client's own.
+        """
         return await self._send(
             ats.CreateInterview(
                 application_id=application_id,
@@ -186,7 +259,19 @@ class ATS(Resource):
         location: ats.InterviewLocationInput,
         options: Options | None = None,
     ) -> Response[dict[str, JSON]]:
-        """Change an interview of an application."""
+        """Change an interview of an application.
+
+        Args:
+            application_id: Kombo's ID of the application.
+            interview_id: Kombo's ID of the interview.
+            title: New title of the interview.
+            start_time: When it begins.
+            end_time: When it ends.
+            interviewer_user_ids: Kombo's IDs of the users who interview.
+            organizer_user_id: Kombo's ID of the user who organizes the interview.
+            location: An address, or online.
+            options: Settings of this call only, in place of the client's own.
+        """
         return await self._send(
             ats.UpdateInterview(
                 application_id=application_id,
@@ -217,7 +302,23 @@ class ATS(Resource):
         last_name: str | Unset = UNSET,
         options: Options | None = None,
     ) -> Pages[ats.Candidate]:
-        """Read the candidates of an integration, page by page."""
+        """Read the candidates of an integration, page by page.
+
+        Args:
+            cursor: Where to go on: `next` of the page before.
+            page_size: How many records a page has, at most 250; Kombo's default is 100.
+            updated_after: Only records that changed after this time, themselves or in records nested in them. Changes
+                inside of `tags` do not count.
+            include_deleted: Whether deleted records come too, with `remote_deleted_at` set; false if left out.
+            ignore_unsupported_filters: Whether filters that cannot be applied are passed over; false if left out.
+            ids: Only the records with these IDs of Kombo's.
+            remote_ids: Only the records with these IDs of the connected system's.
+            email: Only candidates with this e-mail address.
+            job_ids: Only candidates who applied for one of these jobs (Kombo's IDs).
+            first_name: Only candidates with this given name.
+            last_name: Only candidates with this family name.
+            options: Settings of this call only, in place of the client's own.
+        """
         return self._pages(
             ats.GetCandidates(
                 cursor=cursor,
@@ -251,6 +352,17 @@ class ATS(Resource):
         """Create a candidate who applies for a job.
 
         Kombo recommends `create_application` instead.
+
+        Args:
+            candidate: The candidate to create.
+            application: Which job the candidate applies for, and where the process begins.
+            screening_question_answers: Answers to the job's screening questions.
+            attachments: Files to send along.
+            source: Where the candidate came from. Deprecated.
+            sourced_by: The user who found the candidate.
+            gdpr_consent: The candidate's consent to the use of personal data.
+            remote_fields: Further fields that only one tool knows, each under the tool's name.
+            options: Settings of this call only, in place of the client's own.
         """
         return await self._send(
             ats.CreateCandidate(
@@ -269,7 +381,12 @@ class ATS(Resource):
     async def get_candidate_attachments(
         self, candidate_id: str, *, options: Options | None = None
     ) -> Response[ats.CandidateAttachments]:
-        """Read the attachments of a candidate, with links to the files."""
+        """Read the attachments of a candidate, with links to the files.
+
+        Args:
+            candidate_id: Kombo's ID of the candidate.
+            options: Settings of this call only, in place of the client's own.
+        """
         return await self._send(ats.GetCandidateAttachments(candidate_id=candidate_id), options)
 
     async def add_candidate_attachment(
@@ -283,6 +400,12 @@ class ATS(Resource):
         """Add an attachment to a candidate.
 
         Kombo recommends `add_application_attachment` instead.
+
+        Args:
+            candidate_id: Kombo's ID of the candidate.
+            attachment: The file to add.
+            remote_fields: Further fields that only one tool knows, each under the tool's name.
+            options: Settings of this call only, in place of the client's own.
         """
         return await self._send(
             ats.AddCandidateAttachment(candidate_id=candidate_id, attachment=attachment, remote_fields=remote_fields),
@@ -302,6 +425,14 @@ class ATS(Resource):
         """Add a link to a result, such as a test report, to a candidate.
 
         Kombo recommends `add_application_result_link` instead.
+
+        Args:
+            candidate_id: Kombo's ID of the candidate.
+            label: Text of the link.
+            url: Address of the result.
+            details: Further values to write beside the link.
+            remote_fields: Further fields that only one tool knows, each under the tool's name.
+            options: Settings of this call only, in place of the client's own.
         """
         return await self._send(
             ats.AddCandidateResultLink(
@@ -318,7 +449,14 @@ class ATS(Resource):
         remote_fields: ats.OnBehalfOfRemoteFields | Unset = UNSET,
         options: Options | None = None,
     ) -> Response[dict[str, JSON]]:
-        """Add a tag to a candidate."""
+        """Add a tag to a candidate.
+
+        Args:
+            candidate_id: Kombo's ID of the candidate.
+            tag: The tag to add, by its name.
+            remote_fields: Further fields that only one tool knows, each under the tool's name.
+            options: Settings of this call only, in place of the client's own.
+        """
         return await self._send(
             ats.AddCandidateTag(candidate_id=candidate_id, tag=tag, remote_fields=remote_fields), options
         )
@@ -331,7 +469,14 @@ class ATS(Resource):
         remote_fields: ats.OnBehalfOfRemoteFields | Unset = UNSET,
         options: Options | None = None,
     ) -> Response[dict[str, JSON]]:
-        """Remove a tag from a candidate."""
+        """Remove a tag from a candidate.
+
+        Args:
+            candidate_id: Kombo's ID of the candidate.
+            tag: The tag to remove, by its name.
+            remote_fields: Further fields that only one tool knows, each under the tool's name.
+            options: Settings of this call only, in place of the client's own.
+        """
         return await self._send(
             ats.RemoveCandidateTag(candidate_id=candidate_id, tag=tag, remote_fields=remote_fields), options
         )
@@ -348,7 +493,18 @@ class ATS(Resource):
         remote_ids: Sequence[str] | Unset = UNSET,
         options: Options | None = None,
     ) -> Pages[ats.Tag]:
-        """Read the tags that candidates can have, page by page."""
+        """Read the tags that candidates can have, page by page.
+
+        Args:
+            cursor: Where to go on: `next` of the page before.
+            page_size: How many records a page has, at most 250; Kombo's default is 100.
+            updated_after: Only records that changed after this time, themselves or in records nested in them.
+            include_deleted: Whether deleted records come too, with `remote_deleted_at` set; false if left out.
+            ignore_unsupported_filters: Whether filters that cannot be applied are passed over; false if left out.
+            ids: Only the records with these IDs of Kombo's.
+            remote_ids: Only the records with these IDs of the connected system's.
+            options: Settings of this call only, in place of the client's own.
+        """
         return self._pages(
             ats.GetTags(
                 cursor=cursor,
@@ -362,6 +518,7 @@ class ATS(Resource):
             options,
         )
 
+    @deprecated("`get_jobs` answers the stages of each job.")
     def get_application_stages(
         self,
         *,
@@ -377,6 +534,16 @@ class ATS(Resource):
         """Read the stages of the hiring processes, page by page.
 
         Deprecated; `get_jobs` answers the stages of each job.
+
+        Args:
+            cursor: Where to go on: `next` of the page before.
+            page_size: How many records a page has, at most 250; Kombo's default is 100.
+            updated_after: Only records that changed after this time, themselves or in records nested in them.
+            include_deleted: Whether deleted records come too, with `remote_deleted_at` set; false if left out.
+            ignore_unsupported_filters: Whether filters that cannot be applied are passed over; false if left out.
+            ids: Only the records with these IDs of Kombo's.
+            remote_ids: Only the records with these IDs of the connected system's.
+            options: Settings of this call only, in place of the client's own.
         """
         return self._pages(
             ats.GetApplicationStages(
@@ -411,7 +578,27 @@ class ATS(Resource):
         name_contains: str | Unset = UNSET,
         options: Options | None = None,
     ) -> Pages[ats.Job]:
-        """Read the jobs of an integration, page by page."""
+        """Read the jobs of an integration, page by page.
+
+        Args:
+            cursor: Where to go on: `next` of the page before.
+            page_size: How many records a page has, at most 250; Kombo's default is 100.
+            updated_after: Only records that changed after this time, themselves or in records nested in them. Changes
+                inside of `stages` and `hiring_team` do not count.
+            include_deleted: Whether deleted records come too, with `remote_deleted_at` set; false if left out.
+            ignore_unsupported_filters: Whether filters that cannot be applied are passed over; false if left out.
+            ids: Only the records with these IDs of Kombo's.
+            remote_ids: Only the records with these IDs of the connected system's.
+            job_codes: Only jobs with one of these codes.
+            post_url: Only jobs that are advertised on this page.
+            status: Use `statuses`. Deprecated.
+            statuses: Only records with one of these statuses.
+            employment_types: Only jobs on these terms: full-time, part-time and so on.
+            visibilities: Only jobs with one of these visibilities.
+            remote_created_after: Only what was created in the connected system after this time.
+            name_contains: Only records with this text in their name.
+            options: Settings of this call only, in place of the client's own.
+        """
         return self._pages(
             ats.GetJobs(
                 cursor=cursor,
@@ -450,6 +637,18 @@ class ATS(Resource):
         """Create an application for a job, with its candidate.
 
         Kombo recommends it over `create_candidate`.
+
+        Args:
+            job_id: Kombo's ID of the job.
+            candidate: The candidate who applies.
+            stage_id: Kombo's ID of the stage in which the application begins.
+            attachments: Files to send along.
+            source: Where the candidate came from. Deprecated.
+            sourced_by: The user who found the candidate.
+            gdpr_consent: The candidate's consent to the use of personal data.
+            remote_fields: Further fields that only one tool knows, each under the tool's name.
+            screening_question_answers: Answers to the job's screening questions.
+            options: Settings of this call only, in place of the client's own.
         """
         return await self._send(
             ats.CreateApplication(
@@ -479,7 +678,19 @@ class ATS(Resource):
         emails: Sequence[str] | Unset = UNSET,
         options: Options | None = None,
     ) -> Pages[ats.User]:
-        """Read the users of the recruiting system, page by page."""
+        """Read the users of the recruiting system, page by page.
+
+        Args:
+            cursor: Where to go on: `next` of the page before.
+            page_size: How many records a page has, at most 250; Kombo's default is 100.
+            updated_after: Only records that changed after this time, themselves or in records nested in them.
+            include_deleted: Whether deleted records come too, with `remote_deleted_at` set; false if left out.
+            ignore_unsupported_filters: Whether filters that cannot be applied are passed over; false if left out.
+            ids: Only the records with these IDs of Kombo's.
+            remote_ids: Only the records with these IDs of the connected system's.
+            emails: Only users with one of these e-mail addresses.
+            options: Settings of this call only, in place of the client's own.
+        """
         return self._pages(
             ats.GetUsers(
                 cursor=cursor,
@@ -507,7 +718,19 @@ class ATS(Resource):
         scopes: Sequence[ats.RoleScope] | Unset = UNSET,
         options: Options | None = None,
     ) -> Pages[ats.Role]:
-        """Read the roles that users can have, in the whole system or for a job, page by page."""
+        """Read the roles that users can have, in the whole system or for a job, page by page.
+
+        Args:
+            cursor: Where to go on: `next` of the page before.
+            page_size: How many records a page has, at most 250; Kombo's default is 100.
+            updated_after: Only records that changed after this time, themselves or in records nested in them.
+            include_deleted: Whether deleted records come too, with `remote_deleted_at` set; false if left out.
+            ignore_unsupported_filters: Whether filters that cannot be applied are passed over; false if left out.
+            ids: Only the records with these IDs of Kombo's.
+            remote_ids: Only the records with these IDs of the connected system's.
+            scopes: Only roles with one of these scopes.
+            options: Settings of this call only, in place of the client's own.
+        """
         return self._pages(
             ats.GetRoles(
                 cursor=cursor,
@@ -534,7 +757,18 @@ class ATS(Resource):
         remote_ids: Sequence[str] | Unset = UNSET,
         options: Options | None = None,
     ) -> Pages[ats.Offer]:
-        """Read the offers made to candidates, page by page."""
+        """Read the offers made to candidates, page by page.
+
+        Args:
+            cursor: Where to go on: `next` of the page before.
+            page_size: How many records a page has, at most 250; Kombo's default is 100.
+            updated_after: Only records that changed after this time, themselves or in records nested in them.
+            include_deleted: Whether deleted records come too, with `remote_deleted_at` set; false if left out.
+            ignore_unsupported_filters: Whether filters that cannot be applied are passed over; false if left out.
+            ids: Only the records with these IDs of Kombo's.
+            remote_ids: Only the records with these IDs of the connected system's.
+            options: Settings of this call only, in place of the client's own.
+        """
         return self._pages(
             ats.GetOffers(
                 cursor=cursor,
@@ -560,7 +794,18 @@ class ATS(Resource):
         remote_ids: Sequence[str] | Unset = UNSET,
         options: Options | None = None,
     ) -> Pages[ats.RejectionReason]:
-        """Read the reasons for which applications can be rejected, page by page."""
+        """Read the reasons for which applications can be rejected, page by page.
+
+        Args:
+            cursor: Where to go on: `next` of the page before.
+            page_size: How many records a page has, at most 250; Kombo's default is 100.
+            updated_after: Only records that changed after this time, themselves or in records nested in them.
+            include_deleted: Whether deleted records come too, with `remote_deleted_at` set; false if left out.
+            ignore_unsupported_filters: Whether filters that cannot be applied are passed over; false if left out.
+            ids: Only the records with these IDs of Kombo's.
+            remote_ids: Only the records with these IDs of the connected system's.
+            options: Settings of this call only, in place of the client's own.
+        """
         return self._pages(
             ats.GetRejectionReasons(
                 cursor=cursor,
@@ -587,7 +832,20 @@ class ATS(Resource):
         job_ids: Sequence[str] | Unset = UNSET,
         options: Options | None = None,
     ) -> Pages[ats.Interview]:
-        """Read the interviews of an integration, page by page."""
+        """Read the interviews of an integration, page by page.
+
+        Args:
+            cursor: Where to go on: `next` of the page before.
+            page_size: How many records a page has, at most 250; Kombo's default is 100.
+            updated_after: Only records that changed after this time, themselves or in records nested in them. Changes
+                inside of `users` do not count.
+            include_deleted: Whether deleted records come too, with `remote_deleted_at` set; false if left out.
+            ignore_unsupported_filters: Whether filters that cannot be applied are passed over; false if left out.
+            ids: Only the records with these IDs of Kombo's.
+            remote_ids: Only the records with these IDs of the connected system's.
+            job_ids: Only records of these jobs (Kombo's IDs).
+            options: Settings of this call only, in place of the client's own.
+        """
         return self._pages(
             ats.GetInterviews(
                 cursor=cursor,
@@ -603,23 +861,39 @@ class ATS(Resource):
         )
 
     async def get_create_candidate_action(self, *, options: Options | None = None) -> Response[ats.ActionDetails]:
-        """Read which attachments `create_candidate` may carry for this integration."""
+        """Read which attachments `create_candidate` may carry for this integration.
+
+        Args:
+            options: Settings of this call only, in place of the client's own.
+        """
         return await self._send(ats.GetCreateCandidateAction(), options)
 
     async def get_create_application_action(self, *, options: Options | None = None) -> Response[ats.ActionDetails]:
-        """Read which attachments `create_application` may carry for this integration."""
+        """Read which attachments `create_application` may carry for this integration.
+
+        Args:
+            options: Settings of this call only, in place of the client's own.
+        """
         return await self._send(ats.GetCreateApplicationAction(), options)
 
     async def get_add_application_attachment_action(
         self, *, options: Options | None = None
     ) -> Response[ats.AttachmentActionDetails]:
-        """Read which files `add_application_attachment` takes for this integration."""
+        """Read which files `add_application_attachment` takes for this integration.
+
+        Args:
+            options: Settings of this call only, in place of the client's own.
+        """
         return await self._send(ats.GetAddApplicationAttachmentAction(), options)
 
     async def get_add_candidate_attachment_action(
         self, *, options: Options | None = None
     ) -> Response[ats.AttachmentActionDetails]:
-        """Read which files `add_candidate_attachment` takes for this integration."""
+        """Read which files `add_candidate_attachment` takes for this integration.
+
+        Args:
+            options: Settings of this call only, in place of the client's own.
+        """
         return await self._send(ats.GetAddCandidateAttachmentAction(), options)
 
     async def import_tracked_application(
@@ -638,6 +912,17 @@ class ATS(Resource):
         """Import an application that you track already, by its IDs in the connected system.
 
         Fill the one field that bears the name of the connected tool.
+
+        Args:
+            tracked_at: From when you track the application; null: not known.
+            erecruiter: How to find the application in eRecruiter.
+            successfactors: How to find the application in SAP SuccessFactors.
+            recruitee: How to find the application in Recruitee.
+            greenhouse: How to find the application in Greenhouse.
+            onlyfy: How to find the application in onlyfy.
+            smartrecruiters: How to find the application in SmartRecruiters.
+            greenhousev3: How to find the application in Greenhouse, by the third version of its API.
+            options: Settings of this call only, in place of the client's own.
         """
         return await self._send(
             ats.ImportTrackedApplication(
@@ -667,7 +952,21 @@ class ATS(Resource):
         application_ids: Sequence[str] | Unset = UNSET,
         options: Options | None = None,
     ) -> Pages[ats.Note]:
-        """Read the notes on candidates and applications, page by page."""
+        """Read the notes on candidates and applications, page by page.
+
+        Args:
+            cursor: Where to go on: `next` of the page before.
+            page_size: How many records a page has, at most 250; Kombo's default is 100.
+            updated_after: Only records that changed after this time, themselves or in records nested in them. Changes
+                inside of `author` do not count.
+            include_deleted: Whether deleted records come too, with `remote_deleted_at` set; false if left out.
+            ignore_unsupported_filters: Whether filters that cannot be applied are passed over; false if left out.
+            ids: Only the records with these IDs of Kombo's.
+            remote_ids: Only the records with these IDs of the connected system's.
+            candidate_ids: Only records of these candidates (Kombo's IDs).
+            application_ids: Only records of these applications (Kombo's IDs).
+            options: Settings of this call only, in place of the client's own.
+        """
         return self._pages(
             ats.GetNotes(
                 cursor=cursor,
@@ -697,7 +996,67 @@ class ATS(Resource):
         application_ids: Sequence[str] | Unset = UNSET,
         options: Options | None = None,
     ) -> Pages[ats.Scorecard]:
-        """Read the scorecards that interviewers filled in, page by page."""
+        """Read the scorecards that interviewers filled in, page by page.
+
+        Args:
+            cursor: Where to go on: `next` of the page before.
+            page_size: How many records a page has, at most 250; Kombo's default is 100.
+            updated_after: Only records that changed after this time, themselves or in records nested in them. Changes
+                inside of `author` do not count.
+            include_deleted: Whether deleted records come too, with `remote_deleted_at` set; false if left out.
+            ignore_unsupported_filters: Whether filters that cannot be applied are passed over; false if left out.
+            ids: Only the records with these IDs of Kombo's.
+            remote_ids: Only the records with these IDs of the connected system's.
+            candidate_ids: Only records of these candidates (Kombo's IDs).
+            application_ids: Only records of these applications (Kombo's IDs).
+            options: Settings of this call only, in place of the client's own.
+        """
+        return self._pages(
+            ats.GetScorecards(
+                cursor=cursor,
+                page_size=page_size,
+                updated_after=updated_after,
+                include_deleted=include_deleted,
+                ignore_unsupported_filters=ignore_unsupported_filters,
+                ids=ids,
+                remote_ids=remote_ids,
+                candidate_ids=candidate_ids,
+                application_ids=application_ids,
+            ),
+            options,
+        )
+
+    def get_ats_scorecards(
+        self,
+        *,
+        cursor: str | Unset = UNSET,
+        page_size: int | Unset = UNSET,
+        updated_after: datetime | date | str | Unset = UNSET,
+        include_deleted: bool | Unset = UNSET,
+        ignore_unsupported_filters: bool | Unset = UNSET,
+        ids: Sequence[str] | Unset = UNSET,
+        remote_ids: Sequence[str] | Unset = UNSET,
+        candidate_ids: Sequence[str] | Unset = UNSET,
+        application_ids: Sequence[str] | Unset = UNSET,
+        options: Options | None = None,
+    ) -> Pages[ats.Scorecard]:
+        """Call `get_scorecards` by the name that Kombo's own client has for it.
+
+        Read the scorecards that interviewers filled in, page by page.
+
+        Args:
+            cursor: Where to go on: `next` of the page before.
+            page_size: How many records a page has, at most 250; Kombo's default is 100.
+            updated_after: Only records that changed after this time, themselves or in records nested in them. Changes
+                inside of `author` do not count.
+            include_deleted: Whether deleted records come too, with `remote_deleted_at` set; false if left out.
+            ignore_unsupported_filters: Whether filters that cannot be applied are passed over; false if left out.
+            ids: Only the records with these IDs of Kombo's.
+            remote_ids: Only the records with these IDs of the connected system's.
+            candidate_ids: Only records of these candidates (Kombo's IDs).
+            application_ids: Only records of these applications (Kombo's IDs).
+            options: Settings of this call only, in place of the client's own.
+        """
         return self._pages(
             ats.GetScorecards(
                 cursor=cursor,
@@ -727,7 +1086,20 @@ class ATS(Resource):
         application_ids: Sequence[str] | Unset = UNSET,
         options: Options | None = None,
     ) -> Pages[ats.Attachment]:
-        """Read what is known of the attachments of candidates and applications, page by page."""
+        """Read what is known of the attachments of candidates and applications, page by page.
+
+        Args:
+            cursor: Where to go on: `next` of the page before.
+            page_size: How many records a page has, at most 250; Kombo's default is 100.
+            updated_after: Only records that changed after this time, themselves or in records nested in them.
+            include_deleted: Whether deleted records come too, with `remote_deleted_at` set; false if left out.
+            ignore_unsupported_filters: Whether filters that cannot be applied are passed over; false if left out.
+            ids: Only the records with these IDs of Kombo's.
+            remote_ids: Only the records with these IDs of the connected system's.
+            candidate_ids: Only records of these candidates (Kombo's IDs).
+            application_ids: Only records of these applications (Kombo's IDs).
+            options: Settings of this call only, in place of the client's own.
+        """
         return self._pages(
             ats.GetAttachments(
                 cursor=cursor,
@@ -743,6 +1115,47 @@ class ATS(Resource):
             options,
         )
 
-    # what Kombo's own client calls them
-    get_ats_attachments = get_attachments
-    get_ats_scorecards = get_scorecards
+    def get_ats_attachments(
+        self,
+        *,
+        cursor: str | Unset = UNSET,
+        page_size: int | Unset = UNSET,
+        updated_after: datetime | date | str | Unset = UNSET,
+        include_deleted: bool | Unset = UNSET,
+        ignore_unsupported_filters: bool | Unset = UNSET,
+        ids: Sequence[str] | Unset = UNSET,
+        remote_ids: Sequence[str] | Unset = UNSET,
+        candidate_ids: Sequence[str] | Unset = UNSET,
+        application_ids: Sequence[str] | Unset = UNSET,
+        options: Options | None = None,
+    ) -> Pages[ats.Attachment]:
+        """Call `get_attachments` by the name that Kombo's own client has for it.
+
+        Read what is known of the attachments of candidates and applications, page by page.
+
+        Args:
+            cursor: Where to go on: `next` of the page before.
+            page_size: How many records a page has, at most 250; Kombo's default is 100.
+            updated_after: Only records that changed after this time, themselves or in records nested in them.
+            include_deleted: Whether deleted records come too, with `remote_deleted_at` set; false if left out.
+            ignore_unsupported_filters: Whether filters that cannot be applied are passed over; false if left out.
+            ids: Only the records with these IDs of Kombo's.
+            remote_ids: Only the records with these IDs of the connected system's.
+            candidate_ids: Only records of these candidates (Kombo's IDs).
+            application_ids: Only records of these applications (Kombo's IDs).
+            options: Settings of this call only, in place of the client's own.
+        """
+        return self._pages(
+            ats.GetAttachments(
+                cursor=cursor,
+                page_size=page_size,
+                updated_after=updated_after,
+                include_deleted=include_deleted,
+                ignore_unsupported_filters=ignore_unsupported_filters,
+                ids=ids,
+                remote_ids=remote_ids,
+                candidate_ids=candidate_ids,
+                application_ids=application_ids,
+            ),
+            options,
+        )

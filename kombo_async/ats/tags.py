@@ -56,6 +56,7 @@ class AddCandidateTag(Request[dict[str, JSON]]):
     candidate_id: str
     """Kombo's ID of the candidate."""
     tag: TagInput
+    """The tag to add, by its name."""
     remote_fields: ats.OnBehalfOfRemoteFields | Unset = UNSET
     """Further fields that only one tool knows, each under the tool's name."""
 
@@ -79,6 +80,7 @@ class RemoveCandidateTag(Request[dict[str, JSON]]):
     candidate_id: str
     """Kombo's ID of the candidate."""
     tag: TagInput
+    """The tag to remove, by its name."""
     remote_fields: ats.OnBehalfOfRemoteFields | Unset = UNSET
     """Further fields that only one tool knows, each under the tool's name."""
 

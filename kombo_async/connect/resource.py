@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from kombo_async import connect
-from kombo_async._resource import Resource
+from kombo_async._resource import Resource, deprecated
 from kombo_async.model import UNSET, Unset
 from kombo_async.options import Options
 from kombo_async.response import Response
@@ -30,7 +30,23 @@ class Connect(Resource):
         enable_static_ips: bool | Unset = UNSET,
         options: Options | None = None,
     ) -> Response[connect.ConnectionLink]:
-        """Create a link by which a customer connects a system."""
+        """Create a link by which a customer connects a system.
+
+        Args:
+            end_user_email: E-mail address of the person who connects the system.
+            end_user_organization_name: Name of your customer.
+            end_user_origin_id: Your own ID of the customer.
+            remote_environment: Which environment of the tool to connect, if it has several.
+            integration_category: Kind of system: HRIS, ATS, ASSESSMENT or LMS; HRIS if left out.
+            integration_tool: The tool to connect; the customer chooses if it is left out.
+            language: Language of the page the link opens; English if left out.
+            scope_config_id: Kombo's ID of the scope config, the rules on what may be read and written.
+            enable_filtering: Whether the person who connects can choose what is synced; false if left out.
+            enable_field_mapping: Whether the person who connects can map custom fields; false if left out.
+            link_type: EMBEDDED to open inside your product, MAGIC_LINK to send; EMBEDDED if left out.
+            enable_static_ips: Whether Kombo calls the system from fixed IP addresses; false if left out.
+            options: Settings of this call only, in place of the client's own.
+        """
         return await self._send(
             connect.CreateConnectionLink(
                 end_user_email=end_user_email,
@@ -52,14 +68,24 @@ class Connect(Resource):
     async def get_integration_by_token(
         self, token: str, *, options: Options | None = None
     ) -> Response[connect.ConnectedIntegration]:
-        """Read the integration that a customer has just connected, by the flow's token."""
+        """Read the integration that a customer has just connected, by the flow's token.
+
+        Args:
+            token: Token that the connection flow handed to your page.
+            options: Settings of this call only, in place of the client's own.
+        """
         return await self._send(connect.GetIntegrationByToken(token=token), options)
 
+    @deprecated("`get_integration_by_token` reads the integration.")
     async def activate_integration(
         self, *, token: str, options: Options | None = None
     ) -> Response[connect.ConnectedIntegration]:
         """Activate the integration that a customer has just connected, by the flow's token.
 
         Deprecated; `get_integration_by_token` reads the integration.
+
+        Args:
+            token: Token that the connection flow handed to your page.
+            options: Settings of this call only, in place of the client's own.
         """
         return await self._send(connect.ActivateIntegration(token=token), options)

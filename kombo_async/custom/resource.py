@@ -20,19 +20,33 @@ class Custom(Resource):
     async def add_avionte_synced_job(
         self, *, job_remote_id: str, options: Options | None = None
     ) -> Response[dict[str, JSON]]:
-        """Add a job to those that are synced from Avionte."""
+        """Add a job to those that are synced from Avionte.
+
+        Args:
+            job_remote_id: Avionte's own ID of the job, digits only.
+            options: Settings of this call only, in place of the client's own.
+        """
         return await self._send(custom.AddAvionteSyncedJob(job_remote_id=job_remote_id), options)
 
     async def remove_avionte_synced_job(
         self, job_remote_id: str, *, options: Options | None = None
     ) -> Response[dict[str, JSON]]:
-        """Remove a job from those that are synced from Avionte."""
+        """Remove a job from those that are synced from Avionte.
+
+        Args:
+            job_remote_id: Avionte's own ID of the job, digits only.
+            options: Settings of this call only, in place of the client's own.
+        """
         return await self._send(custom.RemoveAvionteSyncedJob(job_remote_id=job_remote_id), options)
 
     async def get_datev_system_information(
         self, *, options: Options | None = None
     ) -> Response[custom.DatevSystemInformation]:
-        """Read which DATEV system is connected: consultant, client and payroll product."""
+        """Read which DATEV system is connected: consultant, client and payroll product.
+
+        Args:
+            options: Settings of this call only, in place of the client's own.
+        """
         return await self._send(custom.GetDatevSystemInformation(), options)
 
     async def write_datev_file(
@@ -45,7 +59,16 @@ class Custom(Resource):
         file_name: str,
         options: Options | None = None,
     ) -> Response[dict[str, JSON]]:
-        """Write a DATEV ASCII file of your own to the payroll system."""
+        """Write a DATEV ASCII file of your own to the payroll system.
+
+        Args:
+            file_content: The whole DATEV ASCII file, as text.
+            accounting_month: The month of the payroll, as a date in it.
+            target_system: DATEV's payroll product: LODAS, or LuG (Lohn und Gehalt).
+            file_type: Kind of DATEV file: master data (STAMMDATEN) or monthly data (BEWEGUNGSDATEN).
+            file_name: File name.
+            options: Settings of this call only, in place of the client's own.
+        """
         return await self._send(
             custom.WriteDatevFile(
                 file_content=file_content,
@@ -58,25 +81,43 @@ class Custom(Resource):
         )
 
     async def check_datev_eau_permission(self, *, options: Options | None = None) -> Response[custom.DatevPermission]:
-        """Check whether DATEV's service for eAU, electronic sick notes, is enabled."""
+        """Check whether DATEV's service for eAU, electronic sick notes, is enabled.
+
+        Args:
+            options: Settings of this call only, in place of the client's own.
+        """
         return await self._send(custom.CheckDatevEauPermission(), options)
 
     async def get_datev_eau_request(
         self, eau_id: str, *, options: Options | None = None
     ) -> Response[custom.DatevEauRequest]:
-        """Read how far an eAU request is, and the health insurer's answers."""
+        """Read how far an eAU request is, and the health insurer's answers.
+
+        Args:
+            eau_id: ID of the eAU request, as `create_datev_eau_request` answers it.
+            options: Settings of this call only, in place of the client's own.
+        """
         return await self._send(custom.GetDatevEauRequest(eau_id=eau_id), options)
 
     async def check_datev_document_permission(
         self, *, options: Options | None = None
     ) -> Response[custom.DatevDocumentPermission]:
-        """Check whether DATEV's document service is enabled, and which documents are granted."""
+        """Check whether DATEV's document service is enabled, and which documents are granted.
+
+        Args:
+            options: Settings of this call only, in place of the client's own.
+        """
         return await self._send(custom.CheckDatevDocumentPermission(), options)
 
     async def get_datev_available_documents(
         self, *, period: str, options: Options | None = None
     ) -> Response[custom.DatevAvailableDocuments]:
-        """Read which payroll documents DATEV has for a period."""
+        """Read which payroll documents DATEV has for a period.
+
+        Args:
+            period: The payroll period asked for.
+            options: Settings of this call only, in place of the client's own.
+        """
         return await self._send(custom.GetDatevAvailableDocuments(period=period), options)
 
     async def download_datev_document(
@@ -87,7 +128,14 @@ class Custom(Resource):
         employee_id: str | None,
         options: Options | None = None,
     ) -> Response[custom.DatevDocument]:
-        """Fetch a payroll document from DATEV, of the company or of one employee."""
+        """Fetch a payroll document from DATEV, of the company or of one employee.
+
+        Args:
+            accounting_month: The month of the payroll, as a date in it.
+            document_type: Four-letter DATEV code of the document.
+            employee_id: Kombo's ID of the employee; null for a document of the company.
+            options: Settings of this call only, in place of the client's own.
+        """
         return await self._send(
             custom.DownloadDatevDocument(
                 accounting_month=accounting_month, document_type=document_type, employee_id=employee_id
@@ -103,7 +151,14 @@ class Custom(Resource):
         document_type: custom.DatevDocumentType,
         options: Options | None = None,
     ) -> Response[custom.DatevDocument]:
-        """Fetch a payroll document of an employee from DATEV."""
+        """Fetch a payroll document of an employee from DATEV.
+
+        Args:
+            employee_id: Kombo's ID of the employee.
+            accounting_month: The month of the payroll, as a date in it.
+            document_type: Four-letter DATEV code of the document.
+            options: Settings of this call only, in place of the client's own.
+        """
         return await self._send(
             custom.DownloadDatevEmployeeDocument(
                 employee_id=employee_id, accounting_month=accounting_month, document_type=document_type
@@ -123,6 +178,13 @@ class Custom(Resource):
         """Ask the health insurer for an employee's eAU, the electronic sick note.
 
         Answers an `eau_id`; `get_datev_eau_request` reads the outcome.
+
+        Args:
+            employee_id: Kombo's ID of the employee.
+            start_work_incapacity: First day of the incapacity for work, `yyyy-MM-dd`.
+            notification: Whom to tell about the answer.
+            contact_person: Whom to turn to.
+            options: Settings of this call only, in place of the client's own.
         """
         return await self._send(
             custom.CreateDatevEauRequest(
@@ -144,7 +206,16 @@ class Custom(Resource):
         custom_lodas: Sequence[custom.DatevCustomLoda] | Unset = UNSET,
         options: Options | None = None,
     ) -> Response[dict[str, JSON]]:
-        """Set an employee's payments for a payroll run in DATEV."""
+        """Set an employee's payments for a payroll run in DATEV.
+
+        Args:
+            employee_id: Kombo's ID of the employee.
+            payroll_run: The payroll run that takes the payments.
+            hourly_payments: Payments by the hour.
+            fixed_payments: Payments of a fixed amount.
+            custom_lodas: Further entries for LODAS, with a processing key.
+            options: Settings of this call only, in place of the client's own.
+        """
         return await self._send(
             custom.PrepareDatevPayroll(
                 employee_id=employee_id,
@@ -164,7 +235,14 @@ class Custom(Resource):
         compensations: Sequence[custom.DatevCompensation],
         options: Options | None = None,
     ) -> Response[dict[str, JSON]]:
-        """Set an employee's pay in DATEV from a date on."""
+        """Set an employee's pay in DATEV from a date on.
+
+        Args:
+            employee_id: Kombo's ID of the employee.
+            effective_date: From when it holds.
+            compensations: The employee's pay from `effective_date` on.
+            options: Settings of this call only, in place of the client's own.
+        """
         return await self._send(
             custom.SetDatevCompensations(
                 employee_id=employee_id, effective_date=effective_date, compensations=compensations
@@ -173,21 +251,38 @@ class Custom(Resource):
         )
 
     async def check_datev_write_permission(self, *, options: Options | None = None) -> Response[custom.DatevPermission]:
-        """Check whether DATEV's service for writing payroll data is enabled."""
+        """Check whether DATEV's service for writing payroll data is enabled.
+
+        Args:
+            options: Settings of this call only, in place of the client's own.
+        """
         return await self._send(custom.CheckDatevWritePermission(), options)
 
     async def get_datev_data_pushes(self, *, options: Options | None = None) -> Response[custom.DatevDataPushes]:
-        """Read what was pushed to DATEV so far, and how each file fared."""
+        """Read what was pushed to DATEV so far, and how each file fared.
+
+        Args:
+            options: Settings of this call only, in place of the client's own.
+        """
         return await self._send(custom.GetDatevDataPushes(), options)
 
     async def push_datev_general_data(self, *, options: Options | None = None) -> Response[custom.DatevPushedData]:
-        """Push general employee data to DATEV; answers the files sent."""
+        """Push general employee data to DATEV; answers the files sent.
+
+        Args:
+            options: Settings of this call only, in place of the client's own.
+        """
         return await self._send(custom.PushDatevGeneralData(), options)
 
     async def push_datev_payroll_data(
         self, *, payroll_month: datetime | date | str, options: Options | None = None
     ) -> Response[custom.DatevPushedData]:
-        """Push the payroll data of a month to DATEV; answers the files sent."""
+        """Push the payroll data of a month to DATEV; answers the files sent.
+
+        Args:
+            payroll_month: The month of the payroll, as a date in it.
+            options: Settings of this call only, in place of the client's own.
+        """
         return await self._send(custom.PushDatevPayrollData(payroll_month=payroll_month), options)
 
     async def write_silae_payroll_supplement(
@@ -200,7 +295,16 @@ class Custom(Resource):
         element_string: str | Unset = UNSET,
         options: Options | None = None,
     ) -> Response[dict[str, JSON]]:
-        """Write a payroll supplement of an employee to Silae."""
+        """Write a payroll supplement of an employee to Silae.
+
+        Args:
+            employee_id: Kombo's ID of the employee.
+            supplement_code: Silae's code of the supplement.
+            effective_date: The date for which the supplement counts.
+            element_amount: The supplement as an amount.
+            element_string: The supplement as text.
+            options: Settings of this call only, in place of the client's own.
+        """
         return await self._send(
             custom.WriteSilaePayrollSupplement(
                 employee_id=employee_id,

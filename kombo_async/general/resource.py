@@ -18,7 +18,11 @@ class General(Resource):
     """General: API key, integrations, their fields, and requests passed through to a tool."""
 
     async def check_api_key(self, *, options: Options | None = None) -> Response[general.ApiKeyOwner]:
-        """Check that the API key is valid, and read which environment it belongs to."""
+        """Check that the API key is valid, and read which environment it belongs to.
+
+        Args:
+            options: Settings of this call only, in place of the client's own.
+        """
         return await self._send(general.CheckApiKey(), options)
 
     async def trigger_sync(
@@ -27,6 +31,10 @@ class General(Resource):
         """Start a sync of the integration.
 
         The answer names the sync; the `sync-finished` webhook reports when it has ended.
+
+        Args:
+            type: FULL, or DELTA for what changed only; FULL if left out.
+            options: Settings of this call only, in place of the client's own.
         """
         return await self._send(general.TriggerSync(type=type), options)
 
@@ -48,6 +56,19 @@ class General(Resource):
         """Send a request of your own to an API of the connected tool.
 
         The answer has the tool's own HTTP status, headers and body.
+
+        Args:
+            tool: The tool that is connected, such as `greenhouse`.
+            api: Which of the tool's APIs to call.
+            method: HTTP method.
+            path: Path of the call below the API's base URL.
+            headers: HTTP headers to send along.
+            params: Query parameters.
+            data: Body of the request, any JSON.
+            response_as_base64: Whether to answer the body as base64, as for files.
+            multipart_form_data: Parts of a `multipart/form-data` body, to send instead of `data`.
+            api_options: Options that the chosen API takes.
+            options: Settings of this call only, in place of the client's own.
         """
         return await self._send(
             general.SendPassthroughRequest(
@@ -68,19 +89,35 @@ class General(Resource):
     async def get_integration_details(
         self, integration_id: str, *, options: Options | None = None
     ) -> Response[general.Integration]:
-        """Read an integration: its tool, its state, and what it can read and write."""
+        """Read an integration: its tool, its state, and what it can read and write.
+
+        Args:
+            integration_id: ID of the integration, `<tool>:<id>`.
+            options: Settings of this call only, in place of the client's own.
+        """
         return await self._send(general.GetIntegrationDetails(integration_id=integration_id), options)
 
     async def delete_integration(
         self, integration_id: str, *, options: Options | None = None
     ) -> Response[dict[str, JSON]]:
-        """Delete an integration."""
+        """Delete an integration.
+
+        Args:
+            integration_id: ID of the integration, `<tool>:<id>`.
+            options: Settings of this call only, in place of the client's own.
+        """
         return await self._send(general.DeleteIntegration(integration_id=integration_id), options)
 
     async def set_integration_enabled(
         self, integration_id: str, *, value: bool, options: Options | None = None
     ) -> Response[dict[str, JSON]]:
-        """Switch an integration on or off."""
+        """Switch an integration on or off.
+
+        Args:
+            integration_id: ID of the integration, `<tool>:<id>`.
+            value: Whether the integration is to be on.
+            options: Settings of this call only, in place of the client's own.
+        """
         return await self._send(general.SetIntegrationEnabled(integration_id=integration_id, value=value), options)
 
     async def create_reconnection_link(
@@ -92,7 +129,15 @@ class General(Resource):
         link_type: general.LinkType | Unset = UNSET,
         options: Options | None = None,
     ) -> Response[general.IntegrationLink]:
-        """Create a link by which your customer renews the connection of an integration."""
+        """Create a link by which your customer renews the connection of an integration.
+
+        Args:
+            integration_id: ID of the integration, `<tool>:<id>`.
+            language: Language of the page the link opens; English if left out.
+            scope_config_id: Kombo's ID of the scope config, the rules on what may be read and written.
+            link_type: EMBEDDED to open inside your product, MAGIC_LINK to send; EMBEDDED if left out.
+            options: Settings of this call only, in place of the client's own.
+        """
         return await self._send(
             general.CreateReconnectionLink(
                 integration_id=integration_id, language=language, scope_config_id=scope_config_id, link_type=link_type
@@ -108,7 +153,14 @@ class General(Resource):
         language: general.Language | Unset | None = UNSET,
         options: Options | None = None,
     ) -> Response[general.IntegrationLink]:
-        """Create a link by which your customer finishes the set-up of an integration."""
+        """Create a link by which your customer finishes the set-up of an integration.
+
+        Args:
+            integration_id: ID of the integration, `<tool>:<id>`.
+            link_type: EMBEDDED to open inside your product, MAGIC_LINK to send to your customer.
+            language: Language of the page the link opens; English if left out.
+            options: Settings of this call only, in place of the client's own.
+        """
         return await self._send(
             general.CreateSetupLink(integration_id=integration_id, language=language, link_type=link_type), options
         )
@@ -124,6 +176,12 @@ class General(Resource):
         """Read the connected system's fields that an integration knows, page by page.
 
         A page has at most 2000 of them here.
+
+        Args:
+            integration_id: ID of the integration, `<tool>:<id>`.
+            cursor: Where to go on: `next` of the page before.
+            page_size: How many records a page has, at most 2000; Kombo's default is 100.
+            options: Settings of this call only, in place of the client's own.
         """
         return self._pages(
             general.GetIntegrationFields(integration_id=integration_id, cursor=cursor, page_size=page_size), options
@@ -137,7 +195,14 @@ class General(Resource):
         enable_passthrough: bool | None,
         options: Options | None = None,
     ) -> Response[general.IntegrationField]:
-        """Switch the passing through of an integration field on or off."""
+        """Switch the passing through of an integration field on or off.
+
+        Args:
+            integration_id: ID of the integration, `<tool>:<id>`.
+            integration_field_id: Kombo's ID of the integration field.
+            enable_passthrough: Whether the field's values are passed through, in `integration_fields`.
+            options: Settings of this call only, in place of the client's own.
+        """
         return await self._send(
             general.UpdateIntegrationField(
                 integration_id=integration_id,
@@ -155,7 +220,14 @@ class General(Resource):
         page_size: int | Unset = UNSET,
         options: Options | None = None,
     ) -> Pages[general.CustomField]:
-        """Read the custom fields of an integration, each with the field mapped to it, page by page."""
+        """Read the custom fields of an integration, each with the field mapped to it, page by page.
+
+        Args:
+            integration_id: ID of the integration, `<tool>:<id>`.
+            cursor: Where to go on: `next` of the page before.
+            page_size: How many records a page has, at most 250; Kombo's default is 100.
+            options: Settings of this call only, in place of the client's own.
+        """
         return self._pages(
             general.GetCustomFields(integration_id=integration_id, cursor=cursor, page_size=page_size), options
         )
@@ -168,7 +240,14 @@ class General(Resource):
         integration_field_id: str | None,
         options: Options | None = None,
     ) -> Response[general.CustomField]:
-        """Map a custom field to an integration field, or to none."""
+        """Map a custom field to an integration field, or to none.
+
+        Args:
+            integration_id: ID of the integration, `<tool>:<id>`.
+            custom_field_id: Kombo's ID of the custom field.
+            integration_field_id: Kombo's ID of the integration field to map; null for none.
+            options: Settings of this call only, in place of the client's own.
+        """
         return await self._send(
             general.UpdateCustomFieldMapping(
                 integration_id=integration_id,
@@ -181,5 +260,10 @@ class General(Resource):
     async def get_tools(
         self, category: Literal["hris", "ats", "assessment", "lms"] | str, *, options: Options | None = None
     ) -> Response[general.Tools]:
-        """Read the tools of a category that Kombo can connect, and what it covers of each."""
+        """Read the tools of a category that Kombo can connect, and what it covers of each.
+
+        Args:
+            category: hris, ats, assessment or lms.
+            options: Settings of this call only, in place of the client's own.
+        """
         return await self._send(general.GetTools(category=category), options)

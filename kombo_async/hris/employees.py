@@ -411,7 +411,9 @@ class GetEmployees(Request[Page[Employee]]):
     page_size: int | Unset = UNSET
     """How many records a page has, at most 250; Kombo's default is 100."""
     updated_after: datetime | date | str | Unset = UNSET
-    """Only records that changed after this time, themselves or in records nested in them."""
+    """Only records that changed after this time, themselves or in records nested in them. Changes inside of `groups`
+    and `teams` do not count.
+    """
     include_deleted: bool | Unset = UNSET
     """Whether deleted records come too, with `remote_deleted_at` set; false if left out."""
     ignore_unsupported_filters: bool | Unset = UNSET
@@ -471,16 +473,21 @@ class CreateEmployee(Request[CreatedEmployee]):
     )
 
     first_name: str
+    """First name of the employee."""
     last_name: str
+    """Last name of the employee."""
     work_email: str | Unset = UNSET
     """E-mail address at work."""
     gender: Gender | Unset = UNSET
+    """Gender of the employee."""
     job_title: str | Unset = UNSET
     """Title of the employee's job."""
     home_address: AddressInput | Unset = UNSET
     """Where the employee lives."""
     date_of_birth: datetime | date | str | Unset = UNSET
+    """When the employee was born."""
     mobile_phone_number: str | Unset = UNSET
+    """Mobile phone number of the employee."""
     home_phone_number: str | Unset = UNSET
     """Private phone number."""
     nationality: str | Unset = UNSET
@@ -532,16 +539,21 @@ class UpdateEmployee(Request[UpdatedEmployee]):
     employee_id: str
     """Kombo's ID of the employee."""
     first_name: str | Unset = UNSET
+    """First name of the employee."""
     last_name: str | Unset = UNSET
+    """Last name of the employee."""
     work_email: str
     """E-mail address at work."""
     gender: Gender | Unset = UNSET
+    """Gender of the employee."""
     job_title: str | Unset = UNSET
     """Title of the employee's job."""
     home_address: AddressInput | Unset = UNSET
     """Where the employee lives."""
     date_of_birth: datetime | date | str | Unset = UNSET
+    """When the employee was born."""
     mobile_phone_number: str | Unset = UNSET
+    """Mobile phone number of the employee."""
     home_phone_number: str | Unset = UNSET
     """Private phone number."""
     nationality: str | Unset = UNSET
@@ -557,6 +569,7 @@ class UpdateEmployee(Request[UpdatedEmployee]):
     ssn: str | Unset = UNSET
     """Social security number."""
     marital_status: MaritalStatus | Unset = UNSET
+    """Marital status of the employee."""
     termination_date: datetime | date | str | Unset = UNSET
     """Last day of work."""
     tax_id: str | Unset = UNSET

@@ -8,7 +8,7 @@ from datetime import date, datetime
 from typing import Literal
 
 from kombo_async import hris
-from kombo_async._resource import Resource
+from kombo_async._resource import Resource, deprecated
 from kombo_async.model import JSON, UNSET, Unset
 from kombo_async.options import Options
 from kombo_async.pages import Pages
@@ -29,17 +29,29 @@ class HRIS(Resource):
         """Compare your users with the employees of a provisioning group.
 
         The answer lists whom to add, whom to remove, and who is there already.
+
+        Args:
+            group_id: Kombo's ID of the provisioning group.
+            provisioned_users: The users whom you have now.
+            options_: What the comparison is to answer.
+            options: Settings of this call only, in place of the client's own.
         """
         return await self._send(
             hris.GetProvisioningDiff(group_id=group_id, provisioned_users=provisioned_users, options=options_), options
         )
 
+    @deprecated("Deprecated.")
     async def create_provisioning_setup_link(
         self, group_id: str, *, language: hris.Language | Unset | None = UNSET, options: Options | None = None
     ) -> Response[hris.ProvisioningSetupLink]:
         """Create a link to the page where a provisioning group is set up.
 
         Deprecated.
+
+        Args:
+            group_id: Kombo's ID of the provisioning group.
+            language: Language of the page the link opens; English if left out.
+            options: Settings of this call only, in place of the client's own.
         """
         return await self._send(hris.CreateProvisioningSetupLink(group_id=group_id, language=language), options)
 
@@ -63,7 +75,27 @@ class HRIS(Resource):
         custom_fields: str | Unset = UNSET,
         options: Options | None = None,
     ) -> Pages[hris.Employee]:
-        """Read the employees of an integration, page by page."""
+        """Read the employees of an integration, page by page.
+
+        Args:
+            cursor: Where to go on: `next` of the page before.
+            page_size: How many records a page has, at most 250; Kombo's default is 100.
+            updated_after: Only records that changed after this time, themselves or in records nested in them. Changes
+                inside of `groups` and `teams` do not count.
+            include_deleted: Whether deleted records come too, with `remote_deleted_at` set; false if left out.
+            ignore_unsupported_filters: Whether filters that cannot be applied are passed over; false if left out.
+            ids: Only the records with these IDs of Kombo's.
+            remote_ids: Only the records with these IDs of the connected system's.
+            employment_status: Use `employment_statuses`. Deprecated.
+            employment_statuses: Only employees with one of these statuses.
+            group_ids: Only employees in these groups (Kombo's IDs).
+            legal_entity_ids: Only records of these legal entities (Kombo's IDs).
+            work_location_ids: Only employees at these work locations (Kombo's IDs).
+            work_emails: Only people with one of these work e-mail addresses.
+            personal_emails: Only employees with one of these private e-mail addresses.
+            custom_fields: Only employees with these values of custom fields, as a JSON text.
+            options: Settings of this call only, in place of the client's own.
+        """
         return self._pages(
             hris.GetEmployees(
                 cursor=cursor,
@@ -85,6 +117,7 @@ class HRIS(Resource):
             options,
         )
 
+    @deprecated("Use `get_employee_form` and `create_employee_with_form`.")
     async def create_employee(
         self,
         *,
@@ -107,6 +140,23 @@ class HRIS(Resource):
         """Create an employee.
 
         Deprecated; use `get_employee_form` and `create_employee_with_form`.
+
+        Args:
+            first_name: First name of the employee.
+            last_name: Last name of the employee.
+            work_email: E-mail address at work.
+            gender: Gender of the employee.
+            job_title: Title of the employee's job.
+            home_address: Where the employee lives.
+            date_of_birth: When the employee was born.
+            mobile_phone_number: Mobile phone number of the employee.
+            home_phone_number: Private phone number.
+            nationality: Nationality, usually as a two-letter country code (ISO 3166-1).
+            start_date: First day of work.
+            legal_entity_id: Kombo's ID of the legal entity.
+            location_id: Kombo's ID of the work location.
+            remote_fields: Further fields that only one tool knows, each under the tool's name.
+            options: Settings of this call only, in place of the client's own.
         """
         return await self._send(
             hris.CreateEmployee(
@@ -134,6 +184,10 @@ class HRIS(Resource):
         """Read the form that the connected system has for a new employee.
 
         Answer it with `create_employee_with_form`.
+
+        Args:
+            staffing_entity_id: Kombo's ID of the staffing entity which the new employee is to fill.
+            options: Settings of this call only, in place of the client's own.
         """
         return await self._send(hris.GetEmployeeForm(staffing_entity_id=staffing_entity_id), options)
 
@@ -144,6 +198,11 @@ class HRIS(Resource):
 
         `get_employee_form` reads the form, of which the keys of `properties` are known. The new employee may have no ID
         yet.
+
+        Args:
+            properties: The answers, by the keys of the form's fields.
+            staffing_entity_id: Kombo's ID of the staffing entity which the new employee fills.
+            options: Settings of this call only, in place of the client's own.
         """
         return await self._send(
             hris.CreateEmployeeWithForm(properties=properties, staffing_entity_id=staffing_entity_id), options
@@ -173,7 +232,30 @@ class HRIS(Resource):
         tax_id: str | Unset = UNSET,
         options: Options | None = None,
     ) -> Response[hris.UpdatedEmployee]:
-        """Change fields of an employee."""
+        """Change fields of an employee.
+
+        Args:
+            employee_id: Kombo's ID of the employee.
+            work_email: E-mail address at work.
+            first_name: First name of the employee.
+            last_name: Last name of the employee.
+            gender: Gender of the employee.
+            job_title: Title of the employee's job.
+            home_address: Where the employee lives.
+            date_of_birth: When the employee was born.
+            mobile_phone_number: Mobile phone number of the employee.
+            home_phone_number: Private phone number.
+            nationality: Nationality, usually as a two-letter country code (ISO 3166-1).
+            start_date: First day of work.
+            legal_entity_id: Kombo's ID of the legal entity.
+            location_id: Kombo's ID of the work location.
+            remote_fields: Further fields that only one tool knows, each under the tool's name.
+            ssn: Social security number.
+            marital_status: Marital status of the employee.
+            termination_date: Last day of work.
+            tax_id: Tax number.
+            options: Settings of this call only, in place of the client's own.
+        """
         return await self._send(
             hris.UpdateEmployee(
                 employee_id=employee_id,
@@ -208,7 +290,15 @@ class HRIS(Resource):
         remote_fields: hris.DocumentRemoteFields | Unset = UNSET,
         options: Options | None = None,
     ) -> Response[dict[str, JSON]]:
-        """Add a document to an employee's file."""
+        """Add a document to an employee's file.
+
+        Args:
+            employee_id: Kombo's ID of the employee.
+            category_id: Kombo's ID of the category, as `get_employee_document_categories` lists it.
+            document: The file to add.
+            remote_fields: Further fields that only one tool knows, each under the tool's name.
+            options: Settings of this call only, in place of the client's own.
+        """
         return await self._send(
             hris.AddEmployeeDocument(
                 employee_id=employee_id, category_id=category_id, document=document, remote_fields=remote_fields
@@ -228,7 +318,18 @@ class HRIS(Resource):
         remote_ids: Sequence[str] | Unset = UNSET,
         options: Options | None = None,
     ) -> Pages[hris.DocumentCategory]:
-        """Read the categories that employees' documents are filed under, page by page."""
+        """Read the categories that employees' documents are filed under, page by page.
+
+        Args:
+            cursor: Where to go on: `next` of the page before.
+            page_size: How many records a page has, at most 250; Kombo's default is 100.
+            updated_after: Only records that changed after this time, themselves or in records nested in them.
+            include_deleted: Whether deleted records come too, with `remote_deleted_at` set; false if left out.
+            ignore_unsupported_filters: Whether filters that cannot be applied are passed over; false if left out.
+            ids: Only the records with these IDs of Kombo's.
+            remote_ids: Only the records with these IDs of the connected system's.
+            options: Settings of this call only, in place of the client's own.
+        """
         return self._pages(
             hris.GetEmployeeDocumentCategories(
                 cursor=cursor,
@@ -242,6 +343,7 @@ class HRIS(Resource):
             options,
         )
 
+    @deprecated("Use `get_groups`, which answers the same shape.")
     def get_teams(
         self,
         *,
@@ -257,6 +359,16 @@ class HRIS(Resource):
         """Read the teams of an integration, page by page.
 
         Deprecated; use `get_groups`, which answers the same shape.
+
+        Args:
+            cursor: Where to go on: `next` of the page before.
+            page_size: How many records a page has, at most 250; Kombo's default is 100.
+            updated_after: Only records that changed after this time, themselves or in records nested in them.
+            include_deleted: Whether deleted records come too, with `remote_deleted_at` set; false if left out.
+            ignore_unsupported_filters: Whether filters that cannot be applied are passed over; false if left out.
+            ids: Only the records with these IDs of Kombo's.
+            remote_ids: Only the records with these IDs of the connected system's.
+            options: Settings of this call only, in place of the client's own.
         """
         return self._pages(
             hris.GetTeams(
@@ -285,7 +397,20 @@ class HRIS(Resource):
         name_contains: str | Unset = UNSET,
         options: Options | None = None,
     ) -> Pages[hris.Group]:
-        """Read the departments, teams and cost centres of an integration, page by page."""
+        """Read the departments, teams and cost centres of an integration, page by page.
+
+        Args:
+            cursor: Where to go on: `next` of the page before.
+            page_size: How many records a page has, at most 250; Kombo's default is 100.
+            updated_after: Only records that changed after this time, themselves or in records nested in them.
+            include_deleted: Whether deleted records come too, with `remote_deleted_at` set; false if left out.
+            ignore_unsupported_filters: Whether filters that cannot be applied are passed over; false if left out.
+            ids: Only the records with these IDs of Kombo's.
+            remote_ids: Only the records with these IDs of the connected system's.
+            types: Only groups of these types; `null` for those without.
+            name_contains: Only records with this text in their name.
+            options: Settings of this call only, in place of the client's own.
+        """
         return self._pages(
             hris.GetGroups(
                 cursor=cursor,
@@ -313,7 +438,18 @@ class HRIS(Resource):
         remote_ids: Sequence[str] | Unset = UNSET,
         options: Options | None = None,
     ) -> Pages[hris.Employment]:
-        """Read the employments, job titles and pay over time, page by page."""
+        """Read the employments, job titles and pay over time, page by page.
+
+        Args:
+            cursor: Where to go on: `next` of the page before.
+            page_size: How many records a page has, at most 250; Kombo's default is 100.
+            updated_after: Only records that changed after this time, themselves or in records nested in them.
+            include_deleted: Whether deleted records come too, with `remote_deleted_at` set; false if left out.
+            ignore_unsupported_filters: Whether filters that cannot be applied are passed over; false if left out.
+            ids: Only the records with these IDs of Kombo's.
+            remote_ids: Only the records with these IDs of the connected system's.
+            options: Settings of this call only, in place of the client's own.
+        """
         return self._pages(
             hris.GetEmployments(
                 cursor=cursor,
@@ -340,7 +476,19 @@ class HRIS(Resource):
         name_contains: str | Unset = UNSET,
         options: Options | None = None,
     ) -> Pages[hris.Location]:
-        """Read the work locations of an integration, page by page."""
+        """Read the work locations of an integration, page by page.
+
+        Args:
+            cursor: Where to go on: `next` of the page before.
+            page_size: How many records a page has, at most 250; Kombo's default is 100.
+            updated_after: Only records that changed after this time, themselves or in records nested in them.
+            include_deleted: Whether deleted records come too, with `remote_deleted_at` set; false if left out.
+            ignore_unsupported_filters: Whether filters that cannot be applied are passed over; false if left out.
+            ids: Only the records with these IDs of Kombo's.
+            remote_ids: Only the records with these IDs of the connected system's.
+            name_contains: Only records with this text in their name.
+            options: Settings of this call only, in place of the client's own.
+        """
         return self._pages(
             hris.GetLocations(
                 cursor=cursor,
@@ -367,7 +515,18 @@ class HRIS(Resource):
         remote_ids: Sequence[str] | Unset = UNSET,
         options: Options | None = None,
     ) -> Pages[hris.AbsenceType]:
-        """Read the types of absence, such as holiday or sick leave, page by page."""
+        """Read the types of absence, such as holiday or sick leave, page by page.
+
+        Args:
+            cursor: Where to go on: `next` of the page before.
+            page_size: How many records a page has, at most 250; Kombo's default is 100.
+            updated_after: Only records that changed after this time, themselves or in records nested in them.
+            include_deleted: Whether deleted records come too, with `remote_deleted_at` set; false if left out.
+            ignore_unsupported_filters: Whether filters that cannot be applied are passed over; false if left out.
+            ids: Only the records with these IDs of Kombo's.
+            remote_ids: Only the records with these IDs of the connected system's.
+            options: Settings of this call only, in place of the client's own.
+        """
         return self._pages(
             hris.GetAbsenceTypes(
                 cursor=cursor,
@@ -394,7 +553,19 @@ class HRIS(Resource):
         employee_id: str | Unset = UNSET,
         options: Options | None = None,
     ) -> Pages[hris.TimeOffBalance]:
-        """Read how much time off employees have left, page by page."""
+        """Read how much time off employees have left, page by page.
+
+        Args:
+            cursor: Where to go on: `next` of the page before.
+            page_size: How many records a page has, at most 250; Kombo's default is 100.
+            updated_after: Only records that changed after this time, themselves or in records nested in them.
+            include_deleted: Whether deleted records come too, with `remote_deleted_at` set; false if left out.
+            ignore_unsupported_filters: Whether filters that cannot be applied are passed over; false if left out.
+            ids: Only the records with these IDs of Kombo's.
+            remote_ids: Only the records with these IDs of the connected system's.
+            employee_id: Only balances of this employee (Kombo's ID).
+            options: Settings of this call only, in place of the client's own.
+        """
         return self._pages(
             hris.GetTimeOffBalances(
                 cursor=cursor,
@@ -427,7 +598,24 @@ class HRIS(Resource):
         time_until: datetime | date | str | Unset = UNSET,
         options: Options | None = None,
     ) -> Pages[hris.Absence]:
-        """Read the absences of employees, page by page."""
+        """Read the absences of employees, page by page.
+
+        Args:
+            cursor: Where to go on: `next` of the page before.
+            page_size: How many records a page has, at most 250; Kombo's default is 100.
+            updated_after: Only records that changed after this time, themselves or in records nested in them.
+            include_deleted: Whether deleted records come too, with `remote_deleted_at` set; false if left out.
+            ignore_unsupported_filters: Whether filters that cannot be applied are passed over; false if left out.
+            ids: Only the records with these IDs of Kombo's.
+            remote_ids: Only the records with these IDs of the connected system's.
+            date_from: Only absences from this date on.
+            date_until: Only absences up to this date.
+            type_ids: Only records of these absence types (Kombo's IDs).
+            employee_id: Only absences of this employee (Kombo's ID).
+            time_from: Use `date_from`. Deprecated.
+            time_until: Use `date_until`. Deprecated.
+            options: Settings of this call only, in place of the client's own.
+        """
         return self._pages(
             hris.GetAbsences(
                 cursor=cursor,
@@ -465,7 +653,24 @@ class HRIS(Resource):
         remote_fields: hris.AbsenceRemoteFields | Unset = UNSET,
         options: Options | None = None,
     ) -> Response[hris.ChangedAbsence]:
-        """Create an absence of an employee."""
+        """Create an absence of an employee.
+
+        Args:
+            employee_id: Kombo's ID of the employee.
+            absence_type_id: Kombo's ID of the absence type, as `get_absence_types` lists it.
+            start_date: First day.
+            end_date: Last day.
+            employee_note: What the employee notes on the absence, or null.
+            status: REQUESTED to ask for it, APPROVED to enter it; REQUESTED if left out.
+            start_half_day: Whether the first day is a half day; false if left out.
+            end_half_day: Whether the last day is a half day; false if left out.
+            amount: How long it is, counted in `unit`.
+            unit: Unit of the amount: hours or days.
+            start_time: Time of day when it begins, such as `09:30`.
+            end_time: Time of day when it ends, such as `17:00`.
+            remote_fields: Further fields that only one tool knows, each under the tool's name.
+            options: Settings of this call only, in place of the client's own.
+        """
         return await self._send(
             hris.CreateAbsence(
                 employee_id=employee_id,
@@ -495,6 +700,11 @@ class HRIS(Resource):
         """Delete an absence.
 
         Answers the deleted absence.
+
+        Args:
+            absence_id: Kombo's ID of the absence.
+            remote_fields: Further fields that only one tool knows, each under the tool's name.
+            options: Settings of this call only, in place of the client's own.
         """
         return await self._send(hris.DeleteAbsence(absence_id=absence_id, remote_fields=remote_fields), options)
 
@@ -511,7 +721,19 @@ class HRIS(Resource):
         name_contains: str | Unset = UNSET,
         options: Options | None = None,
     ) -> Pages[hris.LegalEntity]:
-        """Read the legal entities of an integration, page by page."""
+        """Read the legal entities of an integration, page by page.
+
+        Args:
+            cursor: Where to go on: `next` of the page before.
+            page_size: How many records a page has, at most 250; Kombo's default is 100.
+            updated_after: Only records that changed after this time, themselves or in records nested in them.
+            include_deleted: Whether deleted records come too, with `remote_deleted_at` set; false if left out.
+            ignore_unsupported_filters: Whether filters that cannot be applied are passed over; false if left out.
+            ids: Only the records with these IDs of Kombo's.
+            remote_ids: Only the records with these IDs of the connected system's.
+            name_contains: Only records with this text in their name.
+            options: Settings of this call only, in place of the client's own.
+        """
         return self._pages(
             hris.GetLegalEntities(
                 cursor=cursor,
@@ -543,7 +765,23 @@ class HRIS(Resource):
         ended_after: datetime | date | str | Unset = UNSET,
         options: Options | None = None,
     ) -> Pages[hris.Timesheet]:
-        """Read the hours that employees worked, page by page."""
+        """Read the hours that employees worked, page by page.
+
+        Args:
+            cursor: Where to go on: `next` of the page before.
+            page_size: How many records a page has, at most 250; Kombo's default is 100.
+            updated_after: Only records that changed after this time, themselves or in records nested in them.
+            include_deleted: Whether deleted records come too, with `remote_deleted_at` set; false if left out.
+            ignore_unsupported_filters: Whether filters that cannot be applied are passed over; false if left out.
+            ids: Only the records with these IDs of Kombo's.
+            remote_ids: Only the records with these IDs of the connected system's.
+            employee_id: Only timesheets of this employee (Kombo's ID).
+            started_before: Only what began before this time.
+            started_after: Only what began after this time.
+            ended_before: Only what ended before this time.
+            ended_after: Only what ended after this time.
+            options: Settings of this call only, in place of the client's own.
+        """
         return self._pages(
             hris.GetTimesheets(
                 cursor=cursor,
@@ -574,7 +812,18 @@ class HRIS(Resource):
         remote_ids: Sequence[str] | Unset = UNSET,
         options: Options | None = None,
     ) -> Pages[hris.PerformanceReviewCycle]:
-        """Read the cycles in which performance is reviewed, page by page."""
+        """Read the cycles in which performance is reviewed, page by page.
+
+        Args:
+            cursor: Where to go on: `next` of the page before.
+            page_size: How many records a page has, at most 250; Kombo's default is 100.
+            updated_after: Only records that changed after this time, themselves or in records nested in them.
+            include_deleted: Whether deleted records come too, with `remote_deleted_at` set; false if left out.
+            ignore_unsupported_filters: Whether filters that cannot be applied are passed over; false if left out.
+            ids: Only the records with these IDs of Kombo's.
+            remote_ids: Only the records with these IDs of the connected system's.
+            options: Settings of this call only, in place of the client's own.
+        """
         return self._pages(
             hris.GetPerformanceReviewCycles(
                 cursor=cursor,
@@ -603,7 +852,21 @@ class HRIS(Resource):
         reviewee_ids: Sequence[str] | Unset = UNSET,
         options: Options | None = None,
     ) -> Pages[hris.PerformanceReview]:
-        """Read the performance reviews of employees, page by page."""
+        """Read the performance reviews of employees, page by page.
+
+        Args:
+            cursor: Where to go on: `next` of the page before.
+            page_size: How many records a page has, at most 250; Kombo's default is 100.
+            updated_after: Only records that changed after this time, themselves or in records nested in them.
+            include_deleted: Whether deleted records come too, with `remote_deleted_at` set; false if left out.
+            ignore_unsupported_filters: Whether filters that cannot be applied are passed over; false if left out.
+            ids: Only the records with these IDs of Kombo's.
+            remote_ids: Only the records with these IDs of the connected system's.
+            types: Only reviews by these people: manager, direct report, peer or the employee.
+            review_cycle_ids: Only reviews of these cycles (Kombo's IDs).
+            reviewee_ids: Only reviews of these employees (Kombo's IDs).
+            options: Settings of this call only, in place of the client's own.
+        """
         return self._pages(
             hris.GetPerformanceReviews(
                 cursor=cursor,
@@ -629,7 +892,15 @@ class HRIS(Resource):
         name_contains: str | Unset = UNSET,
         options: Options | None = None,
     ) -> Pages[hris.Skill]:
-        """Read the skills that employees can have, page by page."""
+        """Read the skills that employees can have, page by page.
+
+        Args:
+            cursor: Where to go on: `next` of the page before.
+            ids: Only the records with these IDs of Kombo's.
+            remote_ids: Only the records with these IDs of the connected system's.
+            name_contains: Only records with this text in their name.
+            options: Settings of this call only, in place of the client's own.
+        """
         return self._pages(
             hris.GetSkills(cursor=cursor, ids=ids, remote_ids=remote_ids, name_contains=name_contains), options
         )
@@ -637,7 +908,13 @@ class HRIS(Resource):
     async def create_skill(
         self, *, name: str, levels: Sequence[str] | Unset = UNSET, options: Options | None = None
     ) -> Response[hris.Skill]:
-        """Create a skill."""
+        """Create a skill.
+
+        Args:
+            name: Name of the skill.
+            levels: Names of the skill's levels, in order.
+            options: Settings of this call only, in place of the client's own.
+        """
         return await self._send(hris.CreateSkill(name=name, levels=levels), options)
 
     async def update_skill(
@@ -648,13 +925,24 @@ class HRIS(Resource):
         levels: Sequence[str] | Unset = UNSET,
         options: Options | None = None,
     ) -> Response[hris.Skill]:
-        """Change the name or the levels of a skill."""
+        """Change the name or the levels of a skill.
+
+        Args:
+            skill_id: Kombo's ID of the skill.
+            name: New name of the skill.
+            levels: Names of the skill's levels, in order.
+            options: Settings of this call only, in place of the client's own.
+        """
         return await self._send(hris.UpdateSkill(skill_id=skill_id, name=name, levels=levels), options)
 
     async def delete_skill(self, skill_id: str, *, options: Options | None = None) -> Response[hris.Skill]:
         """Delete a skill.
 
         Answers the deleted skill.
+
+        Args:
+            skill_id: Kombo's ID of the skill.
+            options: Settings of this call only, in place of the client's own.
         """
         return await self._send(hris.DeleteSkill(skill_id=skill_id), options)
 
@@ -668,7 +956,16 @@ class HRIS(Resource):
         skill_ids: Sequence[str] | Unset = UNSET,
         options: Options | None = None,
     ) -> Pages[hris.EmployeeSkillAssignment]:
-        """Read which employee has which skill, and at what level, page by page."""
+        """Read which employee has which skill, and at what level, page by page.
+
+        Args:
+            cursor: Where to go on: `next` of the page before.
+            ids: Only the records with these IDs of Kombo's.
+            remote_ids: Only the records with these IDs of the connected system's.
+            employee_ids: Only records of these employees (Kombo's IDs).
+            skill_ids: Only records of these skills (Kombo's IDs).
+            options: Settings of this call only, in place of the client's own.
+        """
         return self._pages(
             hris.GetEmployeeSkillAssignments(
                 cursor=cursor, ids=ids, remote_ids=remote_ids, employee_ids=employee_ids, skill_ids=skill_ids
@@ -679,7 +976,14 @@ class HRIS(Resource):
     async def create_employee_skill_assignment(
         self, *, employee_id: str, skill_id: str, current_level: str | Unset = UNSET, options: Options | None = None
     ) -> Response[hris.EmployeeSkillAssignment]:
-        """Assign a skill to an employee."""
+        """Assign a skill to an employee.
+
+        Args:
+            employee_id: Kombo's ID of the employee.
+            skill_id: Kombo's ID of the skill.
+            current_level: The level which the employee has reached: one of the skill's levels.
+            options: Settings of this call only, in place of the client's own.
+        """
         return await self._send(
             hris.CreateEmployeeSkillAssignment(employee_id=employee_id, skill_id=skill_id, current_level=current_level),
             options,
@@ -688,7 +992,13 @@ class HRIS(Resource):
     async def update_employee_skill_assignment(
         self, employee_skill_assignment_id: str, *, current_level: str | None, options: Options | None = None
     ) -> Response[hris.EmployeeSkillAssignment]:
-        """Change the level of a skill that is assigned to an employee."""
+        """Change the level of a skill that is assigned to an employee.
+
+        Args:
+            employee_skill_assignment_id: Kombo's ID of the employee skill assignment.
+            current_level: The level which the employee has reached: one of the skill's levels.
+            options: Settings of this call only, in place of the client's own.
+        """
         return await self._send(
             hris.UpdateEmployeeSkillAssignment(
                 employee_skill_assignment_id=employee_skill_assignment_id, current_level=current_level
@@ -702,6 +1012,10 @@ class HRIS(Resource):
         """Take a skill away from an employee.
 
         Answers the deleted assignment.
+
+        Args:
+            employee_skill_assignment_id: Kombo's ID of the employee skill assignment.
+            options: Settings of this call only, in place of the client's own.
         """
         return await self._send(
             hris.DeleteEmployeeSkillAssignment(employee_skill_assignment_id=employee_skill_assignment_id), options
@@ -721,7 +1035,20 @@ class HRIS(Resource):
         statuses: Sequence[hris.StaffingEntityStatus] | Unset = UNSET,
         options: Options | None = None,
     ) -> Pages[hris.StaffingEntity]:
-        """Read the jobs, positions and requisitions to be filled, page by page."""
+        """Read the jobs, positions and requisitions to be filled, page by page.
+
+        Args:
+            cursor: Where to go on: `next` of the page before.
+            page_size: How many records a page has, at most 250; Kombo's default is 100.
+            updated_after: Only records that changed after this time, themselves or in records nested in them.
+            include_deleted: Whether deleted records come too, with `remote_deleted_at` set; false if left out.
+            ignore_unsupported_filters: Whether filters that cannot be applied are passed over; false if left out.
+            ids: Only the records with these IDs of Kombo's.
+            remote_ids: Only the records with these IDs of the connected system's.
+            model_types: Only staffing entities of these kinds.
+            statuses: Only records with one of these statuses.
+            options: Settings of this call only, in place of the client's own.
+        """
         return self._pages(
             hris.GetStaffingEntities(
                 cursor=cursor,
@@ -750,7 +1077,61 @@ class HRIS(Resource):
         legal_entity_ids: Sequence[str] | Unset = UNSET,
         options: Options | None = None,
     ) -> Pages[hris.PayRun]:
-        """Read the pay runs of an integration, page by page."""
+        """Read the pay runs of an integration, page by page.
+
+        Args:
+            cursor: Where to go on: `next` of the page before.
+            page_size: How many records a page has, at most 250; Kombo's default is 100.
+            updated_after: Only records that changed after this time, themselves or in records nested in them.
+            include_deleted: Whether deleted records come too, with `remote_deleted_at` set; false if left out.
+            ignore_unsupported_filters: Whether filters that cannot be applied are passed over; false if left out.
+            ids: Only the records with these IDs of Kombo's.
+            remote_ids: Only the records with these IDs of the connected system's.
+            legal_entity_ids: Only records of these legal entities (Kombo's IDs).
+            options: Settings of this call only, in place of the client's own.
+        """
+        return self._pages(
+            hris.GetPayRuns(
+                cursor=cursor,
+                page_size=page_size,
+                updated_after=updated_after,
+                include_deleted=include_deleted,
+                ignore_unsupported_filters=ignore_unsupported_filters,
+                ids=ids,
+                remote_ids=remote_ids,
+                legal_entity_ids=legal_entity_ids,
+            ),
+            options,
+        )
+
+    def get_hris_pay_runs(
+        self,
+        *,
+        cursor: str | Unset = UNSET,
+        page_size: int | Unset = UNSET,
+        updated_after: datetime | date | str | Unset = UNSET,
+        include_deleted: bool | Unset = UNSET,
+        ignore_unsupported_filters: bool | Unset = UNSET,
+        ids: Sequence[str] | Unset = UNSET,
+        remote_ids: Sequence[str] | Unset = UNSET,
+        legal_entity_ids: Sequence[str] | Unset = UNSET,
+        options: Options | None = None,
+    ) -> Pages[hris.PayRun]:
+        """Call `get_pay_runs` by the name that Kombo's own client has for it.
+
+        Read the pay runs of an integration, page by page.
+
+        Args:
+            cursor: Where to go on: `next` of the page before.
+            page_size: How many records a page has, at most 250; Kombo's default is 100.
+            updated_after: Only records that changed after this time, themselves or in records nested in them.
+            include_deleted: Whether deleted records come too, with `remote_deleted_at` set; false if left out.
+            ignore_unsupported_filters: Whether filters that cannot be applied are passed over; false if left out.
+            ids: Only the records with these IDs of Kombo's.
+            remote_ids: Only the records with these IDs of the connected system's.
+            legal_entity_ids: Only records of these legal entities (Kombo's IDs).
+            options: Settings of this call only, in place of the client's own.
+        """
         return self._pages(
             hris.GetPayRuns(
                 cursor=cursor,
@@ -780,7 +1161,22 @@ class HRIS(Resource):
         payrun_ids: Sequence[str] | Unset = UNSET,
         options: Options | None = None,
     ) -> Pages[hris.Payslip]:
-        """Read the payslips of employees, page by page."""
+        """Read the payslips of employees, page by page.
+
+        Args:
+            cursor: Where to go on: `next` of the page before.
+            page_size: How many records a page has, at most 250; Kombo's default is 100.
+            updated_after: Only records that changed after this time, themselves or in records nested in them. Changes
+                inside of `employee` and `pay_run` do not count.
+            include_deleted: Whether deleted records come too, with `remote_deleted_at` set; false if left out.
+            ignore_unsupported_filters: Whether filters that cannot be applied are passed over; false if left out.
+            ids: Only the records with these IDs of Kombo's.
+            remote_ids: Only the records with these IDs of the connected system's.
+            legal_entity_ids: Only records of these legal entities (Kombo's IDs).
+            employee_ids: Only records of these employees (Kombo's IDs).
+            payrun_ids: Only payslips of these pay runs (Kombo's IDs).
+            options: Settings of this call only, in place of the client's own.
+        """
         return self._pages(
             hris.GetPayslips(
                 cursor=cursor,
@@ -797,6 +1193,51 @@ class HRIS(Resource):
             options,
         )
 
-    # what Kombo's own client calls them
-    get_hris_pay_runs = get_pay_runs
-    get_hris_payslips = get_payslips
+    def get_hris_payslips(
+        self,
+        *,
+        cursor: str | Unset = UNSET,
+        page_size: int | Unset = UNSET,
+        updated_after: datetime | date | str | Unset = UNSET,
+        include_deleted: bool | Unset = UNSET,
+        ignore_unsupported_filters: bool | Unset = UNSET,
+        ids: Sequence[str] | Unset = UNSET,
+        remote_ids: Sequence[str] | Unset = UNSET,
+        legal_entity_ids: Sequence[str] | Unset = UNSET,
+        employee_ids: Sequence[str] | Unset = UNSET,
+        payrun_ids: Sequence[str] | Unset = UNSET,
+        options: Options | None = None,
+    ) -> Pages[hris.Payslip]:
+        """Call `get_payslips` by the name that Kombo's own client has for it.
+
+        Read the payslips of employees, page by page.
+
+        Args:
+            cursor: Where to go on: `next` of the page before.
+            page_size: How many records a page has, at most 250; Kombo's default is 100.
+            updated_after: Only records that changed after this time, themselves or in records nested in them. Changes
+                inside of `employee` and `pay_run` do not count.
+            include_deleted: Whether deleted records come too, with `remote_deleted_at` set; false if left out.
+            ignore_unsupported_filters: Whether filters that cannot be applied are passed over; false if left out.
+            ids: Only the records with these IDs of Kombo's.
+            remote_ids: Only the records with these IDs of the connected system's.
+            legal_entity_ids: Only records of these legal entities (Kombo's IDs).
+            employee_ids: Only records of these employees (Kombo's IDs).
+            payrun_ids: Only payslips of these pay runs (Kombo's IDs).
+            options: Settings of this call only, in place of the client's own.
+        """
+        return self._pages(
+            hris.GetPayslips(
+                cursor=cursor,
+                page_size=page_size,
+                updated_after=updated_after,
+                include_deleted=include_deleted,
+                ignore_unsupported_filters=ignore_unsupported_filters,
+                ids=ids,
+                remote_ids=remote_ids,
+                legal_entity_ids=legal_entity_ids,
+                employee_ids=employee_ids,
+                payrun_ids=payrun_ids,
+            ),
+            options,
+        )

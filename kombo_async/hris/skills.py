@@ -83,6 +83,7 @@ class CreateSkill(Request[Skill]):
     )
 
     name: str
+    """Name of the skill."""
     levels: Sequence[str] | Unset = UNSET
     """Names of the skill's levels, in order."""
 
@@ -105,6 +106,7 @@ class UpdateSkill(Request[Skill]):
     skill_id: str
     """Kombo's ID of the skill."""
     name: str | Unset = UNSET
+    """New name of the skill."""
     levels: Sequence[str] | Unset = UNSET
     """Names of the skill's levels, in order."""
 

@@ -30,7 +30,19 @@ class LMS(Resource):
         work_emails: Sequence[str] | Unset = UNSET,
         options: Options | None = None,
     ) -> Pages[lms.User]:
-        """Read the learners of an integration, page by page."""
+        """Read the learners of an integration, page by page.
+
+        Args:
+            cursor: Where to go on: `next` of the page before.
+            page_size: How many records a page has, at most 250; Kombo's default is 100.
+            updated_after: Only records that changed after this time, themselves or in records nested in them.
+            include_deleted: Whether deleted records come too, with `remote_deleted_at` set; false if left out.
+            ignore_unsupported_filters: Whether filters that cannot be applied are passed over; false if left out.
+            ids: Only the records with these IDs of Kombo's.
+            remote_ids: Only the records with these IDs of the connected system's.
+            work_emails: Only people with one of these work e-mail addresses.
+            options: Settings of this call only, in place of the client's own.
+        """
         return self._pages(
             lms.GetUsers(
                 cursor=cursor,
@@ -59,7 +71,20 @@ class LMS(Resource):
         course_ids: Sequence[str] | Unset = UNSET,
         options: Options | None = None,
     ) -> Pages[lms.CourseProgression]:
-        """Read how far users are with their courses, page by page."""
+        """Read how far users are with their courses, page by page.
+
+        Args:
+            cursor: Where to go on: `next` of the page before.
+            page_size: How many records a page has, at most 250; Kombo's default is 100.
+            updated_after: Only records that changed after this time, themselves or in records nested in them.
+            include_deleted: Whether deleted records come too, with `remote_deleted_at` set; false if left out.
+            ignore_unsupported_filters: Whether filters that cannot be applied are passed over; false if left out.
+            ids: Only the records with these IDs of Kombo's.
+            remote_ids: Only the records with these IDs of the connected system's.
+            user_ids: Only records of these users (Kombo's IDs).
+            course_ids: Only records of these courses (Kombo's IDs).
+            options: Settings of this call only, in place of the client's own.
+        """
         return self._pages(
             lms.GetCourseProgressions(
                 cursor=cursor,
@@ -78,7 +103,13 @@ class LMS(Resource):
     async def enroll_user(
         self, *, user_id: str, course_revision_id: str, options: Options | None = None
     ) -> Response[lms.CourseProgression]:
-        """Enrol a user in a course."""
+        """Enrol a user in a course.
+
+        Args:
+            user_id: Kombo's ID of the user.
+            course_revision_id: Kombo's ID of the course revision; a course has one or more.
+            options: Settings of this call only, in place of the client's own.
+        """
         return await self._send(lms.EnrollUser(user_id=user_id, course_revision_id=course_revision_id), options)
 
     async def complete_course(
@@ -89,7 +120,14 @@ class LMS(Resource):
         score: int | Unset | None = UNSET,
         options: Options | None = None,
     ) -> Response[lms.CourseProgression]:
-        """Mark a user's course as completed."""
+        """Mark a user's course as completed.
+
+        Args:
+            course_progression_id: Kombo's ID of the course progression.
+            completed_at: When the course was completed.
+            score: Score reached, 0 to 100.
+            options: Settings of this call only, in place of the client's own.
+        """
         return await self._send(
             lms.CompleteCourse(course_progression_id=course_progression_id, completed_at=completed_at, score=score),
             options,
@@ -107,7 +145,18 @@ class LMS(Resource):
         remote_ids: Sequence[str] | Unset = UNSET,
         options: Options | None = None,
     ) -> Pages[lms.Course]:
-        """Read the courses of an integration, page by page."""
+        """Read the courses of an integration, page by page.
+
+        Args:
+            cursor: Where to go on: `next` of the page before.
+            page_size: How many records a page has, at most 250; Kombo's default is 100.
+            updated_after: Only records that changed after this time, themselves or in records nested in them.
+            include_deleted: Whether deleted records come too, with `remote_deleted_at` set; false if left out.
+            ignore_unsupported_filters: Whether filters that cannot be applied are passed over; false if left out.
+            ids: Only the records with these IDs of Kombo's.
+            remote_ids: Only the records with these IDs of the connected system's.
+            options: Settings of this call only, in place of the client's own.
+        """
         return self._pages(
             lms.GetCourses(
                 cursor=cursor,
@@ -127,17 +176,31 @@ class LMS(Resource):
         """Create or update many courses.
 
         Answers the ID of a task; `get_upsert_courses_task` reads how it went.
+
+        Args:
+            items: The courses.
+            options: Settings of this call only, in place of the client's own.
         """
         return await self._send(lms.UpsertCourses(items=items), options)
 
     async def get_upsert_courses_task(
         self, task_id: str, *, options: Options | None = None
     ) -> Response[lms.UpsertTask]:
-        """Read how far a bulk upsert of courses is, and its results once it is done."""
+        """Read how far a bulk upsert of courses is, and its results once it is done.
+
+        Args:
+            task_id: Kombo's ID of the task.
+            options: Settings of this call only, in place of the client's own.
+        """
         return await self._send(lms.GetUpsertCoursesTask(task_id=task_id), options)
 
     async def deactivate_course(self, course_id: str, *, options: Options | None = None) -> Response[lms.Course]:
-        """Deactivate a course."""
+        """Deactivate a course.
+
+        Args:
+            course_id: Kombo's ID of the course.
+            options: Settings of this call only, in place of the client's own.
+        """
         return await self._send(lms.DeactivateCourse(course_id=course_id), options)
 
     def get_skills(
@@ -152,7 +215,18 @@ class LMS(Resource):
         remote_ids: Sequence[str] | Unset = UNSET,
         options: Options | None = None,
     ) -> Pages[lms.Skill]:
-        """Read the skills that courses teach, page by page."""
+        """Read the skills that courses teach, page by page.
+
+        Args:
+            cursor: Where to go on: `next` of the page before.
+            page_size: How many records a page has, at most 250; Kombo's default is 100.
+            updated_after: Only records that changed after this time, themselves or in records nested in them.
+            include_deleted: Whether deleted records come too, with `remote_deleted_at` set; false if left out.
+            ignore_unsupported_filters: Whether filters that cannot be applied are passed over; false if left out.
+            ids: Only the records with these IDs of Kombo's.
+            remote_ids: Only the records with these IDs of the connected system's.
+            options: Settings of this call only, in place of the client's own.
+        """
         return self._pages(
             lms.GetSkills(
                 cursor=cursor,

@@ -14,6 +14,7 @@ from kombo_async import (
     Conflict,
     ConnectionFailed,
     Drift,
+    ErrorCode,
     ErrorDetail,
     Failure,
     Forbidden,
@@ -61,12 +62,23 @@ def success_or_not(reply: Response[ats.Candidate]) -> str:
             return candidate.id
         case failure:
             assert_type(failure.error, ErrorDetail)
-            assert_type(failure.code, str | None)
+            assert_type(failure.code, ErrorCode | None)
+            assert_type(failure.error.code, ErrorCode | None)
             assert_type(failure.title, str | None)
             assert_type(failure.message, str)
             assert_type(failure.log_url, str | None)
             assert_type(failure.may_have_applied, bool)
             return failure.message
+
+
+def by_code(failure: Failure) -> str | None:
+    match failure.code:
+        case "ATS.JOB_CLOSED":
+            return "closed"
+        case "SOME.CODE_OF_TOMORROW":
+            return None
+        case code:
+            return code
 
 
 def by_isinstance(reply: Response[ats.Candidate]) -> ats.Candidate:

@@ -32,7 +32,7 @@ from kombo_async import (
     lms,
     to_dict,
 )
-from kombo_async._generated.operations import REQUESTS
+from kombo_async.operations import REQUESTS
 
 logger = logging.getLogger(__name__)
 
