@@ -18,7 +18,6 @@ from kombo_async._codec.drift import structure_what_fits
 from kombo_async._codec.structure import field_types
 from kombo_async._generated.operations import REQUESTS
 from kombo_async.model import field_names
-from tests.conftest import needs_openapi
 from tests.support.schemas import Spot, Steps, accepts, all_facts, example, types
 from tests.support.wire import CANDIDATE
 
@@ -223,7 +222,6 @@ def data_spots(operation_id: str) -> tuple[Any, list[Spot]]:
     return body, [spot for spot in spots if spot.steps[:1] == ("data",)]
 
 
-@needs_openapi
 @pytest.mark.parametrize("operation_id", sorted(REQUESTS))
 def test_every_spot_of_every_answer(operation_id: str) -> None:
     """One misfit anywhere in any answer is named where it is, kept as it came, and changes nothing else."""
@@ -251,7 +249,6 @@ def test_every_spot_of_every_answer(operation_id: str) -> None:
             assert as_json(to_dict(reply.data)) == as_json(changed["data"]), case
 
 
-@needs_openapi
 def test_every_answer_without_what_may_be_left_out() -> None:
     """Fields that older answers lack are `UNSET` when they are missing, and no drift."""
     for operation_id, request in REQUESTS.items():

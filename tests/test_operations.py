@@ -20,7 +20,6 @@ from kombo_async import Success, to_dict
 from kombo_async._codec.decode import decode
 from kombo_async._generated.operations import REQUESTS
 from kombo_async.model import field_names
-from tests.conftest import needs_openapi
 from tests.support.schemas import Facts, Schema, all_facts, document, example, resolve
 from tests.support.strategies import requests, values
 from tests.support.wire import INTEGRATION, AsyncHandler, mock_client, success
@@ -33,7 +32,6 @@ few = settings(
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.large_base_example],
 )
 each_operation = pytest.mark.parametrize("operation_id", sorted(REQUESTS))
-pytestmark = needs_openapi
 
 
 def test_all_operations_are_there() -> None:

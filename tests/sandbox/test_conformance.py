@@ -13,12 +13,11 @@ from kombo_async import AsyncKomboClient, RetryPolicy, Success
 from kombo_async._generated.operations import REQUESTS
 from kombo_async.sandbox import Sandbox, serve
 from kombo_async.sandbox._api.request_parsing import read_request
-from tests.conftest import needs_openapi
 from tests.sandbox.calls import Prepared, integration_of, prepare
 from tests.support.schemas import all_facts, document
 
 jsonschema = pytest.importorskip("jsonschema")
-pytestmark = [needs_openapi, pytest.mark.anyio]
+pytestmark = pytest.mark.anyio
 
 OPERATIONS = sorted(all_facts())
 

@@ -14,7 +14,6 @@ from kombo_async._generated.operations import REQUESTS
 from kombo_async.sandbox import GREENHOUSE, Sandbox
 from kombo_async.sandbox._api import routes
 from kombo_async.sandbox._api.validation import RULES
-from tests.conftest import needs_openapi
 from tests.sandbox.constraints import demands
 from tests.sandbox.test_recruiting import CV, create
 
@@ -103,7 +102,6 @@ def test_a_missing_extra_is_named(missing: str) -> None:
     assert f'{missing} is not installed: pip install "kombo_async[sandbox]"' in done.stderr
 
 
-@needs_openapi
 def test_rules_are_those_of_the_document() -> None:
     """Every demand on a value in a request has its rule, and no rule is without one."""
     ours = {"CreateInterview", "UpdateInterview"}  # their times are plain texts in the document

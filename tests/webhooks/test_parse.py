@@ -15,7 +15,6 @@ from hypothesis import strategies as st
 from kombo_async import to_dict
 from kombo_async._generated.events import DataChanged, IntegrationDeleted, ReceivedOrder
 from kombo_async.webhooks import EVENTS, Event, EventType, InvalidBody, UnknownEvent, parse
-from tests.conftest import needs_openapi
 from tests.webhooks.events import DATA_CHANGED, body_of, documented
 
 JSON_VALUES = st.recursive(
@@ -39,7 +38,6 @@ def test_the_union_is_whole() -> None:
     assert set(get_args(EventType)) == set(EVENTS)
 
 
-@needs_openapi
 @pytest.mark.parametrize("type", sorted(EVENTS))
 def test_each_documented_event(type: str, caplog: pytest.LogCaptureFixture) -> None:
     """A full event of each documented type is typed without drift, and comes back equal."""
@@ -82,7 +80,6 @@ def test_what_does_not_fit_stays(caplog: pytest.LogCaptureFixture) -> None:
     assert "77" not in caplog.text
 
 
-@needs_openapi
 def test_a_time_stays_usable() -> None:
     """Times are datetimes with a zone, nested models are models."""
     events = documented()
@@ -154,7 +151,6 @@ def test_any_json(type: str, data: Any, more: dict[str, Any]) -> None:
         assert event.type == type
 
 
-@needs_openapi
 @given(data=st.data())
 def test_documented_events_with_one_change(data: st.DataObject) -> None:
     """A documented event in which one thing is something else, or gone, is still an event of its class."""
