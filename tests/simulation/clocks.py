@@ -10,7 +10,7 @@ import random
 import sys
 import time
 from collections.abc import Awaitable, Callable, Generator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 
@@ -40,7 +40,7 @@ class Clocks:
 
 @contextmanager
 def simulated(seed: int, moment: Callable[[str], Awaitable[None]]) -> Generator[Clocks]:
-    """Everything from the machine comes from *seed*; *moment* is awaited before and after work that goes to a thread."""
+    """Everything from the machine comes from *seed*; *moment* is awaited around work that goes to a thread."""
     chance = random.Random(f"{seed} machine")
     numbers = itertools.count()
 
@@ -57,10 +57,9 @@ def simulated(seed: int, moment: Callable[[str], Awaitable[None]]) -> Generator[
     async def run_sync(func: Callable[..., T], *args: Any, limiter: Any = None, **_: Any) -> T:
         """Run *func* here, between two moments at which the process may be killed or paused."""
         with anyio.CancelScope(shield=True):
-            if limiter is not None:
-                async with limiter:
-                    return await in_turn(func, *args)
-            return await in_turn(func, *args)
+            async with limiter or nullcontext():
+                result = await in_turn(func, *args)
+        return result
 
     async def in_turn(func: Callable[..., T], *args: Any) -> T:
         await moment(f"before {func.__name__}")

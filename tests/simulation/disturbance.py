@@ -6,6 +6,7 @@ import random
 from collections.abc import Mapping
 
 import anyio
+import anyio.lowlevel
 
 from tests.simulation.scheduler import Process
 
@@ -32,7 +33,7 @@ class Disturbance:
             await self.process.loop.create_future()
         self.process.pause(seconds)
         with anyio.CancelScope(shield=True):
-            await anyio.sleep(0)
+            await anyio.lowlevel.checkpoint()
 
     async def work(self, name: str) -> None:
         """A moment of the disk or of Redis, which takes a little."""

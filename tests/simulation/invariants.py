@@ -56,9 +56,9 @@ def _doubles(history: History) -> Iterator[str]:
             yield f"DOUBLE: {row} was made {len(applications)} times: {', '.join(applications)}"
     for row, candidate in history.system.partial:
         for application in history.system.applications:
-            if application.row is not None and thing(history, application.row) == thing(history, row):
-                if application.candidate is not candidate:
-                    yield f"DOUBLE: the person of {row} was made twice: {candidate.id} and {application.candidate.id}"
+            same = application.row is not None and thing(history, application.row) == thing(history, row)
+            if same and application.candidate is not candidate:
+                yield f"DOUBLE: the person of {row} was made twice: {candidate.id} and {application.candidate.id}"
 
 
 def _sent_without_journal(history: History) -> Iterator[str]:
@@ -66,7 +66,7 @@ def _sent_without_journal(history: History) -> Iterator[str]:
     for at, what in history.mishaps:
         if history.scenario.journal != "sqlite" or what not in ("deleted", "replaced", "emptied"):
             continue
-        alive = [e.run.name for e in history.ended if not e.run.name == "last"]
+        alive = [e.run.name for e in history.ended if e.run.name != "last"]
         turn = next((t for t in history.scenario.turns if t.mishap == f"{what} while running"), None)
         if turn is None:
             continue
@@ -85,23 +85,37 @@ def _false(history: History, told: Told) -> Iterator[str]:
         case "done" | "changed":
             ids = dict(outcome.ids)
             application_id = ids.get("application_id") if row.as_candidate else ids.get("id")
-            made_ids = {each.id for each in made} | ({each.candidate.id for each in made} if row.as_candidate else set())
+            made_ids = {each.id for each in made} | (
+                {each.candidate.id for each in made} if row.as_candidate else set()
+            )
             if not ids.get("id"):
                 yield f"FALSE: {name} is {outcome.result} without an ID"
             elif application_id not in made_ids and ids["id"] not in made_ids:
                 there = {each.id: each for each in history.system.applications}.get(application_id or "")
-                whose = "does not exist" if there is None else "was made by somebody else" if there.row is None else f"is that of {there.row}"
+                whose = (
+                    "does not exist"
+                    if there is None
+                    else "was made by somebody else"
+                    if there.row is None
+                    else f"is that of {there.row}"
+                )
                 yield f"FALSE: {name} is {outcome.result} with {ids}, which {whose} (ours: {sorted(made_ids)})"
         case "refused":
             if made:
                 yield f"FALSE: {name} is refused, but {made[0].id} was made ({outcome.message})"
         case "unsent":
-            sent = [each.attempt for each in history.kombo.arrived if each.row == identity(history, row) and each.at <= told.at]
+            sent = [
+                each.attempt
+                for each in history.kombo.arrived
+                if each.row == identity(history, row) and each.at <= told.at
+            ]
             if any(each.created and each.attempt in sent for each in made):
                 yield f"FALSE: {name} is unsent, but {made[0].id} was made ({outcome.message})"
         case "duplicate":
             run = next(each.run for each in history.ended if each.run.name == told.run)
-            same = [r for r in run.rows if thing(history, identity(history, r)) == thing(history, identity(history, row))]
+            same = [
+                r for r in run.rows if thing(history, identity(history, r)) == thing(history, identity(history, row))
+            ]
             if len(same) < 2:
                 yield f"FALSE: {name} is a duplicate, but there is no other row like it"
         case "held":

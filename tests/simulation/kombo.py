@@ -78,9 +78,7 @@ class Kombo:
         """The time by the server's clock."""
         return datetime.fromtimestamp(EPOCH + self.world.now + self._clock_offset, UTC)
 
-    def receive(
-        self, process: str, method: str, url: str, body: bytes, answer: Callable[[Answer], None]
-    ) -> None:
+    def receive(self, process: str, method: str, url: str, body: bytes, answer: Callable[[Answer], None]) -> None:
         """Take a request; *answer* is called once the client hears something."""
         parts = urlsplit(url)
         path, query = parts.path.removeprefix(PATH), {k: v[-1] for k, v in parse_qs(parts.query).items()}
@@ -105,8 +103,13 @@ class Kombo:
         chance = self.world.random(f"fate of {row} {attempt}")
         fate = fates.calm(chance) if self.calm else fates.fate(chance, self._longest_work)
         may_work = fate.performed is not None or fate.name.startswith(("lost", "no answer", "error", "strange"))
-        self.arrived.append(Arrived(at=self.world.now, row=row, attempt=attempt, process=process, fate=fate.name, may_work=may_work))
-        self.world.say(process, f"-> create {row} #{attempt}: {fate.name} (performed {_s(fate.performed)}, heard {_s(fate.answered)})")
+        self.arrived.append(
+            Arrived(at=self.world.now, row=row, attempt=attempt, process=process, fate=fate.name, may_work=may_work)
+        )
+        self.world.say(
+            process,
+            f"-> create {row} #{attempt}: {fate.name} (performed {_s(fate.performed)}, heard {_s(fate.answered)})",
+        )
         self.on_create(row, attempt)
         made: list[Application | None] = []
         sent = {
@@ -149,10 +152,14 @@ class Kombo:
             self.world.say("kombo", f"<- {row}: 400 ATS.APPLICATION_ALREADY_EXISTS")
             return self._response(400, fates.error("ATS.APPLICATION_ALREADY_EXISTS"))
         if as_candidate:
-            data = self._with_applications(self.copy.candidate(application.candidate), [self.copy.application(application)])
+            data = self._with_applications(
+                self.copy.candidate(application.candidate), [self.copy.application(application)]
+            )
         else:
             data = self.copy.application(application)
-            data["candidate"] = {k: v for k, v in self.copy.candidate(application.candidate).items() if k != "applications"}
+            data["candidate"] = {
+                k: v for k, v in self.copy.candidate(application.candidate).items() if k != "applications"
+            }
             del data["interviews"], data["offers"]
         self.world.say("kombo", f"<- {row}: 200 {data['id']}")
         answer = {"status": "success", "data": data, "warnings": []}
@@ -167,7 +174,9 @@ class Kombo:
         if not self.calm and chance.random() < 0.06:
             delay *= 20
             fault = chance.choice((500, 502, 429, 0, 403))
-            body = {500: fates.error("PLATFORM.UNKNOWN_ERROR"), 429: fates.error("PLATFORM.RATE_LIMIT_EXCEEDED")}.get(fault, b"")
+            body = {500: fates.error("PLATFORM.UNKNOWN_ERROR"), 429: fates.error("PLATFORM.RATE_LIMIT_EXCEEDED")}.get(
+                fault, b""
+            )
             self.world.say(process, f"-> read {path} {query}: fails with {fault}")
             broken = Answer(error="ReadError") if fault == 0 else self._response(fault, body)
             self.world.after(delay, lambda: answer(broken))
@@ -194,7 +203,9 @@ class Kombo:
             if name in query:
                 found = [each for each in found if each[name].lower() == query[name].lower()]
         full = [
-            self._with_applications(each, [a for a in self.copy.applications.values() if a["candidate_id"] == each["id"]])
+            self._with_applications(
+                each, [a for a in self.copy.applications.values() if a["candidate_id"] == each["id"]]
+            )
             for each in found
         ]
         if "job_ids" in query:
@@ -203,8 +214,10 @@ class Kombo:
         return full
 
     def _with_applications(self, candidate: dict[str, Any], applications: list[dict[str, Any]]) -> dict[str, Any]:
-        names = ("id", "remote_id", "outcome", "rejection_reason_name", "rejected_at", "remote_url", "changed_at")
-        names += ("remote_created_at", "remote_updated_at", "current_stage", "job")
+        names = [
+            *("id", "remote_id", "outcome", "rejection_reason_name", "rejected_at", "remote_url", "changed_at"),
+            *("remote_created_at", "remote_updated_at", "current_stage", "job"),
+        ]
         living = [each for each in applications if each["remote_deleted_at"] is None]
         return {**candidate, "applications": [{name: each[name] for name in names} for each in living]}
 

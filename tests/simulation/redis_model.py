@@ -44,7 +44,7 @@ class RedisServer:
 
     def save(self) -> None:
         """Write an RDB file."""
-        self._saved = {key: (self.commands.dump(key), self.commands.pttl(key)) for key in self.commands.keys()}
+        self._saved = {key: (self.commands.dump(key), self.commands.pttl(key)) for key in self.commands.keys()}  # noqa: SIM118 - it is no dictionary
 
     def restart(self, *, from_rdb: bool, seconds: float = 2.0) -> None:
         """Stop, and start again with what is on the disk."""
@@ -133,7 +133,9 @@ class RedisClient:
             except RedisConnectionError:
                 await disturbance.work(f"redis is down: {name}")
                 continue
-            self._process.world.clocks.set(EPOCH + self._process.world.now + self._process.wall_offset, self._process.world.now)
+            self._process.world.clocks.set(
+                EPOCH + self._process.world.now + self._process.wall_offset, self._process.world.now
+            )
             await disturbance.work(f"after {name}")
             if server.calm or self._chance.random() > 0.03:
                 return reply

@@ -31,6 +31,9 @@ class RowSpec:
     cv: str = ""
     as_candidate: bool = False
 
+    def __str__(self) -> str:
+        return f"{self.key}=p{self.person}/{self.job}"
+
 
 @attrs.frozen(kw_only=True)
 class RunSpec:
@@ -265,7 +268,9 @@ def _edited(chance: random.Random, rows: tuple[RowSpec, ...], keyed: bool) -> tu
             one = attrs.evolve(one, cv="cv-final.pdf")
         case "row":
             number = 100 + len(rows)
-            one_more = attrs.evolve(one, key=f"k{number}", person=number, email=f"ada{number}@example.com", first_name="New")
+            one_more = attrs.evolve(
+                one, key=f"k{number}", person=number, email=f"ada{number}@example.com", first_name="New"
+            )
             return (*rows, one_more)
         case "order":
             return tuple(chance.sample(rows, len(rows)))
@@ -286,7 +291,9 @@ def _others(chance: random.Random, rows: tuple[RowSpec, ...]) -> tuple[Other, ..
             touched = chance.choice((1.0, HOUR)) if before and chance.random() < 0.5 else None
             same = before and chance.random() < 0.7
             others.append(
-                Other(row=index, when="before" if before else "after", seconds=seconds, same_names=same, touched=touched)
+                Other(
+                    row=index, when="before" if before else "after", seconds=seconds, same_names=same, touched=touched
+                )
             )
     return tuple(others)
 

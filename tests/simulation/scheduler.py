@@ -15,7 +15,7 @@ import random
 import sys
 from collections import deque
 from collections.abc import Callable, Coroutine
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 from tests.simulation.clocks import EPOCH, Clocks
 
@@ -93,12 +93,12 @@ class Process:
         self.asyncgens: list[Any] = []
         self.disturbance: Any = None
         """What befalls it: a `Disturbance`."""
-        self.when_over: Callable[[], None] = lambda: None
+        self.when_over: Callable[[], object] = lambda: None
         world.processes.append(self)
 
     def start(self, main: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
         """Run *main* in it; the process ends with it."""
-        task = self.loop.create_task(main)
+        task: asyncio.Task[T] = self.loop.create_task(main)
         task.add_done_callback(lambda _: self._end())
         return task
 
@@ -138,7 +138,7 @@ class Process:
         clocks = self.world.clocks
         clocks.set(EPOCH + self.world.now + self.wall_offset, self.world.now)
         previous_loop, previous_hooks = asyncio._get_running_loop(), sys.get_asyncgen_hooks()
-        asyncio._set_running_loop(self.loop)
+        asyncio._set_running_loop(cast(Any, self.loop))
         sys.set_asyncgen_hooks(self.asyncgens.append, self._finalize)
         try:
             self.loop.step(self.world.now)
@@ -155,7 +155,7 @@ class Process:
 class Handle:
     """A callback that is to be run, as asyncio's own."""
 
-    __slots__ = ("_args", "_callback", "_context", "_cancelled", "_when")
+    __slots__ = ("_args", "_callback", "_cancelled", "_context", "_when")
 
     def __init__(
         self, callback: Callable[..., Any], args: tuple[Any, ...], context: contextvars.Context | None, when: float
@@ -194,8 +194,8 @@ class OrderedTask(asyncio.Task[Any]):
         return self.number
 
 
-class Loop(asyncio.AbstractEventLoop):
-    """An event loop that runs one callback when it is told to."""
+class Loop:
+    """An event loop that runs one callback when it is told to: all of asyncio's that tasks and anyio need."""
 
     def __init__(self, process: Process) -> None:
         self.process = process
@@ -206,9 +206,11 @@ class Loop(asyncio.AbstractEventLoop):
         self._tasks = itertools.count(1)
 
     def time(self) -> float:
+        """The virtual time."""
         return self.process.world.now
 
     def call_soon(self, callback: Any, *args: Any, context: contextvars.Context | None = None) -> Any:
+        """Run *callback* with the next step."""
         handle = Handle(callback, args, context, self.time())
         self._ready.append(handle)
         return handle
@@ -216,32 +218,41 @@ class Loop(asyncio.AbstractEventLoop):
     call_soon_threadsafe = call_soon
 
     def call_later(self, delay: float, callback: Any, *args: Any, context: contextvars.Context | None = None) -> Any:
+        """Run *callback* in *delay* seconds."""
         return self.call_at(self.time() + delay, callback, *args, context=context)
 
     def call_at(self, when: float, callback: Any, *args: Any, context: contextvars.Context | None = None) -> Any:
+        """Run *callback* at *when*."""
         handle = Handle(callback, args, context, when)
         heapq.heappush(self._timers, (when, next(self._count), handle))
         return handle
 
     def create_future(self) -> asyncio.Future[Any]:
-        return asyncio.Future(loop=self)
+        """A future of this loop."""
+        return asyncio.Future(loop=cast(Any, self))
 
     def create_task(self, coro: Any, **kwargs: Any) -> Any:
+        """Make a task."""
         return OrderedTask(coro, loop=self, number=next(self._tasks), **kwargs)
 
     def get_task_factory(self) -> Any:
+        """There is none."""
         return None
 
     def get_debug(self) -> bool:
+        """Never."""
         return False
 
     def is_running(self) -> bool:
+        """Always, for whoever asks from inside."""
         return True
 
     def is_closed(self) -> bool:
+        """Never."""
         return False
 
     def call_exception_handler(self, context: dict[str, Any]) -> None:
+        """Keep an error that nobody awaits."""
         if not self.process.killed:
             self.errors.append(context)
 

@@ -6,6 +6,7 @@ import itertools
 import unicodedata
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 import attrs
@@ -153,14 +154,12 @@ class Copy:
     def read_all(self) -> list[Callable[[], None]]:
         """What a full sync read just now: how to show it."""
         system = self.system
-        shots: list[Callable[[], None]] = []
-        for candidate in system.candidates:
-            if candidate.deleted is None or candidate.id in self.candidates:
-                shots.append(lambda shot=self.candidate(candidate): self._put(self.candidates, shot))  # type: ignore[misc]
-        for application in system.applications:
-            if application.deleted is None or application.id in self.applications:
-                shots.append(lambda each=application, shot=self.application(application): self._show(each, shot))  # type: ignore[misc]
-        return shots
+        candidates = [each for each in system.candidates if each.deleted is None or each.id in self.candidates]
+        applications = [each for each in system.applications if each.deleted is None or each.id in self.applications]
+        return [
+            *(partial(self._put, self.candidates, self.candidate(each)) for each in candidates),
+            *(partial(self._show, each, self.application(each)) for each in applications),
+        ]
 
     def _show(self, application: Application, shot: dict[str, Any]) -> None:
         application.shown = application.shown if application.shown is not None else self.system.world.now

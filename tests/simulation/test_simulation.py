@@ -1,0 +1,23 @@
+"""The simulation itself: the same seed gives the same history, in another process too."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+from tests.simulation.seeds import play_seed
+
+
+@pytest.mark.parametrize("seed", [1, 2, 12])
+def test_a_seed_is_always_the_same(seed: int) -> None:
+    """A seed gives the same trace each time, here and in a new process with other hashes of texts."""
+    trace = play_seed(seed).described(trace=True)
+    assert play_seed(seed).described(trace=True) == trace
+    command = [sys.executable, "-m", "tests.simulation", "--replay", str(seed)]
+    for hashes in ("1", "2"):
+        environment = {**os.environ, "PYTHONHASHSEED": hashes}
+        again = subprocess.run(command, env=environment, stdout=subprocess.PIPE, encoding="utf-8", check=False)
+        assert again.stdout.strip() == trace
