@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, Literal, TypeAlias, TypeVar
 
@@ -50,9 +51,12 @@ def _restore(fields: dict[str, Any]) -> Success[Any]:
     return Success(**fields)
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, repr=False)
 class Success(Generic[T]):
-    """A 2xx answer. It never raises: what does not fit the types is kept as it came, and listed in `drift`."""
+    """A 2xx answer. It never raises: what does not fit the types is kept as it came, and listed in `drift`.
+
+    Printing one shows the type and the IDs of its data, not the rest, since that is people's data.
+    """
 
     status: ClassVar[Literal["success"]] = "success"
 
@@ -60,7 +64,12 @@ class Success(Generic[T]):
     warnings: list[ActionWarning] = attrs.field(factory=list[ActionWarning])
     """What the action could not do as asked; empty for most calls."""
     drift: list[Drift] = attrs.field(factory=list[Drift])
-    """Where the answer did not fit the types; empty as long as Kombo answers as documented."""
+    """Where the answer did not fit the types, the first thousand spots; empty while Kombo answers as documented."""
+    more_drift: int = 0
+    """How many more spots there are than `drift` lists."""
+    confirmed: bool = True
+    """Whether this is Kombo's success envelope with its data. False of other JSON with a 2xx (`{"ok": true}`, `[]`,
+    no data): it comes from something on the way, or says nothing, so nobody knows whether a write was done."""
     status_code: int
     raw_response: httpx.Response = attrs.field(repr=False)
     """The answer as it came, read to its end."""
@@ -77,9 +86,37 @@ class Success(Generic[T]):
         """The data; a failure raises itself instead."""
         return self.data
 
+    def __repr__(self) -> str:
+        drift = len(self.drift) + self.more_drift
+        notes = [f"{len(self.warnings)} warnings"] if self.warnings else []
+        notes += [f"{drift} spots of drift"] if drift else []
+        notes += [] if self.confirmed else ["not confirmed"]
+        return f"<Success {self.status_code}: {', '.join([_described(self.data), *notes])}>"
+
     def __reduce__(self) -> tuple[Callable[..., Success[Any]], tuple[dict[str, Any]]]:
         fields = {name: getattr(self, name) for name in field_names(type(self))}
         return _restore, ({**fields, "raw_response": without_request(self.raw_response)},)
+
+
+_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
+
+
+def _described(data: Any) -> str:
+    """The type of *data* and Kombo's IDs in it. (A remote ID may be an e-mail address.)"""
+    records: object = getattr(data, "results", data)
+    name = type(data).__name__
+    if isinstance(records, list):
+        kinds = sorted({type(each).__name__ for each in records})
+        return f"{name} of {len(records)} {' | '.join(kinds)}".rstrip()
+    if not isinstance(data, Model):
+        return name
+    ids = [each for each in field_names(type(data)) if each == "id" or (each.endswith("_id") and "remote" not in each)]
+    values = ((each, getattr(data, each)) for each in ids)
+    return " ".join([name, *(f"{each}={value}" for each, value in values if _is_id(value))])
+
+
+def _is_id(value: object) -> bool:
+    return isinstance(value, str) and _ID.fullmatch(value) is not None
 
 
 Response: TypeAlias = (

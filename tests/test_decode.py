@@ -270,3 +270,65 @@ def test_any_bytes_give_an_answer(status: int, body: bytes, content_type: str) -
         reply = decoded(request, status, body, {"Content-Type": content_type})
         assert isinstance(reply, Success) == (200 <= status < 300 and not isinstance(reply, Failure))
         assert "\n" not in str(reply) or isinstance(reply, Success)
+
+
+# What a 2xx confirms
+
+
+@pytest.mark.parametrize("body", [b'{"ok": true}', b"[]", b"0", b'"done"', b"null", b"{}", b'{"status": "success"}'])
+def test_other_json_with_a_2xx_confirms_nothing(body: bytes) -> None:
+    """A success whose JSON is not Kombo's envelope is kept, and not taken for Kombo's word that something was done."""
+    for request in (ats.CreateCandidate, ats.AddCandidateTag, ats.GetCandidates):
+        reply = decoded(request, 200, body)
+        assert isinstance(reply, Success)
+        assert not reply.confirmed
+
+
+@pytest.mark.parametrize("envelope", [{"data": None}, {"data": CANDIDATE, "status": "ok"}, {"data": CANDIDATE}])
+def test_an_envelope_that_lacks_something_confirms_nothing(envelope: dict[str, Any]) -> None:
+    """Neither does one without data, or without its status."""
+    status = {} if "status" in envelope or envelope["data"] else {"status": "success"}
+    reply = decoded(ats.CreateCandidate, 200, json.dumps({**status, **envelope}).encode())
+    assert isinstance(reply, Success)
+    assert not reply.confirmed
+
+
+def test_kombos_own_success_confirms() -> None:
+    """Kombo's envelope with its data does, whether the data fits its types or not."""
+    for data in (CANDIDATE, {**CANDIDATE, "tags": 7}):
+        reply = decoded(ats.CreateCandidate, 200, success(data, []).content)
+        assert isinstance(reply, Success)
+        assert reply.confirmed
+
+
+# How a success prints
+
+
+def test_a_success_prints_its_type_and_ids() -> None:
+    """And no data of people: not even a remote ID, which may be an e-mail address."""
+    reply = decoded(ats.CreateCandidate, 200, success({**CANDIDATE, "remote_id": "frank@example.com"}, ["x"]).content)
+    assert repr(reply) == "<Success 200: Candidate id=26vafvWSRmbhNcxJYqjCzuJg, 1 warnings>"
+    assert str(reply) == repr(reply)
+
+
+@pytest.mark.parametrize(
+    ("request_class", "body", "printed"),
+    [
+        (ats.GetCandidates, {"results": [CANDIDATE] * 2, "next": "c"}, "<Success 200: Page of 2 Candidate>"),
+        (ats.GetCandidates, {"results": [], "next": None}, "<Success 200: Page of 0>"),
+        (
+            ats.GetCandidates,
+            {"results": [{**CANDIDATE, "id": 5}, "Frank"], "next": None},
+            "<Success 200: Page of 2 Candidate | str, 2 spots of drift>",
+        ),
+        (
+            ats.CreateCandidate,
+            {**CANDIDATE, "id": "Frank Doe"},
+            "<Success 200: Candidate>",
+        ),
+    ],
+)
+def test_other_successes_print_as_little(request_class: Any, body: Any, printed: str) -> None:
+    """Pages print how many records they have; what does not look like an ID is not printed as one."""
+    reply = decoded(request_class, 200, json.dumps({"status": "success", "data": body}).encode())
+    assert repr(reply) == printed

@@ -35,7 +35,15 @@ async def logs(call: Call, call_next: Next) -> Response[Any]:
         raise
     if isinstance(response, Success):
         if logger.isEnabledFor(logging.INFO):
-            _log(call, start, logging.INFO, str(response.status_code), None, response.attempts, len(response.drift))
+            _log(
+                call,
+                start,
+                logging.INFO,
+                str(response.status_code),
+                None,
+                response.attempts,
+                len(response.drift) + response.more_drift,
+            )
     else:
         code = printable(response.code) or type(response).__name__
         _log(call, start, logging.WARNING, f"{response.status_code} {code}", response)

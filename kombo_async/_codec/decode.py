@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from functools import cache
 from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar, cast
@@ -11,14 +10,18 @@ import attrs
 import msgspec
 
 from kombo_async._codec.codes import failure_class, meaning
+from kombo_async._codec.plain import plain_json
 from kombo_async._codec.retry_after import retry_after
+from kombo_async._codec.variants import choose_variant
 from kombo_async.errors import ErrorDetail, RateLimited
-from kombo_async.model import UNSET, Model, TaggedUnion, model
+from kombo_async.model import UNSET, Model, model
 from kombo_async.request import Operation, Request, answer_type
 from kombo_async.response import ActionWarning, Response, Success
 
 if TYPE_CHECKING:
     import httpx
+
+    from kombo_async._codec.drift import Reading
 
 T = TypeVar("T")
 
@@ -44,6 +47,8 @@ def decode(
     """
     if not 200 <= raw.status_code < 300:
         return _failure(request.operation, raw, plain_json(body), attempts, unreadable)
+    if request in _drifting:
+        return _drifted(request, raw, body, attempts, unreadable)
     try:
         envelope: Envelope[T] = _decoder(cast("Any", request)).decode(body or b"")
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
@@ -57,58 +62,75 @@ def decode(
     )
 
 
+_drifting: set[type[Request[Any]]] = set()
+"""Lists whose last page had a record that did not fit: the next may, too, and is read record by record at once."""
+
+
 def _envelope(request: type[Request[Any]]) -> Any:
     return cast("Any", Envelope)[answer_type(request)]
 
 
 @cache
 def _decoder(request: Any) -> msgspec.json.Decoder[Any]:
-    return msgspec.json.Decoder(_envelope(request), dec_hook=_choose_variant)
-
-
-def _choose_variant(union: type, value: Any) -> Any:
-    """msgspec leaves unions of models to this hook; an unknown variant is drift, so it is refused here."""
-    if isinstance(union, TaggedUnion) and isinstance(value, dict):
-        variant: Any = union.variant(cast("dict[str, Any]", value))[1]
-        if variant is not None:
-            return msgspec.convert(value, variant, dec_hook=_choose_variant)
-    raise ValueError("no known variant")
-
-
-def plain_json(body: bytes | None) -> Any:
-    """The JSON in *body* as plain data, `UNSET` where there is none."""
-    if not body:
-        return UNSET
-    try:
-        return msgspec.json.decode(body)
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-        pass
-    try:
-        return json.loads(body)  # takes what msgspec does not: a byte order mark, lone surrogates, huge numbers
-    except (ValueError, RecursionError):
-        return UNSET
+    return msgspec.json.Decoder(_envelope(request), dec_hook=choose_variant)
 
 
 def _drifted(
     request: type[Request[T]], raw: httpx.Response, body: bytes | None, attempts: int, unreadable: str
 ) -> Response[T]:
+    from kombo_async._codec.drift import Reading, read_leniently
+
+    reading = Reading()
+    page = _page(request, body, reading)
+    if page is not None:
+        data, warnings = page
+        whole: Success[T] = _success(data, warnings, reading, raw, attempts)
+        return whole
     plain = plain_json(body)
     if plain is UNSET:
         return _failure(request.operation, raw, plain, attempts, unreadable or "a success without readable JSON")
     if _kombo_error(plain) is not None and "data" not in plain:
         return _failure(request.operation, raw, plain, attempts, unreadable)
-    from kombo_async._codec.drift import structure_what_fits
+    reading = Reading()
+    envelope = read_leniently(plain, _envelope(request), reading)
+    given: Any = getattr(envelope, "warnings", None)
+    warnings = cast("list[ActionWarning]", given) if isinstance(given, list) else []
+    success: Success[T] = _success(getattr(envelope, "data", plain), warnings, reading, raw, attempts)
+    return success if _confirms(plain) else attrs.evolve(success, confirmed=False)
 
-    envelope, drift = structure_what_fits(plain, _envelope(request))
-    warnings = getattr(envelope, "warnings", None)
+
+def _page(request: type[Request[Any]], body: bytes | None, reading: Reading) -> tuple[Any, list[ActionWarning]] | None:
+    """A page and its warnings, where *body* is a page of which most records fit."""
+    if not request.operation.paged or not body:
+        return None
+    from kombo_async._codec.records import read_page
+
+    page = read_page(answer_type(request), body, reading)
+    if page is not None and reading.drift:
+        _drifting.add(request)
+    else:
+        _drifting.discard(request)
+    return page
+
+
+def _success(data: Any, warnings: list[ActionWarning], reading: Reading, raw: httpx.Response, attempts: int) -> Any:
     return Success(
-        data=getattr(envelope, "data", plain),
-        warnings=cast("list[ActionWarning]", warnings) if isinstance(warnings, list) else [],
-        drift=drift,
+        data=data,
+        warnings=warnings,
+        drift=reading.drift,
+        more_drift=reading.more,
         status_code=raw.status_code,
         raw_response=raw,
         attempts=attempts,
     )
+
+
+def _confirms(plain: Any) -> bool:
+    """Whether a 2xx with this JSON is Kombo's word that something was done."""
+    if not isinstance(plain, Mapping):
+        return False
+    envelope = cast("Mapping[str, Any]", plain)
+    return envelope.get("status") == "success" and envelope.get("data") is not None
 
 
 def _kombo_error(plain: Any) -> Mapping[str, Any] | None:

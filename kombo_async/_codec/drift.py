@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from contextvars import ContextVar
 from functools import cache
-from typing import Any, cast, get_args, get_origin
+from typing import Any, TypeAlias, cast, get_args, get_origin
 
 import attrs
 import cattrs
 
 from kombo_async._codec.structure import (
+    as_they_are,
     exact_converter,
     field_types,
     is_dict,
@@ -24,20 +25,49 @@ from kombo_async._codec.structure import (
 from kombo_async.model import UNSET, TaggedUnion, UnknownVariant, Unset
 from kombo_async.response import Drift
 
+MAX_LISTED = 1_000
+"""How many spots are listed; the rest is counted. An answer of a few hundred kB can have millions."""
+LONGEST_STEP = 100
+"""Longer keys are cut in paths: some objects have any keys."""
+
+Step: TypeAlias = str | int
+Hook: TypeAlias = Callable[[Any, Any], Any]
+
 
 @attrs.define
-class _Reading:
+class Reading:
     """Where one reading is, and what it has found."""
 
-    path: list[str | int] = attrs.field(factory=list[str | int])
+    path: list[Step] = attrs.field(factory=list[Step])
     drift: list[Drift] = attrs.field(factory=list[Drift])
+    more: int = 0
+    """How many spots there are beyond those in `drift`."""
 
-    def note(self, expected: Any, got: str) -> None:
-        path = "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in self.path)
-        self.drift.append(Drift(path.lstrip("."), type_name(expected), got))
+    def note(self, expected: Any, got: str, *below: Step) -> None:
+        """List, or only count, a spot: where the reading is, or that many steps *below*."""
+        if len(self.drift) >= MAX_LISTED:
+            self.more += 1
+            return
+        steps = (f"[{step}]" if isinstance(step, int) else f".{step[:LONGEST_STEP]}" for step in (*self.path, *below))
+        self.drift.append(Drift("".join(steps).lstrip("."), type_name(expected), got))
+
+    def note_value(self, expected: Any, value: Any) -> None:
+        """List, or only count, that *value* is where the reading is, which is not what was *expected*."""
+        if len(self.drift) >= MAX_LISTED:
+            self.more += 1
+        else:
+            self.note(expected, json_type(value))
+
+    def note_missing(self, fields: list[tuple[str, Any]]) -> None:
+        """List, or only count, fields that are not there."""
+        if len(self.drift) >= MAX_LISTED:
+            self.more += len(fields)
+        else:
+            for name, hint in fields:
+                self.note(hint, "missing", name)
 
 
-_reading: ContextVar[_Reading] = ContextVar("_reading")
+_reading: ContextVar[Reading] = ContextVar("_reading")
 
 
 def structure_what_fits(value: Any, cls: Any) -> tuple[Any, list[Drift]]:
@@ -45,90 +75,136 @@ def structure_what_fits(value: Any, cls: Any) -> tuple[Any, list[Drift]]:
 
     *value* itself comes back where it as a whole is not what *cls* is made of.
     """
-    reading = _Reading()
+    reading = Reading()
+    return read_leniently(value, cls, reading), reading.drift
+
+
+def read_leniently(value: Any, cls: Any, reading: Reading) -> Any:
+    """*value* as a *cls* as well as it fits; *reading* says where it lies, and takes up what is found."""
     token = _reading.set(reading)
     try:
-        return _fit(_converter(), "", value, cls), reading.drift
+        return _converter().structure(value, cls)
+    except Exception:  # whatever is wrong with it, a success is never lost
+        reading.note_value(cls, value)
+        return value
     finally:
         _reading.reset(token)
 
 
-def _fit(converter: cattrs.Converter, step: str | int, value: Any, cls: Any) -> Any:
-    """Structure what lies one *step* down; what does not fit stays plain."""
-    reading = _reading.get()
-    reading.path.append(step)
-    try:
-        return converter.structure(value, cls)
-    except Exception:  # whatever is wrong with it, a success is never lost
-        reading.note(cls, json_type(value))
-        return value
-    finally:
-        reading.path.pop()
+_ABSENT = object()
 
 
-def _missing(step: str, cls: Any) -> None:
-    """Note that what should lie one *step* down is not there."""
-    reading = _reading.get()
-    reading.path.append(step)
-    reading.note(cls, "missing")
-    reading.path.pop()
+@attrs.frozen
+class _Plan:
+    """How to make the instances of one model. Not by `__init__`: it may refuse what came (a time without a zone)."""
+
+    fields: list[tuple[str, Any, frozenset[type], Hook, Callable[[Any, Any], None], Any, bool]]
+    """Name, type, what fits as it is, how to structure the rest, how to set, default, whether it must be there."""
+    factories: list[tuple[str, Callable[[Any, Any], None], Callable[[], Any]]]
+    """The fields whose default is made for each instance."""
+    names: frozenset[str]
+    missing: list[tuple[str, Any]]
+    """Names and types of the fields that must be there."""
+    blank: Any
+    """The instance for all objects without any field that we know; None where something in it could change."""
+
+    @classmethod
+    def of(cls, model: Any, converter: cattrs.Converter) -> _Plan:
+        build: Any = get_origin(model) or model
+        fields: list[tuple[str, Any, frozenset[type], Hook, Callable[[Any, Any], None], Any, bool]] = []
+        factories: list[tuple[str, Callable[[Any, Any], None], Callable[[], Any]]] = []
+        for field, hint in field_types(model):
+            fill = getattr(build, field.name).__set__
+            optional = _may_be_left_out(hint)
+            factory = None if optional else getattr(field.default, "factory", None)
+            if factory is not None:
+                factories.append((field.name, fill, factory))
+            hook = converter.get_structure_hook(hint)
+            default = UNSET if optional else None
+            fields.append((field.name, hint, as_they_are(hint), hook, fill, default, not optional and not factory))
+        blank = None
+        if not factories:
+            blank = build.__new__(build)
+            for _, _, _, _, fill, default, _ in fields:
+                fill(blank, default)
+        names = frozenset(name for name, *_ in fields)
+        missing = [(name, hint) for name, hint, _, _, _, _, required in fields if required]
+        return cls(fields, factories, names, missing, blank)
 
 
 @cache
 def _converter() -> cattrs.Converter:
     converter = exact_converter()
 
-    def models(cls: Any) -> Callable[[Any, Any], Any]:
+    def models(cls: Any) -> Hook:
         build: Any = get_origin(cls) or cls
-        fields = [(field, hint, _may_be_left_out(hint)) for field, hint in field_types(cls)]
+
+        how: _Plan | None = None  # made at first use, since models may hold themselves
 
         def structure(value: Any, _: Any) -> Any:
-            if not isinstance(value, Mapping):
-                raise TypeError(type_name(cls))
-            given = cast("Mapping[str, Any]", value)
-            structured: Any
-            # Not by __init__: it may refuse what came (a time without a zone), and what came must stay.
+            if type(value) is not dict:
+                raise TypeError
+            nonlocal how
+            how = how or _Plan.of(cls, converter)
+            given = cast("dict[str, Any]", value)
+            reading = _reading.get()
+            if how.blank is not None and how.names.isdisjoint(given):
+                reading.note_missing(how.missing)
+                return how.blank
             instance = build.__new__(build)
-            for field, hint, optional in fields:
-                if field.name in given:
-                    structured = _fit(converter, field.name, given[field.name], hint)
-                elif optional:
-                    structured = UNSET
-                elif isinstance(field.default, attrs.Factory):  # type: ignore[arg-type]
-                    structured = cast("Any", field.default).factory()
-                else:
-                    structured = None
-                    _missing(field.name, hint)
-                object.__setattr__(instance, field.name, structured)
+            path = reading.path
+            depth = len(path)
+            for name, hint, fitting, hook, fill, default, required in how.fields:
+                each = given.get(name, _ABSENT)
+                if each is _ABSENT:
+                    fill(instance, default)
+                    if required:
+                        reading.note(hint, "missing", name)
+                    continue
+                if type(each) in fitting:
+                    fill(instance, each)
+                    continue
+                path.append(name)
+                try:
+                    fill(instance, hook(each, hint))
+                except Exception:
+                    del path[depth + 1 :]
+                    reading.note_value(hint, each)
+                    fill(instance, each)
+                path.pop()
+            for name, fill, factory in how.factories:
+                if name not in given:
+                    fill(instance, factory())
             return instance
 
         return structure
 
-    def lists(cls: Any) -> Callable[[Any, Any], Any]:
+    def lists(cls: Any) -> Hook:
         (item,) = get_args(cls)
+        hook = converter.get_structure_hook(item)
 
         def structure(value: Any, _: Any) -> Any:
             if not isinstance(value, list):
-                raise TypeError(type_name(cls))
-            given = cast("list[object]", value)
-            return [_fit(converter, index, each, item) for index, each in enumerate(given)]
+                raise TypeError
+            return _each(enumerate(cast("list[object]", value)), item, hook)
 
         return structure
 
-    def dicts(cls: Any) -> Callable[[Any, Any], Any]:
+    def dicts(cls: Any) -> Hook:
         _, item = get_args(cls)
+        hook = converter.get_structure_hook(item)
 
         def structure(value: Any, _: Any) -> Any:
             if not isinstance(value, Mapping):
-                raise TypeError(type_name(cls))
+                raise TypeError
             given = cast("Mapping[str, Any]", value)
-            return {key: _fit(converter, key, each, item) for key, each in given.items()}
+            return dict(zip(given, _each(given.items(), item, hook), strict=True))
 
         return structure
 
     def variants(value: Any, union: TaggedUnion) -> Any:
         if not isinstance(value, Mapping):
-            raise TypeError(union.__name__)
+            raise TypeError
         given = cast("dict[str, Any]", value)
         tag, found = union.variant(given)
         variant: Any = found
@@ -142,6 +218,25 @@ def _converter() -> cattrs.Converter:
     converter.register_structure_hook_factory(is_dict, dicts)
     converter.register_structure_hook_func(lambda cls: isinstance(cls, TaggedUnion), variants)
     return converter
+
+
+def _each(steps: Any, item: Any, hook: Hook) -> list[Any]:
+    """The values of *steps*, which are pairs of a step and a value, each as an *item* as well as it fits."""
+    reading = _reading.get()
+    path = reading.path
+    path.append("")
+    depth = len(path)
+    structured: list[Any] = []
+    for step, value in steps:
+        path[-1] = step
+        try:
+            structured.append(hook(value, item))
+        except Exception:
+            del path[depth:]
+            reading.note_value(item, value)
+            structured.append(value)
+    path.pop()
+    return structured
 
 
 def _may_be_left_out(hint: Any) -> bool:

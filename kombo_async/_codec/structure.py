@@ -8,6 +8,7 @@ import sys
 import types
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import date, datetime
+from functools import cache
 from typing import Any, Literal, TypeVar, Union, cast, get_args, get_origin, get_type_hints
 
 import attrs
@@ -125,6 +126,13 @@ def _is_literal(literal: Any, value: Any) -> bool:
     return any(type(value) is type(known) and value == known for known in get_args(literal))
 
 
+def as_they_are(hint: Any) -> frozenset[type]:
+    """The types of JSON values that fit *hint* without a look at the value."""
+    choices = members(hint) if is_union(hint) else (hint,)
+    fitting: set[type] = {choice for choice in choices if choice in (str, int, bool, float, type(None))}
+    return frozenset(fitting - {str} if {date, datetime} & {*choices} else fitting)
+
+
 def exact_converter() -> cattrs.Converter:
     """A converter whose primitives, literals, times and unions take what is exactly theirs, or raise `TypeError`."""
     converter = cattrs.Converter(detailed_validation=True, prefer_attrib_converters=False)
@@ -152,16 +160,20 @@ def exact_converter() -> cattrs.Converter:
 
     def union(cls: Any) -> Callable[[Any, Any], Any]:
         choices = members(cls)
+        nullable = type(None) in choices
+        text = str in choices and not {date, datetime} & {*choices}
+        others = [member for member in choices if member is not type(None)]
+        hooks = cache(converter.get_structure_hook)
 
         def choose(value: Any, _: Any) -> Any:
-            if value is None and type(None) in choices:
+            if value is None and nullable:
                 return None
-            exact = [member for member in choices if _takes(member, value)]
-            if str in exact and not {date, datetime} & set(choices):
+            if text and type(value) is str:
                 return value
-            if not exact:
-                raise TypeError(type_name(cls))
-            return converter.structure(value, exact[0])
+            for member in others:
+                if _takes(member, value):
+                    return hooks(member)(value, member)
+            raise TypeError(type_name(cls))
 
         return choose
 

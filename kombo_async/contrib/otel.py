@@ -141,7 +141,7 @@ class _Measured:
             self.attributes["error.type"] = code or type(response).__name__
             self.details["kombo.may_have_applied"] = response.may_have_applied
         elif response.drift:
-            self.details["kombo.drift"] = len(response.drift)
+            self.details["kombo.drift"] = len(response.drift) + response.more_drift
 
     def note_attempt(self, response: Response[Any]) -> None:
         """Keep what an attempt came to."""

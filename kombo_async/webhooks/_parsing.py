@@ -6,8 +6,8 @@ import logging
 from collections.abc import Mapping
 from typing import Any, cast
 
-from kombo_async._codec.decode import plain_json
 from kombo_async._codec.drift import structure_what_fits
+from kombo_async._codec.plain import plain_json
 from kombo_async._generated.events import EVENTS, Event, UnknownEvent
 from kombo_async.model import UNSET
 from kombo_async.webhooks._errors import InvalidBody

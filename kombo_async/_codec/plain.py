@@ -1,0 +1,24 @@
+"""JSON as plain data, from any bytes."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import msgspec
+
+from kombo_async.model import UNSET
+
+
+def plain_json(body: bytes | None) -> Any:
+    """The JSON in *body* as plain data, `UNSET` where there is none."""
+    if not body:
+        return UNSET
+    try:
+        return msgspec.json.decode(body)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        pass
+    try:
+        return json.loads(body)  # takes what msgspec does not: a byte order mark, lone surrogates, huge numbers
+    except (ValueError, RecursionError):
+        return UNSET
