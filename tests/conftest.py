@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,10 @@ SHARED = Path(__file__).parents[2] / "shared"
 """The folder beside the project with `openapi/kombo.json`; absent in a plain clone."""
 
 OPENAPI = SHARED / "openapi" / "kombo.json"
+
+# Settings of the developer's own environment reach no test, no fixture of any scope, and no process that tests start.
+for _name in [name for name in os.environ if name.startswith("KOMBO_")]:
+    del os.environ[_name]
 
 needs_openapi = pytest.mark.skipif(not OPENAPI.exists(), reason="needs ../shared/openapi/kombo.json beside the project")
 
@@ -25,10 +30,3 @@ needs_openapi = pytest.mark.skipif(not OPENAPI.exists(), reason="needs ../shared
 def anyio_backend(request: pytest.FixtureRequest) -> Any:
     """Every async test runs on each event loop that the client supports."""
     return request.param
-
-
-@pytest.fixture(autouse=True)
-def _no_settings_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Settings of the developer's own environment do not reach the tests."""
-    for name in ("KOMBO_API_KEY", "KOMBO_INTEGRATION_ID", "KOMBO_BASE_URL"):
-        monkeypatch.delenv(name, raising=False)

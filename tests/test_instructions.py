@@ -2,67 +2,46 @@
 
 from __future__ import annotations
 
-import os
-import platform
-import re
-import shutil
-import subprocess
-import sys
-import tomllib
-from importlib.metadata import version
-from pathlib import Path
-from typing import Any
+import warnings
+from typing import NoReturn
 
 import pytest
 
-HERE = Path(__file__).parent
-FIGURES = HERE / "instructions.toml"
+from tests.support.instructions import FIGURES, SETS, can_count, count, figures, interpreter, libraries
+
 MARGIN = 1.05
-FEW, MANY = 20, 220
+"""How much more than the figure is still the same."""
+OTHER_VERSIONS = 1.15
+"""The same where the figure is that of other versions of the libraries."""
+KEEP = "`python -m tests.support.instructions` keeps one"
 
 
-def interpreter() -> str:
-    """What the count depends on besides our code: the interpreter as it was built, and the machine."""
-    return f"{platform.python_implementation()} {platform.python_version()} {platform.machine()} " + re.sub(
-        r"[\[\]]", "", platform.python_compiler()
-    )
-
-
-def libraries() -> str:
-    """The versions of what a call runs through."""
-    return ", ".join(f"{name} {version(name)}" for name in ("anyio", "attrs", "httpx", "msgspec"))
-
-
-def counting(calls: int) -> subprocess.Popen[str]:
-    """A process that makes *calls* under callgrind."""
-    environment = {name: value for name, value in os.environ.items() if not name.startswith(("PYTHON", "KOMBO_"))}
-    callgrind = ["valgrind", "--tool=callgrind", "--callgrind-out-file=/dev/null"]
-    return subprocess.Popen(
-        [*callgrind, sys.executable, HERE / "support" / "create_calls.py", str(calls)],
-        stderr=subprocess.PIPE,
-        text=True,
-        env={**environment, "PYTHONHASHSEED": "0", "PYTHONDONTWRITEBYTECODE": "1", "PYTHONPATH": str(HERE.parent)},
-    )
-
-
-def counted(process: subprocess.Popen[str]) -> int:
-    """How many instructions *process* took."""
-    _, output = process.communicate(timeout=100)
-    found = re.search(r"Collected : (\d+)", output)
-    assert process.returncode == 0, output
-    assert found, output
-    return int(found[1])
-
-
-@pytest.mark.skipif(shutil.which("valgrind") is None, reason="needs valgrind, which counts instructions")
+@pytest.mark.filterwarnings("always")
 def test_a_create_call_costs_no_more_than_it_did() -> None:
-    """A create call takes at most 5 % more instructions than the committed figure."""
-    figures: dict[str, Any] = tomllib.loads(FIGURES.read_text())
-    figure = figures.get(interpreter(), {}).get(libraries())
-    processes = [counting(FEW), counting(MANY)]
-    few, many = (counted(process) for process in processes)
-    each = (many - few) // (MANY - FEW)
-    line = f'["{interpreter()}"]\n"{libraries()}" = {each}'
+    """A create call takes at most 5 % more instructions than the committed figure.
+
+    With new versions of the libraries, the figure of the ones before still holds, with a wider margin.
+    """
+    if not can_count():
+        skip_loudly("valgrind, which counts, is not installed")
+    known = figures().get(interpreter())
+    if not known:
+        skip_loudly(f"{FIGURES.name} has no figure for {interpreter()}; {KEEP}")
+    figure, margin = known.get(libraries()), MARGIN
     if figure is None:
-        pytest.skip(f"{FIGURES.name} has no figure for this interpreter and these libraries yet; add\n{line}")
-    assert each <= figure * MARGIN, f"{each} instructions a call, {each / figure - 1:+.1%}; if that must be:\n{line}"
+        warnings.warn(f"INSTRUCTIONS: {FIGURES.name} has no figure for {libraries()}; {KEEP}", stacklevel=1)
+        figure, margin = [*known.values()][-1], OTHER_VERSIONS
+    each = count()
+    assert each <= figure * margin, f"{each} instructions a call, {each / figure - 1:+.1%}; if that must be: {KEEP}"
+
+
+def skip_loudly(reason: str) -> NoReturn:
+    """Skip, and say so among the warnings too, which nobody overlooks."""
+    warnings.warn(f"NOT CHECKED: instructions of a create call, since {reason}", stacklevel=2)
+    pytest.skip(reason)
+
+
+def test_figures_are_kept_for_two_sets_of_versions() -> None:
+    """One release of a dependency replaces the older of two sets, not the figure that is in use."""
+    for kept in figures().values():
+        assert 1 <= len(kept) <= SETS
