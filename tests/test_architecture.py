@@ -124,7 +124,6 @@ def test_the_lazy_imports_are_still_there() -> None:
     assert [pair for pair in LAZY if pair not in inside] == []
 
 
-@pytest.mark.xfail(strict=True, reason="the sandbox's handlers still know the app; remove this mark when they do not")
 def test_the_sandbox_answers_without_knowing_the_app() -> None:
     """Inside of the sandbox there is no circle even for type checkers: handlers take a context, never the app."""
     rooms = {name: module for name, module in KNOWN.items() if name.startswith("kombo_async.sandbox")}
