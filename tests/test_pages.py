@@ -147,10 +147,11 @@ async def test_break_is_enough() -> None:
 
 async def test_cancelling_the_reader_cancels_the_prefetch() -> None:
     """When the task that reads is cancelled, so is the page that it waits for."""
-    cancelled = anyio.Event()
+    asked, cancelled = anyio.Event(), anyio.Event()
 
     async def handler(request: httpx.Request) -> httpx.Response:
         if request.url.params.get("cursor") == "c2":
+            asked.set()
             try:
                 await anyio.sleep_forever()
             finally:
@@ -159,9 +160,13 @@ async def test_cancelling_the_reader_cancels_the_prefetch() -> None:
 
     found: list[str] = []
     async with mock_client(handler) as kombo:
-        with anyio.move_on_after(0.05):
-            await ids(kombo.ats.get_candidates(), found)
         with anyio.fail_after(5):
+            async with anyio.create_task_group() as readers:
+                readers.start_soon(ids, kombo.ats.get_candidates(), found)
+                await asked.wait()
+                while len(found) < 2:
+                    await anyio.lowlevel.checkpoint()
+                readers.cancel_scope.cancel()
             await cancelled.wait()
     assert found == ["a", "b"]
 

@@ -19,7 +19,8 @@ from tests.failures.faults import FAULTS
 
 pytestmark = pytest.mark.anyio
 
-GRACE = 0.05
+GRACE = 0.5
+"""How late a busy machine may notice the end of a call, in seconds; what would be waited for without it is longer."""
 
 
 @attrs.define
@@ -74,12 +75,12 @@ async def test_random_faults(server: FaultServer) -> None:
                     await anyio.sleep(0.02)
         measuring.cancel_scope.cancel()
     assert len(lateness) == 150
-    assert max(lateness) < max(GRACE, hiccups.worst + 0.02)
+    assert max(lateness) < max(GRACE / 2, 2 * hiccups.worst + 0.05)
 
 
 async def test_in_the_queue_for_an_action(server: FaultServer) -> None:
     """A call that gets no place before its deadline fails then, and says that nothing of it was sent."""
-    server.latency = 1.0
+    server.latency = 5.0
     async with client(server) as kombo, anyio.create_task_group() as calls:
         for _ in range(FIRST_ACTIONS):
             calls.start_soon(kombo.send, CREATE)
@@ -87,7 +88,7 @@ async def test_in_the_queue_for_an_action(server: FaultServer) -> None:
         start = anyio.current_time()
         with pytest.raises(TimedOut) as caught:
             await kombo.send(CREATE, deadline=0.1)
-        assert anyio.current_time() - start < 0.1 + 4 * GRACE
+        assert anyio.current_time() - start < 0.1 + GRACE
         calls.cancel_scope.cancel()
     assert (caught.value.sent, caught.value.may_have_applied, caught.value.attempts) == (False, False, 0)
     assert server.asked.total() == FIRST_ACTIONS
@@ -95,7 +96,7 @@ async def test_in_the_queue_for_an_action(server: FaultServer) -> None:
 
 async def test_in_the_queue_for_a_connection(server: FaultServer) -> None:
     """The same holds of the queue for one of `max_connections`."""
-    server.latency = 1.0
+    server.latency = 5.0
     async with client(server, max_connections=1) as kombo, anyio.create_task_group() as calls:
         calls.start_soon(kombo.send, READ)
         await until(lambda: server.asked.total() == 1)
@@ -107,7 +108,7 @@ async def test_in_the_queue_for_a_connection(server: FaultServer) -> None:
 
 async def test_in_the_queue_of_the_callers_client(server: FaultServer) -> None:
     """A call that gets no connection of the caller's own client before its deadline was not sent either."""
-    server.latency = 1.0
+    server.latency = 5.0
     async with (
         httpx.AsyncClient(limits=httpx.Limits(max_connections=1)) as http_client,
         client(server, http_client=http_client) as kombo,
@@ -130,11 +131,11 @@ async def test_no_wait_that_cannot_end(server: FaultServer) -> None:
     async with client(server, busy) as kombo:
         start = anyio.current_time()
         result = await kombo.send(CREATE, deadline=2)
-        assert anyio.current_time() - start < 0.5
+        assert anyio.current_time() - start < GRACE
         assert result.status_code == 429
         with pytest.raises(TimedOut, match="rate limit pauses this client") as caught:
             await kombo.send(CREATE, deadline=2)
-        assert anyio.current_time() - start < 0.5
+        assert anyio.current_time() - start < 2 * GRACE
     assert not caught.value.sent
     assert server.asked.total() == 1
 
@@ -151,7 +152,7 @@ async def test_callback_is_bounded_too(server: FaultServer) -> None:
     async with client(server, pending, retry=RetryPolicy(initial_delay=0.1, on_wait=dawdle)) as kombo:
         start = anyio.current_time()
         result = await kombo.send(CREATE, deadline=0.3)
-        assert anyio.current_time() - start < 0.3 + 4 * GRACE
+        assert anyio.current_time() - start < 0.3 + GRACE
     assert result.status_code == 503
 
 
@@ -174,6 +175,6 @@ async def test_timeout_is_for_each_attempt(server: FaultServer) -> None:
     async with client(server, trickle, trickle, succeed, retry=policy, timeout=0.3) as kombo:
         start = anyio.current_time()
         result = await kombo.send(READ)
-        assert 0.6 <= anyio.current_time() - start < 1.2
+        assert 0.6 <= anyio.current_time() - start < 5
     assert isinstance(result, Success)
     assert result.attempts == 3

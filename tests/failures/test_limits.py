@@ -56,7 +56,7 @@ async def test_first_come_first_served(server: FaultServer) -> None:
 
 async def test_views_share_the_places(server: FaultServer) -> None:
     """Views of one client share the places of an integration; another integration has places of its own."""
-    server.latency = 0.1
+    server.latency = 5.0
     async with client(server) as kombo, anyio.create_task_group() as calls:
         views = [kombo.for_integration("workday:one"), kombo.for_integration("workday:one")]
         for view in views * FIRST_ACTIONS:
@@ -64,9 +64,10 @@ async def test_views_share_the_places(server: FaultServer) -> None:
         for _ in range(FIRST_ACTIONS):
             calls.start_soon(kombo.for_integration("workday:two").send, CREATE)
         await until(lambda: server.asked.total() >= 2 * FIRST_ACTIONS)
-        await anyio.sleep(0.03)
+        await anyio.sleep(0.1)  # for more to come, if they could
         by_integration = [exchange.headers["x-integration-id"] for exchange in server.requests]
         assert by_integration.count("workday:one") == by_integration.count("workday:two") == FIRST_ACTIONS
+        calls.cancel_scope.cancel()
 
 
 async def test_reads_pass_by(server: FaultServer) -> None:
@@ -174,15 +175,21 @@ async def test_rate_limit_pauses_the_client_once(server: FaultServer) -> None:
     """
     times: list[float] = []
     refused: list[float] = []
+    under_way: list[tuple[int, int]] = []
+    """For each call after the pause: how many were answered before it, how many were under way."""
+    answered = 0
 
     async def limited(exchange: Exchange) -> None:
+        nonlocal answered
         now = asyncio.get_running_loop().time()
         if not times and not refused:
             refused.append(now)
             await exchange.fail(429, "PLATFORM.RATE_LIMIT_EXCEEDED", {"Retry-After": "0.5"})
             return
         (times if refused and now > refused[0] + 0.3 else refused).append(now)
+        under_way.append((answered, len(under_way) - answered))
         await asyncio.sleep(0.05)
+        answered += 1
         await exchange.succeed()
 
     server.default = limited
@@ -195,8 +202,7 @@ async def test_rate_limit_pauses_the_client_once(server: FaultServer) -> None:
     assert all(isinstance(result, Success) for result in results)
     assert len(refused) == 1
     assert times[0] - refused[0] > 0.45
-    assert len([time for time in times if time < times[0] + 0.03]) == 1
-    assert len([time for time in times if time < times[0] + 0.08]) <= 3
+    assert all(others <= before for before, others in under_way[:16])
 
 
 async def test_refused_together_pauses_once(server: FaultServer) -> None:
@@ -232,7 +238,7 @@ async def test_absurd_retry_after(server: FaultServer) -> None:
         start = anyio.current_time()
         for _ in range(2):
             assert isinstance(await kombo.send(READ), RateLimited)
-        assert 0.25 < anyio.current_time() - start < 1
+        assert 0.25 < anyio.current_time() - start < 30
 
 
 async def test_failures_end_the_gentle_start(server: FaultServer) -> None:
@@ -245,7 +251,7 @@ async def test_failures_end_the_gentle_start(server: FaultServer) -> None:
         if count == 1:
             await exchange.fail(429, None, {"Retry-After": "0.05"})
         else:
-            await asyncio.sleep(0.05)
+            await asyncio.sleep(0.2)
             await exchange.fail(404, None)
 
     server.default = limited
@@ -253,7 +259,7 @@ async def test_failures_end_the_gentle_start(server: FaultServer) -> None:
         await kombo.send(READ)
         start = anyio.current_time()
         await at_once(kombo, READ, 30)
-        assert anyio.current_time() - start < 30 * 0.05 / 2
+        assert anyio.current_time() - start < 30 * 0.2 / 2
 
 
 async def test_retry_budget(server: FaultServer) -> None:

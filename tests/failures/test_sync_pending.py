@@ -55,7 +55,7 @@ async def test_gives_up_when_the_budget_is_spent(server: FaultServer) -> None:
         took = anyio.current_time() - start
     assert isinstance(result, SyncPending)
     assert not result.may_have_applied
-    assert 0.45 < took < 1.0
+    assert 0.45 < took < 3.0
     assert result.attempts == server.asked.total()
 
 

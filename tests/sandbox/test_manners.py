@@ -91,7 +91,7 @@ async def test_the_first_sync_takes_its_time(sandbox: Sandbox) -> None:
 
 async def test_thirty_actions_at_once_and_no_more() -> None:
     """The thirty-first is refused at once; reads are not counted."""
-    sandbox = Sandbox(latency=Latency.fixed(0.2))
+    sandbox = Sandbox(latency=Latency.fixed(1.0))
     candidate = sandbox.world(GREENHOUSE).table("ats_candidates")[0].id
     answers: list[httpx.Response] = []
 
