@@ -16,7 +16,6 @@ NAMES = {
     "ours-httpx2": "kombo_async, given an httpx2 client",
     "ours": "kombo_async",
     "httpx-aiohttp": "httpx over httpx-aiohttp",
-    "ours-aiohttp": "kombo_async[aiohttp]",
     "aiohttp": "aiohttp, untyped",
 }
 

@@ -16,7 +16,6 @@ from contextlib import closing, suppress
 from typing import Any
 
 from aiohttp import web
-from httpx_aiohttp import AiohttpTransport
 
 from kombo_async import AsyncKomboClient, RetryPolicy, hris
 from kombo_async.contrib.aiohttp import kombo_errors, webhook_handler
@@ -35,14 +34,14 @@ routes = web.RouteTableDef()
 
 
 async def kombo(app: web.Application) -> AsyncGenerator[None]:
-    """One client and one mirror for as long as the app runs; the client sends by aiohttp, too.
+    """One client and one mirror for as long as the app runs.
 
     People wait for its answers: so it tries for 25 seconds at most, and does not wait for a first sync.
     """
     patience = RetryPolicy(sync_wait=0)
     integrations = [os.environ["KOMBO_INTEGRATION_ID"]]
     async with (
-        AsyncKomboClient(transport=AiohttpTransport(), deadline=25, retry=patience) as client,
+        AsyncKomboClient(deadline=25, retry=patience) as client,
         Mirror(client, DATABASE, TABLES, integrations=integrations) as mirror,
     ):
         app[KOMBO] = client

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from kombo_async.client import AsyncKomboClient
     from kombo_async.errors import (
         BadRequest,
+        ConfigurationError,
         Conflict,
         ConnectionFailed,
         ErrorDetail,
@@ -89,6 +90,7 @@ __all__ = [
     "RateLimited",
     "ServerError",
     "UnexpectedResponse",
+    "ConfigurationError",
     # input that cannot be sent
     "InvalidInput",
     "Fault",
@@ -106,6 +108,7 @@ _LAZY_EXPORTS = {
     "kombo_async.client": ("AsyncKomboClient",),
     "kombo_async.errors": (
         "BadRequest",
+        "ConfigurationError",
         "Conflict",
         "ConnectionFailed",
         "ErrorDetail",

@@ -7,19 +7,20 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Literal, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 
-from kombo_async._chain.auth import Auth
+from kombo_async._chain.auth import APIKey, Auth
 from kombo_async._chain.compose import around_attempt, compose
 from kombo_async._chain.encoding import encoding
+from kombo_async._chain.event_loops import PerEventLoop
 from kombo_async._chain.limits import Limits
 from kombo_async._chain.logs import logs
 from kombo_async._chain.retry import Retry
 from kombo_async._clock import Clock
 from kombo_async._codec.encode import check_header, check_headers
-from kombo_async._http.transport import Http, transport_of
-from kombo_async.middleware import Call, Middleware
-from kombo_async.options import Options, Region, RetryPolicy, Timeout, resolve_base_url
+from kombo_async._http.transport import Http
+from kombo_async.middleware import Call, Middleware, Next
+from kombo_async.options import Options, Region, RetryPolicy, Timeout, checked_base_url
 from kombo_async.request import Request
 from kombo_async.response import Response
 
@@ -47,7 +48,8 @@ class AsyncKomboClient:
     Close it when it is no longer needed, by `async with` or `await client.aclose()`.
 
     Args:
-        api_key: The key from Kombo's dashboard; else `KOMBO_API_KEY`.
+        api_key: The key from Kombo's dashboard, or a function (it may be async) that gives the one that is valid now;
+            else `KOMBO_API_KEY`.
         integration_id: The integration that calls are for, such as `greenhouse:HWUTwvyx2wLoSUHphiWVrp28`;
             else `KOMBO_INTEGRATION_ID`. `for_integration` and each call can choose another.
         region: Where Kombo keeps your data: `eu` (the default), `us` or `ca`.
@@ -60,9 +62,11 @@ class AsyncKomboClient:
         max_connections: How many requests may be under way at once; more wait their turn.
         max_response_bytes: Larger answers are not read (after decompression); they are an `UnexpectedResponse`.
         headers: Headers to add to each call.
-        transport: What to send through instead of connections of our own: any `httpx.AsyncBaseTransport`, or
-            `"aiohttp"` for the fastest under asyncio (with the extra `[aiohttp]`); else `KOMBO_TRANSPORT`.
-        http_client: What to send through instead, an `httpx.AsyncClient` or `httpx2.AsyncClient` that you close.
+        transport: What to send through instead of connections of our own, such as `httpx.MockTransport`. It cannot tell
+            whether a request was written, so a write counts as sent once it was begun; how it keeps connections is
+            its own affair.
+        http_client: What to send through instead, an `httpx.AsyncClient` or `httpx2.AsyncClient` that you close; the
+            same holds of its transport.
         allow_http: Allow a base URL with `http://` to another machine, in which the API key travels in the clear.
         clock: The clock that waits and deadlines go by; a sandbox's in tests, so that they take no real time.
 
@@ -72,7 +76,7 @@ class AsyncKomboClient:
 
     def __init__(
         self,
-        api_key: str | None = None,
+        api_key: APIKey | None = None,
         *,
         integration_id: str | None = None,
         region: Region | None = None,
@@ -85,17 +89,23 @@ class AsyncKomboClient:
         max_connections: int = 100,
         max_response_bytes: int = 64 * 1024 * 1024,
         headers: Mapping[str, str] | None = None,
-        transport: httpx.AsyncBaseTransport | Literal["aiohttp"] | None = None,
+        transport: httpx.AsyncBaseTransport | None = None,
         http_client: httpx.AsyncClient | None = None,
         allow_http: bool = False,
         clock: Clock | None = None,
     ) -> None:
-        api_key = api_key or os.environ.get("KOMBO_API_KEY")
-        if not api_key:
-            raise ValueError("api_key: pass the API key from Kombo's dashboard, or set KOMBO_API_KEY")
+        auth = Auth.of(api_key or os.environ.get("KOMBO_API_KEY"))
+        address = checked_base_url(base_url, region, allow_http=allow_http)
+        del api_key, base_url  # tracebacks may print the variables of this frame
+        if isinstance(auth, ValueError):
+            raise auth
+        if isinstance(address, ValueError):
+            raise address
         if transport is not None and http_client is not None:
             raise ValueError("transport and http_client exclude each other: give the transport to your own client")
-        self._base_url = resolve_base_url(base_url, region, allow_http=allow_http)
+        if transport is not None and not hasattr(transport, "handle_async_request"):
+            raise ValueError(f"transport: pass an httpx.AsyncBaseTransport, not {_shown(transport)}")
+        self._base_url = address
         self._integration_id = _integration_id(integration_id or os.environ.get("KOMBO_INTEGRATION_ID"))
         self._timeout = Timeout.of_seconds(timeout)
         self._deadline = deadline
@@ -103,30 +113,37 @@ class AsyncKomboClient:
         self._headers = check_headers(headers or {})
         self._attempt_middleware = tuple(attempt_middleware)
         self._clock = clock or Clock()
-        chosen = transport or (None if http_client else os.environ.get("KOMBO_TRANSPORT"))
-        self._http = Http(
-            self._base_url,
-            transport=transport_of(chosen, self._base_url),
+        self._http = http = Http(
+            address,
+            transport=transport,
             client=http_client,
             connect_timeout=self._timeout.connect,
             max_response_bytes=max_response_bytes,
+            this_machine=address.startswith("http://") and not allow_http,
             clock=self._clock,
         )
-        self._chain = compose(
-            self._http,
-            [
-                # once for each call:
-                *middleware,
-                logs,
-                encoding,
-                Retry(clock=self._clock),
-                # once for each attempt:
-                Limits(clock=self._clock, max_connections=max_connections),
-                around_attempt,
-                Auth(api_key),
-            ],
-        )
+
+        def chain() -> Next:
+            return compose(
+                http,
+                [
+                    # once for each call:
+                    *middleware,
+                    logs,
+                    encoding,
+                    Retry(clock=self._clock),
+                    # once for each attempt:
+                    Limits(clock=self._clock, max_connections=max_connections),
+                    around_attempt,
+                    auth,
+                ],
+            )
+
+        self._calls = PerEventLoop(chain, http.move)
         self._is_view = False
+
+    _base_url = "(not made)"
+    _integration_id: str | None = None
 
     def __repr__(self) -> str:
         return f"<AsyncKomboClient {self._base_url} integration_id={self._integration_id!r}>"
@@ -165,7 +182,12 @@ class AsyncKomboClient:
             retry=retry or self._retry,
             attempt_middleware=(*self._attempt_middleware, *attempt_middleware),
         )
-        return await self._chain(call)
+        return await self._calls(call)
+
+    @property
+    def _chain(self) -> Next:
+        """The steps that each call passes through."""
+        return self._calls.chain
 
     def bulk(
         self,
@@ -231,6 +253,7 @@ class AsyncKomboClient:
     async def aclose(self) -> None:
         """Close all connections. A caller's own `http_client` is left open."""
         if not self._is_view:
+            self._calls.leave()
             await self._http.aclose()
 
     async def __aenter__(self) -> Self:
@@ -304,3 +327,7 @@ _NAMESPACES = {name for name, value in vars(AsyncKomboClient).items() if isinsta
 
 def _integration_id(value: str | None) -> str | None:
     return None if value is None else check_header("integration_id", value)
+
+
+def _shown(value: object) -> str:
+    return repr(value) if isinstance(value, str) else f"a {type(value).__name__}"

@@ -19,6 +19,7 @@ A `Failure` is returned as a value, and raised by `unwrap()`. A `NoResponse` is 
 All of them can be copied and pickled, and none prints an API key or a body.
 
 `InvalidInput` is another matter: a `ValueError` about what was to be sent, raised before anything is.
+So is `ConfigurationError`: the network settings of this machine cannot work, whatever is to be sent.
 """
 
 from __future__ import annotations
@@ -68,6 +69,13 @@ class InvalidInput(ValueError):
         return "\n".join([f"{self.what}:", *(f"  {fault}" for fault in self.faults)])
 
 
+class ConfigurationError(RuntimeError):
+    """A setting of the environment, such as `HTTPS_PROXY` or `SSL_CERT_FILE`, cannot work. Nothing was sent.
+
+    Raised when a client is opened: on entering its `async with`, or by its first call.
+    """
+
+
 @attrs.frozen(kw_only=True)
 class ErrorDetail:
     """What Kombo says about a failure."""
@@ -115,6 +123,7 @@ class KomboError(Exception):
     def evolve(self, **changes: Any) -> Self:
         """A copy with some fields changed."""
         changed: Self = attrs.evolve(cast("Any", self), **changes)
+        changed.__cause__ = self.__cause__
         return changed
 
     def _summary(self) -> str:

@@ -138,6 +138,14 @@ def resolve_base_url(base_url: str | None, region: Region | None, *, allow_http:
     return base_url.rstrip("/")
 
 
+def checked_base_url(base_url: str | None, region: Region | None, *, allow_http: bool) -> str | ValueError:
+    """What `resolve_base_url` gives, or what it raises, without frames that hold the URL."""
+    try:
+        return resolve_base_url(base_url, region, allow_http=allow_http)
+    except ValueError as error:
+        return ValueError(*error.args)
+
+
 def is_loopback(host: str) -> bool:
     """Whether *host* is this machine itself."""
     if host == "localhost" or host.endswith(".localhost"):
@@ -145,6 +153,7 @@ def is_loopback(host: str) -> bool:
     from ipaddress import ip_address
 
     try:
-        return ip_address(host).is_loopback
+        address = ip_address(host.strip("[]").partition("%")[0])
     except ValueError:
         return False
+    return (getattr(address, "ipv4_mapped", None) or address).is_loopback

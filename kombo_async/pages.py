@@ -90,7 +90,7 @@ class Pages(Generic[T]):
         try:
             response = await (coming.result() if coming is not None else self._send(request))
         except NoResponse as error:
-            raise error.evolve(cursor=cursor) from None
+            raise error.evolve(cursor=cursor) from error.__cause__
         if not isinstance(response, Success):
             raise response.evolve(cursor=cursor)
         page: Any = response.data  # its type is a promise that drift may have broken

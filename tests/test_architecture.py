@@ -39,9 +39,6 @@ LAZY = {
 }
 """The only imports inside of functions that lead upwards."""
 
-FOREIGN_ROOMS = ("kombo_async._http.",)
-"""Rooms that still read private parts of httpx, httpcore and h11, until connections have a backend of their own."""
-
 KNOWN = modules()
 
 
@@ -207,7 +204,7 @@ def test_nothing_private_of_other_libraries_is_used() -> None:
     found = {
         str(module.path.relative_to(PACKAGE)): names
         for module in KNOWN.values()
-        if not module.name.startswith(FOREIGN_ROOMS) and (names := borrowed(module.text, ours))
+        if (names := borrowed(module.text, ours))
     }
     assert found == {}
 

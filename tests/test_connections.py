@@ -10,13 +10,11 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import anyio
-import httpcore
 import httpx
 import pytest
-import respx
 
 from kombo_async import AsyncKomboClient, ConnectionFailed, RetryPolicy, Success, TimedOut
-from tests.failures.calls import CALLS, CREATE, READ, client, until
+from tests.failures.calls import CREATE, READ, client, until
 from tests.failures.fault_server import FaultServer
 from tests.support.wire import API_KEY, INTEGRATION, page
 
@@ -97,14 +95,6 @@ async def test_tunnel_that_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     assert (caught.value.sent, caught.value.may_have_applied) == (False, False)
 
 
-async def test_no_proxy(server: FaultServer, monkeypatch: pytest.MonkeyPatch) -> None:
-    """`NO_PROXY` names what is reached without one."""
-    monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9")
-    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
-    async with client(server) as kombo:
-        assert isinstance(await kombo.send(READ), Success)
-
-
 async def test_one_tls_context(monkeypatch: pytest.MonkeyPatch) -> None:
     """Loading the certificate authorities takes long: it is done once for all connections of a client."""
     made: list[ssl.SSLContext] = []
@@ -125,18 +115,6 @@ async def test_one_tls_context(monkeypatch: pytest.MonkeyPatch) -> None:
     assert len(made) == 1
 
 
-@pytest.mark.parametrize("method", CALLS)
-async def test_respx_stands_in(method: str) -> None:
-    """respx's default, which puts itself in the place of httpcore, answers all calls of the client."""
-    with respx.mock(base_url="https://api.kombo.dev") as mocked:
-        route = mocked.route().respond(json={"status": "success", "data": {}})
-        async with AsyncKomboClient(API_KEY, integration_id=INTEGRATION) as kombo:
-            for _ in range(2):
-                assert isinstance(await kombo.send(CALLS[method]), Success)
-    assert route.call_count == 2
-    assert route.calls.last.request.headers["Authorization"] == f"Bearer {API_KEY}"
-
-
 async def test_not_more_connections_than_allowed(server: FaultServer) -> None:
     """`max_connections` holds for connections, too, and afterwards those in use are used again."""
     server.latency = 0.02
@@ -147,13 +125,6 @@ async def test_not_more_connections_than_allowed(server: FaultServer) -> None:
                     calls.start_soon(kombo.for_integration(f"greenhouse:{number}").send, CREATE)
         assert server.connections == 7
     await until(lambda: not server.open)
-
-
-def test_httpcore_is_as_expected() -> None:
-    """What the client uses of httpcore, and of the inside of httpx, is there."""
-    assert callable(httpcore.AsyncConnectionPool.create_connection)
-    assert callable(httpcore.AsyncHTTPConnection.is_idle)
-    assert isinstance(vars(httpx.AsyncHTTPTransport())["_pool"], httpcore.AsyncConnectionPool)
 
 
 async def test_handshake_that_is_broken_off(server: FaultServer) -> None:

@@ -1,7 +1,7 @@
 """The one create call that most rows are about, as each client makes it.
 
 A kind is a client: `httpx`, `httpx-30` (with a pool of 30), `httpx2`, `httpx-aiohttp`, `aiohttp`, `official` (the
-package `kombo`), and ours: `ours`, `ours-aiohttp`, `ours-httpx2`, `ours-50` (for 50 integrations in turn).
+package `kombo`), and ours: `ours`, `ours-httpx2`, `ours-50` (for 50 integrations in turn).
 """
 
 from __future__ import annotations
@@ -76,8 +76,6 @@ async def _ours(kind: str, base_url: str, settings: Any) -> AsyncIterator[Call]:
 
     if kind == "ours-httpx2":
         settings["http_client"] = import_module("httpx2").AsyncClient()
-    if kind == "ours-aiohttp":
-        settings["transport"] = "aiohttp"
     integrations = 50 if kind == "ours-50" else 1
     async with AsyncKomboClient("key", base_url=base_url, integration_id=INTEGRATION, **settings) as kombo:
         views = itertools.cycle([kombo.for_integration(f"greenhouse:{number}") for number in range(integrations)])

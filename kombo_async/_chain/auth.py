@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any, NoReturn
+from collections.abc import Awaitable, Callable
+from inspect import isawaitable
+from typing import Any, NoReturn, TypeAlias
 
 import attrs
 
@@ -10,28 +12,67 @@ from kombo_async._codec.encode import check_header
 from kombo_async.middleware import Call, Next
 from kombo_async.response import Response
 
+APIKey: TypeAlias = str | Callable[[], str | Awaitable[str]]
+"""An API key, or a function that gives the one that is valid now; it is asked before each attempt."""
+
 
 class Auth:
     """Adds the API key, and the integration where the operation needs one."""
 
-    def __init__(self, api_key: str) -> None:
-        self._authorization = f"Bearer {check_header('api_key', api_key)}"
+    def __init__(self, authorization: str | Callable[[], str | Awaitable[str]]) -> None:
+        self._authorization = authorization
+
+    @classmethod
+    def of(cls, api_key: APIKey | None) -> Auth | ValueError:
+        """The step for *api_key*, or what is wrong with it: to be raised where the key is out of sight."""
+        if not api_key:
+            return ValueError("api_key: pass the API key from Kombo's dashboard, or set KOMBO_API_KEY")
+        if not isinstance(api_key, str):
+            return cls(api_key)
+        return _why_not(api_key) or cls(f"Bearer {api_key}")
 
     def __repr__(self) -> str:
         return "Auth(api_key=...)"
 
     def __reduce__(self) -> NoReturn:
-        raise TypeError(
-            "a client holds an API key: it is neither pickled nor copied deeply; make one where you need it"
-        )
+        not_to_be_copied()
 
     async def __call__(self, call: Call, call_next: Next) -> Response[Any]:
-        """Answer *call* with the headers added."""
-        return await call_next(attrs.evolve(call, headers=self._headers(call)))
+        """Answer *call* with the headers added. Raises `ValueError` for a key that cannot be sent."""
+        if isinstance(self._authorization, str):
+            return await call_next(attrs.evolve(call, headers=_headers(call, self._authorization)))
+        with_key = await self._asked(call)
+        if isinstance(with_key, ValueError):
+            raise with_key
+        return await call_next(with_key)
 
-    def _headers(self, call: Call) -> dict[str, str]:
-        """Made apart, so that the frames of a call under way, which tracebacks may print, do not hold the key."""
-        headers = {**call.headers, "Authorization": self._authorization}
-        if call.operation.integration and call.integration_id is not None:
-            headers["X-Integration-Id"] = call.integration_id
-        return headers
+    async def _asked(self, call: Call) -> Call | ValueError:
+        """*call* with the key that is valid now. Made apart: the frames of a call under way do not hold the key."""
+        ask: Any = self._authorization
+        api_key: object = ask()
+        if isawaitable(api_key):
+            api_key = await api_key
+        if not isinstance(api_key, str):
+            return ValueError("api_key: the function must give a string")
+        return _why_not(api_key) or attrs.evolve(call, headers=_headers(call, f"Bearer {api_key}"))
+
+
+def _headers(call: Call, authorization: str) -> dict[str, str]:
+    """Made apart, so that the frames of a call under way, which tracebacks may print, do not hold the key."""
+    headers = {**call.headers, "Authorization": authorization}
+    if call.operation.integration and call.integration_id is not None:
+        headers["X-Integration-Id"] = call.integration_id
+    return headers
+
+
+def _why_not(api_key: str) -> ValueError | None:
+    try:
+        check_header("api_key", api_key)
+    except ValueError as error:
+        return error.with_traceback(None)
+    return None
+
+
+def not_to_be_copied() -> NoReturn:
+    """Refuse to pickle or to copy deeply what holds an API key."""
+    raise TypeError("a client holds an API key: it is neither pickled nor copied deeply; make one where you need it")

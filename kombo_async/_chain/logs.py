@@ -1,18 +1,16 @@
 """One line a call, in the standard library's `logging`, under `kombo_async`.
 
 It has the operation, the integration, the status, the code, the attempts and the milliseconds:
-never a key, a value of a header, a query or a body. A client of the caller's logs its requests, too, with the whole
-URL; a filter takes the query from it where the request is ours, since a query can hold an e-mail address.
+never a key, a value of a header, a query or a body. httpx logs each request, too, with the whole URL; where the
+request is ours that line is dropped, since a query can hold an e-mail address.
 """
 
 from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Generator
-from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import Any, cast
+from typing import Any
 
 from kombo_async._codec.codes import printable
 from kombo_async.errors import KomboError, NoResponse
@@ -66,26 +64,28 @@ def _log(
     )
 
 
-_quiet = ContextVar("_quiet", default=False)
+_ours = ContextVar("_ours", default=False)
 
 
-@contextmanager
-def quiet() -> Generator[None]:
-    """While this is entered, URLs that the HTTP library logs lose their queries."""
-    token = _quiet.set(True)
-    try:
-        yield
-    finally:
-        _quiet.reset(token)
+class quiet:
+    """While this is entered, the HTTP library logs nothing about requests: its lines hold the whole URL.
+
+    They are dropped, not edited, so that another form of them in a new release shows nothing. Ours says what happened.
+    """
+
+    __slots__ = ("_token",)
+
+    def __enter__(self) -> None:
+        self._token = _ours.set(True)
+
+    def __exit__(self, *exc_info: object) -> None:
+        _ours.reset(self._token)
 
 
-def _without_queries(record: logging.LogRecord) -> bool:
-    if _quiet.get() and isinstance(record.args, tuple):
-        args = cast("tuple[Any, ...]", record.args)
-        record.args = tuple(arg.copy_with(query=None) if hasattr(arg, "copy_with") else arg for arg in args)
-    return True
+def _is_not_ours(_: logging.LogRecord) -> bool:
+    return not _ours.get()
 
 
-def keep_queries_from(library: str) -> None:
+def drop_lines_of(library: str) -> None:
     """Make `quiet` work for the logger named *library*."""
-    logging.getLogger(library).addFilter(_without_queries)
+    logging.getLogger(library).addFilter(_is_not_ours)

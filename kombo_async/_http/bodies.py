@@ -73,20 +73,17 @@ async def read(raw: Any, limit: int) -> bytes:
     """The body of the `httpx.Response` *raw*, decompressed. Raises `Unreadable`, e.g. past *limit* bytes.
 
     Not by httpx, which decompresses all that it has before anyone can count: a bomb has gone off by then.
-    What is read stands in no local variable, since tracebacks may print those.
     """
     if raw.is_stream_consumed or (_length(raw) or 0) > limit:
         raise _too_large(limit)
-    body = _Body(raw.headers.get("content-encoding", "identity").strip().lower(), limit)
+    body = Body(raw.headers.get("content-encoding", "identity").strip().lower(), limit)
     chunks = aiter(raw.aiter_raw())
     try:
-        while True:
-            body.add(await anext(chunks))
-    except StopAsyncIteration:
-        return body.whole()
+        await body.fill(chunks)
     except Unreadable:
         await _stop(chunks)
         raise
+    return body.whole()
 
 
 async def _stop(chunks: AsyncIterator[bytes]) -> None:
@@ -101,32 +98,58 @@ async def _stop(chunks: AsyncIterator[bytes]) -> None:
             await anext(chunks)
 
 
-class _Body:
+class Body:
+    """The body of an answer as it comes, decompressed up to a limit."""
+
     def __init__(self, encoding: str, limit: int) -> None:
         self._limit = limit
         self._read = BytesIO()
         self._inflate: Any = None
-        self._encoded = encoding not in ("", "identity")
+        self._begun = False
         if encoding in ("gzip", "x-gzip", "deflate"):
-            self._inflate = zlib.decompressobj(zlib.MAX_WBITS | 32)  # gzip or zlib, by the first bytes
-        elif self._encoded:
+            self._inflate = self._inflater()
+        elif encoding not in ("", "identity"):
             raise Unreadable("the answer's content encoding was not asked for")
 
+    @staticmethod
+    def _inflater() -> Any:
+        return zlib.decompressobj(zlib.MAX_WBITS | 32)  # gzip or zlib, by the first bytes
+
     def add(self, chunk: bytes) -> None:
-        """Take what came. Raises `Unreadable` if that is no proper compression, or too much."""
-        if self._inflate is not None:
+        """Take what came. Raises `Unreadable` if it is not properly compressed, or too much."""
+        if self._inflate is None:
+            self._keep(chunk)
+            return
+        while chunk:
+            if self._inflate.eof:  # gzip may have several members, one after the other (RFC 1952)
+                if not chunk.strip(b"\0"):
+                    return  # padding
+                self._inflate = self._inflater()
+            self._begun = True
             try:
-                chunk = self._inflate.decompress(chunk, self._limit + 1 - self._read.tell())
+                self._keep(self._inflate.decompress(chunk, self._limit + 1 - self._read.tell()))
             except zlib.error:
                 raise Unreadable("the answer's content encoding is corrupt") from None
-        self._read.write(chunk)
+            chunk = self._inflate.unused_data
+
+    def _keep(self, data: bytes) -> None:
+        self._read.write(data)
         if self._read.tell() > self._limit:
             raise _too_large(self._limit)
 
-    def whole(self) -> bytes:
-        """All of it. Raises `Unreadable` if the compressed bytes ended in the middle."""
-        if self._inflate is not None and not self._inflate.eof and self._read.tell():
+    async def fill(self, chunks: AsyncIterator[bytes]) -> None:
+        """Take all of *chunks*. Raises `Unreadable`, also if the compressed bytes end in the middle.
+
+        What is read stands in no local variable, since tracebacks may print those.
+        """
+        with suppress(StopAsyncIteration):
+            while True:
+                self.add(await anext(chunks))
+        if self._begun and not self._inflate.eof:
             raise Unreadable("the answer's content encoding is cut short")
+
+    def whole(self) -> bytes:
+        """All that came."""
         return self._read.getvalue()
 
 

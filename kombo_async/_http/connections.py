@@ -1,21 +1,24 @@
-"""Connections that are kept for the next request: httpx transports of one connection each, in a stack.
+"""The client's own transport: single connections of httpcore's, kept in a stack for the next request.
 
 The pool that httpx gives a transport looks through all its connections at each request, takes a third of a call's time,
-and loses a connection whose request is cancelled just as it is made; so there is one connection of httpcore's in its
-place. A request that ends in any other way than with a whole answer takes its connection with it.
+and loses a connection whose request is cancelled just as it is made. A request that ends in any other way than with
+one whole answer, and nothing after it, takes its connection with it.
 """
 
 from __future__ import annotations
 
-import ssl
+import warnings
 from collections import deque
-from typing import TYPE_CHECKING, Any
+from collections.abc import AsyncIterator
+from typing import Any
 
 import anyio
-import attrs
+import httpcore
+import httpx
 
-if TYPE_CHECKING:
-    import httpx
+from kombo_async._http.bodies import Body, Unreadable
+from kombo_async._http.network import Network, NothingSent, Progress
+from kombo_async._http.route import Route
 
 KEEPALIVE_EXPIRY = 4.0
 """Seconds that an unused connection is kept: fewer than servers keep theirs (Node and uvicorn 5, load balancers more).
@@ -23,106 +26,179 @@ KEEPALIVE_EXPIRY = 4.0
 A request that meets a server which is just closing its connection may have been read, and so leaves a create in doubt.
 """
 
+PROGRESS = "kombo_async.progress"
+"""The extension of a request under which our transport finds its `Progress`."""
 
-@attrs.define(eq=False)
+
 class Connection:
     """One connection, made with its first request."""
 
-    transport: httpx.AsyncBaseTransport
-    inner: Any = attrs.field(repr=False)
-    """What it is in httpcore: by way of a proxy, a connection around others."""
-    stream: Any = attrs.field(default=None, repr=False)
-    """Its network stream, once it has answered."""
-    socket: Any = attrs.field(default=None, repr=False)
-    """Its network stream before TLS, from the moment when it is connected."""
-    unused_since: float = 0.0
+    def __init__(self, inner: Any, network: Network) -> None:
+        self._inner = inner
+        self._network = network
+        self.unused_since = 0.0
 
     @property
-    def used_before(self) -> bool:
-        """Whether it has answered a request, so that the server may have closed it since."""
-        return self.stream is not None
+    def is_reusable(self) -> bool:
+        """Whether another request may follow: one whole answer has come, nothing else, and the connection is open."""
+        return self._network.is_reusable
 
     @property
-    def is_idle(self) -> bool:
-        """Whether another request may follow: not after half an answer, say, or one with `Connection: close`."""
-        return bool(self.inner.is_idle())
+    def was_made(self) -> bool:
+        """Whether there is a connection, to the proxy where there is one."""
+        return self._network.stream is not None
 
-    @property
-    def closed_by_server(self) -> bool:
-        """Whether the server has closed it: between two answers there is nothing else to read."""
-        return self.stream is not None and bool(self.stream.get_extra_info("is_readable"))
-
-    @property
-    def has_unread_data(self) -> bool:
-        """Whether more has come than the answer: the next request would take it for its own answer.
-
-        httpcore does not tell, so this looks into it; where it finds nothing there, the server is taken to be sound.
-        """
-        inner = self.inner
-        while hasattr(inner, "_connection"):
-            inner = inner._connection
-        state = getattr(inner, "_h11_state", None)
-        return state is not None and bool(state.trailing_data[0])
+    async def exchange(
+        self, request: httpcore.Request, progress: Progress, connect_timeout: float | None, limit: int
+    ) -> httpx.Response:
+        """Send *request* and read its whole answer, up to *limit* bytes. Raises what httpcore raises."""
+        self._network.begin(progress, connect_timeout)
+        response = await self._inner.handle_async_request(request)
+        encoding = ""
+        headers = response.headers
+        for name, value in headers:
+            if name.lower() == b"content-encoding":
+                encoding = value.decode("latin-1").strip().lower()
+        if encoding:
+            headers = [(name, value) for name, value in headers if name.lower() != b"content-encoding"]
+        body = Body("", limit)
+        chunks = aiter(response.stream)
+        try:
+            body = Body(encoding, limit)
+            await body.fill(chunks)
+        except Unreadable as error:
+            progress.unreadable = str(error)
+            await self._network.break_off(chunks)
+        finally:
+            with anyio.CancelScope(shield=True):
+                await response.aclose()
+        return httpx.Response(
+            response.status,
+            headers=headers,
+            content=b"" if progress.unreadable else body.whole(),
+            extensions={
+                name: response.extensions[name]
+                for name in ("http_version", "reason_phrase")
+                if name in response.extensions
+            },
+        )
 
     async def aclose(self) -> None:
         """Close it, also in the middle of a cancellation."""
         with anyio.CancelScope(shield=True):
-            await self.transport.aclose()
-            if self.socket is not None:
-                await self.socket.aclose()  # httpcore leaves it open when a TLS handshake is cancelled
+            await self._network.aclose()
+
+    def abandon(self) -> None:
+        """Let go of it without its event loop."""
+        self._network.abandon()
 
 
-class Connections:
-    """The connections of one client to one place."""
+class _Whole:
+    """A body that is there already. httpx and httpcore have generators for it, of which trio complains when one of
+    them is left in the middle."""
 
-    def __init__(self, library: Any, url: httpx.URL) -> None:
-        import httpcore
+    def __init__(self, content: bytes) -> None:
+        self._content = content
 
-        self._library = library
-        self._origin = httpcore.URL(scheme=url.raw_scheme, host=url.raw_host, port=url.port, target=b"/").origin
-        # A TLS context that trusts nobody will do for http://, and loading the CAs takes 20 ms.
-        self._verify = (
-            library.create_ssl_context() if url.scheme == "https" else ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-        )
-        self._proxy = proxy_of(url)
+    def __aiter__(self) -> _Whole:
+        return self
+
+    async def __anext__(self) -> bytes:
+        if not self._content:
+            raise StopAsyncIteration
+        content, self._content = self._content, b""
+        return content
+
+
+class Connections(httpx.AsyncBaseTransport):
+    """The connections of one client, over one route."""
+
+    def __init__(self, route: Route, max_response_bytes: int) -> None:
+        self._route = route
+        self._limit = max_response_bytes
         self._unused: deque[Connection] = deque()
+        self._closed = False
 
     def __len__(self) -> int:
         return len(self._unused)
 
-    async def acquire(self) -> Connection:
-        """The connection that was used last, of those that are not in use, or a new one.
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        """Send *request*, by a connection that is still good or by a new one, and read the answer to it."""
+        progress = request.extensions.get(PROGRESS) or Progress()
+        connect_timeout = request.extensions.get("timeout", {}).get("connect")
+        sent = _for_httpcore(request)
+        del request  # it prints its URL with the query, and tracebacks may print the variables of this frame
+        while True:
+            connection = await self._acquire()
+            try:
+                response = await connection.exchange(sent, progress, connect_timeout, self._limit)
+            except BaseException as error:
+                await connection.aclose()
+                if isinstance(error, NothingSent):
+                    continue  # the server had closed it: that is no failure
+                failure = _as_httpx(error, proxied=self._route.proxy is not None and not connection.was_made)
+                if failure is None:
+                    raise
+            else:
+                await self._release(connection)
+                return response
+            raise failure
 
-        Closes those that nobody has used for long.
-        """
+    async def _acquire(self) -> Connection:
+        """The connection that was used last, or a new one. Closes those that nobody has used for long."""
         oldest = anyio.current_time() - KEEPALIVE_EXPIRY
         while self._unused and self._unused[0].unused_since < oldest:
             await self._unused.popleft().aclose()
         if self._unused:
             return self._unused.pop()
-        return self._new()
+        return Connection(*self._route.connection())
 
-    def _new(self) -> Connection:
-        transport = self._library.AsyncHTTPTransport(verify=self._verify, proxy=self._proxy)
-        connection = transport._pool = transport._pool.create_connection(self._origin)
-        return Connection(transport, connection)
+    async def _release(self, connection: Connection) -> None:
+        if self._closed or not connection.is_reusable:
+            await connection.aclose()
+        else:
+            connection.unused_since = anyio.current_time()
+            self._unused.append(connection)
 
-    def release(self, connection: Connection, stream: Any) -> None:
-        """Keep *connection* for the next request; *stream* is its network stream."""
-        connection.stream = stream
-        connection.unused_since = anyio.current_time()
-        self._unused.append(connection)
+    def abandon(self) -> None:
+        """Let go of all connections that are not in use, since their event loop is not the one that runs."""
+        if not self._unused:
+            return
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ResourceWarning)
+            for connection in self._unused:
+                connection.abandon()
+            self._unused.clear()
 
     async def aclose(self) -> None:
-        """Close all that are not in use."""
+        """Close all that are not in use, and the others after their requests."""
+        self._closed = True
         while self._unused:
             await self._unused.popleft().aclose()
 
 
-def proxy_of(url: httpx.URL) -> str | None:
-    """The proxy that the environment names for *url*, by the rules that httpx's own client follows."""
-    from urllib.request import getproxies, proxy_bypass
+def _for_httpcore(request: httpx.Request) -> httpcore.Request:
+    whole = isinstance(request.stream, httpx.ByteStream)
+    content: AsyncIterator[bytes] | Any = _Whole(request.content) if whole else request.stream
+    url = request.url
+    return httpcore.Request(
+        request.method,
+        httpcore.URL(scheme=url.raw_scheme, host=url.raw_host, port=url.port, target=url.raw_path),
+        headers=request.headers.raw,
+        content=content,
+        extensions={"timeout": request.extensions.get("timeout", {})},
+    )
 
-    proxies = {} if proxy_bypass(url.host) else getproxies()
-    proxy = proxies.get(url.scheme) or proxies.get("all")
-    return f"http://{proxy}" if proxy and "://" not in proxy else proxy
+
+def _as_httpx(error: BaseException, *, proxied: bool) -> httpx.TransportError | None:
+    """*error* of httpcore's as httpx names it; None for any other."""
+    for cls in type(error).__mro__:
+        if cls.__module__.partition(".")[0] != "httpcore":
+            continue
+        found = getattr(httpx, cls.__name__, None)
+        if isinstance(found, type) and issubclass(found, httpx.TransportError):
+            kind = httpx.ProxyError if proxied and not issubclass(found, httpx.TimeoutException) else found
+            failure = kind(str(error))
+            failure.__cause__ = error
+            return failure
+    return None

@@ -1,19 +1,24 @@
-"""One attempt over HTTP. This and `connections.py` are all that touches the HTTP library, httpx or its continuation."""
+"""One attempt over HTTP: every attempt of every call goes through the `send` of one `httpx.AsyncClient`.
+
+The client is ours, with a transport of ours (`connections.py`) or of the caller's, or the caller's own. Only our
+transport knows whether a request was written; over any other, what was begun counts as written.
+"""
 
 from __future__ import annotations
 
 import sys
+import time
+from datetime import timedelta
+from functools import cache
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import anyio
-import attrs
 
-from kombo_async._chain.logs import keep_queries_from, quiet
+from kombo_async._chain.logs import drop_lines_of, quiet
 from kombo_async._clock import Clock
 from kombo_async._codec.decode import decode
 from kombo_async._http.bodies import FileBody, Unreadable, is_small, read
-from kombo_async._http.connections import Connection, Connections
 from kombo_async._version import __version__
 from kombo_async.errors import ConnectionFailed, TimedOut
 from kombo_async.middleware import Call
@@ -24,64 +29,31 @@ if TYPE_CHECKING:
 
 NoAnswer: TypeAlias = ConnectionFailed | TimedOut
 
-NEVER_SENT = frozenset(
-    {
-        *("ConnectTimeout", "PoolTimeout", "ConnectError", "ProxyError", "UnsupportedProtocol"),
-        *("ClientConnectorError", "ConnectionTimeoutError"),
-    }
-)
-"""Exceptions of httpx, and of aiohttp, that say that no connection was made: the request cannot have been read."""
-
 USER_AGENT = f"kombo-async/{__version__} python/{sys.version_info.major}.{sys.version_info.minor}"
 
-
-class _Closed(Exception):
-    """The server closed this connection before anything of the request was written to it."""
-
-
-@attrs.define
-class _Tracing:
-    """Whether the transport tells how far a request is, by httpcore's trace events; of a caller's we learn it."""
-
-    works: bool
+NEVER_CONNECTED = frozenset({"ConnectError", "ConnectTimeout", "PoolTimeout", "ProxyError", "UnsupportedProtocol"})
+"""Exceptions of httpx, and of httpcore by the same names, that are raised before a request is sent."""
 
 
 class _Attempt:
     """One attempt: what is sent, and how far it has come. It stands in local variables, so its repr says nothing."""
 
-    def __init__(self, call: Call, tracing: _Tracing) -> None:
+    def __init__(self, call: Call, progress: Any) -> None:
         if call.encoded is None:
             raise RuntimeError("this call has not been encoded yet")
         self.call = call
         self.encoded = call.encoded
-        self._tracing = tracing
+        self.progress = progress
         self.request: Any = None
-        self.connection: Connection | None = None
-        self._begun = False
-        self._sent = False
+        self.seconds = 0.0
+        """How long it may take."""
+        self.begun = False
 
-    def begin(self, connection: Connection | None) -> None:
-        """From now on the request may be sent, over *connection* or by a transport of the caller's."""
-        self.connection = connection
-        self._begun = True
-        self._sent = False
-
-    async def trace(self, event: str, info: dict[str, Any]) -> None:
-        """Hear from httpcore. Raises `_Closed` to keep a request from a connection that has been closed meanwhile."""
-        self._tracing.works = True
-        if event.endswith("connect_tcp.complete") and self.connection is not None:
-            self.connection.socket = info["return_value"]
-        elif event.endswith("send_request_headers.started") and info["request"].method != b"CONNECT":
-            if self.connection is not None and self.connection.closed_by_server:
-                raise _Closed
-            self._sent = True
-        elif event.endswith("send_request_headers.failed"):
-            self._sent = False  # not even its headers could be written
-
-    @property
-    def may_have_sent(self) -> bool:
-        """Whether the server may have read the request."""
-        return self._sent if self._tracing.works else self._begun
+    def may_have_sent(self, error: BaseException | None = None) -> bool:
+        """Whether the server may have read the request: yes, unless it is certain that it cannot."""
+        if self.progress.known:
+            return bool(self.progress.written)
+        return self.begun and (error is None or not _never_connected(error))
 
     def failure(self, cls: type[NoAnswer], reason: str, *, sent: bool) -> NoAnswer:
         """What to raise when no answer came."""
@@ -92,6 +64,30 @@ class _Attempt:
             may_have_applied=sent and not operation.safe,
             attempts=self.call.attempt,
         )
+
+
+def _never_connected(error: BaseException) -> bool:
+    """Whether *error* of a transport that is not ours says that no connection was made.
+
+    Some transports name other failures so, too; their cause is then of another library than httpcore.
+    """
+    if type(error).__name__ not in NEVER_CONNECTED:
+        return False
+    cause = error.__cause__
+    if cause is None:
+        return True
+    library = type(cause).__module__.partition(".")[0]
+    if library == "respx":  # it raises what a test asked it to raise
+        return True
+    return library in ("httpcore", "httpcore2") and type(cause).__name__ in NEVER_CONNECTED
+
+
+HTTP_LIBRARIES = frozenset({"httpx", "httpx2", "httpcore", "httpcore2", "h11", "h2", "aiohttp"})
+
+
+def _is_of_http(error: Exception) -> bool:
+    """Whether *error* is of an HTTP library. Not all transports translate all of theirs to httpx's."""
+    return any(cls.__module__.partition(".")[0] in HTTP_LIBRARIES for cls in type(error).__mro__)
 
 
 class Http:
@@ -108,101 +104,110 @@ class Http:
         client: Any,
         connect_timeout: float,
         max_response_bytes: int,
+        this_machine: bool,
         clock: Clock,
     ) -> None:
         self._base_url = base_url
         self._transport = transport
-        self._client = client
+        self._callers_client = client
         self._connect_timeout = connect_timeout
         self._max_response_bytes = max_response_bytes
+        self._this_machine = this_machine
         self._clock = clock
         self._library: Any = None
+        self._client: Any = None
+        self._connections: Any = None
         self._url: Any = None
         self._urls: dict[str, Any] = {}
-        self._connections: Connections | None = None
-        self._tracing = _Tracing(works=transport is None and client is None)
         self._closed = False
 
     def open(self) -> None:
-        """Load the HTTP library, and make the transport if the caller gave none. Raises `RuntimeError` once closed."""
+        """Load the HTTP library and settle the way to Kombo.
+
+        Raises `RuntimeError` once closed, `ConfigurationError` for settings of the environment that cannot work.
+        """
         if self._closed:
             raise RuntimeError("this client is closed; make a new one")
-        if self._library is not None:
-            return
-        self._library = _library_of(self._client or self._transport)
-        self._url = self._library.URL(self._base_url)
         if self._client is not None:
-            keep_queries_from(self._library.__name__)
-        elif self._transport is None:
-            self._connections = Connections(self._library, self._url)
+            return
+        self._library = _library_of(self._callers_client or self._transport)
+        self._url = self._library.URL(self._base_url)
+        if self._callers_client is None and self._transport is None:
+            from kombo_async._http.connections import Connections
+            from kombo_async._http.route import Route
+            from kombo_async._http.stand_ins import Front
+
+            route = Route.to(self._url, this_machine=self._this_machine)
+            self._connections = Connections(route, self._max_response_bytes)
+            self._transport = Front(self._connections, route)
+        drop_lines_of(self._library.__name__)
+        self._client = self._callers_client or _client_class(self._library)(
+            transport=self._transport, trust_env=False, timeout=None
+        )
+
+    def move(self) -> None:
+        """Go on in another event loop, over new connections. Raises `RuntimeError` where those are not ours to make."""
+        if self._connections is not None:
+            self._connections.abandon()
+        elif self._client is not None and not self._is_of_no_loop():
+            what = "http_client" if self._callers_client is not None else "transport"
+            raise RuntimeError(
+                f"{what}: this client was used in another event loop, to which the connections of your {what} belong; "
+                f"make a client with a new {what} in each event loop (each asyncio.run), or leave {what} out"
+            )
+
+    def _is_of_no_loop(self) -> bool:
+        """Whether the caller's transport has no connections that could belong to an event loop."""
+        return isinstance(self._transport, self._library.MockTransport | self._library.ASGITransport)
 
     async def aclose(self) -> None:
         """Close the connections, those of a caller's client excepted."""
         self._closed = True
-        if self._connections is not None:
-            await self._connections.aclose()
-        if self._transport is not None:
-            await self._transport.aclose()
+        ours = self._client or self._transport if self._callers_client is None else None
+        if ours is not None:
+            await ours.aclose()
 
     async def __call__(self, call: Call) -> Response[Any]:
         """Send the request of *call* and decode its answer. Raises `NoResponse` where none came."""
         self.open()
-        attempt = _Attempt(call, self._tracing)
-        deadline = self._clock.time() + call.timeout
-        if call.deadline is not None:
-            deadline = min(deadline, call.deadline)
+        attempt = _Attempt(call, _progress() if self._connections is not None else _NOT_KNOWN)
+        now = self._clock.time()
+        attempt.seconds = call.timeout if call.deadline is None else min(call.timeout, call.deadline - now)
+        if attempt.seconds <= 0:
+            raise attempt.failure(TimedOut, "was not sent: its deadline has passed", sent=False)
         failure: NoAnswer | None = None
-        with self._clock.until(deadline) as scope:
+        cause: BaseException | None = None
+        with self._clock.until(now + attempt.seconds) as scope:
             try:
                 return await self._answer(attempt)
-            except self._library.TransportError as error:
-                failure = self._failure(attempt, error)
+            except Exception as error:
+                if not _is_of_http(error):
+                    raise
+                failure, cause = self._failure(attempt, error)
         if scope.cancelled_caught:
-            failure = attempt.failure(TimedOut, "timed out", sent=attempt.may_have_sent)
+            failure = attempt.failure(TimedOut, "timed out: no whole answer in time", sent=attempt.may_have_sent())
         assert failure is not None  # noqa: S101 - the block returned, raised, or was cancelled by its own deadline
-        raise failure
+        raise failure from cause
 
-    def _failure(self, attempt: _Attempt, error: Exception) -> NoAnswer:
-        kind = _kind(error)
-        names = {cls.__name__ for cls in kind.__mro__}
-        connected = names.isdisjoint(NEVER_SENT)
-        timed_out = not names.isdisjoint(("TimeoutException", "TimeoutError"))
-        reason = f"timed out ({kind.__name__})" if timed_out else f"failed: {kind.__name__}"
-        sent = connected and attempt.may_have_sent
-        return attempt.failure(TimedOut if timed_out else ConnectionFailed, reason, sent=sent)
+    def _failure(self, attempt: _Attempt, error: Exception) -> tuple[NoAnswer, BaseException]:
+        """What to raise for *error*, and what led to it, without anything that could hold the key or people's data."""
+        from kombo_async._http.causes import cause_of, why
+
+        timed_out = isinstance(error, self._library.TimeoutException)
+        reason = f"{'timed out' if timed_out else 'failed'}: {why(error)}"
+        failure = attempt.failure(
+            TimedOut if timed_out else ConnectionFailed, reason, sent=attempt.may_have_sent(error)
+        )
+        return failure, cause_of(error)
 
     async def _answer(self, attempt: _Attempt) -> Response[Any]:
-        """Send the request, by a connection of ours or by what the caller gave, and decode its answer."""
         files = await FileBody.measured(attempt.encoded)
         self._prepare(attempt, files)
         try:
-            if self._connections is not None:
-                return await self._connected(attempt, self._connections)
-            attempt.begin(None)
-            return await self._exchange(attempt, self._transport)
+            return await self._exchange(attempt)
         finally:
             if files is not None:
                 await files.aclose()
-
-    async def _connected(self, attempt: _Attempt, connections: Connections) -> Response[Any]:
-        while True:
-            connection = await connections.acquire()
-            attempt.begin(connection)
-            try:
-                response = await self._exchange(attempt, connection.transport)
-            except (_Closed, self._library.TransportError) as error:
-                await connection.aclose()
-                if isinstance(error, _Closed) or (connection.used_before and not attempt.may_have_sent):
-                    continue  # the server had closed it, and so cannot have read anything: that is no failure
-                raise
-            except BaseException:
-                await connection.aclose()
-                raise
-            if self._closed or not connection.is_idle or connection.has_unread_data:
-                await connection.aclose()
-            else:
-                connections.release(connection, response.raw_response.extensions.get("network_stream"))
-            return response
 
     def _prepare(self, attempt: _Attempt, files: FileBody | None) -> None:
         """Make the request of *attempt*, apart from what waits: tracebacks of that may show its local variables."""
@@ -212,17 +217,24 @@ class Http:
             headers["Content-Type"] = encoded.content_type
         if files is not None:
             headers["Content-Length"] = str(files.length)
-        if self._client is None:
+        if self._callers_client is None:
             headers["User-Agent"] = USER_AGENT
-        timeout = {"connect": min(self._connect_timeout, call.timeout), "read": None, "write": None, "pool": None}
-        make = self._library.Request if self._client is None else self._client.build_request
+        make = self._library.Request if self._callers_client is None else self._client.build_request
+        connect = min(self._connect_timeout, attempt.seconds)
         attempt.request = make(
             call.operation.method,
             self._url_of(encoded.target, keep=encoded.target == call.operation.path),
             headers=headers,
             content=encoded.body if files is None else files,
-            extensions={"timeout": timeout, "trace": attempt.trace},
+            extensions={
+                "timeout": {"connect": connect, "read": None, "write": None, "pool": attempt.seconds * 0.95},
+                "kombo_async.progress": attempt.progress,
+            },
         )
+        if _OTEL in sys.modules:
+            from kombo_async._http.stand_ins import hide_query
+
+            hide_query(attempt.request)
 
     def _url_of(self, target: str, *, keep: bool) -> Any:
         """The URL of *target*; parsing it takes httpx long, so those that each call of an operation has are kept."""
@@ -233,56 +245,100 @@ class Http:
                 self._urls[target] = url
         return url
 
-    async def _exchange(self, attempt: _Attempt, transport: Any) -> Response[Any]:
+    async def _exchange(self, attempt: _Attempt) -> Response[Any]:
         """Send, read the answer to its end, and decode it."""
-        if self._client is not None:
-            with quiet():
-                raw = await self._client.send(attempt.request, stream=True, follow_redirects=False)
-        else:
-            raw = await transport.handle_async_request(attempt.request)
-            raw.request = attempt.request
+        attempt.begun = True
+        start = time.perf_counter()
+        with quiet():
+            raw = await self._client.send(attempt.request, stream=True, follow_redirects=False)
         try:
-            return await self._decoded(attempt.call, raw)
+            raw, unreadable = await self._whole(attempt, raw)
         finally:
             with anyio.CancelScope(shield=True):
                 await raw.aclose()
-
-    async def _decoded(self, call: Call, raw: httpx.Response) -> Response[Any]:
-        unreadable = ""
-        if is_small(raw, self._max_response_bytes):
-            await raw.aread()
-        else:
-            try:
-                body = await read(raw, self._max_response_bytes)
-            except Unreadable as error:
-                body, unreadable = b"", str(error)
-            raw = self._library.Response(
-                raw.status_code,
-                headers=[(name, value) for name, value in raw.headers.raw if name.lower() != b"content-encoding"],
-                content=body,
-                request=raw.request,
-                extensions=raw.extensions,
-            )
+        raw.elapsed = timedelta(seconds=time.perf_counter() - start)
+        raw.next_request = None
+        raw.request = _without_key(self._library)(attempt.request)
+        attempt.request = None
+        call = attempt.call
         return decode(
             type(call.request), raw, None if unreadable else raw.content, attempts=call.attempt, unreadable=unreadable
         )
 
+    async def _whole(self, attempt: _Attempt, raw: httpx.Response) -> tuple[httpx.Response, str]:
+        """The answer with its body, and why that cannot be had."""
+        if attempt.progress.unreadable:
+            return raw, attempt.progress.unreadable
+        if is_small(raw, self._max_response_bytes):
+            await raw.aread()
+            return raw, ""
+        body, unreadable = b"", ""
+        try:
+            body = await read(raw, self._max_response_bytes)
+        except Unreadable as error:
+            unreadable = str(error)
+        finally:
+            with anyio.CancelScope(shield=True):
+                await raw.aclose()
+        headers = [(name, value) for name, value in raw.headers.raw if name.lower() != b"content-encoding"]
+        whole = self._library.Response(raw.status_code, headers=headers, content=body, extensions=raw.extensions)
+        return whole, unreadable
 
-def transport_of(transport: httpx.AsyncBaseTransport | str | None, base_url: str) -> httpx.AsyncBaseTransport | None:
-    """The transport that a caller gave, or named, to *base_url*. Raises `ValueError` for a name that is none."""
-    if not isinstance(transport, str):
-        return transport
-    if transport != "aiohttp":
-        raise ValueError(f'transport: {transport!r} is none; pass "aiohttp" or an httpx.AsyncBaseTransport')
-    from kombo_async._http.aiohttp import OverAiohttp
 
-    return OverAiohttp(base_url)
+class _Unknown:
+    """The progress of an attempt over a transport that does not tell."""
+
+    known = False
+    written = False
+    unreadable = ""
 
 
-def _kind(error: Exception) -> type[BaseException]:
-    """What *error* is. httpx-aiohttp calls each broken connection a `ConnectTimeout`: there its cause tells."""
-    cause = type(error.__cause__)
-    return cause if issubclass(cause, BaseException) and cause.__module__.startswith("aiohttp") else type(error)
+_NOT_KNOWN = _Unknown()
+_OTEL = "opentelemetry.instrumentation.httpx"
+
+
+def _progress() -> Any:
+    from kombo_async._http.network import Progress
+
+    return Progress()
+
+
+@cache
+def _client_class(library: ModuleType) -> Any:
+    """httpx's client without cookies: those of load balancers are not sent back, and keeping them takes time."""
+    module: Any = library
+
+    class NoCookies(module.Cookies):  # type: ignore[misc]
+        def extract_cookies(self, response: Any) -> None:
+            """Take none."""
+
+    none = NoCookies()
+
+    class Client(module.AsyncClient):  # type: ignore[misc]
+        @property
+        def cookies(self) -> Any:
+            """No cookies."""
+            return none
+
+    return Client
+
+
+@cache
+def _without_key(library: ModuleType) -> Any:
+    """The class of a request that was sent, as `raw_response.request` keeps it: without key and body."""
+    module: Any = library
+
+    class SentRequest(module.Request):  # type: ignore[misc]
+        def __init__(self, sent: Any) -> None:
+            self.method = sent.method
+            self.url = sent.url
+            self.headers = sent.headers.copy()
+            if "authorization" in self.headers:
+                self.headers["authorization"] = "[hidden]"
+            self.extensions: dict[str, Any] = {}
+            self.stream = module.ByteStream(b"")
+
+    return SentRequest
 
 
 def _library_of(client: Any) -> ModuleType:

@@ -11,7 +11,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Generator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from importlib.util import find_spec
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -116,7 +117,7 @@ class _Attempts:
         ) as span:
             if call.attempt > 1:
                 span.set_attribute("http.request.resend_count", call.attempt - 1)
-            with _measured(span, self.histogram, {**http, **self.known}) as measured:
+            with _measured(span, self.histogram, {**http, **self.known}) as measured, _alone():
                 response = await call_next(call)
                 measured.note_attempt(response)
                 return response
@@ -174,6 +175,15 @@ def _measured(span: trace.Span, histogram: metrics.Histogram, known: Attributes)
         span.set_attributes({**measured.attributes, **measured.details})
         if measured.failed:
             span.set_status(trace.StatusCode.ERROR)
+
+
+def _alone() -> AbstractContextManager[None]:
+    """While this is entered, OpenTelemetry's instrumentation of httpx makes no second span for the same attempt."""
+    if find_spec("opentelemetry.instrumentation") is None:
+        return nullcontext()
+    from opentelemetry.instrumentation.utils import suppress_http_instrumentation
+
+    return suppress_http_instrumentation()
 
 
 def _server(host: str | None, port: int | None, scheme: str) -> Attributes:

@@ -26,11 +26,21 @@ def verify(secret: Secrets, body: bytes, signature: str | None) -> None:
         InvalidSignature: It is not signed, or not with this secret.
         ValueError: There is no secret to check with.
     """
-    given = (signature or "").encode("ascii", "replace")
-    given = given.removesuffix(b"=")  # 32 bytes take 43 characters, and one `=` where they are padded
-    matches = [hmac.compare_digest(_signature(each, body), given) for each in as_secrets(secret)]
-    if not any(matches):
+    secrets = _secrets(secret)
+    matches = secrets is not None and _is_signed(secrets, body, signature or "")
+    missing = secrets is None
+    del secret, secrets  # tracebacks may print the variables of this frame
+    if missing:
+        raise ValueError(_MISSING)
+    if not matches:
         raise InvalidSignature("the signature is missing" if not signature else "the signature does not match")
+
+
+def _is_signed(secrets: tuple[str, ...], body: bytes, signature: str) -> bool:
+    given = signature.encode("ascii", "replace")
+    given = given.removesuffix(b"=")  # 32 bytes take 43 characters, and one `=` where they are padded
+    matches = [hmac.compare_digest(_signature(each, body), given) for each in secrets]  # all, in constant time
+    return any(matches)
 
 
 def sign(secret: str, body: bytes) -> str:
@@ -41,10 +51,19 @@ def sign(secret: str, body: bytes) -> str:
 
 def as_secrets(secret: Secrets) -> tuple[str, ...]:
     """*secret* as a tuple of them. Raises `ValueError` where there is none: an empty secret is known to all."""
-    secrets = (secret,) if isinstance(secret, str) else tuple(secret)
-    if not secrets or not all(secrets):
-        raise ValueError("secret: pass the webhook secret from Kombo's dashboard; it must not be empty")
+    secrets = _secrets(secret)
+    del secret
+    if secrets is None:
+        raise ValueError(_MISSING)
     return secrets
+
+
+_MISSING = "secret: pass the webhook secret from Kombo's dashboard; it must not be empty"
+
+
+def _secrets(secret: Secrets) -> tuple[str, ...] | None:
+    secrets = (secret,) if isinstance(secret, str) else tuple(secret)
+    return secrets if secrets and all(secrets) else None
 
 
 def _signature(secret: str, body: bytes) -> bytes:

@@ -9,7 +9,7 @@ import pytest
 from kombo_async.sandbox import Sandbox, serve
 from tests.examples.running import documented, environment, free_port, until, web_app
 
-pytest.importorskip("httpx_aiohttp")
+pytest.importorskip("aiohttp")
 pytestmark = pytest.mark.anyio
 PERSONIO = "personio:demo"
 

@@ -11,7 +11,9 @@ import pytest
 import uvicorn
 
 from kombo_async import ConnectionFailed, RetryPolicy, Success
-from kombo_async._http.connections import KEEPALIVE_EXPIRY, Connection, Connections
+from kombo_async._http import connections
+from kombo_async._http.connections import KEEPALIVE_EXPIRY
+from kombo_async._http.network import NetworkStream
 from tests.failures.calls import CALLS, client, until
 from tests.failures.fault_server import FaultServer, succeed
 
@@ -47,17 +49,20 @@ async def test_closed_between_calls_of_the_callers_client(server: FaultServer, m
 @each_method
 async def test_closed_just_before_sending(server: FaultServer, method: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """A kept connection that is closed while a call is about to use it is seen by a last look before it sends."""
-    last_look = Connection.closed_by_server.fget  # type: ignore[attr-defined]
+    write = NetworkStream.write
 
-    def close_first(connection: Connection) -> bool:
-        if connection.used_before:
+    async def close_first(stream: NetworkStream, buffer: bytes, timeout: float | None = None) -> None:
+        if server.asked["first"] and not closed:
+            closed.append(True)
             server.close_connections()
-        return bool(last_look(connection))
+        await write(stream, buffer, timeout)
 
+    closed: list[bool] = []
+    monkeypatch.setattr(NetworkStream, "write", close_first)
     async with client(server, retry=RetryPolicy.none()) as kombo:
         await kombo.send(CALLS[method], headers={"X-Scenario": "first"})
-        monkeypatch.setattr(Connection, "closed_by_server", property(close_first))
         result = await kombo.send(CALLS[method], headers={"X-Scenario": "second"})
+    assert closed
     assert isinstance(result, Success)
     assert server.performed == {"first": 1, "second": 1}
 
@@ -104,20 +109,17 @@ async def test_connections_are_used_again(server: FaultServer) -> None:
 
 async def test_unused_connections_are_closed(server: FaultServer, monkeypatch: pytest.MonkeyPatch) -> None:
     """Connections that nobody has used for some seconds are closed when the next call is made."""
-    connections = Connections(httpx, httpx.URL(server.url))
-    old, recent = await connections.acquire(), await connections.acquire()
-    now = anyio.current_time()
-    closed: list[Connection] = []
-
-    async def aclose(connection: Connection) -> None:
-        closed.append(connection)
-
-    monkeypatch.setattr(Connection, "aclose", aclose)
-    connections.release(old, None)
-    connections.release(recent, None)
-    old.unused_since = now - KEEPALIVE_EXPIRY - 1
-    assert await connections.acquire() is recent
-    assert closed == [old]
+    server.latency = 0.05
+    async with client(server) as kombo:
+        async with anyio.create_task_group() as calls:
+            for _ in range(3):
+                calls.start_soon(kombo.send, CALLS["GET"])
+        assert len(server.open) == 3
+        monkeypatch.setattr(connections, "KEEPALIVE_EXPIRY", 0.1)
+        await anyio.sleep(0.2)
+        await kombo.send(CALLS["GET"])
+        assert server.connections == 4
+        await until(lambda: len(server.open) == 1)
 
 
 def test_kept_for_less_time_than_servers_do() -> None:

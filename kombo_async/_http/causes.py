@@ -1,0 +1,119 @@
+"""Why no answer came, in words that hold no secret: no key, no query, no body."""
+
+from __future__ import annotations
+
+import errno
+import re
+import socket
+import ssl
+from collections.abc import Iterator
+from typing import cast
+
+from kombo_async._http.connecting import NotThisMachine
+
+_BY_NUMBER = {
+    errno.ECONNREFUSED: "connection refused",
+    errno.ENETUNREACH: "the network is unreachable",
+    errno.EHOSTUNREACH: "the host is unreachable",
+    errno.ENETDOWN: "the network is down",
+    errno.EADDRNOTAVAIL: "no local port or address is left",
+    errno.ETIMEDOUT: "the network timed out",
+    errno.EMFILE: "no file handles left in this process",
+    errno.ENFILE: "no file handles left on this machine",
+    errno.ECONNRESET: "the connection was reset",
+    errno.EPIPE: "the connection was closed",
+    errno.ECONNABORTED: "the connection was aborted",
+    errno.EACCES: "this machine does not allow the connection",
+    errno.EPERM: "this machine does not allow the connection",
+}
+_NOT_TLS = ("WRONG_VERSION_NUMBER", "HTTP_REQUEST", "PACKET_LENGTH_TOO_LONG", "RECORD_LAYER_FAILURE", "INVALID_RECORD")
+
+_BY_NAME = {
+    "ConnectTimeout": "no connection in time",
+    "PoolTimeout": "no free connection in time",
+    "WriteTimeout": "the request could not be sent in time",
+    "ReadTimeout": "no answer in time",
+    "UnsupportedProtocol": "the URL has an unknown scheme",
+    "LocalProtocolError": "the request is not valid HTTP",
+    "RemoteProtocolError": "the answer is not valid HTTP",
+    "ConnectError": "no connection could be made",
+    "ReadError": "the connection broke before the whole answer was there",
+    "WriteError": "the connection broke while the request was being sent",
+    "CloseError": "the connection broke while it was being closed",
+    "DecodingError": "the answer's content encoding is corrupt",
+    "ProxyError": "the proxy refused",
+}
+
+
+def chain(error: BaseException) -> Iterator[BaseException]:
+    """*error* and what led to it, the members of groups too."""
+    seen: set[int] = set()
+    waiting = [error]
+    while waiting:
+        each = waiting.pop(0)
+        if id(each) in seen:
+            continue
+        seen.add(id(each))
+        yield each
+        if isinstance(each, BaseExceptionGroup):
+            waiting += each.exceptions
+        waiting += [led for led in (each.__cause__, each.__context__) if led is not None]
+
+
+def origin_of(error: BaseException) -> OSError | None:
+    """What the system or TLS said, if it is what led to *error*."""
+    found = [each for each in chain(error) if isinstance(each, OSError)]
+    telling = [each for each in found if isinstance(each, ssl.SSLError | socket.gaierror) or each.errno]
+    return next(iter([*telling, *found]), None)
+
+
+def why(error: BaseException, host: str = "") -> str:
+    """Why *error* happened; *host* is the name that was to be resolved."""
+    names = [cls.__name__ for cls in type(error).__mro__]
+    origin = origin_of(error)
+    if origin is not None:
+        words = _of_system(origin, host)
+        if words and "ProxyError" in names:
+            return f"the proxy cannot be reached: {words}"
+        if words:
+            return words
+    if "ProxyError" in names:
+        status = re.match(r"(\d\d\d)\b", str(error))
+        return f"the proxy answered {status[1]}" if status else "the proxy refused the connection"
+    if "RemoteProtocolError" in names and re.search("disconnected|closed connection|incomplete", str(error)):
+        return "the connection was closed before the whole answer was there"
+    return next((_BY_NAME[name] for name in names if name in _BY_NAME), type(error).__name__)
+
+
+def _of_system(error: OSError, host: str) -> str:
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return f"certificate verify failed: {error.verify_message.rstrip('.') or 'no reason given'}"
+    if isinstance(error, ssl.SSLError):
+        reason = error.reason or ""
+        if reason in _NOT_TLS:
+            return "the server does not speak TLS"
+        return f"TLS failed: {reason.lower().replace('_', ' ') or 'the connection was closed'}"
+    if isinstance(error, socket.gaierror):
+        return f"the name {host} could not be resolved" if host else "the name could not be resolved"
+    if isinstance(error, NotThisMachine):
+        return str(error)
+    if isinstance(error, ConnectionAbortedError) and error.errno is None:
+        return "the connection was closed during the TLS handshake"
+    return _BY_NUMBER.get(error.errno or 0, "") or (error.strerror or "" if error.errno else "")
+
+
+def cause_of(error: Exception) -> BaseException:
+    """What led to *error*, to be chained: it holds no key, no query, no body, and no frames of those who did.
+
+    That is what the system or TLS said; where they said nothing, an exception of the same kind in our words, since
+    texts of HTTP libraries can quote what was sent, and their exceptions hold the request.
+    """
+    origin = origin_of(error)
+    if origin is not None and not origin.filename and type(origin).__module__ in ("builtins", "socket", "ssl"):
+        origin.__cause__ = origin.__context__ = None
+        return origin.with_traceback(None)
+    words = why(error)
+    for cls in type(error).__mro__:
+        if cls.__module__.partition(".")[0] in ("httpx", "httpx2") and cls.__name__ in _BY_NAME:
+            return cast("BaseException", cls(words))
+    return ConnectionError(words)
