@@ -227,7 +227,12 @@ class Http:
             headers=headers,
             content=encoded.body if files is None else files,
             extensions={
-                "timeout": {"connect": connect, "read": None, "write": None, "pool": attempt.seconds * 0.95},
+                "timeout": {
+                    "connect": connect,
+                    "read": None,
+                    "write": None,
+                    "pool": max(attempt.seconds / 2, attempt.seconds - 0.05),
+                },
                 "kombo_async.progress": attempt.progress,
             },
         )
