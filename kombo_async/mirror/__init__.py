@@ -1,4 +1,4 @@
-"""Keeping local tables in step with Kombo's lists: what changed is fetched when Kombo says so, and now and then anyway.
+"""Keeping local tables in step with Kombo's lists, in SQLite or PostgreSQL, for any number of customers.
 
 ::
 
@@ -9,18 +9,62 @@
 
 How nothing is missed:
 
-- A pass fetches what changed since the table's mark (`updated_after`, deleted records included). The mark is moved only
-  once all of a pass is in the table, to the time at which the pass *began*, by Kombo's own clock, less an overlap:
-  a crash anywhere, a change while the pass runs, or one that becomes visible late is met by the next pass.
-- Records are written by their IDs, so that fetching one again does no harm.
-- When a sync ends, the marks go back to where it began, for changes that it made visible only at its end.
-- Now and then, a full pass reads everything anew and removes what is no longer there.
+- A sync fetches what changed since the table's watermark (`updated_after`, deleted records included). The watermark is
+  moved only once all of a sync is in the table, to the time at which the sync *began*, by Kombo's own clock, less an
+  overlap: a crash anywhere, a change while the sync runs, or one that becomes visible late is met by the next sync.
+- What `updated_after` does not see (a renamed stage in applications, say) is found by watching the lists of what is
+  nested: the records which hold a changed one are read again by their IDs.
+- Each integration is worked on by one process at a time, by a lease with a fence: what a process writes that lost its
+  lease is refused.
+- When a sync of Kombo's ends, watermarks go back to where it began, for changes that it made visible only at its end.
+- About weekly, a full sync reads everything again and removes what is no longer there.
 """
 
-from kombo_async.mirror._fetching import Update
+from kombo_async.mirror._columns import Column, ColumnType
 from kombo_async.mirror._mirror import Mirror
-from kombo_async.mirror._store import Mark, Store
-from kombo_async.mirror._table import Table
+from kombo_async.mirror._records import Record
+from kombo_async.mirror._status import IntegrationHealth, MirrorStatus
+from kombo_async.mirror._store import (
+    BlindSpot,
+    Change,
+    Ending,
+    Lane,
+    LeaseLost,
+    Stale,
+    Store,
+    StoredIntegration,
+    Turn,
+    Watermark,
+    Written,
+)
+from kombo_async.mirror._subscription import Subscription
+from kombo_async.mirror._sync import Update
+from kombo_async.mirror._table import Nested, Table
 from kombo_async.mirror.sqlite import SqliteStore
 
-__all__ = ["Mark", "Mirror", "SqliteStore", "Store", "Table", "Update"]
+__all__ = [
+    "Mirror",
+    "Table",
+    "Nested",
+    "Update",
+    "SqliteStore",
+    "LeaseLost",
+    # health and changes
+    "MirrorStatus",
+    "IntegrationHealth",
+    "Change",
+    "Subscription",
+    # for stores
+    "Store",
+    "Watermark",
+    "Turn",
+    "Lane",
+    "Ending",
+    "Written",
+    "Record",
+    "Column",
+    "ColumnType",
+    "BlindSpot",
+    "Stale",
+    "StoredIntegration",
+]

@@ -2,36 +2,54 @@
 
 from __future__ import annotations
 
-import logging
+import math
 import os
-from collections.abc import Iterable, Sequence
+import uuid
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Sequence
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 import anyio
-from anyio.abc import TaskGroup
 
-from kombo_async._chain.backoff import backoff
-from kombo_async._codec.codes import Meaning, meaning_of
-from kombo_async._generated.events import DataChanged, Event, IntegrationCreated, IntegrationDeleted, SyncFinished
-from kombo_async.errors import Failure, KomboError, SyncPending
-from kombo_async.mirror._fetching import Fetching, Update
-from kombo_async.mirror._store import Store
-from kombo_async.mirror._table import Table
+from kombo_async._clock import Clock
+from kombo_async._generated.events import (
+    AiApplyDataChanged,
+    DataChanged,
+    Event,
+    IntegrationCreated,
+    IntegrationDeleted,
+    IntegrationStateChanged,
+    SyncFinished,
+)
+from kombo_async.errors import Fault, InvalidInput
+from kombo_async.mirror._blind import Watched
+from kombo_async.mirror._look import Look, Settings
+from kombo_async.mirror._scheduler import LEASE, POLL, Scheduler
+from kombo_async.mirror._status import MirrorStatus, status_of
+from kombo_async.mirror._store import Ending, LeaseLost, Store, Turn
+from kombo_async.mirror._subscription import Subscription
+from kombo_async.mirror._sync import Update
+from kombo_async.mirror._table import ENVIRONMENT, Table, check_names
 from kombo_async.mirror.sqlite import SqliteStore
+from kombo_async.options import RetryPolicy
 
 if TYPE_CHECKING:
     from kombo_async.client import AsyncKomboClient
 
-_logger = logging.getLogger("kombo_async.mirror")
+DEFAULT_CONCURRENCY = 32
+READS = RetryPolicy(attempts=3, max_delay=5.0, max_retry_after=5.0, sync_wait=0.0)
+"""How `run` retries one request; what takes longer is tried again as a whole, so that nobody waits for it."""
 
-DEFAULT_CONCURRENCY = 4
-"""How many integrations are brought up to date at the same time."""
+
+def _utc_now() -> datetime:
+    return datetime.now(UTC)
 
 
 class Mirror:
-    """Keeps tables in step with the lists of any number of integrations. One process runs it for a store.
+    """Keeps tables in step with the lists of any number of integrations, by any number of processes for one store.
 
     Args:
         kombo: The client to read with.
@@ -39,8 +57,15 @@ class Mirror:
         tables: What to keep.
         integrations: What to follow from the start. Those that webhooks tell of are followed, too, for good.
         every: How often to look for changes without being told of any.
-        full_every: How often to read everything anew, as a safety net.
+        full_every: How often to read everything again, as a safety net; each list has its own time in this period.
         overlap: How much further back than the last look each look goes, for changes that become visible late.
+        concurrency: How many integrations are worked on at once that end quickly; there are half as many places for
+            those that read much, and a quarter as many for those that failed last.
+        keep_changes: For how long to keep a log of what changed, for `changes`; None keeps none.
+        retry: How `run` retries a request; `update` does as the client does.
+
+    Raises:
+        InvalidInput: Tables have the same name, or a setting makes no sense.
     """
 
     def __init__(
@@ -50,32 +75,53 @@ class Mirror:
         tables: Sequence[Table],
         *,
         integrations: Iterable[str] = (),
-        every: timedelta = timedelta(hours=1),
-        full_every: timedelta = timedelta(days=1),
+        every: timedelta = timedelta(hours=3),
+        full_every: timedelta = timedelta(days=7),
         overlap: timedelta = timedelta(minutes=10),
+        concurrency: int = DEFAULT_CONCURRENCY,
+        keep_changes: timedelta | None = None,
+        retry: RetryPolicy = READS,
+        clock: Clock | None = None,
+        now: Callable[[], datetime] = _utc_now,
     ) -> None:
-        names = [table.name for table in tables]
-        if len(set(names)) < len(names):
-            raise ValueError("tables: two of them have the same name")
+        check_names(tables)
+        if concurrency < 1:
+            raise InvalidInput(Fault("concurrency", "must be at least 1"))
         self._kombo = kombo
         self.store: Store = SqliteStore(store) if isinstance(store, str | os.PathLike) else store
         self.tables: tuple[Table, ...] = tuple(tables)
+        self._watched = Watched(self.tables)
         self._given = tuple(integrations)
-        self._every = every
-        self._full_every = full_every
+        self._keep_changes = keep_changes
         self._overlap = overlap
+        self._every = every
+        self._retry = retry
+        self._full_every = full_every
+        self._clock = clock or Clock()
+        self._now = now
+        self._owner = uuid.uuid4().hex
         self._opened = False
         self._opening = anyio.Lock()
-        self._locks: dict[str, anyio.Lock] = {}
-        self._wakes: dict[str, anyio.Event] = {}
-        self._at_once = anyio.CapacityLimiter(DEFAULT_CONCURRENCY)
-        self._followers: TaskGroup | None = None
+        self._scheduler = Scheduler(
+            self.store,
+            self._owner,
+            self._look,
+            clock=self._clock,
+            concurrency=concurrency,
+            every=every,
+            overlap=overlap,
+        )
+
+    @property
+    def all_tables(self) -> tuple[Table, ...]:
+        """The tables, and those in which the mirror keeps IDs of what is nested in them: what a store has to make."""
+        return self._watched.tables
 
     async def open(self) -> None:
         """Make the tables that are not there yet; `async with` and all other methods do that, too."""
         async with self._opening:
             if not self._opened:
-                await self.store.open(self.tables)
+                await self.store.open(self.all_tables, changes=self._keep_changes is not None)
                 self._opened = True
 
     async def aclose(self) -> None:
@@ -94,114 +140,163 @@ class Mirror:
             await self.aclose()
 
     async def update(self, integration_id: str, *, full: bool = False) -> list[Update]:
-        """Bring the tables of an integration up to date now; with *full*, by reading everything anew.
+        """Bring the tables of an integration up to date now; with *full*, by reading everything again.
 
-        Raises `KomboError` where that fails: what was fetched until then stays, and the next update fetches the rest.
-        Lists that the integration does not have are left out.
+        Waits while another process, or `run`, works on the integration. Lists that it does not have are left out.
+
+        Raises:
+            KomboError: That failed: what was fetched until then stays, and the next update fetches the rest.
+            LeaseLost: The integration was removed meanwhile.
         """
         await self.open()
-        async with self._lock(integration_id):
-            await self.store.add(integration_id)
-            return await self._update(integration_id, full=full)
+        await self.store.add(integration_id)
+        turn = await self._take(integration_id)
+        look = Look(self._kombo, self.store, self._watched, turn, self._settings(None), long=True)
+        ending = Ending(lane="failing", next_in=60.0, failures=turn.failures + 1, error="update")
+        try:
+            await self._while_renewing(turn, partial(look.run, full=full))
+            wait = 0.0 if look.long_due else min(self._every.total_seconds(), look.next_in or math.inf)
+            ending = Ending(lane="long" if look.long_due else "quick", next_in=wait, succeeded=True)
+        finally:
+            with anyio.CancelScope(shield=True):
+                await self.store.release(look.turn, ending)
+        return look.updates
 
     async def handle(self, event: Event) -> None:
-        """Take note of a webhook; `receiver.on_any_other(mirror.handle)`. Fetching what it tells of is up to `run`."""
+        """Note what a webhook tells; `receiver.on_any_other(mirror.handle)`. Fetching what changed is up to `run`.
+
+        Any process may be told; one that runs for the same store does the work.
+        """
         await self.open()
         match event:
             case DataChanged():
-                # Which models changed does not say which lists did: those of a namespace nest each other's records.
-                await self._wake(event.data.integration_id, event.data.integration_category)
+                models = frozenset(str(each.name) for each in _list(event.data.changed_models))
+                await self._tell(event.data.integration_id, str(event.data.integration_category), models)
             case SyncFinished():
                 began: Any = event.data.sync_started_at
-                if isinstance(began, datetime):
-                    await self.store.lower(event.data.integration_id, began - self._overlap)
-                await self._wake(event.data.integration_id, event.data.integration_category)
+                if isinstance(began, datetime) and self._is_sensible(began):
+                    await self.store.rewind(event.data.integration_id, began - self._overlap)
+                await self._tell(event.data.integration_id, str(event.data.integration_category), None)
             case IntegrationCreated():
-                await self._wake(event.data.id, event.data.category)
+                await self._tell(event.data.id, str(event.data.category), None)
+            case IntegrationStateChanged():
+                await self.store.tell(event.data.integration_id)
+                self._scheduler.wake()
             case IntegrationDeleted():
                 await self.forget(event.data.id)
+            case AiApplyDataChanged():
+                if any(table.of_environment for table in self.tables):
+                    await self._note(ENVIRONMENT, None, None)
             case _:
                 pass
 
     async def forget(self, integration_id: str) -> None:
-        """Follow an integration no more, and remove its records."""
+        """Stop following an integration, and remove its records."""
         await self.open()
-        wake = self._wakes.pop(integration_id, None)
-        if wake is not None:
-            wake.set()
-        async with self._lock(integration_id):
-            await self.store.remove(integration_id)
+        await self.store.remove(integration_id)
 
     async def run(self) -> None:
-        """Keep all tables in step until cancelled: everything once at the start, then what webhooks tell of.
+        """Keep all tables in step until cancelled: all that is due, in order of need, and what webhooks tell of.
 
-        Failures are logged, and tried again later.
+        Failures are logged, and tried again later. Any number of processes may run for one store.
         """
         await self.open()
         for integration_id in self._given:
             await self.store.add(integration_id)
+        if any(table.of_environment for table in self.tables):
+            await self.store.add(ENVIRONMENT)
+        # Webhooks may have been lost while no process ran.
+        await self.store.tell_all(LEASE * 2)
+        async with anyio.create_task_group() as tasks:
+            if self._keep_changes is not None:
+                tasks.start_soon(self._prune, self._keep_changes)
+            await self._scheduler.run()
+
+    async def status(self) -> MirrorStatus:
+        """How the integrations stand: lag, failures, last full syncs; `as_dict` of it is JSON for a health check."""
+        await self.open()
+        return status_of(await self.store.integrations(), every=self._every.total_seconds())
+
+    @asynccontextmanager
+    async def changes(self, subscriber: str) -> AsyncGenerator[Subscription]:
+        """What changes in the tables, for one *subscriber*, from where it was last time::
+
+            async with mirror.changes("mailer") as changes:
+                async for change in changes:
+                    if change.table == "applications" and "current_stage" in change.fields: ...
+
+        Each change comes at least once, those of a record in order. One is done when the next is asked for.
+        While another process reads for the same subscriber, this waits.
+        """
+        if self._keep_changes is None:
+            raise InvalidInput(Fault("keep_changes", "pass it to Mirror, such as timedelta(days=7), to read changes"))
+        await self.open()
+        subscription = Subscription(self.store, subscriber, self._clock)
         try:
-            async with anyio.create_task_group() as self._followers:
-                for integration_id in await self.store.integrations():
-                    self._follow(integration_id, self._followers)
-                await anyio.sleep_forever()
+            yield subscription
         finally:
-            self._followers = None
-            self._wakes.clear()
+            with anyio.CancelScope(shield=True):
+                await subscription.aclose()
 
-    def _lock(self, integration_id: str) -> anyio.Lock:
-        return self._locks.setdefault(integration_id, anyio.Lock())
+    # parts
 
-    async def _update(self, integration_id: str, *, full: bool) -> list[Update]:
-        updates: list[Update] = []
-        kombo = self._kombo.for_integration(integration_id)
-        for table in self.tables:
-            fetching = Fetching(kombo, self.store, integration_id, self._overlap)
-            try:
-                whole = full or await self._is_full_due(integration_id, table)
-                updates.append(await fetching.run(table, full=whole))
-            except Failure as failure:
-                if meaning_of(failure) is not Meaning.UNSUPPORTED:
-                    raise
-                _logger.info("%s has no %s (%s)", integration_id, table.name, failure.code)
-        return updates
-
-    async def _is_full_due(self, integration_id: str, table: Table) -> bool:
-        mark = await self.store.mark(integration_id, table)
-        return mark.full_at is None or datetime.now(UTC) - mark.full_at >= self._full_every
-
-    async def _wake(self, integration_id: str, category: str) -> None:
+    async def _tell(self, integration_id: str, category: str, models: frozenset[str] | None) -> None:
         """Have an integration brought up to date soon, if there are tables of its category."""
-        if not any(table.namespace.upper() == category for table in self.tables):
-            return
-        await self.store.add(integration_id)
-        if integration_id in self._wakes:
-            self._wakes[integration_id].set()
-        elif self._followers is not None:
-            self._follow(integration_id, self._followers)
+        if any(table.namespace.upper() == category for table in self.tables):
+            await self._note(integration_id, category, models)
 
-    def _follow(self, integration_id: str, followers: TaskGroup) -> None:
-        self._wakes[integration_id] = anyio.Event()
-        followers.start_soon(self._keep_in_step, integration_id)
+    async def _note(self, integration_id: str, category: str | None, models: frozenset[str] | None) -> None:
+        await self.store.add(integration_id, category)
+        await self.store.tell(integration_id, models)
+        self._scheduler.wake()
 
-    async def _keep_in_step(self, integration_id: str) -> None:
-        failures = 0
-        while integration_id in self._wakes:
-            # Made before looking: what is told of while we look may have come too late for it.
-            wake = self._wakes[integration_id] = anyio.Event()
+    def _is_sensible(self, time: datetime) -> bool:
+        """Whether a sync can have begun at *time*: not years ago, and not in the future."""
+        return timedelta(days=-1) < self._now() - time.astimezone(UTC) < timedelta(days=366)
+
+    def _settings(self, retry: RetryPolicy | None) -> Settings:
+        return Settings(overlap=self._overlap, full_every=self._full_every, retry=retry, now=self._now)
+
+    def _look(self, turn: Turn, long: bool) -> Look:
+        return Look(self._kombo, self.store, self._watched, turn, self._settings(self._retry), long=long)
+
+    async def _take(self, integration_id: str) -> Turn:
+        while True:
+            turn = await self.store.take(self._owner, integration_id, LEASE)
+            if turn is not None:
+                return turn
+            with self._clock.until(self._clock.time() + POLL):
+                await anyio.sleep_forever()
+
+    async def _while_renewing(self, turn: Turn, work: Callable[[], Awaitable[None]]) -> None:
+        """Do *work* while the lease is renewed. Raises `LeaseLost` when that fails, else what the work raises."""
+        failure: Exception | None = LeaseLost(f"{turn.integration_id} is another process's now")
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(self._renew, turn, tasks.cancel_scope)
             try:
-                async with self._at_once, self._lock(integration_id):
-                    if integration_id not in self._wakes:  # it was forgotten while we waited
-                        return
-                    await self._update(integration_id, full=False)
-            except Exception as error:  # also what the store raises: a database that is away must not end the mirror
-                failures += 1
-                waiting = isinstance(error, SyncPending)
-                seconds = 60.0 if waiting else backoff(failures, initial_delay=5.0, max_delay=300.0, jitter=True)
-                unexpected = not isinstance(error, KomboError)
-                message = "%s is not up to date, next try in %.0f s: %s"
-                _logger.warning(message, integration_id, seconds, error, exc_info=unexpected)
-            else:
-                failures, seconds = 0, self._every.total_seconds()
-            with anyio.move_on_after(seconds):
-                await wake.wait()
+                await work()
+                failure = None
+            except Exception as error:  # it is raised outside of the group, as what it is
+                failure = error
+            tasks.cancel_scope.cancel()
+        if failure is not None:
+            raise failure
+
+    async def _renew(self, turn: Turn, scope: anyio.CancelScope) -> None:
+        held = {turn.integration_id: turn.fence}
+        while held.get(turn.integration_id) == turn.fence:
+            with self._clock.until(self._clock.time() + LEASE / 3):
+                await anyio.sleep_forever()
+            held = dict(await self.store.renew(self._owner, LEASE))
+        scope.cancel()
+
+    async def _prune(self, keep: timedelta) -> None:
+        while True:
+            await self.store.prune(keep.total_seconds())
+            with self._clock.until(self._clock.time() + 600):
+                await anyio.sleep_forever()
+
+
+def _list(value: Any) -> list[Any]:
+    items: Any = value
+    return items if isinstance(value, list) else []

@@ -1,60 +1,198 @@
-"""A list of Kombo's that is kept as a local table."""
+"""A list of Kombo's that is kept as a local table, and lists nested in its records as tables of their own."""
 
 from __future__ import annotations
 
+import hashlib
+import json
 import re
-from collections.abc import Sequence
-from typing import Any, Literal, TypeAlias
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import cached_property
+from typing import Any, cast, get_args
 
 import attrs
 
-from kombo_async.model import UNSET, field_names
+from kombo_async._codec.structure import field_types
+from kombo_async.errors import Fault, InvalidInput
+from kombo_async.mirror._columns import Column, columns_of, list_at
+from kombo_async.model import UNSET, field_names, to_dict
 from kombo_async.pages import Page
-from kombo_async.request import Request
+from kombo_async.request import Request, answer_type
 
-Namespace: TypeAlias = Literal["hris", "ats", "lms", "assessment"]
-"""What Kombo's categories of systems and the names of its models begin with."""
+ENVIRONMENT = "environment"
+"""What stands for the integration in tables of AI Apply: its records belong to the environment, to no integration."""
 
-_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
-_OURS = ("cursor", "updated_after", "include_deleted")
+_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,62}")
+_MIRRORS_OWN = ("cursor", "updated_after", "include_deleted")
+_RESERVED = ("integration_id", "id", "data", "parent_id", "position")
+_SMALL_PAGES = {"GetAiApplyPostingsForms": 5}
 
 
-@attrs.frozen
+@attrs.frozen(slots=False)
+class Nested:
+    """A list nested in each record of a `Table`, as a table of its own.
+
+    Its rows have `integration_id`, `parent_id` (the ID of the record), `position` in the list, and `data`.
+    """
+
+    name: str
+    path: str
+    """The field that holds the list, such as `applications` of a candidate."""
+    columns: Sequence[str] = ()
+    """Fields of the items that get a column of their own."""
+
+    def rows(self, record: Mapping[str, Any]) -> Iterator[tuple[int, Any]]:
+        """The items in *record* with their positions."""
+        value: Any = record
+        for step in self.path.split("."):
+            value = cast("Any", value).get(step) if isinstance(value, Mapping) else None
+        if isinstance(value, list):
+            yield from enumerate(cast("Any", value))
+
+
+@attrs.frozen(slots=False)
 class Table:
-    """A list of Kombo's under the name that the app gives it."""
+    """A list of Kombo's under the name that the app gives it.
+
+    Raises `InvalidInput` for a name, request or column that cannot be; it names what is wrong, and what is near.
+    """
 
     name: str
     request: Request[Page[Any]]
-    """What to read, such as `hris.GetEmployees()`. What drops out of a filter of it stays until the next full pass."""
+    """What to read, such as `hris.GetEmployees()`. What drops out of a filter of it stays until the next full sync."""
     columns: Sequence[str] = ()
-    """Fields that get a column of their own beside the whole record; `name.inner` for one in an object."""
+    """Fields that get a typed, indexed column beside the whole record; `name.inner` for one in an object."""
+    nested: Sequence[Nested] = ()
+    """Lists in the records that get a table of their own."""
+    keeps_records: bool = attrs.field(default=True, kw_only=True, repr=False)
+    """False for a list of which only IDs are kept, to know which of its records changed."""
 
     def __attrs_post_init__(self) -> None:
-        if not _NAME.fullmatch(self.name) or self.name.startswith(("kombo_", "sqlite_")):
-            raise ValueError(f"name: {self.name!r} is no name for a table")
-        operation = self.request.operation
-        if not operation.paged or not operation.integration:
-            raise ValueError(f"request: {operation.id} is no list of an integration's records")
-        for name in _OURS:
-            if getattr(self.request, name, UNSET) is not UNSET:
-                raise ValueError(f"request: leave out {name}; the mirror sets it")
+        faults = [*self._faults_of_request(), *_faults_of_name("name", self.name, ours=self.keeps_records)]
+        if not faults:
+            faults += self._faults_of_columns()
+        if faults:
+            raise InvalidInput(faults)
+
+    @property
+    def path(self) -> str:
+        """The path of the list."""
+        return self.request.operation.path
 
     @property
     def namespace(self) -> str:
-        """Of which systems the list is: `hris`, `ats`, `lms` or `assessment`."""
-        return self.request.operation.path.split("/")[1]
+        """Which systems the list belongs to: `hris`, `ats`, `lms`, `assessment` or `ai-apply`."""
+        return self.path.split("/")[1]
+
+    @property
+    def of_environment(self) -> bool:
+        """Whether its records belong to the environment, to no integration."""
+        return not self.request.operation.integration
 
     @property
     def tells_changes(self) -> bool:
-        """Whether the list can be asked for what changed; if not, each pass is a full one."""
+        """Whether the list can be asked for what changed; if not, each sync is a full one."""
         return "updated_after" in field_names(type(self.request))
 
-    def reading(self, since: str | None) -> Request[Page[Any]]:
-        """The request for what changed *since*, deleted records included; for all there is if None."""
-        changes: dict[str, Any] = {}
-        if getattr(self.request, "page_size", None) is UNSET:
-            changes["page_size"] = 250
-        if since is not None:
-            changes |= {"updated_after": since, "include_deleted": True}
-        request: Request[Page[Any]] = attrs.evolve(self.request, **changes)  # type: ignore[misc]
-        return request
+    @property
+    def can_look_up(self) -> bool:
+        """Whether single records of it can be asked for by their IDs."""
+        return getattr(self.request, "ids", None) is UNSET
+
+    @cached_property
+    def record_type(self) -> Any:
+        """The model of its records."""
+        results = next(kind for field, kind in field_types(answer_type(type(self.request))) if field.name == "results")
+        return get_args(results)[0]
+
+    @cached_property
+    def typed_columns(self) -> tuple[Column, ...]:
+        """Its columns, with their types."""
+        return columns_of(self.record_type, tuple(self.columns))[0]
+
+    @cached_property
+    def typed_nested(self) -> tuple[tuple[Nested, tuple[Column, ...]], ...]:
+        """Its nested lists, with the columns of each."""
+        return tuple(
+            (each, columns_of(list_at(self.record_type, each.path), tuple(each.columns))[0]) for each in self.nested
+        )
+
+    @cached_property
+    def question(self) -> str:
+        """A digest of what is asked for. A watermark holds for its own question: with another, all is read again."""
+        asked = {key: value for key, value in to_dict(self.request).items() if key != "page_size"}
+        text = json.dumps([self.path, asked], sort_keys=True)
+        return hashlib.blake2b(text.encode(), digest_size=12).hexdigest()
+
+    @cached_property
+    def salt(self) -> bytes:
+        """A part of the digest of each record: with other columns, records have to be written again."""
+        text = json.dumps([list(self.columns), [[each.name, each.path, list(each.columns)] for each in self.nested]])
+        return hashlib.blake2b(text.encode(), digest_size=8).digest()
+
+    @property
+    def filtered(self) -> bool:
+        """Whether its request leaves records of the list out."""
+        ignored = ("page_size", "ignore_unsupported_filters")
+        names = (name for name in field_names(type(self.request)) if name not in ignored)
+        return any(getattr(self.request, name) is not UNSET for name in names)
+
+    def _faults_of_request(self) -> Iterator[Fault]:
+        operation = self.request.operation
+        if not operation.paged or "{" in operation.path or not (operation.integration or self.namespace == "ai-apply"):
+            yield Fault("request", f"{operation.id} is not a list of records that can be mirrored")
+            return
+        for name in _MIRRORS_OWN:
+            if getattr(self.request, name, UNSET) is not UNSET:
+                yield Fault(f"request.{name}", "leave it out; the mirror sets it")
+
+    def _faults_of_columns(self) -> Iterator[Fault]:
+        yield from _faults_of_columns(self.record_type, self.columns)
+        for index, each in enumerate(self.nested):
+            where = f"nested[{index}]"
+            yield from _faults_of_name(f"{where}.name", each.name)
+            items = list_at(self.record_type, each.path)
+            if isinstance(items, str):
+                yield Fault(f"{where}.path", items)
+                continue
+            for fault in _faults_of_columns(items, each.columns):
+                yield Fault(f"{where}.{fault.path}", fault.message)
+
+
+def page_size(request: Request[Any]) -> int:
+    """The largest page that the list has."""
+    return _SMALL_PAGES.get(request.operation.id, 250)
+
+
+def check_names(tables: Iterable[Table]) -> None:
+    """Raise `InvalidInput` where two tables have one name; databases do not tell upper from lower case."""
+    seen: dict[str, str] = {}
+    for table in tables:
+        for name in (table.name, *(each.name for each in table.nested)):
+            if name.lower() in seen:
+                other = seen[name.lower()]
+                raise InvalidInput(Fault("tables", f"{name!r} and {other!r} have the same name; case does not count"))
+            seen[name.lower()] = name
+
+
+def _faults_of_name(path: str, name: str, *, ours: bool = True) -> Iterator[Fault]:
+    if not _NAME.fullmatch(name):
+        yield Fault(path, f"{name!r} is not a name for a table: use letters, digits and _, at most 63")
+    elif ours and name.lower().startswith(("kombo_", "sqlite_", "pg_")):
+        yield Fault(path, f"{name!r} begins like tables that are not yours: kombo_, sqlite_ and pg_ are taken")
+
+
+def _faults_of_columns(model: Any, names: Sequence[str]) -> list[Fault]:
+    return list(_faults_of_column_names(names)) or columns_of(model, tuple(names))[1]
+
+
+def _faults_of_column_names(names: Sequence[str]) -> Iterator[Fault]:
+    seen: set[str] = set()
+    for index, name in enumerate(names):
+        where = f"columns[{index}]"
+        if not name:
+            yield Fault(where, "the name of a column must not be empty")
+        elif name.lower() in _RESERVED or name.lower().startswith("kombo_"):
+            yield Fault(where, f"{name!r} is a column that every table of the mirror has already; leave it out")
+        elif name.lower() in seen:
+            yield Fault(where, f"{name!r} is there twice; case does not count")
+        seen.add(name.lower())

@@ -2,212 +2,175 @@
 
 from __future__ import annotations
 
-import json
 import os
-import sqlite3
+import time
 from collections.abc import Callable, Mapping, Sequence
-from datetime import UTC, datetime
-from functools import partial
-from typing import Any, TypeVar
+from datetime import datetime
+from typing import Any, TypeVar, cast
 
 import anyio
 from anyio import to_thread
 
-from kombo_async.mirror._store import Mark
+from kombo_async.mirror._records import Record
+from kombo_async.mirror._sqlite_tables import SqliteTables
+from kombo_async.mirror._store import (
+    BlindSpot,
+    Change,
+    Ending,
+    Lane,
+    Stale,
+    StoredIntegration,
+    Turn,
+    Watermark,
+    Written,
+)
 from kombo_async.mirror._table import Table
 
 T = TypeVar("T")
-
-_OURS = """
-CREATE TABLE IF NOT EXISTS kombo_integrations (id TEXT PRIMARY KEY) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS kombo_marks (
-    integration_id TEXT NOT NULL, name TEXT NOT NULL, since TEXT, lowered TEXT, full_at TEXT, passes INTEGER NOT NULL,
-    PRIMARY KEY (integration_id, name)
-) WITHOUT ROWID;
-"""
 
 
 class SqliteStore:
     """Tables in the file at *path*, each with `integration_id`, `id`, `data` (the whole record, JSON) and its columns.
 
-    The file may have other tables, too, and other connections may read it at the same time::
+    Columns are typed and indexed; times are texts in UTC which sort as they do, truth is 0 or 1. The file may have
+    other tables, too, and other connections may read it at the same time::
 
-        SELECT id, work_email FROM employees WHERE integration_id = ? AND data ->> '$.employment_status' = 'ACTIVE'
+        SELECT id FROM employees WHERE integration_id = ? AND work_email = ?
+
+    Several processes of one machine may use one file. It is made for its owner alone (0600).
     """
 
-    def __init__(self, path: str | os.PathLike[str]) -> None:
+    def __init__(self, path: str | os.PathLike[str], *, now: Callable[[], float] = time.time) -> None:
         self.path: str = os.fspath(path)
-        self._tables: tuple[Table, ...] = ()
-        self._database: sqlite3.Connection | None = None
+        self._now = now
+        self._tables: SqliteTables | None = None
         self._turn = anyio.Lock()
 
     def __repr__(self) -> str:
         return f"SqliteStore({self.path!r})"
 
-    async def open(self, tables: Sequence[Table]) -> None:
+    async def open(self, tables: Sequence[Table], *, changes: bool = False) -> None:
         """See `Store.open`."""
-        self._tables = tuple(tables)
-        if self._database is None:
-            self._database = await to_thread.run_sync(_connect, self.path)
-        await self._do(partial(_create, self._tables))
-
-    async def integrations(self) -> list[str]:
-        """See `Store.integrations`."""
-        return await self._do(_integrations)
-
-    async def add(self, integration_id: str) -> None:
-        """See `Store.add`."""
-        await self._do(partial(_add, integration_id))
-
-    async def remove(self, integration_id: str) -> None:
-        """See `Store.remove`."""
-        await self._do(partial(_remove, self._tables, integration_id))
-
-    async def mark(self, integration_id: str, table: Table) -> Mark:
-        """See `Store.mark`."""
-        return await self._do(partial(_mark, integration_id, table))
-
-    async def begin(self, integration_id: str, table: Table) -> tuple[int, Mark]:
-        """See `Store.begin`."""
-        return await self._do(partial(_begin, integration_id, table))
-
-    async def write(
-        self, integration_id: str, table: Table, number: int, changed: Mapping[str, Any], deleted: Sequence[str]
-    ) -> None:
-        """See `Store.write`."""
-        await self._do(partial(_write, integration_id, table, number, changed, deleted))
-
-    async def finish(
-        self, integration_id: str, table: Table, number: int, before: Mark, after: Mark, *, full: bool
-    ) -> int:
-        """See `Store.finish`."""
-        return await self._do(partial(_finish, integration_id, table, number, before, after, full))
-
-    async def lower(self, integration_id: str, since: datetime) -> None:
-        """See `Store.lower`."""
-        await self._do(partial(_lower, integration_id, since))
+        async with self._turn:
+            if self._tables is None:
+                self._tables = await self._run(SqliteTables, self.path, self._now)
+        await self._do(SqliteTables.open, tables, changes)
 
     async def aclose(self) -> None:
         """See `Store.aclose`."""
         async with self._turn:
-            database, self._database = self._database, None
-            if database is not None:
-                await to_thread.run_sync(database.close)
+            tables, self._tables = self._tables, None
+            if tables is not None:
+                await self._run(tables.close)
 
-    async def _do(self, work: Callable[[sqlite3.Connection], T]) -> T:
-        """Run *work* in a transaction, in a worker thread; one at a time, and never given up half-way."""
+    async def add(self, integration_id: str, category: str | None = None) -> None:
+        """See `Store.add`."""
+        await self._do(SqliteTables.add, integration_id, category)
+
+    async def remove(self, integration_id: str) -> None:
+        """See `Store.remove`."""
+        await self._do(SqliteTables.remove, integration_id)
+
+    async def integrations(self) -> list[StoredIntegration]:
+        """See `Store.integrations`."""
+        return await self._do(SqliteTables.integrations)
+
+    async def tell(self, integration_id: str, models: frozenset[str] | None = None) -> None:
+        """See `Store.tell`."""
+        await self._do(SqliteTables.tell, integration_id, models)
+
+    async def tell_all(self, seconds: float) -> None:
+        """See `Store.tell_all`."""
+        await self._do(SqliteTables.tell_all, seconds)
+
+    async def rewind(self, integration_id: str, since: datetime) -> None:
+        """See `Store.rewind`."""
+        await self._do(SqliteTables.rewind, integration_id, since)
+
+    async def claim(self, owner: str, places: Mapping[Lane, int], seconds: float) -> list[Turn]:
+        """See `Store.claim`."""
+        return await self._do(SqliteTables.claim, owner, places, seconds)
+
+    async def take(self, owner: str, integration_id: str, seconds: float) -> Turn | None:
+        """See `Store.take`."""
+        return await self._do(SqliteTables.take, owner, integration_id, seconds)
+
+    async def renew(self, owner: str, seconds: float) -> Mapping[str, int]:
+        """See `Store.renew`."""
+        return await self._do(SqliteTables.renew, owner, seconds)
+
+    async def release(self, turn: Turn, ending: Ending) -> None:
+        """See `Store.release`."""
+        await self._do(SqliteTables.release, turn, ending)
+
+    async def watermarks(self, integration_id: str) -> Mapping[str, Watermark]:
+        """See `Store.watermarks`."""
+        return await self._do(SqliteTables.watermarks, integration_id)
+
+    async def begin(self, turn: Turn, table: Table, *, full: bool) -> Watermark:
+        """See `Store.begin`."""
+        return await self._do(SqliteTables.begin, turn, table, full)
+
+    async def write(
+        self,
+        turn: Turn,
+        table: Table,
+        records: Sequence[Record],
+        deleted: Sequence[str],
+        *,
+        full: bool = False,
+        blind_spots: Sequence[BlindSpot] = (),
+    ) -> Written:
+        """See `Store.write`."""
+        return await self._do(SqliteTables.write, turn, table, records, deleted, full, blind_spots)
+
+    async def unseen(self, turn: Turn, table: Table, after: str, limit: int) -> list[str]:
+        """See `Store.unseen`."""
+        return await self._do(SqliteTables.unseen, turn, table, after, limit)
+
+    async def finish(self, turn: Turn, table: Table, before: Watermark, after: Watermark, *, full: bool) -> None:
+        """See `Store.finish`."""
+        await self._do(SqliteTables.finish, turn, table, before, after, full)
+
+    async def want_full(self, turn: Turn, table: str) -> None:
+        """See `Store.want_full`."""
+        await self._do(SqliteTables.want_full, turn, table)
+
+    async def stale(self, turn: Turn, table: Table, limit: int) -> list[Stale]:
+        """See `Store.stale`."""
+        return await self._do(SqliteTables.stale, turn, table, limit)
+
+    async def nesting(self, turn: Turn, table: Table, path: str, ids: Sequence[str], limit: int) -> list[str]:
+        """See `Store.nesting`."""
+        return await self._do(SqliteTables.nesting, turn, table, path, ids, limit)
+
+    async def settle(self, turn: Turn, table: Table, stale: Sequence[Stale], *, done: bool) -> None:
+        """See `Store.settle`."""
+        await self._do(SqliteTables.settle, turn, table, stale, done)
+
+    async def subscribe(self, subscriber: str, owner: str, seconds: float) -> int | None:
+        """See `Store.subscribe`."""
+        return await self._do(SqliteTables.subscribe, subscriber, owner, seconds)
+
+    async def changes(self, after: int, limit: int) -> list[Change]:
+        """See `Store.changes`."""
+        return await self._do(SqliteTables.changes, after, limit)
+
+    async def acknowledge(self, subscriber: str, owner: str, position: int) -> None:
+        """See `Store.acknowledge`."""
+        await self._do(SqliteTables.acknowledge, subscriber, owner, position)
+
+    async def prune(self, seconds: float) -> None:
+        """See `Store.prune`."""
+        await self._do(SqliteTables.prune, seconds)
+
+    async def _do(self, work: Callable[..., T], *args: Any) -> T:
+        """Run a method of the tables in a transaction; one at a time, and never given up half-way."""
         async with self._turn:
-            database = self._database
-            if database is None:
+            if self._tables is None:
                 raise RuntimeError(f"{self!r} is not open")
-            return await to_thread.run_sync(_in_transaction, database, work)
+            return cast("T", await self._run(self._tables.transaction, work, self._tables, *args))
 
-
-def _connect(path: str) -> sqlite3.Connection:
-    database = sqlite3.connect(path, timeout=10, isolation_level=None, check_same_thread=False)
-    database.execute("PRAGMA journal_mode = WAL")
-    return database
-
-
-def _in_transaction(database: sqlite3.Connection, work: Callable[[sqlite3.Connection], T]) -> T:
-    database.execute("BEGIN IMMEDIATE")
-    try:
-        result = work(database)
-        database.execute("COMMIT")
-    except BaseException:
-        database.execute("ROLLBACK")
-        raise
-    return result
-
-
-def _create(tables: Sequence[Table], database: sqlite3.Connection) -> None:
-    for statement in _OURS.split(";"):
-        database.execute(statement)
-    for table in tables:
-        database.execute(
-            f'CREATE TABLE IF NOT EXISTS "{table.name}" (integration_id TEXT NOT NULL, id TEXT NOT NULL, '
-            "data TEXT NOT NULL, pass INTEGER NOT NULL, PRIMARY KEY (integration_id, id))"
-        )
-        there = {row[1] for row in database.execute(f'PRAGMA table_xinfo("{table.name}")')}
-        for column in table.columns:
-            if column not in there:
-                path, name = "$." + column.replace("'", "''"), column.replace('"', '""')
-                database.execute(
-                    f"""ALTER TABLE "{table.name}" ADD COLUMN "{name}" AS (json_extract(data, '{path}')) VIRTUAL"""
-                )
-
-
-def _integrations(database: sqlite3.Connection) -> list[str]:
-    return [row[0] for row in database.execute("SELECT id FROM kombo_integrations ORDER BY id")]
-
-
-def _add(integration_id: str, database: sqlite3.Connection) -> None:
-    database.execute("INSERT OR IGNORE INTO kombo_integrations VALUES (?)", [integration_id])
-
-
-def _remove(tables: Sequence[Table], integration_id: str, database: sqlite3.Connection) -> None:
-    database.execute("DELETE FROM kombo_integrations WHERE id = ?", [integration_id])
-    for name in ("kombo_marks", *(table.name for table in tables)):
-        database.execute(f'DELETE FROM "{name}" WHERE integration_id = ?', [integration_id])  # noqa: S608 - names are checked
-
-
-def _mark(integration_id: str, table: Table, database: sqlite3.Connection) -> Mark:
-    sql = "SELECT since, lowered, full_at FROM kombo_marks WHERE integration_id = ? AND name = ?"
-    row = database.execute(sql, [integration_id, table.name]).fetchone()
-    return Mark(*map(_time, row)) if row else Mark()
-
-
-def _begin(integration_id: str, table: Table, database: sqlite3.Connection) -> tuple[int, Mark]:
-    sql = (
-        "INSERT INTO kombo_marks VALUES (?, ?, NULL, NULL, NULL, 1) "
-        "ON CONFLICT DO UPDATE SET passes = passes + 1 RETURNING passes"
-    )
-    number: int = database.execute(sql, [integration_id, table.name]).fetchone()[0]
-    return number, _mark(integration_id, table, database)
-
-
-def _write(
-    integration_id: str,
-    table: Table,
-    number: int,
-    changed: Mapping[str, Any],
-    deleted: Sequence[str],
-    database: sqlite3.Connection,
-) -> None:
-    database.executemany(
-        f'INSERT INTO "{table.name}" (integration_id, id, data, pass) VALUES (?, ?, ?, ?) '  # noqa: S608 - names are checked
-        "ON CONFLICT DO UPDATE SET data = excluded.data, pass = excluded.pass",
-        [(integration_id, id, json.dumps(data), number) for id, data in changed.items()],
-    )
-    database.executemany(
-        f'DELETE FROM "{table.name}" WHERE integration_id = ? AND id = ?',  # noqa: S608 - names are checked
-        [(integration_id, id) for id in deleted],
-    )
-
-
-def _finish(
-    integration_id: str, table: Table, number: int, before: Mark, after: Mark, full: bool, database: sqlite3.Connection
-) -> int:
-    database.execute(
-        "UPDATE kombo_marks SET since = ?, full_at = ?, lowered = CASE WHEN lowered IS ? THEN NULL ELSE lowered END "
-        "WHERE integration_id = ? AND name = ?",
-        [_text(after.since), _text(after.full_at), _text(before.lowered), integration_id, table.name],
-    )
-    if not full:
-        return 0
-    sql = f'DELETE FROM "{table.name}" WHERE integration_id = ? AND pass < ?'  # noqa: S608 - names are checked
-    return database.execute(sql, [integration_id, number]).rowcount
-
-
-def _lower(integration_id: str, since: datetime, database: sqlite3.Connection) -> None:
-    sql = "UPDATE kombo_marks SET lowered = min(coalesce(lowered, ?1), ?1) WHERE integration_id = ?2"
-    database.execute(sql, [_text(since), integration_id])
-
-
-def _text(time: datetime | None) -> str | None:
-    """Times as text of one form, which sorts as they do."""
-    return None if time is None else time.astimezone(UTC).isoformat(timespec="milliseconds")
-
-
-def _time(text: str | None) -> datetime | None:
-    return None if text is None else datetime.fromisoformat(text)
+    async def _run(self, work: Callable[..., T], *args: Any) -> T:
+        """Run *work* in a worker thread."""
+        return await to_thread.run_sync(work, *args)

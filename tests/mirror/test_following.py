@@ -15,7 +15,7 @@ import anyio
 import pytest
 
 from kombo_async import AsyncKomboClient, RetryPolicy, ats, hris
-from kombo_async.mirror import Mirror, Table
+from kombo_async.mirror import Mirror, Table, Watermark
 from kombo_async.sandbox import Sandbox
 from kombo_async.webhooks import Receiver, WebhookApp, parse
 from tests.mirror.source import Source, rows, stamp
@@ -144,7 +144,7 @@ async def test_changes_that_show_late(tmp_path: Path) -> None:
     """When a sync ends, all since its beginning is read again: what it changed may have shown only at its end."""
     source = Source()
     tags = Table("tags", ats.GetTags())
-    mirror = Mirror(mock_client(source), tmp_path / "mirror.db", [tags], full_every=timedelta(days=36500))
+    mirror = Mirror(mock_client(source), tmp_path / "mirror.db", [tags], now=lambda: source.now)
     began = source.now
     source.now += timedelta(minutes=1)
     source.put("t0", "Late", hidden_for=3600)
@@ -165,14 +165,17 @@ async def test_changes_that_show_late(tmp_path: Path) -> None:
 async def test_a_sync_that_ends_while_we_read(tmp_path: Path) -> None:
     """A sync that ends in the midst of a pass is heeded by the next one."""
     source = Source()
-    mirror = Mirror(mock_client(source), tmp_path / "mirror.db", [Table("tags", ats.GetTags())])
+    mirror = Mirror(mock_client(source), tmp_path / "mirror.db", [Table("tags", ats.GetTags())], now=lambda: source.now)
     await mirror.store.open(mirror.tables)
     began = source.now
-    number, before = await mirror.store.begin(INTEGRATION, mirror.tables[0])
+    await mirror.store.add(INTEGRATION)
+    turn = await mirror.store.take("test", INTEGRATION, 60)
+    assert turn is not None
+    before = await mirror.store.begin(turn, mirror.tables[0], full=False)
     await mirror.handle(parse(sync_finished(began)))
-    after = type(before)(since=began + timedelta(hours=5))
-    await mirror.store.finish(INTEGRATION, mirror.tables[0], number, before, after, full=False)
-    _, mark = await mirror.store.begin(INTEGRATION, mirror.tables[0])
+    after = Watermark(since=began + timedelta(hours=5))
+    await mirror.store.finish(turn, mirror.tables[0], before, after, full=False)
+    mark = await mirror.store.begin(turn, mirror.tables[0], full=False)
     assert mark.reach == began - timedelta(minutes=10)
     await mirror.aclose()
 

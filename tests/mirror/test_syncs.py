@@ -1,4 +1,4 @@
-"""Passes over a list that changes: nothing is missed, whatever happens in between."""
+"""Syncs of a list that changes: nothing is missed, whatever happens in between."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ TAGS = Table("tags", ats.GetTags(), columns=["name"])
 
 
 def mirror_of(source: Source, path: Path, **settings: Any) -> Mirror:
-    """A mirror of *source* that makes full passes only when told to."""
-    given = {"overlap": timedelta(seconds=5), "full_every": timedelta(days=36500), **settings}
+    """A mirror of *source* that makes full synces only when told to."""
+    given = {"overlap": timedelta(seconds=5), "now": lambda: source.now, **settings}
     return Mirror(mock_client(source), path / "mirror.db", [TAGS], **given)
 
 
 async def test_changes_and_deletions(tmp_path: Path) -> None:
-    """The first pass reads everything; the next ones put in, replace and remove what changed, and ask for no more."""
+    """The first sync reads everything; the next ones put in, replace and remove what changed, and ask for no more."""
     source = Source()
     for number in range(5):
         source.put(f"t{number}", f"Tag {number}")
@@ -53,8 +53,8 @@ async def test_changes_and_deletions(tmp_path: Path) -> None:
     assert asked["include_deleted"] == "true"
 
 
-async def test_a_crash_in_a_pass(tmp_path: Path) -> None:
-    """A pass that breaks off leaves the mark as it was, so that the next one meets what the broken one did not."""
+async def test_a_crash_in_a_sync(tmp_path: Path) -> None:
+    """A sync that breaks off leaves the mark as it was, so that the next one meets what the broken one did not."""
     source = Source()
     mirror = mirror_of(source, tmp_path)
     await mirror.update(INTEGRATION)
@@ -72,7 +72,7 @@ async def test_a_crash_in_a_pass(tmp_path: Path) -> None:
 
 
 async def test_a_change_behind_the_reader(tmp_path: Path) -> None:
-    """A record that changes after its page was read, and before a later page, is met by the next pass."""
+    """A record that changes after its page was read, and before a later page, is met by the next sync."""
     source = Source()
     for number in range(4):
         source.put(f"t{number}", "Old")
@@ -92,8 +92,8 @@ async def test_a_change_behind_the_reader(tmp_path: Path) -> None:
     assert rows(tmp_path / "mirror.db") == source.live()
 
 
-async def test_a_full_pass(tmp_path: Path) -> None:
-    """A full pass removes what has vanished without a trace; a broken one removes nothing."""
+async def test_a_full_sync(tmp_path: Path) -> None:
+    """A full sync removes what has vanished without a trace; a broken one removes nothing."""
     source = Source()
     for number in range(4):
         source.put(f"t{number}", "Tag")
@@ -113,8 +113,8 @@ async def test_a_full_pass(tmp_path: Path) -> None:
     assert rows(tmp_path / "mirror.db") == source.live()
 
 
-async def test_full_passes_come_by_themselves(tmp_path: Path) -> None:
-    """Once `full_every` has passed since the last full pass, the next one is full."""
+async def test_full_syncs_come_by_themselves(tmp_path: Path) -> None:
+    """Once `full_every` has passed since the last full sync, the next one is full."""
     mirror = mirror_of(Source(), tmp_path, full_every=timedelta())
     for _ in range(2):
         (update,) = await mirror.update(INTEGRATION)
@@ -123,7 +123,7 @@ async def test_full_passes_come_by_themselves(tmp_path: Path) -> None:
 
 
 async def test_integrations_do_not_mix(tmp_path: Path) -> None:
-    """Records of several integrations share a table; a full pass of one leaves the others' alone."""
+    """Records of several integrations share a table; a full sync of one leaves the others' alone."""
     source = Source()
     source.put("t0", "Tag")
     mirror = mirror_of(source, tmp_path)
@@ -161,7 +161,7 @@ async def test_columns(tmp_path: Path) -> None:
         ("kombo_tags", ats.GetTags(), "name"),
         ('x"; DROP TABLE y', ats.GetTags(), "name"),
         ("tags", ats.GetTags(updated_after="2026-05-19"), "updated_after"),
-        ("tools", general.GetTools(category="ats"), "no list"),
+        ("tools", general.GetTools(category="ats"), "is not a list"),
     ],
 )
 async def test_wrong_use(name: str, request_: Any, message: str) -> None:
@@ -182,14 +182,14 @@ STEPS = st.lists(
         st.tuples(st.just("put"), IDS, st.integers(0, 3)),
         st.tuples(st.just("delete"), IDS),
         st.tuples(st.just("wait"), st.integers(0, 60)),
-        st.tuples(st.just("pass"), st.booleans(), st.none() | st.integers(0, 3)),
+        st.tuples(st.just("sync"), st.booleans(), st.none() | st.integers(0, 3)),
     ),
     max_size=12,
 )
 
 
 def act(source: Source, step: tuple[Any, ...]) -> None:
-    """Do one step that is no pass."""
+    """Do one step that is no sync."""
     if step[0] == "put":
         source.put(step[1], f"Name at {stamp(source.now)}", hidden_for=step[2])
     elif step[0] == "delete":
@@ -200,7 +200,7 @@ def act(source: Source, step: tuple[Any, ...]) -> None:
 
 @pytest.mark.parametrize("anyio_backend", ["asyncio"])
 def test_any_history(anyio_backend: str) -> None:
-    """Whatever changes before, while and between passes, whichever of them break off: in the end all is in step.
+    """Whatever changes before, while and between syncs, whichever of them break off: in the end all is in step.
 
     Changes become visible up to three seconds late, and the overlap is five.
     """
@@ -220,7 +220,7 @@ async def _live(steps: list[tuple[Any, ...]], meanwhile: list[tuple[int, list[tu
     with tempfile.TemporaryDirectory() as folder:
         mirror = mirror_of(source, Path(folder))
         for step in steps:
-            if step[0] != "pass":
+            if step[0] != "sync":
                 act(source, step)
                 continue
             source.fail_at = None if step[2] is None else len(source.requests) + step[2]

@@ -1,0 +1,78 @@
+"""What `updated_after` does not see: which lists have to be watched so that nested records do not go stale."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from kombo_async.mirror._store import BlindSpot
+from kombo_async.mirror._table import Table
+from kombo_async.operations import REQUESTS
+
+_LISTS = {"hris_teams": "GetHrisGroups"}
+"""Where the list of a model has another name: groups are what teams were called before."""
+PREFIX = "kombo_model_"
+
+
+class Watched:
+    """The tables of a mirror, and those that it keeps for itself: the IDs of records that are nested in blind spots.
+
+    All of them are in an order in which each list comes before those that nest its records.
+    """
+
+    def __init__(self, tables: Sequence[Table]) -> None:
+        self.blind_spots = [
+            BlindSpot(table=table.name, path=path, model=model)
+            for table in tables
+            for path, model in table.request.operation.blind_spots
+            if table.can_look_up or table.tells_changes
+        ]
+        self._table_of: dict[str, Table] = {}
+        hidden: list[Table] = []
+        for model in sorted({spot.model for spot in self.blind_spots}):
+            request = _list_of(model)
+            if request is None:
+                continue
+            own = next((each for each in tables if each.path == request.operation.path and not each.filtered), None)
+            if own is None:
+                hidden.append(own := Table(PREFIX + model, request, keeps_records=False))
+            self._table_of[model] = own
+        self.tables = tuple(self._ordered([*hidden, *tables]))
+
+    def model_of(self, table: Table) -> str | None:
+        """The model whose changes are seen by reading *table*, if it is one of blind spots."""
+        return next((model for model, each in self._table_of.items() if each.name == table.name), None)
+
+    def seen_in(self, table: Table) -> list[BlindSpot]:
+        """The blind spots that are noticed by reading *table*."""
+        model = self.model_of(table)
+        return [spot for spot in self.blind_spots if spot.model == model]
+
+    def in_table(self, table: Table) -> list[BlindSpot]:
+        """The blind spots of *table* itself."""
+        return [spot for spot in self.blind_spots if spot.table == table.name]
+
+    def watcher(self, spot: BlindSpot) -> Table | None:
+        """The table in which the changes of a blind spot's model are noticed."""
+        return self._table_of.get(spot.model)
+
+    def _ordered(self, tables: Sequence[Table]) -> Iterable[Table]:
+        done: dict[str, Table] = {}
+        for table in tables:
+            self._put(table, done, set())
+        return done.values()
+
+    def _put(self, table: Table, done: dict[str, Table], above: set[str]) -> None:
+        if table.name in done or table.name in above:
+            return
+        for spot in self.in_table(table):
+            watcher = self._table_of.get(spot.model)
+            if watcher is not None:
+                self._put(watcher, done, above | {table.name})
+        done[table.name] = table
+
+
+def _list_of(model: str) -> Any:
+    name = _LISTS.get(model) or "Get" + "".join(part.capitalize() for part in model.split("_"))
+    cls = REQUESTS.get(name)
+    return None if cls is None else cls()

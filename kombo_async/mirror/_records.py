@@ -1,0 +1,125 @@
+"""Records of a page, each with its JSON as it came: what has not changed is never decoded."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import re
+from collections.abc import Mapping
+from functools import cache, cached_property
+from typing import Any, cast
+
+import attrs
+import msgspec
+
+from kombo_async._codec.decode import plain_json
+from kombo_async.mirror._table import Table
+from kombo_async.model import UNSET, field_names
+from kombo_async.pages import Page
+from kombo_async.request import Request
+
+_UNFIT = re.compile(r"\\u(?:0000|[dD][89a-fA-F])|[\ud800-\udfff]")
+"""An escaped NUL, or what may be half of a surrogate pair."""
+
+_logger = logging.getLogger("kombo_async.mirror")
+
+
+@attrs.frozen(slots=False, eq=False)
+class Record:
+    """A record of a list."""
+
+    id: str
+    json: str
+    """The whole record, as Kombo sent it."""
+    salt: bytes = b""
+
+    @cached_property
+    def digest(self) -> bytes:
+        """What tells a changed record from one that came again as it was."""
+        text = self.json.encode("utf-8", "surrogatepass")
+        return hashlib.blake2b(text, digest_size=12, salt=self.salt).digest()
+
+    @cached_property
+    def plain(self) -> Mapping[str, Any]:
+        """The record as plain data."""
+        return cast("Mapping[str, Any]", json_object(self.json))
+
+    def fit(self) -> Record:
+        """The record without what databases cannot hold, NUL and halves of characters: U+FFFD stands in their place."""
+        if _UNFIT.search(self.json) is None:
+            return self
+        return Record(self.id, json.dumps(_cleaned(json.loads(self.json)), ensure_ascii=False), self.salt)
+
+
+def _cleaned(value: Any) -> Any:
+    if isinstance(value, str):
+        whole = value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+        return whole.replace("\0", "\ufffd")
+    if isinstance(value, dict):
+        return {_cleaned(key): _cleaned(each) for key, each in cast("dict[str, Any]", value).items()}
+    if isinstance(value, list):
+        return [_cleaned(each) for each in cast("Any", value)]
+    return value
+
+
+class _Head(msgspec.Struct):
+    id: Any = None
+    remote_deleted_at: Any = None
+    changed_at: Any = UNSET
+
+
+_head = msgspec.json.Decoder(_Head)
+
+
+def json_object(text: str) -> Any:
+    """Plain data of JSON that msgspec or, at worst, Python's own module reads."""
+    try:
+        return msgspec.json.decode(text)
+    except (msgspec.MsgspecError, UnicodeError):
+        return json.loads(text)
+
+
+@cache
+def _unread(request: Any) -> Any:
+    """The class of requests like *request* whose records stay JSON."""
+    bases = (Request[Page[msgspec.Raw]],)
+    return type(request)(f"Raw{request.__name__}", (request,), {"__slots__": (), "__orig_bases__": bases})
+
+
+def reading(request: Request[Any], **changes: Any) -> Request[Page[Any]]:
+    """*request* with *changes*, for pages of which `sorted_out` makes records."""
+    fields = {name: getattr(request, name) for name in field_names(type(request))}
+    cls: Any = type(request)
+    unread: Request[Page[Any]] = _unread(cls)(**(fields | changes))
+    return unread
+
+
+def sorted_out(table: Table, page: Page[Any]) -> tuple[list[Record], list[str]]:
+    """The records of a page, and the IDs of those that were deleted.
+
+    Two weeks after a deletion, Kombo empties a record; without a time of its last change, it is a deleted one, too.
+    """
+    records: dict[str, Record] = {}
+    deleted: dict[str, None] = {}
+    for each in page.results:
+        text = bytes(each) if isinstance(each, msgspec.Raw) else json.dumps(each).encode()
+        head = _head_of(text)
+        if not isinstance(head.id, str) or not head.id or "\0" in head.id:
+            _logger.warning("%s: a record without an ID was left out", table.name)
+        elif head.remote_deleted_at is not None or head.changed_at is None:
+            records.pop(head.id, None)
+            deleted[head.id] = None
+        else:
+            deleted.pop(head.id, None)
+            records[head.id] = Record(head.id, text.decode("utf-8", "surrogatepass"), table.salt)
+    return list(records.values()), list(deleted)
+
+
+def _head_of(text: bytes) -> _Head:
+    try:
+        return _head.decode(text)
+    except (msgspec.MsgspecError, UnicodeError):
+        plain = plain_json(text)
+        fields = cast("Mapping[str, Any]", plain if isinstance(plain, Mapping) else {})
+        return _Head(fields.get("id"), fields.get("remote_deleted_at"), fields.get("changed_at", UNSET))

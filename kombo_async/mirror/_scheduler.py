@@ -1,0 +1,200 @@
+"""Which integration is worked on next: the store knows what is due, the scheduler takes as much as there are places."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from datetime import timedelta
+
+import anyio
+import attrs
+from anyio.abc import TaskGroup
+
+from kombo_async._chain.backoff import backoff
+from kombo_async._clock import Clock
+from kombo_async._codec.codes import Meaning, meaning_of, printable
+from kombo_async.errors import Failure, KomboError, RateLimited, SyncPending
+from kombo_async.mirror._lanes import Lanes
+from kombo_async.mirror._look import Look
+from kombo_async.mirror._store import Ending, Lane, LeaseLost, Store, Turn
+
+_logger = logging.getLogger("kombo_async.mirror")
+
+LEASE = 30.0
+"""Seconds for which a process has an integration; it renews the lease three times as often."""
+POLL = 0.3
+"""Seconds between two looks into the store for what other processes were told of."""
+SLICE = 0.5
+"""Seconds that a turn in the quick lane may take; then it moves to the long one, or waits for a place there."""
+PENDING_DELAY = 60.0
+SET_UP_DELAY = 3600.0
+"""Seconds until the next try where a person must act first, unless a webhook says that it is time."""
+
+
+@attrs.define
+class _Place:
+    lane: Lane
+    put_off: bool = False
+    """Whether it took too long for the quick lane, and there was no place in the long one."""
+
+
+class Scheduler:
+    """Works on what is due, until cancelled.
+
+    Args:
+        owner: What this process is called in leases.
+        look: Makes the look for a turn; the second argument says whether there is time for whole lists.
+        every: How often to look at an integration that nobody tells of.
+        overlap: How late changes become visible.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        owner: str,
+        look: Callable[[Turn, bool], Look],
+        *,
+        clock: Clock,
+        concurrency: int,
+        every: timedelta,
+        overlap: timedelta,
+    ) -> None:
+        self._store = store
+        self._owner = owner
+        self._look = look
+        self._clock = clock
+        self._lanes = Lanes(concurrency)
+        self._every = every.total_seconds()
+        self._overlap = overlap.total_seconds()
+        self._wake = anyio.Event()
+        self._scopes: dict[str, tuple[int, anyio.CancelScope]] = {}
+
+    def wake(self) -> None:
+        """Look for what is due now."""
+        self._wake.set()
+
+    async def run(self) -> None:
+        """Work until cancelled."""
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(self._renew_leases)
+            await self._dispatch(tasks)
+
+    async def _dispatch(self, tasks: TaskGroup) -> None:
+        failures = 0
+        while True:
+            self._wake = anyio.Event()
+            pause = POLL
+            try:
+                turns = await self._claim()
+            except Exception as error:  # a database that is away must not end the mirror
+                failures += 1
+                pause = backoff(failures, initial_delay=1.0, max_delay=30.0, jitter=True)
+                _logger.warning(
+                    "the mirror's store does not answer (%s), next try in %.0f s", type(error).__name__, pause
+                )
+            else:
+                failures = 0
+                for turn in turns:
+                    self._lanes.enter(turn.lane)
+                    tasks.start_soon(self._work, turn)
+                if turns:
+                    pause = 0.0
+            if pause:
+                with self._for(pause):
+                    await self._wake.wait()
+            else:
+                await anyio.lowlevel.checkpoint()
+
+    async def _claim(self) -> list[Turn]:
+        free = self._lanes.free()
+        return await self._store.claim(self._owner, free, LEASE) if free else []
+
+    async def _work(self, turn: Turn) -> None:
+        place = _Place(turn.lane)
+        look = self._look(turn, turn.lane != "quick")
+        ending: Ending | None = None
+        try:
+            with anyio.CancelScope() as scope:
+                self._scopes[turn.integration_id] = (turn.fence, scope)
+                async with anyio.create_task_group() as tasks:
+                    if turn.lane == "quick":
+                        tasks.start_soon(self._limit, place, scope)
+                    ending = await self._outcome(look)
+                    tasks.cancel_scope.cancel()
+        finally:
+            if self._scopes.get(turn.integration_id, (0,))[0] == turn.fence:
+                del self._scopes[turn.integration_id]
+            self._lanes.leave(place.lane)
+            self.wake()
+            if ending is None:  # put off for the long lane, or the mirror ends
+                lane: Lane = "long" if place.put_off else turn.lane
+                ending = Ending(lane=lane, next_in=0.0, failures=turn.failures)
+            with anyio.move_on_after(5, shield=True):
+                await self._release(look.turn, ending)
+
+    async def _limit(self, place: _Place, scope: anyio.CancelScope) -> None:
+        """End a turn in the quick lane that takes long, unless there is a place in the long lane."""
+        await self._clock.sleep(SLICE)
+        if self._lanes.move(place.lane, "long"):
+            place.lane = "long"
+            self.wake()
+        else:
+            place.put_off = True
+            scope.cancel()
+
+    async def _outcome(self, look: Look) -> Ending:
+        turn = look.turn
+        try:
+            await look.run()
+        except LeaseLost:
+            _logger.info("%s is another process's now", turn.integration_id)
+            return Ending(lane=turn.lane, next_in=0.0)
+        except Exception as error:  # also what the store raises: a database that is away must not end the mirror
+            return self._after_failure(turn, error)
+        if look.long_due:
+            return Ending(lane="long", next_in=0.0, succeeded=True)
+        if turn.lane == "long" and look.updates:
+            return Ending(lane="quick", next_in=0.0, succeeded=True)  # for what changed while it was read
+        told = look.turn.is_told
+        waits = [self._every, *([self._overlap + 1] if told else []), *([look.next_in] if look.next_in else [])]
+        return Ending(lane="quick", next_in=min(waits), succeeded=True)
+
+    def _after_failure(self, turn: Turn, error: Exception) -> Ending:
+        failures = turn.failures + 1
+        seconds = backoff(failures, initial_delay=5.0, max_delay=300.0, jitter=True)
+        name = type(error).__name__
+        if isinstance(error, SyncPending):
+            seconds = PENDING_DELAY
+        elif isinstance(error, RateLimited) and error.retry_after is not None:
+            seconds = max(seconds, error.retry_after)
+        elif isinstance(error, Failure) and meaning_of(error) is Meaning.SET_UP:
+            seconds = SET_UP_DELAY
+        if isinstance(error, Failure):
+            name = printable(error.code) or name
+        unexpected = not isinstance(error, KomboError)
+        message = "%s is not up to date, next try in %.0f s: %s"
+        _logger.warning(message, turn.integration_id, seconds, name, exc_info=unexpected)
+        return Ending(lane="failing", next_in=seconds, failures=failures, error=name)
+
+    async def _release(self, turn: Turn, ending: Ending) -> None:
+        try:
+            await self._store.release(turn, ending)
+        except Exception as error:  # its lease ends by itself
+            _logger.warning("%s could not be released (%s)", turn.integration_id, type(error).__name__)
+
+    async def _renew_leases(self) -> None:
+        while True:
+            with self._for(LEASE / 3):
+                await anyio.sleep_forever()
+            try:
+                held = await self._store.renew(self._owner, LEASE)
+            except Exception as error:
+                _logger.warning("leases could not be renewed (%s)", type(error).__name__)
+                continue
+            for integration_id, (fence, scope) in list(self._scopes.items()):
+                if held.get(integration_id, 0) > fence or integration_id not in held:
+                    scope.cancel()
+
+    def _for(self, seconds: float) -> AbstractContextManager[object]:
+        return self._clock.until(self._clock.time() + seconds)

@@ -1,0 +1,102 @@
+"""How a mirror stands: for health checks and metrics."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any, Literal
+
+import attrs
+
+from kombo_async.mirror._store import StoredIntegration
+from kombo_async.model import wire_time
+
+
+@attrs.frozen(kw_only=True)
+class IntegrationHealth:
+    """How one integration stands. It names no person: errors are Kombo's codes, or names of classes."""
+
+    integration_id: str
+    state: Literal["ok", "working", "first sync", "behind", "failing"]
+    """`behind`: it should have been looked at and was not, for over a minute."""
+    lag: float | None
+    """Seconds since its tables were last up to date; None while they have never been."""
+    behind: float
+    """Seconds since something is due, or was told of, that has not been done; 0 if nothing is."""
+    failures: int
+    """How many times in a row it has failed."""
+    error: str | None
+    last_full_sync: datetime | None
+    """When the oldest of its tables was last read whole; None while one never was."""
+    held_by: str | None
+    """The process that works on it now."""
+
+
+@attrs.frozen(kw_only=True)
+class MirrorStatus:
+    """How all integrations of a store stand."""
+
+    integrations: tuple[IntegrationHealth, ...]
+
+    @property
+    def ok(self) -> bool:
+        """Whether no integration is behind. Customers whose systems fail are told by `failing`, not here."""
+        return not any(each.state == "behind" for each in self.integrations)
+
+    @property
+    def failing(self) -> tuple[IntegrationHealth, ...]:
+        """The integrations that failed last time."""
+        return tuple(each for each in self.integrations if each.state == "failing")
+
+    def as_dict(self, *, most: int = 100) -> dict[str, Any]:
+        """Plain data for a health check: counts, the worst figures, and at most so many that are not well."""
+        states = [each.state for each in self.integrations]
+        bad = sorted((each for each in self.integrations if each.state in ("behind", "failing")), key=_worst_first)
+        return {
+            "status": "ok" if self.ok else "behind",
+            "integrations": len(states),
+            "states": {state: states.count(state) for state in sorted(set(states))},
+            "max_lag_seconds": max((each.lag for each in self.integrations if each.lag is not None), default=None),
+            "max_behind_seconds": max((each.behind for each in self.integrations), default=0.0),
+            "troubled": [_as_dict(each) for each in bad[:most]],
+        }
+
+
+def status_of(states: Sequence[StoredIntegration], *, every: float) -> MirrorStatus:
+    """The status of integrations that are looked at *every* so many seconds."""
+    return MirrorStatus(integrations=tuple(_status(each, every) for each in states))
+
+
+def _status(state: StoredIntegration, every: float) -> IntegrationHealth:
+    since = min(each for each in (state.told_at, state.due_at) if each is not None)
+    behind = max(0.0, state.now - since)
+    return IntegrationHealth(
+        integration_id=state.integration_id,
+        state=_state(state, behind),
+        lag=None if state.looked_at is None else max(0.0, state.now - state.looked_at),
+        behind=behind,
+        failures=state.failures,
+        error=state.error,
+        last_full_sync=state.full_at,
+        held_by=state.held_by,
+    )
+
+
+def _state(state: StoredIntegration, behind: float) -> Literal["ok", "working", "first sync", "behind", "failing"]:
+    if state.failures:
+        return "failing"
+    if state.held_by is not None:
+        return "working"
+    if state.looked_at is None:
+        return "first sync"
+    return "behind" if behind > 60 else "ok"
+
+
+def _worst_first(status: IntegrationHealth) -> tuple[bool, float]:
+    return (status.state != "behind", -status.behind)
+
+
+def _as_dict(status: IntegrationHealth) -> dict[str, Any]:
+    plain = attrs.asdict(status)
+    full = status.last_full_sync
+    return plain | {"last_full_sync": None if full is None else wire_time(full)}

@@ -1,0 +1,232 @@
+"""One sync of one list: fetch what changed, write it down, and only then move the watermark."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Sequence
+from contextlib import aclosing
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
+from typing import TYPE_CHECKING, Any
+
+import attrs
+
+from kombo_async.errors import Failure
+from kombo_async.mirror._records import reading, sorted_out
+from kombo_async.mirror._store import BlindSpot, Store, Turn, Watermark, Written
+from kombo_async.mirror._table import Table, page_size
+from kombo_async.model import UNSET, wire_time
+from kombo_async.options import RetryPolicy
+from kombo_async.pages import Page, Pages
+from kombo_async.request import Request
+from kombo_async.response import Response, Success
+
+if TYPE_CHECKING:
+    from kombo_async.client import AsyncKomboClient
+
+_logger = logging.getLogger("kombo_async.mirror")
+
+IDS_AT_ONCE = 100
+"""How many records are asked for by ID in one request: more make the address too long."""
+DELETIONS_KNOWN_FOR = timedelta(days=13)
+"""Two weeks after a deletion Kombo empties the record: who looks less often than this cannot go by what changed."""
+
+
+@attrs.frozen(kw_only=True)
+class Update:
+    """The result of one sync of a table."""
+
+    table: str
+    full: bool
+    """Whether everything was read, not only what changed."""
+    changed: int
+    """How many records were put in or replaced."""
+    deleted: int
+    read: int
+    """How many records came, including those that had not changed."""
+    since: datetime
+    """The new watermark."""
+
+
+class _TooLongAgo(Exception):
+    """The watermark is so old that deletions since then may be forgotten."""
+
+
+class TableSync:
+    """Syncs of one table of one integration.
+
+    Args:
+        kombo: A client for the integration.
+        turn: The current turn; it is asked for at each step, since it moves on.
+        blind_spots: What becomes stale when records of the table change.
+        overlap: How much further back than the watermark to read.
+        between: Called after each page of a full sync with what was written; whether it has written to the table.
+    """
+
+    def __init__(
+        self,
+        kombo: AsyncKomboClient,
+        store: Store,
+        table: Table,
+        turn: Callable[[], Turn],
+        *,
+        blind_spots: Sequence[BlindSpot] = (),
+        overlap: timedelta,
+        retry: RetryPolicy | None = None,
+        between: Callable[[Written], Awaitable[bool]] | None = None,
+        full_under_way: bool = False,
+    ) -> None:
+        self._kombo = kombo
+        self._store = store
+        self._table = table
+        self._turn = turn
+        self._blind_spots = blind_spots
+        self._overlap = overlap
+        self._retry = retry
+        self._between = between
+        self._full_under_way = full_under_way
+        self._only_changes = False
+        self._began: datetime | None = None
+        self._total = Written()
+        self._read = 0
+
+    async def run_changes(self) -> Update | None:
+        """Bring the table up to date by what changed, and by that alone; None if it has never been read."""
+        before = await self._store.begin(self._turn(), self._table, full=False)
+        self._only_changes = True
+        return None if before.reach is None else await self._run(before, before.reach)
+
+    async def run(self, *, full: bool) -> Update:
+        """Bring the table up to date. Raises `KomboError`; then what was written stays, and so does the watermark."""
+        before = await self._store.begin(self._turn(), self._table, full=False)
+        full = full or before.reach is None or not self._table.tells_changes
+        if not full:
+            try:
+                return await self._run(before, before.reach)
+            except _TooLongAgo:
+                _logger.info("%s: too long ago for changes alone, reading everything", self._table.name)
+        before = await self._store.begin(self._turn(), self._table, full=True)
+        self._full_under_way = True
+        return await self._run(before, None)
+
+    async def _run(self, before: Watermark, since: datetime | None) -> Update:
+        full = since is None
+        request = self._request(since)
+        while True:
+            cursor = await self._read_pages(request, since)
+            if cursor is None:
+                break
+            request = request.evolve(cursor=cursor)
+        if full:
+            await self._remove_unseen()
+        began = self._began or datetime.now(UTC)
+        after = Watermark(
+            since=began - self._overlap,
+            full_at=began if full else before.full_at,
+            full_wanted=before.full_wanted and not full,
+        )
+        await self._store.finish(self._turn(), self._table, before, after, full=full)
+        _logger.info(
+            "%s %s: %d new, %d changed, %d deleted",
+            self._turn().integration_id,
+            self._table.name,
+            self._total.inserted,
+            self._total.changed,
+            self._total.deleted,
+        )
+        return Update(
+            table=self._table.name,
+            full=full,
+            changed=self._total.inserted + self._total.changed,
+            deleted=self._total.deleted,
+            read=self._read,
+            since=began - self._overlap,
+        )
+
+    async def _read_pages(self, request: Request[Page[Any]], since: datetime | None) -> str | None:
+        """Read and write pages; the cursor of the page to go on from where others wrote to the table in between."""
+        async with aclosing(Pages(self._send, request).pages()) as pages:
+            async for page in pages:
+                if since is not None and not self._only_changes and self._is_too_long_ago(since):
+                    raise _TooLongAgo
+                written = await self._write(*sorted_out(self._table, page))
+                # The next page was fetched before what was written in between: it must not overwrite that.
+                if self._between is not None and await self._between(written) and page.next:
+                    return page.next
+        return None
+
+    def _is_too_long_ago(self, since: datetime) -> bool:
+        forgets = self._table.namespace != "ai-apply"  # which never tells of deletions
+        return forgets and self._began is not None and self._began - since > DELETIONS_KNOWN_FOR
+
+    async def read_again(self, ids: Sequence[str]) -> None:
+        """Read single records, whatever their time of change; those that do not come are removed."""
+        for some in slices(ids, IDS_AT_ONCE):
+            await self._look_up(some)
+
+    async def _look_up(self, ids: Sequence[str]) -> None:
+        changes: dict[str, Any] = {"ids": list(ids), "page_size": page_size(self._table.request)}
+        found: set[str] = set()
+        async for page in self._pages(reading(self._table.request, **changes)):
+            records, deleted = sorted_out(self._table, page)
+            found.update(each.id for each in records)
+            await self._write(records, deleted)
+        await self._write([], [id for id in ids if id not in found])
+
+    async def _remove_unseen(self) -> None:
+        """Remove what the full sync has not met, once Kombo confirms that it is gone: pages can shift."""
+        after = ""
+        while unseen := await self._store.unseen(self._turn(), self._table, after, IDS_AT_ONCE):
+            after = unseen[-1]
+            if self._table.can_look_up:
+                await self._look_up(unseen)
+            else:
+                await self._write([], unseen)
+
+    async def _pages(self, request: Request[Page[Any]]) -> AsyncGenerator[Page[Any]]:
+        async with aclosing(Pages(self._send, request).pages()) as pages:
+            async for page in pages:
+                yield page
+
+    async def _write(self, records: Sequence[Any], deleted: Sequence[str]) -> Written:
+        full = self._full_under_way
+        spots = self._blind_spots
+        written = await self._store.write(self._turn(), self._table, records, deleted, full=full, blind_spots=spots)
+        self._read += len(records)
+        self._total = Written(
+            inserted=self._total.inserted + written.inserted,
+            changed=self._total.changed + written.changed,
+            deleted=self._total.deleted + written.deleted,
+        )
+        return written
+
+    def _request(self, since: datetime | None) -> Request[Page[Any]]:
+        changes: dict[str, Any] = {}
+        if getattr(self._table.request, "page_size", None) is UNSET:
+            changes["page_size"] = page_size(self._table.request)
+        if since is not None:
+            changes["updated_after"] = wire_time(since)
+            if hasattr(self._table.request, "include_deleted"):
+                changes["include_deleted"] = True
+        return reading(self._table.request, **changes)
+
+    async def _send(self, request: Request[Page[Any]]) -> Response[Page[Any]]:
+        asked_at = datetime.now(UTC)
+        response = await self._kombo.send(request, retry=self._retry)
+        if self._began is None and isinstance(response, Success):
+            self._began = _server_time(response) or asked_at
+        return response
+
+
+def slices(ids: Sequence[str], size: int) -> Iterator[Sequence[str]]:
+    """*ids* in slices of at most *size*."""
+    for start in range(0, len(ids), size):
+        yield ids[start : start + size]
+
+
+def _server_time(response: Success[Any] | Failure) -> datetime | None:
+    """When Kombo answered, by its own clock, which is the one that its `changed_at` go by."""
+    try:
+        return parsedate_to_datetime(response.raw_response.headers["date"]).astimezone(UTC)
+    except (KeyError, ValueError):
+        return None

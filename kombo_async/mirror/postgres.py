@@ -1,0 +1,748 @@
+"""The mirror's tables in PostgreSQL (extra `[postgres]`; asyncio only, since asyncpg is).
+
+PostgreSQL cannot hold the character NUL nor halves of surrogate pairs: U+FFFD stands in their place.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import AsyncGenerator, Iterable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from datetime import datetime
+from typing import Any, TypeAlias
+
+import anyio
+
+from kombo_async._lazy import missing_extra
+
+try:
+    import asyncpg  # type: ignore[import-untyped]  # pyright: ignore[reportMissingTypeStubs]
+except ModuleNotFoundError as _error:
+    raise missing_extra(_error, "postgres", "asyncpg") from None
+
+from kombo_async.errors import Fault, InvalidInput
+from kombo_async.mirror import _postgres_tables as tables_sql
+from kombo_async.mirror._columns import Column
+from kombo_async.mirror._diff import Difference, difference
+from kombo_async.mirror._models import merged_models, told_models
+from kombo_async.mirror._postgres_tables import index_name, quoted
+from kombo_async.mirror._records import Record
+from kombo_async.mirror._store import (
+    BlindSpot,
+    Change,
+    Ending,
+    Lane,
+    LeaseLost,
+    Stale,
+    StoredIntegration,
+    Turn,
+    Watermark,
+    Written,
+)
+from kombo_async.mirror._table import Table
+
+_asyncpg: Any = asyncpg
+Connection: TypeAlias = Any
+
+_NOW = "extract(epoch FROM clock_timestamp())::float8"
+_LONGEST_INDEXED = 2000
+"""Bytes of a text that surely fits into an index."""
+_BATCH = 1000
+
+
+class PostgresStore:
+    """Tables in a schema, each with `integration_id`, `id`, `data` (the whole record, `jsonb`) and its typed columns.
+
+    Args:
+        dsn: Where the database is: `postgresql://user@host/database`; None takes libpq's environment (`PGHOST`, ...).
+        schema: Where the tables are.
+        migrate: Whether `open` makes what is missing. If not, run what `sql` gives beforehand, by a role that may.
+        pool_size: How many connections to keep at most.
+        connect: More settings for `asyncpg.connect`, such as `ssl`, or `statement_cache_size=0` for PgBouncer.
+
+    Raises:
+        InvalidInput: The name of the schema is not one.
+    """
+
+    def __init__(
+        self,
+        dsn: str | None = None,
+        *,
+        schema: str = "kombo",
+        migrate: bool = True,
+        pool_size: int = 10,
+        connect: Mapping[str, Any] | None = None,
+    ) -> None:
+        if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]{0,62}", schema):
+            raise InvalidInput(Fault("schema", f"{schema!r} is not a name for a schema: use letters, digits and _"))
+        self.schema = schema
+        self._dsn = dsn
+        self._migrate = migrate
+        self._pool_size = pool_size
+        self._connect = dict(connect or {})
+        self._pool: Any = None
+        self._tables: tuple[Table, ...] = ()
+        self._keeps_changes = False
+        self._unindexed: set[str] = set()
+
+    def __repr__(self) -> str:
+        return f"PostgresStore(schema={self.schema!r})"
+
+    def sql(self, tables: Sequence[Table]) -> str:
+        """The SQL that makes all tables which are not there yet; running it again does no harm.
+
+        Pass the tables of the mirror: `store.sql(mirror.all_tables)`.
+        """
+        statements = [
+            *tables_sql.migration(self.schema, tables),
+            *tables_sql.indexes(self.schema, tables),
+        ]
+        return "".join(f"{each};\n" for each in statements)
+
+    async def open(self, tables: Sequence[Table], *, changes: bool = False) -> None:
+        """See `Store.open`. Raises `RuntimeError` where tables are missing and `migrate` is false."""
+        self._tables, self._keeps_changes = tuple(tables), changes
+        if self._pool is None:
+            self._pool = await _asyncpg.create_pool(
+                self._dsn, min_size=0, max_size=self._pool_size, command_timeout=300, **self._connect
+            )
+        async with self._transaction() as db:
+            await db.execute("SELECT pg_advisory_xact_lock(hashtext($1))", f"kombo_async {self.schema} open")
+            if self._migrate:
+                await self._run_migration(db)
+            await self._check_format(db)
+            for name, _, columns in tables_sql.layouts(tables):
+                await self._check_columns(db, name, columns)
+            await self._fill(db)
+            if self._migrate:
+                for statement in tables_sql.indexes(self.schema, tables):
+                    await self._index(db, statement)
+
+    async def aclose(self) -> None:
+        """See `Store.aclose`."""
+        pool, self._pool = self._pool, None
+        if pool is not None:
+            with anyio.CancelScope(shield=True):
+                await pool.close()
+
+    # integrations
+
+    async def add(self, integration_id: str, category: str | None = None) -> None:
+        """See `Store.add`."""
+        await self._execute(
+            f"INSERT INTO {self._own('integrations')} AS i (id, category, lane, due_at) "
+            f"VALUES ($1, $2, 'long', {_NOW}) "
+            "ON CONFLICT (id) DO UPDATE SET category = coalesce(excluded.category, i.category) "
+            "WHERE excluded.category IS DISTINCT FROM i.category AND excluded.category IS NOT NULL",
+            integration_id,
+            category,
+        )
+
+    async def remove(self, integration_id: str) -> None:
+        """See `Store.remove`."""
+        async with self._transaction() as db:
+            await db.execute(f"DELETE FROM {self._own('integrations')} WHERE id = $1", integration_id)
+            for name in ("watermarks", "seen", "stale"):
+                await db.execute(f"DELETE FROM {self._own(name)} WHERE integration_id = $1", integration_id)
+            for table in self._tables:
+                for nested in table.nested:
+                    await db.execute(f"DELETE FROM {self._of(nested.name)} WHERE integration_id = $1", integration_id)
+                sql = f"DELETE FROM {self._of(table.name)} WHERE integration_id = $1"
+                if not (self._keeps_changes and table.keeps_records):
+                    await db.execute(sql, integration_id)
+                    continue
+                gone = await db.fetch(f"{sql} RETURNING id", integration_id)
+                await self._log(db, integration_id, table, [Difference(row[0], "deleted") for row in gone])
+
+    async def integrations(self) -> list[StoredIntegration]:
+        """See `Store.integrations`."""
+        rows = await self._fetch(
+            f"SELECT i.id AS integration_id, lane, due_at, told_at, looked_at, failures, error, {_NOW} AS now, "
+            f"CASE WHEN lease_until > {_NOW} THEN owner END AS held_by, "
+            "CASE WHEN count(w.full_at) = count(*) THEN min(w.full_at) END AS full_at "
+            f"FROM {self._own('integrations')} i LEFT JOIN {self._own('watermarks')} w ON w.integration_id = i.id "
+            r"AND w.missing_at IS NULL AND w.name NOT LIKE 'kombo\_%' GROUP BY i.id ORDER BY i.id"
+        )
+        return [StoredIntegration(**dict(row)) for row in rows]
+
+    async def tell(self, integration_id: str, models: frozenset[str] | None = None) -> None:
+        """See `Store.tell`."""
+        async with self._transaction() as db:
+            known = await db.fetchval(
+                f"SELECT models FROM {self._own('integrations')} WHERE id = $1 FOR UPDATE", integration_id
+            )
+            if known is not None:
+                await db.execute(
+                    f"UPDATE {self._own('integrations')} SET told = told + 1, told_at = coalesce(told_at, {_NOW}), "
+                    f"models = $2, due_at = least(due_at, {_NOW}) WHERE id = $1",
+                    integration_id,
+                    merged_models(known, models),
+                )
+
+    async def tell_all(self, seconds: float) -> None:
+        """See `Store.tell_all`."""
+        await self._execute(
+            f"UPDATE {self._own('integrations')} SET due_at = {_NOW} WHERE id IN (SELECT id FROM "
+            f"{self._own('integrations')} WHERE due_at > {_NOW} AND coalesce(looked_at, 0) <= {_NOW} - $1 "
+            "ORDER BY id FOR UPDATE SKIP LOCKED)",
+            float(seconds),
+        )
+
+    async def rewind(self, integration_id: str, since: datetime) -> None:
+        """See `Store.rewind`."""
+        await self._execute(
+            f"UPDATE {self._own('watermarks')} SET rewind = least(rewind, $2) WHERE integration_id = $1",
+            integration_id,
+            since,
+        )
+
+    # turns
+
+    async def claim(self, owner: str, places: Mapping[Lane, int], seconds: float) -> list[Turn]:
+        """See `Store.claim`."""
+        turns: list[Turn] = []
+        async with self._transaction() as db:
+            for lane, count in places.items():
+                rows = await db.fetch(
+                    f"{self._lease()} WHERE i.id IN (SELECT id FROM {self._own('integrations')} WHERE lane = $3 "
+                    f"AND due_at <= {_NOW} AND lease_until <= {_NOW} "
+                    "ORDER BY told_at NULLS LAST, due_at, id LIMIT $4 FOR UPDATE SKIP LOCKED) RETURNING i.*",
+                    owner,
+                    float(seconds),
+                    lane,
+                    count,
+                )
+                turns += map(_turn, rows)
+        return turns
+
+    async def take(self, owner: str, integration_id: str, seconds: float) -> Turn | None:
+        """See `Store.take`."""
+        rows = await self._fetch(
+            f"{self._lease()} WHERE i.id = $3 AND lease_until <= {_NOW} RETURNING i.*",
+            owner,
+            float(seconds),
+            integration_id,
+        )
+        return _turn(rows[0]) if rows else None
+
+    def _lease(self) -> str:
+        return (
+            f"UPDATE {self._own('integrations')} AS i SET owner = $1, lease_until = {_NOW} + $2, "
+            f"fence = nextval('{quoted(self.schema)}.kombo_fence')"
+        )
+
+    async def renew(self, owner: str, seconds: float) -> Mapping[str, int]:
+        """See `Store.renew`."""
+        rows = await self._fetch(
+            f"UPDATE {self._own('integrations')} SET lease_until = {_NOW} + $2 WHERE id IN (SELECT id FROM "
+            f"{self._own('integrations')} WHERE owner = $1 ORDER BY id FOR UPDATE) RETURNING id, fence",
+            owner,
+            float(seconds),
+        )
+        return {row["id"]: row["fence"] for row in rows}
+
+    async def release(self, turn: Turn, ending: Ending) -> None:
+        """See `Store.release`."""
+        await self._execute(
+            f"""
+            UPDATE {self._own("integrations")} SET owner = NULL, lease_until = 0, lane = $3, failures = $4, error = $5,
+                due_at = CASE WHEN told > $6 THEN {_NOW} ELSE {_NOW} + $7 END,
+                told_at = CASE WHEN $8 AND told = $6 THEN NULL WHEN $8 THEN {_NOW} ELSE told_at END,
+                models = CASE WHEN $8 AND told = $6 THEN '[]' ELSE models END,
+                looked_at = CASE WHEN $8 THEN {_NOW} ELSE looked_at END
+            WHERE id = $1 AND fence = $2
+            """,
+            turn.integration_id,
+            turn.fence,
+            ending.lane,
+            ending.failures,
+            ending.error,
+            turn.told,
+            float(ending.next_in),
+            ending.succeeded,
+        )
+
+    # syncs
+
+    async def watermarks(self, integration_id: str) -> Mapping[str, Watermark]:
+        """See `Store.watermarks`."""
+        rows = await self._fetch(f"SELECT * FROM {self._own('watermarks')} WHERE integration_id = $1", integration_id)
+        return {row["name"]: _watermark(row) for row in rows}
+
+    async def begin(self, turn: Turn, table: Table, *, full: bool) -> Watermark:
+        """See `Store.begin`."""
+        async with self._turn(turn) as (db, _):
+            key = (turn.integration_id, table.name)
+            if full:
+                await db.execute(f"DELETE FROM {self._own('seen')} WHERE integration_id = $1 AND name = $2", *key)
+            await db.execute(
+                f"INSERT INTO {self._own('watermarks')} AS w (integration_id, name, question) VALUES ($1, $2, $3) "
+                "ON CONFLICT (integration_id, name) DO UPDATE SET question = excluded.question, since = NULL, "
+                "rewind = NULL, full_at = NULL, full_wanted = false, missing_at = NULL "
+                "WHERE w.question <> excluded.question",
+                *key,
+                table.question,
+            )
+            row = await db.fetchrow(
+                f"SELECT * FROM {self._own('watermarks')} WHERE integration_id = $1 AND name = $2", *key
+            )
+        return _watermark(row)
+
+    async def write(
+        self,
+        turn: Turn,
+        table: Table,
+        records: Sequence[Record],
+        deleted: Sequence[str],
+        *,
+        full: bool = False,
+        blind_spots: Sequence[BlindSpot] = (),
+    ) -> Written:
+        """See `Store.write`."""
+        logs = self._keeps_changes and table.keeps_records
+        integration_id = turn.integration_id
+        async with self._turn(turn) as (db, told):
+            there = {
+                row[0]: row
+                for row in await db.fetch(
+                    f"SELECT id, kombo_digest, {'data::text' if logs else 'NULL'} FROM {self._of(table.name)} "
+                    "WHERE integration_id = $1 AND id = ANY($2)",
+                    integration_id,
+                    [*(each.id for each in records), *deleted],
+                )
+            }
+            gone = [id for id in deleted if id in there]
+            new = [each for each in records if each.id not in there]
+            changed = [each for each in records if each.id in there and there[each.id][1] != each.digest]
+            await self._put(db, integration_id, table, new, changed)
+            await self._delete(db, integration_id, table, gone)
+            if full and records:
+                await db.execute(
+                    f"INSERT INTO {self._own('seen')} SELECT $1, $2, unnest($3::text[]) ON CONFLICT DO NOTHING",
+                    integration_id,
+                    table.name,
+                    [each.id for each in records],
+                )
+            touched = [*(each.id for each in new), *(each.id for each in changed), *gone]
+            for spot in blind_spots if touched else ():
+                await db.execute(
+                    f"INSERT INTO {self._own('stale')} SELECT $1, $2, $3, unnest($4::text[]), {_NOW}, false "
+                    "ON CONFLICT (integration_id, name, path, id) DO UPDATE SET noted_at = excluded.noted_at, "
+                    "read = false",
+                    integration_id,
+                    spot.table,
+                    spot.path,
+                    touched,
+                )
+            if logs and touched:
+                differences = [Difference(each.id, "inserted") for each in new]
+                differences += [difference(each.fit(), there[each.id][2]) for each in changed]
+                differences += [Difference(id, "deleted") for id in gone]
+                await self._log(db, integration_id, table, differences)
+        return Written(inserted=len(new), changed=len(changed), deleted=len(gone), told=told)
+
+    async def unseen(self, turn: Turn, table: Table, after: str, limit: int) -> list[str]:
+        """See `Store.unseen`."""
+        async with self._turn(turn) as (db, _):
+            rows = await db.fetch(
+                f'SELECT id FROM {self._of(table.name)} t WHERE integration_id = $1 AND id COLLATE "C" > $2 '
+                f"AND NOT EXISTS (SELECT 1 FROM {self._own('seen')} s WHERE s.integration_id = $1 AND s.name = $3 "
+                'AND s.id = t.id) ORDER BY id COLLATE "C" LIMIT $4',
+                turn.integration_id,
+                after,
+                table.name,
+                limit,
+            )
+        return [row[0] for row in rows]
+
+    async def finish(self, turn: Turn, table: Table, before: Watermark, after: Watermark, *, full: bool) -> None:
+        """See `Store.finish`."""
+        async with self._turn(turn) as (db, _):
+            await db.execute(
+                f"UPDATE {self._own('watermarks')} SET since = $3, full_at = $4, full_wanted = $5, missing_at = $6, "
+                "rewind = CASE WHEN rewind IS NOT DISTINCT FROM $7 THEN NULL ELSE rewind END "
+                "WHERE integration_id = $1 AND name = $2",
+                turn.integration_id,
+                table.name,
+                after.since,
+                after.full_at,
+                after.full_wanted,
+                after.missing_at,
+                before.rewind,
+            )
+            if full:
+                await db.execute(
+                    f"DELETE FROM {self._own('seen')} WHERE integration_id = $1 AND name = $2",
+                    turn.integration_id,
+                    table.name,
+                )
+
+    # what updated_after does not see
+
+    async def want_full(self, turn: Turn, table: str) -> None:
+        """See `Store.want_full`."""
+        async with self._turn(turn) as (db, _):
+            await db.execute(
+                f"UPDATE {self._own('watermarks')} SET full_wanted = true WHERE integration_id = $1 AND name = $2",
+                turn.integration_id,
+                table,
+            )
+
+    async def stale(self, turn: Turn, table: Table, limit: int) -> list[Stale]:
+        """See `Store.stale`."""
+        rows = await self._fetch(
+            f"SELECT path, id, noted_at, {_NOW} - noted_at AS age, read FROM {self._own('stale')} "
+            "WHERE integration_id = $1 AND name = $2 ORDER BY read LIMIT $3",
+            turn.integration_id,
+            table.name,
+            limit,
+        )
+        return [Stale(**dict(row)) for row in rows]
+
+    async def nesting(self, turn: Turn, table: Table, path: str, ids: Sequence[str], limit: int) -> list[str]:
+        """See `Store.nesting`."""
+        rows = await self._fetch(
+            f"SELECT id FROM {self._of(table.name)} WHERE integration_id = $1 AND CASE jsonb_typeof(data #> $2) "
+            "WHEN 'object' THEN (data #> $2) ->> 'id' = ANY($3) "
+            "WHEN 'array' THEN EXISTS (SELECT 1 FROM jsonb_array_elements(data #> $2) AS item "
+            "WHERE jsonb_typeof(item) = 'object' AND item ->> 'id' = ANY($3)) ELSE false END ORDER BY id LIMIT $4",
+            turn.integration_id,
+            path.split("."),
+            list(ids),
+            limit,
+        )
+        return [row[0] for row in rows]
+
+    async def settle(self, turn: Turn, table: Table, stale: Sequence[Stale], *, done: bool) -> None:
+        """See `Store.settle`."""
+        sql = (
+            f"DELETE FROM {self._own('stale')} s USING"
+            if done
+            else f"UPDATE {self._own('stale')} s SET read = true FROM"
+        )
+        async with self._turn(turn) as (db, _):
+            await db.execute(
+                f"{sql} unnest($3::text[], $4::text[], $5::float8[]) AS u (path, id, noted_at) "
+                "WHERE s.integration_id = $1 AND s.name = $2 AND s.path = u.path AND s.id = u.id "
+                "AND s.noted_at = u.noted_at",
+                turn.integration_id,
+                table.name,
+                [each.path for each in stale],
+                [each.id for each in stale],
+                [each.noted_at for each in stale],
+            )
+
+    # the log of changes
+
+    async def subscribe(self, subscriber: str, owner: str, seconds: float) -> int | None:
+        """See `Store.subscribe`."""
+        async with self._transaction() as db:
+            await db.execute(
+                f"INSERT INTO {self._own('subscribers')} VALUES ($1, 0, NULL, 0) ON CONFLICT DO NOTHING", subscriber
+            )
+            position: int | None = await db.fetchval(
+                f"UPDATE {self._own('subscribers')} SET owner = $2, lease_until = {_NOW} + $3 WHERE name = $1 "
+                f"AND (owner = $2 OR lease_until <= {_NOW}) RETURNING position",
+                subscriber,
+                owner,
+                float(seconds),
+            )
+        return position
+
+    async def changes(self, after: int, limit: int) -> list[Change]:
+        """See `Store.changes`."""
+        async with self._transaction() as db:
+            rows = await db.fetch(
+                f"SELECT * FROM {self._own('changes')} WHERE position > $1 ORDER BY position LIMIT $2", after, limit
+            )
+            records: dict[tuple[str, str, str], Any] = {}
+            for name in {row["name"] for row in rows} & {table.name for table in self._tables}:
+                keys = [(row["integration_id"], row["id"]) for row in rows if row["name"] == name]
+                found = await db.fetch(
+                    f"SELECT integration_id, id, data::text FROM {self._of(name)} WHERE (integration_id, id) IN "
+                    "(SELECT * FROM unnest($1::text[], $2::text[]))",
+                    [key[0] for key in keys],
+                    [key[1] for key in keys],
+                )
+                records.update({(name, row[0], row[1]): json.loads(row[2]) for row in found})
+        return [
+            Change(
+                position=row["position"],
+                table=row["name"],
+                integration_id=row["integration_id"],
+                id=row["id"],
+                kind=row["kind"],
+                fields=tuple(json.loads(row["fields"])),
+                before=json.loads(row["before"]),
+                record=records.get((row["name"], row["integration_id"], row["id"])),
+                at=row["at"],
+            )
+            for row in rows
+        ]
+
+    async def acknowledge(self, subscriber: str, owner: str, position: int) -> None:
+        """See `Store.acknowledge`."""
+        rows = await self._fetch(
+            f"UPDATE {self._own('subscribers')} SET position = $3 WHERE name = $1 AND owner = $2 RETURNING 1",
+            subscriber,
+            owner,
+            position,
+        )
+        if not rows:
+            raise LeaseLost(f"another process reads the changes for {subscriber!r}")
+
+    async def prune(self, seconds: float) -> None:
+        """See `Store.prune`."""
+        await self._execute(
+            f"DELETE FROM {self._own('changes')} WHERE at <= clock_timestamp() - make_interval(secs => $1) "
+            f"OR position <= (SELECT min(position) FROM {self._own('subscribers')})",
+            float(seconds),
+        )
+
+    # parts
+
+    @asynccontextmanager
+    async def _transaction(self) -> AsyncGenerator[Connection]:
+        """A connection in a transaction, which is not cancelled half-way."""
+        if self._pool is None:
+            raise RuntimeError(f"{self!r} is not open")
+        with anyio.CancelScope(shield=True):
+            async with self._pool.acquire() as connection, connection.transaction():
+                yield connection
+
+    @asynccontextmanager
+    async def _turn(self, turn: Turn) -> AsyncGenerator[tuple[Connection, int]]:
+        """A transaction during which nobody can take the integration over, and how often it was told of."""
+        async with self._transaction() as db:
+            told: int | None = await db.fetchval(
+                f"SELECT told FROM {self._own('integrations')} WHERE id = $1 AND fence = $2 FOR SHARE",
+                turn.integration_id,
+                turn.fence,
+            )
+            if told is None:
+                raise LeaseLost(f"another process has taken {turn.integration_id} over, or it was removed")
+            yield db, told
+
+    async def _execute(self, sql: str, *values: Any) -> None:
+        async with self._transaction() as db:
+            await db.execute(sql, *values)
+
+    async def _fetch(self, sql: str, *values: Any) -> list[Any]:
+        async with self._transaction() as db:
+            rows: list[Any] = await db.fetch(sql, *values)
+        return rows
+
+    def _own(self, name: str) -> str:
+        return f"{quoted(self.schema)}.kombo_{name}"
+
+    def _of(self, table: str) -> str:
+        return f"{quoted(self.schema)}.{quoted(table)}"
+
+    async def _run_migration(self, db: Connection) -> None:
+        create_schema, *statements = tables_sql.migration(self.schema, self._tables)
+        # Even with IF NOT EXISTS, a role needs a right to make schemas.
+        if not await db.fetchval("SELECT true FROM pg_namespace WHERE nspname = $1", self.schema):
+            await db.execute(create_schema)
+        for statement in statements:
+            await db.execute(statement)
+
+    async def _check_format(self, db: Connection) -> None:
+        there = await db.fetchval("SELECT to_regclass($1)", self._own("format"))
+        if there is None:
+            raise RuntimeError(f"the schema {self.schema!r} has no tables of the mirror: run what sql() gives")
+        version = await db.fetchval(f"SELECT max(version) FROM {self._own('format')}")
+        if version != tables_sql.FORMAT:
+            needed = tables_sql.FORMAT
+            raise RuntimeError(f"the schema has version {version} of the mirror's tables, but {needed} is needed")
+
+    async def _check_columns(self, db: Connection, name: str, columns: Sequence[Column]) -> None:
+        rows = await db.fetch(
+            "SELECT column_name, data_type FROM information_schema.columns WHERE table_schema = $1 AND table_name = $2",
+            self.schema,
+            name,
+        )
+        there = {row[0]: row[1].replace("timestamp with time zone", "timestamptz") for row in rows}
+        if not {"integration_id", "data"} <= set(there):
+            problem = "is missing: run what sql() gives" if not there else "is not the mirror's; choose another name"
+            raise RuntimeError(f"the table {name!r} {problem}")
+        for column in columns:
+            if column.name not in there:
+                raise RuntimeError(f"the table {name!r} has no column {column.name!r}: run what sql() gives")
+            if there[column.name] != column.type:
+                raise RuntimeError(f"{name}.{column.name} is {there[column.name]}, but must be {column.type}")
+
+    async def _index(self, db: Connection, statement: str) -> None:
+        try:
+            async with db.transaction():
+                await db.execute(statement)
+        except _asyncpg.ProgramLimitExceededError:  # a text in it is too long for an index
+            return
+
+    async def _fill(self, db: Connection) -> None:
+        """Fill columns and nested tables that are new from the records that are there."""
+        known = {(row[0], row[1]) for row in await db.fetch(f"SELECT table_name, name FROM {self._own('columns')}")}
+        for table in self._tables:
+            added = [each for each in table.typed_columns if (table.name, each.name) not in known]
+            nested = [
+                each
+                for each, columns in table.typed_nested
+                if any((each.name, name) not in known for name in ("", *(column.name for column in columns)))
+            ]
+            if not added and not nested:
+                continue
+            await self._fill_table(db, table, added, {each.name for each in nested})
+            names = [(table.name, each.name) for each in added]
+            for each, columns in table.typed_nested:
+                names += [(each.name, name) for name in ("", *(column.name for column in columns))]
+            await db.executemany(f"INSERT INTO {self._own('columns')} VALUES ($1, $2) ON CONFLICT DO NOTHING", names)
+
+    async def _fill_table(self, db: Connection, table: Table, added: Sequence[Column], nested: set[str]) -> None:
+        after = ("", "")
+        sql = (
+            f"SELECT integration_id, id, data::text FROM {self._of(table.name)} WHERE (integration_id, id) > ($1, $2) "
+            f"ORDER BY integration_id, id LIMIT {_BATCH}"
+        )
+        while rows := await db.fetch(sql, *after):
+            after = (rows[-1][0], rows[-1][1])
+            plain = [json.loads(row[2]) for row in rows]
+            if added:
+                names = ", ".join(quoted(each.name) for each in added)
+                sets = ", ".join(f"{quoted(each.name)} = u.{quoted(each.name)}" for each in added)
+                arrays = ", ".join(f"${number}::{each.type}[]" for number, each in enumerate(added, 3))
+                await db.execute(
+                    f"UPDATE {self._of(table.name)} t SET {sets} FROM unnest($1::text[], $2::text[], {arrays}) "
+                    f"AS u (integration_id, id, {names}) WHERE t.integration_id = u.integration_id AND t.id = u.id",
+                    [row[0] for row in rows],
+                    [row[1] for row in rows],
+                    *([each.value(record) for record in plain] for each in added),
+                )
+            for row, record in zip(rows, plain, strict=True):
+                await self._put_items(db, row[0], table, [(row[1], record)], only=nested)
+
+    async def _put(
+        self, db: Connection, integration_id: str, table: Table, new: Sequence[Record], changed: Sequence[Record]
+    ) -> None:
+        columns = ["id", "data", "kombo_digest", *(each.name for each in table.typed_columns)]
+        types = ["text", "jsonb", "bytea", *(each.type for each in table.typed_columns)]
+        fit = {each.id: each.fit() for each in (*new, *changed)} if table.keeps_records else {}
+        added = [_row(table, each, fit.get(each.id)) for each in new]
+        replaced = [_row(table, each, fit.get(each.id)) for each in changed]
+        await self._drop_short_indexes(db, table, (*added, *replaced))
+        if added:
+            await db.copy_records_to_table(
+                table.name,
+                schema_name=self.schema,
+                columns=["integration_id", *columns],
+                records=[(integration_id, *row) for row in added],
+            )
+        if replaced:
+            names = ", ".join(map(quoted, columns))
+            sets = ", ".join(f"{quoted(name)} = u.{quoted(name)}" for name in columns[1:])
+            arrays = ", ".join(f"${number}::{type}[]" for number, type in enumerate(types, 2))
+            await db.execute(
+                f"UPDATE {self._of(table.name)} t SET {sets} FROM unnest({arrays}) AS u ({names}) "
+                "WHERE t.integration_id = $1 AND t.id = u.id",
+                integration_id,
+                *(list(values) for values in zip(*replaced, strict=True)),
+            )
+        if table.nested:
+            await self._delete_items(db, integration_id, table, [each.id for each in changed])
+            items = [(id, record.plain) for id, record in fit.items()]
+            await self._put_items(db, integration_id, table, items)
+
+    async def _drop_short_indexes(self, db: Connection, table: Table, rows: Iterable[Sequence[Any]]) -> None:
+        """Do without the index on a column as soon as a text comes that is too long for an index."""
+        texts = [(at, each.name) for at, each in enumerate(table.typed_columns, 3) if each.type == "text"]
+        texts = [each for each in texts if index_name(table.name, each[1]) not in self._unindexed]
+        if not texts:
+            return
+        for row in rows:
+            for at, name in texts:
+                index = index_name(table.name, name)
+                value = row[at]
+                if value and len(value) > _LONGEST_INDEXED // 4 and len(value.encode()) > _LONGEST_INDEXED:
+                    self._unindexed.add(index)
+                    await db.execute(f"DROP INDEX IF EXISTS {self._of(index)}")
+
+    async def _put_items(
+        self,
+        db: Connection,
+        integration_id: str,
+        table: Table,
+        records: Sequence[tuple[str, Mapping[str, Any]]],
+        *,
+        only: set[str] | None = None,
+    ) -> None:
+        for nested, columns in table.typed_nested:
+            if only is not None and nested.name not in only:
+                continue
+            rows = [
+                (integration_id, id, position, json.dumps(item), *(each.value(item) for each in columns))
+                for id, record in records
+                for position, item in nested.rows(record)
+            ]
+            if only is not None:
+                await self._delete_items(db, integration_id, table, [id for id, _ in records], only=only)
+            await db.copy_records_to_table(
+                nested.name,
+                schema_name=self.schema,
+                columns=["integration_id", "parent_id", "position", "data", *(each.name for each in columns)],
+                records=rows,
+            )
+
+    async def _delete(self, db: Connection, integration_id: str, table: Table, ids: Sequence[str]) -> None:
+        if ids:
+            sql = f"DELETE FROM {self._of(table.name)} WHERE integration_id = $1 AND id = ANY($2)"
+            await db.execute(sql, integration_id, list(ids))
+            await self._delete_items(db, integration_id, table, ids)
+
+    async def _delete_items(
+        self, db: Connection, integration_id: str, table: Table, ids: Sequence[str], *, only: set[str] | None = None
+    ) -> None:
+        for nested in table.nested:
+            if ids and (only is None or nested.name in only):
+                sql = f"DELETE FROM {self._of(nested.name)} WHERE integration_id = $1 AND parent_id = ANY($2)"
+                await db.execute(sql, integration_id, list(ids))
+
+    async def _log(self, db: Connection, integration_id: str, table: Table, differences: Sequence[Difference]) -> None:
+        told = [each for each in differences if each.matters]
+        if not told or not self._keeps_changes or not table.keeps_records:
+            return
+        # One writer at a time from here to the commit: positions become visible in their order.
+        await db.execute("SELECT pg_advisory_xact_lock(hashtext($1))", f"kombo_async {self.schema} changes")
+        await db.execute(
+            f"INSERT INTO {self._own('changes')} (name, integration_id, id, kind, fields, before) "
+            "SELECT $1, $2, * FROM unnest($3::text[], $4::text[], $5::jsonb[], $6::jsonb[])",
+            table.name,
+            integration_id,
+            [each.id for each in told],
+            [each.kind for each in told],
+            [json.dumps(each.fields) for each in told],
+            [json.dumps(each.before) for each in told],
+        )
+
+
+def _turn(row: Any) -> Turn:
+    return Turn(
+        integration_id=row["id"],
+        fence=row["fence"],
+        lane=row["lane"],
+        told=row["told"],
+        is_told=row["told_at"] is not None,
+        models=told_models(row["models"]),
+        failures=row["failures"],
+        category=row["category"],
+    )
+
+
+def _watermark(row: Any) -> Watermark:
+    names = ("since", "rewind", "full_at", "full_wanted", "missing_at")
+    return Watermark(**{name: row[name] for name in names})
+
+
+def _row(table: Table, record: Record, fit: Record | None) -> tuple[Any, ...]:
+    if fit is None:
+        return (record.id, "{}", record.digest)
+    values = [each.value(fit.plain) for each in table.typed_columns] if table.typed_columns else []
+    return (record.id, fit.json, record.digest, *values)
