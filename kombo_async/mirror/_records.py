@@ -13,7 +13,7 @@ from typing import Any, cast
 import attrs
 import msgspec
 
-from kombo_async._codec.decode import plain_json
+from kombo_async._codec.plain import plain_json
 from kombo_async.mirror._table import Table
 from kombo_async.model import UNSET, field_names
 from kombo_async.pages import Page
