@@ -1,19 +1,24 @@
-"""`kombo-async`, and `python -m kombo_async._cli`: the commands, each loaded when it is called.
+"""`kombo-async`, and `python -m kombo_async`: the commands, each loaded when it is called.
 
-Exit codes: 0 all is well, 1 something was refused or failed, 2 wrong use, 3 something is in doubt.
+Exit codes: 0 all is well, 1 something was refused or failed, 2 wrong use (nothing was sent), 3 something is in doubt;
+130 and 143 after Ctrl-C and SIGTERM.
 """
 
 from __future__ import annotations
 
+import os
 import sys
+from functools import partial
 from importlib import import_module
 from importlib.util import find_spec
 
 _COMMANDS = {
     "demo": "Upload 500 candidates with CVs to an embedded sandbox, and check that each arrived once.",
     "check": "Say whether the API key and the integration work.",
-    "upload": "Send a CSV or JSONL file row by row: candidates with CVs, or any operation.",
-    "export": "Write what an integration holds to JSONL or CSV.",
+    "upload": "Send a file row by row: candidates with CVs, or any operation.",
+    "resolve": "Show what an upload left in doubt, and settle it.",
+    "export": "Write what an integration holds to JSON Lines or CSV.",
+    "operations": "List the operations, or the fields of one.",
     "sandbox": "Serve a sandbox: Kombo on this machine, to develop and test against.",
 }
 
@@ -24,6 +29,7 @@ except ModuleNotFoundError:
         raise
     sys.exit('kombo-async needs its command line extra: pip install "kombo_async[cli]"')
 
+from kombo_async._cli.console import run
 from kombo_async._version import __version__
 
 
@@ -31,23 +37,35 @@ class _Commands(click.Group):
     """The commands, by name; a command's module loads only when it is the one that runs."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        return list(_COMMANDS)
+        return [name for name in _COMMANDS if find_spec(f"kombo_async._cli.{name}") is not None]
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        if cmd_name not in _COMMANDS:
+        if cmd_name not in self.list_commands(ctx):
             return None
         command: click.Command = import_module(f"kombo_async._cli.{cmd_name}").command
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):
-            formatter.write_dl(list(_COMMANDS.items()))
+            formatter.write_dl([(name, _COMMANDS[name]) for name in self.list_commands(ctx)])
 
 
-@click.command(cls=_Commands)
+@click.command(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="kombo-async")
-def main() -> None:
+def group() -> None:
     """Work with the Kombo Unified API from a terminal."""
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run the command that *arguments* give, those of the process by default, and exit with its code."""
+    sys.exit(run(partial(_invoke, sys.argv[1:] if arguments is None else arguments)))
+
+
+def _invoke(arguments: list[str]) -> object:
+    if "_KOMBO_ASYNC_COMPLETE" in os.environ:  # a shell asks how a command might go on
+        return group.main(arguments, prog_name="kombo-async")
+    with group.make_context("kombo-async", arguments) as context:  # not main(): it hides a broken pipe
+        return group.invoke(context)
 
 
 if __name__ == "__main__":

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable
 from typing import Any, TypeVar
 
+import attrs
 import click
 
 from kombo_async.client import AsyncKomboClient
@@ -14,27 +14,54 @@ from kombo_async.options import RetryPolicy
 F = TypeVar("F", bound=Callable[..., Any])
 
 _OPTIONS = (
-    click.option("--integration", "integration_id", metavar="TOOL:ID", help="Else KOMBO_INTEGRATION_ID."),
-    click.option("--base-url", metavar="URL", help="Another address of the API; else KOMBO_BASE_URL."),
+    click.option(
+        "--integration",
+        "integration_id",
+        metavar="TOOL:ID",
+        envvar="KOMBO_INTEGRATION_ID",
+        help="The customer's system; else KOMBO_INTEGRATION_ID.",
+    ),
+    click.option(
+        "--base-url",
+        metavar="URL",
+        envvar="KOMBO_BASE_URL",
+        help="Another address of the API; else KOMBO_BASE_URL.",
+    ),
     click.option(
         "--region", type=click.Choice(["eu", "us", "ca"]), help="Where Kombo keeps your data; eu if left out."
     ),
 )
 
 
+@attrs.frozen
+class Connection:
+    """Which integration, at which address."""
+
+    integration_id: str | None = None
+    base_url: str | None = None
+    region: Any = None
+
+    def client(self, *, retry: RetryPolicy | None = None, deadline: float | None = None) -> AsyncKomboClient:
+        """A client by these options. Wrong ones are `click.UsageError`s."""
+        try:
+            return AsyncKomboClient(
+                integration_id=self.integration_id,
+                base_url=self.base_url,
+                region=self.region,
+                retry=retry,
+                deadline=deadline,
+            )
+        except (ValueError, OSError, ImportError) as error:
+            raise click.UsageError(str(error)) from None
+
+    def require_integration(self, operation: Any) -> None:
+        """Refuse to go on where *operation* needs an integration and none is named."""
+        if operation.integration and self.integration_id is None:
+            raise click.UsageError("no integration is named: pass --integration TOOL:ID or set KOMBO_INTEGRATION_ID")
+
+
 def client_options(command: F) -> F:
-    """Add them to a command. The API key comes from KOMBO_API_KEY, so that it is in no list of processes."""
+    """Add them to a command. The API key comes from KOMBO_API_KEY, to be in no list of processes."""
     for option in reversed(_OPTIONS):
         command = option(command)
     return command
-
-
-def make_client(
-    integration_id: str | None, base_url: str | None, region: Any, *, retry: RetryPolicy | None = None
-) -> AsyncKomboClient:
-    """A client by these options. Wrong ones are `click.UsageError`s."""
-    logging.getLogger("kombo_async").addHandler(logging.NullHandler())  # its failures are told by the commands
-    try:
-        return AsyncKomboClient(integration_id=integration_id, base_url=base_url, region=region, retry=retry)
-    except ValueError as error:
-        raise click.UsageError(str(error)) from None

@@ -1,41 +1,25 @@
-"""Which column of a table goes into which field of a request, and what each cell becomes there."""
+"""Which column of a table goes into which field of a request."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from pathlib import Path
+import difflib
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, get_args
 
 import attrs
 
-from kombo_async import ats
+from kombo_async._cli.cells import Kind
+from kombo_async._cli.synonyms import FILE_KINDS, JOB_COLUMNS, meant, plain
 from kombo_async._codec.structure import field_types, is_list, is_model, is_union, members
 from kombo_async.request import Request
 
-_KNOWN = {
-    "email": "email_address",
-    "e_mail": "email_address",
-    "mail": "email_address",
-    "e_mail_address": "email_address",
-    "firstname": "first_name",
-    "given_name": "first_name",
-    "lastname": "last_name",
-    "surname": "last_name",
-    "family_name": "last_name",
-    "phone": "phone_number",
-    "telephone": "phone_number",
-    "mobile": "phone_number",
-    "job": "job_id",
-    "stage": "stage_id",
-    "job_title": "title",
-}
-_FILES = {"cv": "CV", "resume": "CV", "cv_file": "CV", "cv_path": "CV", "cover_letter": "COVER_LETTER"}
-_EMAIL = re.compile(r"[^@\s,;<>]+@[^@\s,;<>.]+(\.[^@\s,;<>.]+)+")
+NOWHERE = "-"
+"""As a target of `--map`: the column is not used."""
 
 
 class MappingError(Exception):
-    """The columns do not fit the request; the message says what to mend."""
+    """The columns do not fit the request; the message says what to do."""
 
 
 @attrs.frozen
@@ -44,29 +28,65 @@ class Target:
 
     path: str
     """The field, such as `candidate.email_address`; or `CV`, `COVER_LETTER`, `OTHER` for a column of files."""
-    convert: Callable[[str], Any] = str
+    kind: Kind = "text"
+    is_job: bool = False
+    """Whether its cells name jobs by Kombo's ID, `remote:` ID or name."""
+
+    @property
+    def is_file(self) -> bool:
+        """Whether its cells name files."""
+        return self.path in FILE_KINDS
 
 
-def fields_of(request: type[Request[Any]]) -> dict[str, Callable[[str], Any]]:
-    """The fields that a cell can fill, by their paths, with what makes a cell's text into a value."""
+@attrs.frozen
+class Columns:
+    """The columns of a table, and where each goes."""
+
+    names: list[str]
+    targets: dict[int, Target]
+    """By the place of the column."""
+    unused: list[str]
+
+    def of_path(self, path: str) -> str | None:
+        """The column that goes into a field."""
+        return next((self.names[place] for place, target in self.targets.items() if target.path == path), None)
+
+
+def fields_of(request: type[Request[Any]]) -> dict[str, Kind]:
+    """The fields that a cell can fill, by their paths, with what each takes."""
     return dict(_fields(request, ""))
 
 
-def _fields(model: Any, above: str) -> Iterator[tuple[str, Callable[[str], Any]]]:
+def takes_files(request: type[Request[Any]]) -> bool:
+    """Whether it can carry attachments."""
+    return "attachments" in (request.operation.body or ())
+
+
+def _fields(model: Any, above: str) -> Iterator[tuple[str, Kind]]:
     for field, hint in field_types(model):
         choices = members(hint) if is_union(hint) else (hint,)
         path = f"{above}{field.name}"
         inner = [each for each in choices if isinstance(each, type) and is_model(each)]
         if inner and above.count(".") < 2:
             yield from _fields(inner[0], f"{path}.")
-        elif bool in choices:
-            yield path, _truth
-        elif int in choices or float in choices:
-            yield path, _number
-        elif any(is_list(each) and _is_text(get_args(each)[0]) for each in choices):
-            yield path, _texts
-        elif not inner and not any(is_list(each) for each in choices):
-            yield path, str
+        elif kind := _kind(choices, bool(inner)):
+            yield path, kind
+
+
+def _kind(choices: Sequence[Any], is_object: bool) -> Kind | None:
+    names = {getattr(each, "__name__", "") for each in choices}
+    if bool in choices:
+        return "yes or no"
+    if float in choices:
+        return "number"
+    if int in choices:
+        return "whole number"
+    if names & {"date", "datetime"}:
+        return "date"
+    lists = [each for each in choices if is_list(each)]
+    if any(_is_text(get_args(each)[0]) for each in lists):
+        return "list"
+    return None if is_object or lists else "text"
 
 
 def _is_text(item: Any) -> bool:
@@ -74,83 +94,128 @@ def _is_text(item: Any) -> bool:
     return item is str or str in get_args(item)
 
 
-def targets(
-    columns: Sequence[str], request: type[Request[Any]], given: Mapping[str, str]
-) -> tuple[dict[int, Target], list[str]]:
-    """Where each column goes, by its place, and the columns that go nowhere. *given* has the user's own choices.
+@attrs.frozen(kw_only=True)
+class Choices:
+    """What the user says about the columns."""
 
-    Raises `MappingError` for a choice that makes no sense.
-    """
+    mapping: Mapping[str, str] = attrs.field(factory=dict[str, str])
+    """The target of a column by its name."""
+    constants: Mapping[str, str] = attrs.field(factory=dict[str, str])
+    """The same text for a field of all rows."""
+    integration_column: str | None = None
+    job_column: str | None = None
+    key_column: str | None = None
+
+
+def choose(names: Sequence[str], request: type[Request[Any]], choices: Choices, *, constants: Sequence[str]) -> Columns:
+    """Decide where each column goes; *constants* are the paths that have a value already. Raises `MappingError`."""
     fields = fields_of(request)
-    for column, path in given.items():
-        if column not in columns:
-            raise MappingError(f"--map {column}={path}: there is no column {column!r}, only {', '.join(columns)}")
-        if path not in fields and path not in ("CV", "COVER_LETTER", "OTHER"):
-            raise MappingError(f"--map {column}={path}: there is no field {path!r}; there are {', '.join(fields)}")
+    chosen = _chosen(names, request, choices)
+    counts = Counter(names)
     found: dict[int, Target] = {}
+    taken: dict[str, str] = {}
     unused: list[str] = []
-    for place, column in enumerate(columns):
-        goal = given.get(column) or _guess(column, fields, files="attachments" in (request.operation.body or ()))
-        if goal is None:
-            unused.append(column)
+    for place, column in enumerate(names):
+        target = chosen[column] if column in chosen else _guessed(column, request, fields)
+        if target is None or target.path == NOWHERE or (column not in chosen and target.path in constants):
+            if column not in (choices.integration_column, choices.key_column):
+                unused.append(column)
             continue
-        taken = next((columns[each] for each, target in found.items() if target.path == goal), None)
-        if taken is not None and goal in fields:
-            raise MappingError(f"the columns {taken!r} and {column!r} both go into {goal}; say which by --map")
-        found[place] = Target(goal, fields.get(goal, str))
-    return found, unused
+        if counts[column] > 1:
+            raise MappingError(
+                f"the header names {column!r} more than once, and it goes into {target.path}; "
+                f"rename one of them, or leave it out by --map '{column}={NOWHERE}'"
+            )
+        if target.path in taken and not target.is_file:
+            raise MappingError(
+                f"the columns {taken[target.path]!r} and {column!r} both go into {target.path}; "
+                f"leave one out by --map '{column}={NOWHERE}'"
+            )
+        taken[target.path] = column
+        found[place] = target
+    return Columns(list(names), found, unused)
+
+
+def _chosen(names: Sequence[str], request: type[Request[Any]], choices: Choices) -> dict[str, Target]:
+    """The targets that the user named. Raises `MappingError` for a column or field that is not there."""
+    fields = fields_of(request)
+    chosen: dict[str, Target] = {}
+    for column, path in choices.mapping.items():
+        _check_column(names, column, f"--map {column}={path}")
+        path = resolve(f"--map {column}", path, fields, takes_files(request))
+        chosen[column] = Target(path, fields.get(path, "text"))
+    if choices.job_column is not None:
+        job = job_path(fields)
+        if job is None:
+            raise MappingError(f"--job-column {choices.job_column}: {request.__name__} has no job")
+        chosen[choices.job_column] = Target(job, is_job=True)
+    for option, wanted in (
+        ("--integration-column", choices.integration_column),
+        ("--job-column", choices.job_column),
+        ("--key", choices.key_column),
+    ):
+        if wanted is not None:
+            _check_column(names, wanted, f"{option} {wanted}")
+    return chosen
+
+
+def _check_column(names: Sequence[str], column: str, option: str) -> None:
+    if column not in names:
+        raise MappingError(f"{option}: there is no column {column!r}{near(column, names)}")
+
+
+def _guessed(column: str, request: type[Request[Any]], fields: Mapping[str, Kind]) -> Target | None:
+    job = job_path(fields)
+    if plain(column) in JOB_COLUMNS and job is not None:
+        return Target(job, is_job=True)
+    path = _guess(column, fields, files=takes_files(request))
+    return None if path is None else Target(path, fields.get(path, "text"))
+
+
+def job_path(fields: Mapping[str, Kind]) -> str | None:
+    """The field of the job that somebody applies for."""
+    return next((path for path in ("job_id", "application.job_id") if path in fields), None)
+
+
+def resolve(option: str, path: str, fields: Mapping[str, Kind], files: bool) -> str:
+    """The target that *path* means: a field, the end of one's path, or a kind of file. Raises `MappingError`."""
+    if path == NOWHERE or path in fields:
+        return path
+    word = plain(path)
+    if files and (path.upper() in FILE_KINDS or meant(word) in FILE_KINDS):
+        return path.upper() if path.upper() in FILE_KINDS else str(meant(word))
+    ends = [each for each in fields if each.endswith(f".{path}")]
+    if len(ends) == 1:
+        return ends[0]
+    if guess := _guess(path, fields, files=files):
+        return guess
+    known = [*(FILE_KINDS if files else ()), *fields]
+    raise MappingError(
+        f"{option}={path}: there is no field {path!r}{near(path, known)}; kombo-async operations lists them all"
+    )
+
+
+def near(name: str, known: Mapping[str, Any] | Sequence[str]) -> str:
+    """A question with the names that come nearest to *name*, or all of a few, to end a message with."""
+    names = list(dict.fromkeys(each for each in known if each))
+    by_end = {each.rpartition(".")[2]: each for each in reversed(names)}
+    folded = {each.casefold(): each for each in [*by_end, *names]}
+    matches = difflib.get_close_matches(name.rpartition(".")[2].casefold(), list(folded), n=3, cutoff=0.6)
+    matches += difflib.get_close_matches(name.casefold(), list(folded), n=3, cutoff=0.6)
+    close = list(dict.fromkeys(by_end.get(folded[match], folded[match]) for match in matches))[:3]
+    if close:
+        return f"; did you mean {' or '.join(close)}?"
+    return f"; there are {', '.join(names)}" if 0 < len(names) <= 12 else ""
 
 
 def _guess(column: str, fields: Mapping[str, Any], *, files: bool) -> str | None:
-    name = re.sub(r"\W+", "_", column.strip().lower()).strip("_")
+    """The field that a column of this name is for."""
     if column.strip() in fields:
         return column.strip()
-    if files and name in _FILES:
-        return _FILES[name]
-    name = _KNOWN.get(name, name)
-    matching = [path for path in fields if path.rpartition(".")[2] == name and path.count(".") <= 1]
+    word = plain(column)
+    target = meant(word) or word
+    if target in FILE_KINDS:
+        return target if files else None
+    matching = [path for path in fields if path == target or path.endswith(f".{target}")]
+    matching = [path for path in matching if path.count(".") <= 1 + target.count(".")]
     return min(matching, key=lambda path: path.count("."), default=None)
-
-
-def attachment(cell: str, folder: Path, kind: str) -> tuple[ats.AttachmentInput | None, str | None]:
-    """The file that a cell names, relative to *folder*; or why there is none."""
-    path = folder / cell.strip()
-    try:
-        if not path.is_file():
-            return None, f"there is no file {str(path)!r}"
-        if path.stat().st_size == 0:
-            return None, f"the file {str(path)!r} is empty"
-        with path.open("rb"):
-            pass
-    except (OSError, ValueError) as error:
-        return None, f"the file {str(path)!r} cannot be read ({getattr(error, 'strerror', None) or error})"
-    return ats.AttachmentInput.from_path(path, type=kind), None
-
-
-def check_cell(path: str, value: Any) -> str | None:
-    """What is wrong with a value beyond its type."""
-    if path.rpartition(".")[2] == "email_address" and not _EMAIL.fullmatch(str(value)):
-        return f"{str(value)!r} is no e-mail address"
-    return None
-
-
-def _truth(text: str) -> bool:
-    known = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
-    if text.lower() not in known:
-        raise ValueError(f"{text!r} is neither true nor false")
-    return known[text.lower()]
-
-
-def _number(text: str) -> int | float:
-    try:
-        return int(text)
-    except ValueError:
-        pass
-    try:
-        return float(text.replace(",", ".") if text.count(",") == 1 and "." not in text else text)
-    except ValueError:
-        raise ValueError(f"{text!r} is no number") from None
-
-
-def _texts(text: str) -> list[str]:
-    return [part.strip() for part in text.split("|") if part.strip()]

@@ -1,8 +1,7 @@
-"""`kombo-async export`: all pages of a list into a JSONL or CSV file; it can be broken off and gone on with."""
+"""`kombo-async export`: all pages of a list into a JSON Lines or CSV file; interruptible and resumable."""
 
 from __future__ import annotations
 
-import csv
 import io
 import json
 import os
@@ -15,17 +14,21 @@ import anyio
 import attrs
 import click
 
-from kombo_async._cli.client import client_options, make_client
-from kombo_async._cli.operation import request_class
+from kombo_async._cli.cells import CellFault, CellRules, convert
+from kombo_async._cli.client import Connection, client_options
+from kombo_async._cli.columns import fields_of, near
+from kombo_async._cli.operation import operation_names, request_class
 from kombo_async._cli.progress import Progress, progress
+from kombo_async._cli.writing import GuardedCsv, check_output, open_private, replaced
 from kombo_async.errors import KomboError
 from kombo_async.model import field_names, to_dict
+from kombo_async.operations import REQUESTS
 from kombo_async.options import RetryPolicy
 from kombo_async.pages import Page, Pages
 from kombo_async.request import Request, answer_type
 
 
-@click.command()
+@click.command(context_settings={"help_option_names": ["-h", "--help"]})
 @click.argument("model")
 @click.option("--output", "-o", type=click.Path(dir_okay=False, path_type=Path), help="A .jsonl or .csv; else stdout.")
 @click.option("--format", "kind", type=click.Choice(["jsonl", "csv"]), help="If the name of the output does not say.")
@@ -39,14 +42,15 @@ from kombo_async.request import Request, answer_type
 def command(**options: Any) -> None:
     """Export MODEL, such as ats.candidates or hris.employees.
 
-    With --output, an export that was broken off goes on where it was when the same command is given again:
-    OUTPUT.cursor remembers the place. Exit codes: 0 all is there, 1 Kombo refused or failed, 2 wrong use.
+    With --output, an export that was interrupted goes on where it was when the same command is given again;
+    OUTPUT appears when it is complete. Exit codes: 0 all is there, 1 Kombo refused or failed, 2 wrong use.
     """
     try:
         export = Export.of(**options)
-        raise SystemExit(anyio.run(export.run))
+        code = anyio.run(export.run)
     except ValueError as error:
         raise click.UsageError(str(error)) from None
+    raise SystemExit(code)
 
 
 @attrs.define(kw_only=True)
@@ -59,7 +63,7 @@ class Export:
     output: Path | None
     kind: str
     as_json: bool
-    client: tuple[str | None, str | None, str | None]
+    connection: Connection
     records: int = 0
     cursor: str | None = None
 
@@ -81,18 +85,20 @@ class Export:
         region: str | None,
     ) -> Export:
         """The export that these options describe. Raises `ValueError` or `UsageError` for wrong ones."""
-        namespace, _, name = model.partition(".")
-        wanted: Any = request_class(model if name.startswith("get_") else f"{namespace}.get_{name}")
-        if not wanted.operation.paged:
-            raise click.UsageError(f"{model} is no list that comes in pages")
+        wanted: Any = _list_request(model)
         if as_json and output is None:
             raise click.UsageError("--json needs --output, since stdout has the records")
+        check_output("--output", output, [])
+        connection = Connection(integration_id, base_url, region)
+        connection.require_integration(wanted.operation)
         fields: dict[str, Any] = {"page_size": page_size}
         fields |= {"updated_after": updated_after} if updated_after else {}
         fields |= {"include_deleted": True} if include_deleted else {}
         fields |= {"cursor": cursor} if cursor else {}
         for each in filters:
-            key, _, value = each.partition("=")
+            key, mark, value = each.partition("=")
+            if not mark:
+                raise click.UsageError(f"--filter {each}: must be NAME=VALUE")
             fields[key] = _filter_value(wanted, key, value)
         known = {key: value for key, value in fields.items() if key != "page_size" or key in wanted.operation.query}
         return cls(
@@ -101,8 +107,13 @@ class Export:
             output=output,
             kind=kind or ("csv" if output is not None and output.suffix.lower() == ".csv" else "jsonl"),
             as_json=as_json,
-            client=(integration_id, base_url, region),
+            connection=connection,
         )
+
+    @property
+    def partial(self) -> Path | None:
+        """The file that grows; in the end it becomes the output."""
+        return None if self.output is None else self.output.with_name(f"{self.output.name}.part")
 
     @property
     def place(self) -> Path | None:
@@ -111,18 +122,21 @@ class Export:
 
     async def run(self) -> int:
         """Export; gives the exit code."""
-        integration_id, base_url, region = self.client
         offset = self._resume()
-        with _opened(self.output, offset) as file, progress(None, as_json=self.as_json) as shown:
+        with _opened(self.partial, offset) as file, progress(None, as_json=self.as_json) as shown:
             if not offset and self.kind == "csv":
-                csv.writer(file).writerow(field_names(self.item))
-            async with make_client(integration_id, base_url, region, retry=RetryPolicy(attempts=6)) as kombo:
+                GuardedCsv(file).writerow(field_names(self.item))
+            async with self.connection.client(retry=RetryPolicy(attempts=6)) as kombo:
                 try:
                     await self._copy(Pages(kombo.send, self.request), file, shown)
                 except KomboError as failure:
                     self._print_failure(failure)
                     return 1
-        if self.place is not None:
+            file.flush()
+            if self.output is not None:
+                os.fsync(file.fileno())
+        if self.output is not None and self.partial is not None and self.place is not None:
+            self.partial.replace(self.output)
             self.place.unlink(missing_ok=True)
         shown.event("summary", {"records": self.records})
         click.echo(f"{self.records:,} records", err=True)
@@ -140,7 +154,7 @@ class Export:
 
     def _write(self, file: Any, record: dict[str, Any]) -> None:
         if self.kind == "csv":
-            csv.writer(file).writerow([_cell(record.get(name)) for name in field_names(self.item)])
+            GuardedCsv(file).writerow([_cell(record.get(name)) for name in field_names(self.item)])
         else:
             file.write(json.dumps(record, ensure_ascii=False) + "\n")
 
@@ -150,17 +164,21 @@ class Export:
             return
         os.fsync(file.fileno())
         state = {"request": self._question(), "cursor": self.cursor, "offset": file.tell(), "records": self.records}
-        new = self.place.with_name(f"{self.place.name}.new")
-        new.write_text(json.dumps(state), encoding="utf-8")
-        new.replace(self.place)
+        with replaced(self.place) as place:
+            json.dump(state, place)
 
     def _resume(self) -> int:
         """Take up an export that was broken off; gives the length of what is in the output already."""
-        if self.place is None or self.output is None or not self.place.exists() or not self.output.exists():
+        if self.place is None or self.partial is None or not self.place.exists() or not self.partial.exists():
             return 0
-        state = json.loads(self.place.read_text(encoding="utf-8"))
-        if state["request"] != self._question():
-            raise ValueError(f"{self.place} is of another export; delete it to begin anew")
+        try:
+            state: dict[str, Any] = json.loads(self.place.read_text(encoding="utf-8"))
+            is_ours = state["request"] == self._question() and self.partial.stat().st_size >= state["offset"]
+        except (ValueError, KeyError, TypeError):
+            is_ours = False
+            state = {}
+        if not is_ours:
+            raise click.UsageError(f"{self.place} is of another export, or damaged; delete it to start over")
         self.request = attrs.evolve(cast("Any", self.request), cursor=state["cursor"])
         self.records = state["records"]
         click.echo(f"going on after {self.records:,} records", err=True)
@@ -169,34 +187,48 @@ class Export:
     def _question(self) -> str:
         """What is exported and from where, without the place in it."""
         fields = {name: value for name, value in to_dict(self.request).items() if name != "cursor"}
-        return json.dumps([self.request.operation.id, fields, self.kind, *self.client], sort_keys=True)
+        where = attrs.astuple(self.connection)
+        return json.dumps([self.request.operation.id, fields, self.kind, *where], sort_keys=True)
 
     def _print_failure(self, failure: KomboError) -> None:
-        click.echo(f"broken off after {self.records:,} records: {failure}", err=True)
+        click.echo(f"stopped after {self.records:,} records: {failure}", err=True)
         if self.place is not None:
             click.echo("the same command goes on from there", err=True)
         elif failure.cursor:
             click.echo(f"to go on from there: --cursor {failure.cursor}", err=True)
 
 
+def _list_request(model: str) -> type[Request[Any]]:
+    """The request class of a list: `ats.candidates`. Raises `click.UsageError`."""
+    namespace, _, name = model.partition(".")
+    full = model if name.startswith("get_") else f"{namespace}.get_{name}"
+    lists = {
+        each.replace(".get_", "."): each for each, known in operation_names().items() if REQUESTS[known].operation.paged
+    }
+    if model not in REQUESTS and full not in lists.values():
+        raise click.UsageError(f"{model}: there is no list of that name{near(model, lists)}")
+    wanted = request_class(full if full in lists.values() else model)
+    if not wanted.operation.paged:
+        raise click.UsageError(f"{model} is not a list that comes in pages")
+    return wanted
+
+
 def _opened(path: Path | None, offset: int) -> Any:
     if path is None:
         return io.TextIOWrapper(os.fdopen(os.dup(sys.stdout.fileno()), "wb"), encoding="utf-8", newline="")
-    file = path.open("r+" if offset else "w", encoding="utf-8", newline="")
-    file.seek(offset)
-    file.truncate()
-    return file
+    return open_private(path, offset=offset)
 
 
 def _filter_value(request: Any, name: str, value: str) -> Any:
-    from kombo_async._cli.columns import fields_of
-
-    convert = fields_of(request).get(name)
-    if convert is None:
-        raise click.UsageError(
-            f"--filter {name}: there is no such filter; there are {', '.join(request.operation.query)}"
-        )
-    return convert(value.replace(",", "|"))
+    kind = fields_of(request).get(name)
+    if kind is None:
+        raise click.UsageError(f"--filter {name}: there is no such filter{near(name, request.operation.query)}")
+    try:
+        if kind == "list":
+            return [part.strip() for part in value.split(",") if part.strip()]
+        return value if kind == "date" else convert(value, kind, CellRules(decimal="."))
+    except CellFault as fault:
+        raise click.UsageError(f"--filter {name}: {fault.message}") from None
 
 
 def _cell(value: Any) -> Any:

@@ -11,8 +11,18 @@ from typing import Any, Protocol
 
 import click
 
+from kombo_async._cli.console import drop_stdout
+
 EVERY = 5.0
 """Seconds between two plain lines."""
+
+
+def echo(line: str | dict[str, Any]) -> None:
+    """Print a line, or an object as JSON in ASCII, on stdout. That nobody reads it any more stops no upload."""
+    try:
+        click.echo(line if isinstance(line, str) else json.dumps(line))
+    except BrokenPipeError:
+        drop_stdout()
 
 
 class Progress(Protocol):
@@ -62,7 +72,7 @@ class _Events:
             self.event("progress", {"settled": settled})
 
     def event(self, kind: str, data: dict[str, Any]) -> None:
-        click.echo(json.dumps({"event": kind, **data}, ensure_ascii=False))
+        echo({"event": kind, **data})
 
 
 @contextmanager

@@ -1,9 +1,9 @@
-"""Reports of an upload: a row for each row as CSV or JSONL, or a page that a recruiter can read."""
+"""Reports of an upload: a line for each row as CSV or JSON Lines, or a page that a recruiter can read."""
 
 from __future__ import annotations
 
-import csv
 import json
+import time
 from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,12 +11,17 @@ from typing import Any, Protocol, TextIO
 
 import click
 
-from kombo_async._cli.report_page import Timeline, page
+from kombo_async._cli.advice import advice
+from kombo_async._cli.report_page import Page
 from kombo_async._cli.tally import RowResult, Tally
+from kombo_async._cli.writing import GuardedCsv, replaced
 
-_COLUMNS = ("row", "result", "earlier", "found", "id", "candidate_id", "code", "message", "log_url", "status_code")
-_MORE = ("seconds", "attempts")
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+_COLUMNS = (
+    *("row", "person", "email", "result", "message", "what_to_do", "id", "candidate_id", "link", "warnings"),
+    *("earlier", "found", "code", "log_url", "status_code", "integration_id", "seconds", "attempts"),
+)
+_JSON = (".jsonl", ".ndjson")
+_HTML = (".html", ".htm")
 
 
 class Report(Protocol):
@@ -27,20 +32,21 @@ class Report(Protocol):
         ...
 
 
-class _None:
+class _NoReport:
     def add(self, row: RowResult) -> None:
         """Nobody asked for a report."""
 
 
 class _Csv:
     def __init__(self, file: TextIO) -> None:
-        self._rows = csv.writer(file)
-        self._rows.writerow((*_COLUMNS, *_MORE))
+        self._rows = GuardedCsv(file)
+        self._rows.writerow(_COLUMNS)
 
     def add(self, row: RowResult) -> None:
-        data = row.to_dict()
+        data = _plain(row)
         data |= {"id": data["ids"].get("id", ""), "candidate_id": data["ids"].get("candidate_id", "")}
-        self._rows.writerow([_cell(data[name]) for name in (*_COLUMNS, *_MORE)])
+        data["warnings"] = "; ".join(data["warnings"])
+        self._rows.writerow([data[name] for name in _COLUMNS])
 
 
 class _Jsonl:
@@ -48,34 +54,44 @@ class _Jsonl:
         self._file = file
 
     def add(self, row: RowResult) -> None:
-        self._file.write(json.dumps(row.to_dict(), ensure_ascii=False) + "\n")
+        self._file.write(json.dumps(_plain(row), ensure_ascii=False) + "\n")
 
 
-@contextmanager
-def open_report(path: Path | None, tally: Tally, title: str) -> Generator[Report]:
-    """Write a report to *path* while the block runs, of the kind that its suffix says; none where there is no path."""
-    kind = "" if path is None else path.suffix.lower()
-    if path is None:
-        yield _None()
-    elif kind == ".csv":
-        with path.open("w", newline="", encoding="utf-8-sig") as file:  # Excel takes UTF-8 for what it is by its mark
-            yield _Csv(file)
-    elif kind in (".jsonl", ".ndjson"):
-        with path.open("w", encoding="utf-8") as file:
-            yield _Jsonl(file)
-    elif kind in (".html", ".htm"):
-        with path.open("w", encoding="utf-8") as file:
-            course = Timeline()
-            try:
-                yield course
-            finally:
-                file.write(page(title, tally, course))
-    else:
+class _Html:
+    def __init__(self, page: Page) -> None:
+        self._page = page
+        self._began = time.monotonic()
+
+    def add(self, row: RowResult) -> None:
+        self._page.add(row, time.monotonic() - self._began)
+
+
+def _plain(row: RowResult) -> dict[str, Any]:
+    return row.to_dict() | {"what_to_do": advice(row)}
+
+
+def check_report(path: Path | None) -> None:
+    """Refuse a report of an unknown kind. Raises `click.UsageError`."""
+    if path is not None and path.suffix.lower() not in (".csv", *_JSON, *_HTML):
         raise click.UsageError(f"--report {path}: the name must end in .csv, .jsonl or .html")
 
 
-def _cell(value: Any) -> Any:
-    """A spreadsheet must not take a text of Kombo's for a formula."""
-    if value is None:
-        return ""
-    return f"'{value}" if isinstance(value, str) and value.startswith(_FORMULA) else value
+@contextmanager
+def open_report(path: Path | None, tally: Tally, title: str, *, dry_run: bool = False) -> Generator[Report]:
+    """Write a report to *path* while the block runs, of the kind that its suffix says.
+
+    It takes the place of an older one at the end; where the block fails, the older one stays.
+    """
+    if path is None:
+        yield _NoReport()
+    elif path.suffix.lower() in _HTML:
+        page = Page(title, tally, dry_run=dry_run)
+        with replaced(path) as file:
+            yield _Html(page)
+            file.write(page.render())
+    elif path.suffix.lower() in _JSON:
+        with replaced(path) as file:
+            yield _Jsonl(file)
+    else:
+        with replaced(path, encoding="utf-8-sig") as file:  # Excel takes UTF-8 for what it is by its mark
+            yield _Csv(file)

@@ -1,175 +1,163 @@
-"""The report as one page of HTML with all that it needs inside: totals, the course of the upload, what was refused."""
+"""The report as one page of HTML with all that it needs inside: who was made, who was not and what to do about it."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from html import escape
 
 import attrs
 
+from kombo_async._cli.advice import group_advice, title
+from kombo_async._cli.durations import duration_text
+from kombo_async._cli.report_chart import Timeline, chart
+from kombo_async._cli.report_style import STYLE
 from kombo_async._cli.tally import Reason, RowResult, Tally
 
-MOST_BUCKETS = 120
-"""How many points the chart has; beyond them, two become one."""
-WIDTH, HEIGHT = 880, 220
-LEFT, RIGHT, TOP, BOTTOM = 56, 56, 16, 32
-
-_STYLE = """
-:root { color-scheme: light dark; --ink: #1d2433; --soft: #667085; --line: #e4e7ec; --card: #fff; --back: #f6f7f9;
-  --good: #16794c; --bad: #b42318; --open: #a15c07; --bar: #7aa2e3; --slow: #c2410c; }
-@media (prefers-color-scheme: dark) { :root { --ink: #e6e9ef; --soft: #98a2b3; --line: #2b3241; --card: #161b26;
-  --back: #0e121b; --good: #47b881; --bad: #f97066; --open: #fdb022; --bar: #4f7cc4; --slow: #fb923c; } }
-body { margin: 0; background: var(--back); color: var(--ink); font: 15px/1.5 system-ui, sans-serif; }
-main { max-width: 944px; margin: 0 auto; padding: 40px 24px 64px; }
-h1 { font-size: 24px; margin: 0; overflow-wrap: anywhere; }
-h2 { font-size: 17px; margin: 36px 0 12px; }
-p { color: var(--soft); margin: 4px 0 0; }
-.totals { display: grid; grid-template-columns: repeat(auto-fit, minmax(130px, 1fr)); gap: 12px; margin-top: 24px; }
-.card { background: var(--card); border: 1px solid var(--line); border-radius: 10px; padding: 16px; }
-.card b { display: block; font-size: 26px; line-height: 1.2; font-variant-numeric: tabular-nums; }
-.card span { color: var(--soft); }
-.good b { color: var(--good); } .bad b { color: var(--bad); } .open b { color: var(--open); }
-table { width: 100%; border-collapse: collapse; }
-th, td { text-align: left; vertical-align: top; padding: 8px 12px 8px 0; border-bottom: 1px solid var(--line); }
-th { color: var(--soft); font-weight: 500; }
-tr:last-child td { border-bottom: 0; }
-td.number { text-align: right; font-variant-numeric: tabular-nums; }
-td.text { overflow-wrap: anywhere; }
-code { font-size: 13px; }
-svg { display: block; width: 100%; height: auto; }
-svg text { fill: var(--soft); font: 12px system-ui, sans-serif; }
-.bars { fill: var(--bar); } .slow { fill: none; stroke: var(--slow); stroke-width: 2; } .axis { stroke: var(--line); }
-.key { display: inline-block; width: 10px; height: 10px; border-radius: 2px; margin: 0 6px 0 12px; }
-"""
+MOST_MADE = 2_000
+"""How many people who were made are named; the other kinds of report name all."""
+OPEN_LISTS = 15
+"""Longer lists are folded."""
 
 
 @attrs.define
-class _Bucket:
-    rows: int = 0
-    seconds: float = 0.0
+class Page:
+    """Collects what the page needs, in bounded memory."""
 
-    @property
-    def latency(self) -> float:
-        return self.seconds / self.rows if self.rows else 0.0
+    title: str
+    tally: Tally
+    dry_run: bool = False
+    timeline: Timeline = attrs.field(factory=Timeline)
+    made: list[RowResult] = attrs.field(factory=list[RowResult])
 
-
-@attrs.define
-class Timeline:
-    """How an upload went over time, in a bounded number of buckets of equal length."""
-
-    width: float = 0.1
-    """Seconds of a bucket."""
-    buckets: list[_Bucket] = attrs.field(factory=list[_Bucket])
-    _began: float = attrs.field(factory=time.monotonic)
-
-    def add(self, row: RowResult) -> None:
-        """Count a row that was sent now."""
+    def add(self, row: RowResult, at: float) -> None:
+        """Take down a row that ended *at* so many seconds after the start."""
         if row.attempts:
-            self.count(time.monotonic() - self._began, row.seconds)
+            self.timeline.count(at, row.seconds)
+        if row.result == "done" and len(self.made) < MOST_MADE:
+            self.made.append(row)
 
-    def count(self, at: float, seconds: float) -> None:
-        """Count a row that ended *at* so many seconds after the start, and took *seconds*."""
-        while at >= self.width * MOST_BUCKETS:
-            self.width *= 2
-            pairs = [self.buckets[place : place + 2] for place in range(0, len(self.buckets), 2)]
-            self.buckets = [_Bucket(sum(b.rows for b in pair), sum(b.seconds for b in pair)) for pair in pairs]
-        place = int(at / self.width)
-        self.buckets += [_Bucket() for _ in range(place + 1 - len(self.buckets))]
-        self.buckets[place].rows += 1
-        self.buckets[place].seconds += seconds
+    def render(self) -> str:
+        """The whole page."""
+        name = escape(self.title)
+        return (
+            '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
+            '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
+            '<meta name="referrer" content="no-referrer">\n'
+            f"<title>{name}: upload to Kombo</title>\n<style>{STYLE}</style>\n</head>\n<body>\n<main>\n"
+            f'<h1>{name}</h1>\n<p>{escape(self._about())}</p>\n<div class="totals">{"".join(self._cards())}</div>\n'
+            f"{self._verdict()}{''.join(map(_group, self._groups()))}{self._made()}{chart(self.timeline)}"
+            "</main>\n</body>\n</html>\n"
+        )
+
+    def _about(self) -> str:
+        now = time.strftime("%Y-%m-%d %H:%M")
+        if self.dry_run:
+            return f"{now}. Dry run: every row was checked, nothing was sent."
+        parts = [now, f"took {duration_text(self.tally.seconds)}"]
+        if self.tally.earlier:
+            parts.append(f"{_rows(self.tally.earlier)} done before this run")
+        return ", ".join(parts)
+
+    def _cards(self) -> Iterable[str]:
+        results = self.tally.results
+        yield _card("rows", self.tally.total, "")
+        if self.dry_run:
+            yield _card("can be sent", results["valid"], "good")
+            yield _card("must be corrected", results["refused"], "bad" if results["refused"] else "")
+            return
+        yield _card("done", results["done"], "good")
+        for name, kind, always in (
+            ("in_doubt", "open", False),
+            ("refused", "bad", True),
+            ("changed", "open", False),
+            ("held", "open", False),
+            ("unsent", "open", False),
+            ("duplicate", "", False),
+        ):
+            if results[name] or always:
+                label = {"in_doubt": "in doubt", "unsent": "not sent", "held": "held", "duplicate": "duplicates"}
+                yield _card(label.get(name, name), results[name], kind if results[name] else "")
+        if self.tally.total > self.tally.settled:
+            yield _card("not begun", self.tally.total - self.tally.settled, "open")
+
+    def _verdict(self) -> str:
+        results = self.tally.results
+        if self.dry_run:
+            return "" if results["refused"] else "<h2>All rows can be sent</h2>\n"
+        all_done = results["done"] == self.tally.total
+        return "<h2>All rows are done</h2>\n" if all_done and self.tally.total else ""
+
+    def _groups(self) -> list[Reason]:
+        return self.tally.ordered()
+
+    def _made(self) -> str:
+        count = self.tally.results["done"]
+        if not count:
+            return ""
+        rows = sorted(self.made, key=lambda row: row.row)
+        more = "" if count <= len(rows) else f"<p>The first {len(rows):,}; a report in .csv or .jsonl has them all.</p>"
+        heading = f"{count:,} {'person is' if count == 1 else 'rows are'} done"
+        return f'<h2>{heading}</h2>\n<section class="card">{more}{_people(rows, count)}</section>\n'
 
 
-def page(title: str, tally: Tally, course: Timeline) -> str:
-    """The whole page."""
-    sums = tally.summary()
-    cards = [
-        _card("rows", sums["rows"], ""),
-        _card("done", sums["done"], "good"),
-        _card("refused", sums["refused"], "bad" if sums["refused"] else ""),
-        _card("in doubt", sums["in_doubt"], "open" if sums["in_doubt"] else ""),
-    ]
-    cards += [_card("not sent", sums["unsent"], "open")] if sums["unsent"] else []
-    cards += [_card("duplicates", sums["duplicates"], "")] if sums["duplicates"] else []
-    about = f"{time.strftime('%Y-%m-%d %H:%M')}, {_duration(tally.seconds)}, {tally.rate:,.0f} rows a second"
-    if tally.retries:
-        about += f", {tally.retries:,} retries"
-    if tally.earlier:
-        about += f"; {tally.earlier:,} rows were done before this run"
-    return (
-        '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
-        f"<title>{escape(title)}: upload to Kombo</title>\n<style>{_STYLE}</style>\n</head>\n<body>\n<main>\n"
-        f'<h1>{escape(title)}</h1>\n<p>{escape(about)}</p>\n<div class="totals">{"".join(cards)}</div>\n'
-        f"{_chart(course)}{_reasons(tally)}</main>\n</body>\n</html>\n"
-    )
+def _rows(count: int) -> str:
+    return "1 row" if count == 1 else f"{count:,} rows"
 
 
 def _card(name: str, count: int, kind: str) -> str:
     return f'<div class="card {kind}"><b>{count:,}</b><span>{name}</span></div>'
 
 
-def _reasons(tally: Tally) -> str:
-    if not tally.reasons:
-        return "<h2>All rows are done</h2>\n"
-    order = sorted(tally.reasons.values(), key=lambda reason: -reason.count)
-    rows = "".join(_reason(reason) for reason in order)
+def _group(reason: Reason) -> str:
+    """One kind of trouble: what it is, what to do about it, whom it is about."""
+    column = reason.group.first.column if reason.group is not None else None
+    where = f' <span class="soft">column {escape(repr(column))}</span>' if column else ""
+    said = "" if reason.group is not None else f'<p class="said">{escape(reason.text)}</p>'
+    rows = sorted(reason.samples, key=lambda row: row.row)
+    more = reason.count - len(rows)
+    rest = f"<p>and {more:,} more; a report in .csv or .jsonl has them all.</p>" if more > 0 else ""
+    kind = {"in_doubt": "open", "refused": "bad", "done": ""}.get(reason.result, "open")
     return (
-        '<h2>What is not done, and why</h2>\n<div class="card"><table>\n'
-        f"<tr><th>Rows</th><th></th><th>Reason</th><th>Where</th></tr>\n{rows}</table></div>\n"
+        f'<h2 class="{kind}">{escape(_capital(title(reason)))}{where}</h2>\n<section class="card">{said}'
+        f'<p class="cure">{escape(group_advice(reason))}</p>{_people(rows, reason.count, of=reason)}{rest}</section>\n'
     )
 
 
-def _reason(reason: Reason) -> str:
-    where = ", ".join(_place(row) for row in reason.samples) + (" ..." if reason.count > len(reason.samples) else "")
-    return (
-        f'<tr><td class="number">{reason.count:,}</td><td>{reason.result.replace("_", " ")}</td>'
-        f'<td class="text">{escape(reason.text)}</td><td>{where}</td></tr>\n'
-    )
+def _people(rows: Sequence[RowResult], count: int, of: Reason | None = None) -> str:
+    body = "".join(_person(row, of) for row in rows)
+    table = f"<table>\n<tr><th>Row</th><th>Who</th><th></th></tr>\n{body}</table>"
+    if len(rows) <= OPEN_LISTS:
+        return table
+    return f"<details><summary>{count:,} rows</summary>{table}</details>"
 
 
-def _place(row: RowResult) -> str:
-    """The number of a row, with a link to Kombo's log where there is one that a browser may follow."""
+def _person(row: RowResult, of: Reason | None) -> str:
+    who = escape(row.person or row.email or "(no name)")
+    email = f'<br><span class="soft">{escape(row.email)}</span>' if row.email and row.person else ""
+    return f'<tr><td class="number">{row.row}</td><td>{who}{email}</td><td class="text">{_about(row, of)}</td></tr>\n'
+
+
+def _about(row: RowResult, of: Reason | None) -> str:
+    """What there is to say of a row in a list: its own fault, links, and whether it is old."""
+    parts: list[str] = []
+    if of is not None and of.group is not None:
+        kinds = (of.group.first.kind, of.group.first.column)
+        parts += [escape(fault.message) for fault in row.faults if (fault.kind, fault.column) == kinds]
+    if row.link:
+        parts.append(_anchor(row.link, "open"))
+    elif row.ids.get("id"):
+        parts.append(f'<span class="soft">{escape(row.ids["id"])}</span>')
     if row.log_url and row.log_url.startswith(("https://", "http://")):
-        return f'<a href="{escape(row.log_url)}">{row.row}</a>'
-    return str(row.row)
+        parts.append(_anchor(row.log_url, "Kombo's log"))
+    if row.earlier and row.result == "done":
+        parts.append('<span class="soft">before this run</span>')
+    return "<br>".join(parts)
 
 
-def _chart(course: Timeline) -> str:
-    if not course.buckets:
-        return ""
-    rates = [bucket.rows / course.width for bucket in course.buckets]
-    latencies = [bucket.latency for bucket in course.buckets]
-    most, slowest = max(rates) or 1.0, max(latencies) or 1.0
-    step = (WIDTH - LEFT - RIGHT) / len(rates)
-    floor, tall = HEIGHT - BOTTOM, HEIGHT - BOTTOM - TOP
-    bars = "".join(
-        f'<rect x="{LEFT + place * step:.1f}" y="{floor - rate / most * tall:.1f}" '
-        f'width="{max(step - 1, 0.5):.1f}" height="{rate / most * tall:.1f}"/>'
-        for place, rate in enumerate(rates)
-    )
-    line = _line([(LEFT + (place + 0.5) * step, floor - each / slowest * tall) for place, each in enumerate(latencies)])
-    end = len(rates) * course.width
-    return (
-        '<h2>Timeline</h2>\n<div class="card">\n'
-        f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="Rows a second and seconds a row over time">'
-        f'<line class="axis" x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{floor}" y2="{floor}"/><g class="bars">{bars}</g>'
-        f'<polyline class="slow" points="{line}"/>'
-        f'<text x="{LEFT - 8}" y="{TOP + 8}" text-anchor="end">{most:,.0f}/s</text>'
-        f'<text x="{LEFT - 8}" y="{floor}" text-anchor="end">0</text>'
-        f'<text x="{WIDTH - RIGHT + 8}" y="{TOP + 8}">{slowest:,.2g} s</text>'
-        f'<text x="{LEFT}" y="{HEIGHT - 10}">0 s</text>'
-        f'<text x="{WIDTH - RIGHT}" y="{HEIGHT - 10}" text-anchor="end">{_duration(end)}</text></svg>\n'
-        '<p><span class="key" style="background: var(--bar)"></span>rows a second'
-        '<span class="key" style="background: var(--slow)"></span>seconds a row, on average</p></div>\n'
-    )
+def _anchor(url: str, text: str) -> str:
+    return f'<a href="{escape(url)}" rel="noopener noreferrer">{escape(text)}</a>'
 
 
-def _line(points: Sequence[tuple[float, float]]) -> str:
-    return " ".join(f"{x:.1f},{y:.1f}" for x, y in points)
-
-
-def _duration(seconds: float) -> str:
-    if seconds < 120:
-        return f"{seconds:.0f} s"
-    return f"{seconds / 60:.0f} min" if seconds < 7200 else f"{seconds / 3600:.1f} h"
+def _capital(text: str) -> str:
+    return text[:1].upper() + text[1:]

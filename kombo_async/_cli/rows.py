@@ -1,20 +1,30 @@
-"""From the rows of a CSV or JSONL file to requests, or to faults that tell row, column and cure."""
+"""From rows to requests, or to faults that tell row, column and cure."""
 
 from __future__ import annotations
 
-import json
+import hashlib
+import sqlite3
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 from typing import Any, Protocol, cast
 
 import attrs
 
-from kombo_async._cli.columns import MappingError, Target, attachment, check_cell, targets
-from kombo_async._cli.table import Table, TableError, open_table
+from kombo_async._cli.cells import CellFault, CellRules, check_email, clean, convert
+from kombo_async._cli.columns import Choices, Columns, MappingError, Target, choose, fields_of, near, resolve
+from kombo_async._cli.faults import RowFault
+from kombo_async._cli.jobs import REMOTE, Jobs
+from kombo_async._cli.people_files import PeopleFiles
+from kombo_async._cli.reading.json_values import Item, items
+from kombo_async._cli.reading.source import Source
+from kombo_async._cli.reading.table import Cell, Line, Table
+from kombo_async._cli.synonyms import FILE_KINDS, WHOLE_NAMES, plain
 from kombo_async._codec.strict import MISSING
 from kombo_async.bulk import digest
-from kombo_async.errors import Fault, InvalidInput
+from kombo_async.errors import InvalidInput
 from kombo_async.request import Request
+
+MOST_NAMED = 12
+"""How many columns a note names."""
 
 
 @attrs.frozen
@@ -23,195 +33,364 @@ class ParsedRow:
 
     number: int
     request: Request[Any] | None
-    faults: list[str] = attrs.field(factory=list[str])
+    faults: list[RowFault] = attrs.field(factory=list[RowFault])
+    integration_id: str | None = None
+    """Where the row has one of its own."""
+    key: str | None = None
+
+    person: str = ""
+    """Whom the row is about, for people to read."""
+    email: str = ""
+    """The address of that person."""
 
 
 class Input(Protocol):
-    """A file of rows."""
+    """A file of rows; it can be read any number of times."""
 
     notes: list[str]
     """What its user should know of how it is read."""
+    jobs: Jobs
 
     def __iter__(self) -> Iterator[ParsedRow]: ...
 
+    def integrations_with_jobs(self) -> set[str | None]:
+        """The integrations whose jobs must be known to read the rows; None is the client's own."""
+        ...
 
-class CsvInput:
-    """The rows of a CSV file. Raises `TableError` or `MappingError` where no row could be used."""
 
-    def __init__(
-        self,
-        path: Path,
-        request: type[Request[Any]],
-        *,
-        mapping: Mapping[str, str],
-        constants: Mapping[str, str],
-        encoding: str | None = None,
-        delimiter: str | None = None,
-    ) -> None:
+@attrs.frozen(kw_only=True)
+class RowOptions:
+    """What the user says about the rows."""
+
+    choices: Choices = attrs.field(factory=Choices)
+    rules: CellRules = attrs.field(factory=CellRules)
+    files: PeopleFiles
+
+
+class TableInput:
+    """The rows of a table. Raises `MappingError` where no row could be used."""
+
+    def __init__(self, table: Table, request: type[Request[Any]], options: RowOptions) -> None:
+        self.jobs = Jobs()
         self._request = request
-        self._table: Table = open_table(path, encoding, delimiter)
-        self._targets, unused = targets(self._table.columns, request, mapping)
-        self._constants = constants
-        self._columns = {target.path: self._table.columns[place] for place, target in self._targets.items()}
-        self.notes: list[str] = self._describe(unused)
-        self._check_required()
+        self._table = table
+        self._rules = options.rules
+        self._files = options.files
+        choices = options.choices
+        self._constants = constant_values(request, choices.constants, options.rules)
+        self.columns: Columns = choose(table.columns, request, choices, constants=list(self._constants))
+        self._integration = _place(table.columns, choices.integration_column)
+        self._key = _place(table.columns, choices.key_column)
+        self.notes: list[str] = [*table.notes, *self._leave_out(choices), *self._describe()]
 
     def __iter__(self) -> Iterator[ParsedRow]:
         """Each row, as a request or with its faults."""
         for line in self._table:
-            if line.fault:
-                yield ParsedRow(line.number, None, [line.fault])
-            else:
-                yield self._parse(line.number, line.cells)
+            yield ParsedRow(line.number, None, [RowFault("row", line.fault)]) if line.fault else self._parse(line)
 
-    def _parse(self, number: int, cells: list[str]) -> ParsedRow:
+    def integrations_with_jobs(self) -> set[str | None]:
+        """As `Input`."""
+        place = next((place for place, target in self.columns.targets.items() if target.is_job), None)
+        if place is None:
+            return set()
+        return {
+            _text(line.cells[self._integration]) if self._integration is not None else None
+            for line in self._table
+            if not line.fault and _text(line.cells[place]) and not _text(line.cells[place]).startswith(REMOTE)
+        }
+
+    def _parse(self, line: Line) -> ParsedRow:
         data: dict[str, Any] = {}
-        faults: list[str] = []
+        faults: list[RowFault] = []
         for path, value in self._constants.items():
             _put(data, path, value)
-        for place, target in self._targets.items():
-            cell = cells[place].strip()
-            if cell:
-                fault = self._fill(data, target, cell)
-                if fault:
-                    faults.append(f"column {self._table.columns[place]!r}: {fault}")
-        if faults:
-            return ParsedRow(number, None, faults)
-        try:
-            return ParsedRow(number, self._request.from_dict(data))
-        except InvalidInput as error:
-            return ParsedRow(number, None, [self._in_columns(fault) for fault in error.faults])
+        integration_id = self._named(line, self._integration, faults)
+        key = self._named(line, self._key, faults)
+        for place, target in self.columns.targets.items():
+            cell = line.cells[place]
+            if cell is None or (isinstance(cell, str) and not cell.strip()):
+                continue
+            try:
+                self._fill(data, target, cell, integration_id)
+            except CellFault as fault:
+                faults.append(RowFault(fault.kind, fault.message, self.columns.names[place], target.path))
+        request: Request[Any] | None = None
+        if not faults:
+            try:
+                request = self._request.from_dict(data)
+            except InvalidInput as error:
+                faults = [self._in_column(fault.path, fault.message) for fault in error.faults]
+        return ParsedRow(line.number, request, faults, integration_id, key, *_person(data))
 
-    def _fill(self, data: dict[str, Any], target: Target, cell: str) -> str | None:
-        if target.path in ("CV", "COVER_LETTER", "OTHER"):
-            file, fault = attachment(cell, self._table.path.parent, target.path)
-            if file is not None:
-                data.setdefault("attachments", []).append(file)
-            return fault
-        try:
-            value = target.convert(cell)
-        except ValueError as error:
-            return str(error)
-        _put(data, target.path, value)
-        return check_cell(target.path, value)
+    def _named(self, line: Line, place: int | None, faults: list[RowFault]) -> str | None:
+        """The text of a cell that names the row's integration or key; an empty one is a fault."""
+        if place is None:
+            return None
+        text = _text(line.cells[place])
+        if not text:
+            faults.append(RowFault("empty", "the cell is empty", self.columns.names[place]))
+        return text or None
 
-    def _in_columns(self, fault: Fault) -> str:
+    def _fill(self, data: dict[str, Any], target: Target, cell: Cell, integration_id: str | None) -> None:
+        if target.is_file:
+            data.setdefault("attachments", []).append(self._files.attachment(str(cell), target.path))
+            return
+        value = convert(cell, target.kind, self._rules)
+        if target.is_job:
+            value = self.jobs.find(integration_id, value)
+        elif target.path.rpartition(".")[2] == "email_address":
+            value = check_email(value)
+        if value not in ("", []):
+            _put(data, target.path, value)
+
+    def _in_column(self, path: str, message: str) -> RowFault:
         """A fault of a field as one of its column."""
-        column = self._columns.get(fault.path)
-        if column is None:
-            return str(fault)
-        return f"column {column!r}: {'the cell is empty' if fault.message == MISSING else fault.message}"
+        column = self.columns.of_path(path)
+        if message == MISSING:
+            return RowFault("empty", "the cell is empty" if column else f"{path} is missing", column, path)
+        return RowFault("value", message if column else f"{path}: {message}", column, path)
 
-    def _check_required(self) -> None:
-        """Where a field that each row needs has neither column nor constant, say so once and not for each row."""
-        filled = {*self._columns, *self._constants}
+    def _leave_out(self, choices: Choices) -> list[str]:
+        """Leave out guessed columns of an object that lacks another field, such as a city without a country.
+
+        Raises `MappingError` where a field that each row needs has neither column nor constant: once, not for each row.
+        """
+        notes: list[str] = []
+        missing = self._lacking()
+        for path in missing:
+            above = f"{path.rpartition('.')[0]}."
+            places = [place for place, target in self.columns.targets.items() if target.path.startswith(above)]
+            guessed = not any(self.columns.names[place] in choices.mapping for place in places)
+            if len(above) == 1 or not guessed or any(each.startswith(above) for each in self._constants):
+                continue
+            names = [self.columns.names[place] for place in places]
+            kept = {place: target for place, target in self.columns.targets.items() if place not in places}
+            before = self.columns
+            self.columns = attrs.evolve(before, targets=kept)
+            if len(self._lacking()) >= len(missing):
+                self.columns = before  # the object itself is needed
+            elif names:
+                notes.append(f"not used: {_listed(names)}, because {path} is missing; map it, or --set {path}=...")
+        if missing := self._lacking():
+            raise MappingError(self._missing(missing))
+        return notes
+
+    def _lacking(self) -> list[str]:
+        """The fields that each row needs and that neither a column nor a constant fills."""
+        filled = {*self._constants, *(target.path for target in self.columns.targets.values())}
         try:
             self._request.from_dict(_example(filled))
         except InvalidInput as error:
-            faults = [fault.path for fault in error.faults if fault.message == MISSING]
-            missing = [path for path in faults if path not in filled]
-            if missing:
-                raise MappingError(
-                    f"no column goes into {', '.join(missing)}; the columns are {', '.join(self._table.columns)}. "
-                    f"Name one by --map 'COLUMN={missing[0]}', or give all rows the same by --set {missing[0]}=..."
-                ) from None
+            return [fault.path for fault in error.faults if fault.message == MISSING and fault.path not in filled]
+        return []
 
-    def _describe(self, unused: list[str]) -> list[str]:
-        notes = [f"{column} -> {path}" for path, column in self._columns.items()]
-        if self._table.encoding == "cp1252":
-            notes.append("it is not UTF-8, so it is read as Windows-1252 (Latin-1); --encoding says otherwise")
-        if unused:
-            notes.append(f"not used: {', '.join(map(repr, unused))}")
-        return notes
+    def _missing(self, paths: list[str]) -> str:
+        leaves = [leaf for path in paths for leaf in required_below(self._request, path)]
+        names = [name for name in self._table.columns if name]
+        both = next((name for name in names if plain(name) in WHOLE_NAMES), None)
+        split = f" The column {both!r} seems to hold whole names: split it into two." if both else ""
+        return (
+            f"no column goes into {', '.join(leaves)}; the columns are {_listed(names)}. "
+            f"Name one by --map 'COLUMN={leaves[0]}', or give all rows the same by --set {leaves[0]}=...{split}"
+        )
+
+    def _describe(self) -> list[str]:
+        samples = self._samples()
+        notes = [
+            f"{self.columns.names[place]} -> {_goal(target)}{samples.get(place, '')}"
+            for place, target in self.columns.targets.items()
+        ]
+        unused = [name for name in self.columns.unused if name]
+        return [*notes, f"not used: {_listed(unused)}"] if unused else notes
+
+    def _samples(self) -> dict[int, str]:
+        samples: dict[int, str] = {}
+        for count, line in enumerate(self._table):
+            if count == 20 or len(samples) == len(self.columns.targets):
+                break
+            for place in self.columns.targets:
+                if not line.fault and place not in samples and (text := _text(line.cells[place])):
+                    samples[place] = f", such as {text[:40]!r}"
+        return samples
 
 
-class JsonlInput:
-    """The rows of a file with a request in JSON on each line; an attachment may have a `path` in place of its data."""
+class RequestInput:
+    """The requests of a JSON or JSON Lines file; an attachment may have a `path` in place of its data."""
 
-    def __init__(self, path: Path, request: type[Request[Any]], *, constants: Mapping[str, str]) -> None:
-        self._path = path
+    def __init__(self, source: Source, request: type[Request[Any]], options: RowOptions) -> None:
+        self.jobs = Jobs()
+        self._source = source
         self._request = request
-        self._constants = constants
+        self._files = options.files
+        self._constants = constant_values(request, options.choices.constants, options.rules)
+        for option in ("integration_column", "job_column", "key_column"):
+            if getattr(options.choices, option) is not None or options.choices.mapping:
+                raise MappingError("has whole requests, and no columns: --map, --key and the like are for tables")
         self.notes: list[str] = []
 
     def __iter__(self) -> Iterator[ParsedRow]:
-        """Each line, as a request or with its faults."""
-        with self._path.open(encoding="utf-8-sig") as file:
-            try:
-                for number, line in enumerate(file, 1):
-                    if line.strip():
-                        yield self._parse(number, line)
-            except UnicodeDecodeError:
-                raise TableError("it is not UTF-8") from None
+        """Each value, as a request or with its faults."""
+        for item in items(self._source):
+            yield self._parse(item)
 
-    def _parse(self, number: int, line: str) -> ParsedRow:
+    def integrations_with_jobs(self) -> set[str | None]:
+        """As `Input`; requests have IDs of jobs alone."""
+        return set()
+
+    def _parse(self, item: Item) -> ParsedRow:
+        if item.fault or not isinstance(item.value, dict):
+            return ParsedRow(item.number, None, [RowFault("row", item.fault or "is not a JSON object")])
+        request: Request[Any] | None = None
+        faults: list[RowFault] = []
+        fields = cast("dict[str, Any]", item.value)
         try:
-            data = json.loads(line)
-        except ValueError as error:
-            return ParsedRow(number, None, [f"is no JSON: {error}"])
-        if not isinstance(data, dict):
-            return ParsedRow(number, None, ["is no JSON object"])
-        fields = cast("dict[str, Any]", data)
-        for path, value in self._constants.items():
-            _put(fields, path, value)
-        faults = self._read_files(fields)
-        if faults:
-            return ParsedRow(number, None, faults)
-        try:
-            return ParsedRow(number, self._request.from_dict(fields))
+            fields = cast("dict[str, Any]", _cleaned(fields))
+            for path, value in self._constants.items():
+                _put(fields, path, value)
+            self._read_files(fields)
+            request = self._request.from_dict(fields)
+        except CellFault as fault:
+            faults = [RowFault(fault.kind, fault.message)]
         except InvalidInput as error:
-            return ParsedRow(number, None, list(map(str, error.faults)))
+            faults = [RowFault("value", str(fault)) for fault in error.faults]
+        person, email = _person(fields)
+        return ParsedRow(item.number, request, faults, person=person, email=email)
 
-    def _read_files(self, fields: dict[str, Any]) -> list[str]:
-        files: Any = fields.get("attachments")
-        faults: list[str] = []
-        for place in range(len(files) if _is_list(files) else 0):
-            each: Any = files[place]
+    def _read_files(self, fields: dict[str, Any]) -> None:
+        found = fields.get("attachments")
+        files: list[Any] = found if isinstance(found, list) else []
+        for place, each in enumerate(files):
             if isinstance(each, dict) and "path" in each:
                 named = cast("dict[str, Any]", each)
-                file, fault = attachment(str(named["path"]), self._path.parent, str(named.get("type", "CV")))
-                if fault:
-                    faults.append(f"attachments[{place}]: {fault}")
-                files[place] = file
-        return faults
+                files[place] = self._files.attachment(str(named["path"]), str(named.get("type", "CV")))
 
 
 class DuplicateFilter:
-    """Tells rows that came before: the same request, or the same person for the same job."""
+    """Tells rows that came before: the same key, request, or person for the same job.
+
+    What was seen is kept in a temporary database on the disk, so that a million rows need no memory.
+    """
 
     def __init__(self) -> None:
-        self._seen: dict[str, int] = {}
+        self._database = sqlite3.connect("", isolation_level=None)
+        self._database.execute("PRAGMA journal_mode = OFF")
+        self._database.execute("BEGIN")
+        self._database.execute("CREATE TABLE seen (digest BLOB PRIMARY KEY, row INTEGER) WITHOUT ROWID")
 
-    def fault(self, row: ParsedRow) -> str | None:
+    def fault(self, row: ParsedRow) -> RowFault | None:
         """Why *row* is one too many."""
         if row.request is None:
             return None
-        first = self._seen.setdefault(_identity(row.request), row.number)
-        return None if first == row.number else f"is the same as row {first}"
+        identity = hashlib.blake2b(_identity(row).encode("utf-8", "surrogatepass"), digest_size=16).digest()
+        added = self._database.execute("INSERT OR IGNORE INTO seen VALUES (?, ?)", (identity, row.number))
+        if added.rowcount == 1:
+            return None
+        (first,) = self._database.execute("SELECT row FROM seen WHERE digest = ?", (identity,)).fetchone()
+        return RowFault("duplicate", f"is the same as row {first}")
+
+    def close(self) -> None:
+        """Forget all."""
+        self._database.close()
 
 
-def _identity(request: Any) -> str:
+def _identity(row: ParsedRow) -> str:
+    if row.key is not None:
+        return f"key {row.integration_id} {row.key}"
+    request: Any = row.request
     candidate = getattr(request, "candidate", None)
     if candidate is None or not hasattr(candidate, "email_address"):
-        return digest(request, None)
+        return digest(request, row.integration_id)
     job_id = request.job_id if hasattr(request, "job_id") else request.application.job_id
-    return f"{candidate.email_address.strip().lower()} {job_id}"
+    return f"person {row.integration_id} {candidate.email_address.strip().lower()} {job_id}"
 
 
-def _is_list(value: object) -> bool:
-    return isinstance(value, list)
+def constant_values(request: type[Request[Any]], given: Mapping[str, str], rules: CellRules) -> dict[str, Any]:
+    """What `--set` gives all rows. Raises `MappingError`."""
+    fields = fields_of(request)
+    values: dict[str, Any] = {}
+    for name, text in given.items():
+        inside = [path for path in fields if path.startswith(f"{name}.")]
+        if inside:
+            raise MappingError(f"--set {name}={text}: {name} is an object; set one of its fields, such as {inside[0]}")
+        path = resolve(f"--set {name}", name, fields, files=False)
+        if path not in fields:
+            raise MappingError(f"--set {name}={text}: there is no field {name!r}{near(name, fields)}")
+        try:
+            values[path] = convert(text, fields[path], rules)
+        except CellFault as fault:
+            raise MappingError(f"--set {name}={text}: {fault.message}") from None
+    return values
+
+
+def required_below(request: type[Request[Any]], path: str) -> list[str]:
+    """The fields that must be filled where the object *path* is missing; or just *path*."""
+    fields = fields_of(request)
+    if path in fields or not any(each.startswith(f"{path}.") for each in fields):
+        return [path]
+    data: dict[str, Any] = {}
+    _put(data, path, {})
+    try:
+        request.from_dict(data)
+    except InvalidInput as error:
+        inner = [f.path for f in error.faults if f.message == MISSING and f.path.startswith(f"{path}.")]
+        return [leaf for each in inner for leaf in required_below(request, each)] or [path]
+    return [path]
+
+
+def _person(data: Mapping[str, Any]) -> tuple[str, str]:
+    """The name and the address of whom a row is about, as far as it has them."""
+    for each in (data.get("candidate"), data):
+        if isinstance(each, Mapping):
+            fields = cast("Mapping[str, Any]", each)
+            name = " ".join(str(fields[part]) for part in ("first_name", "last_name") if fields.get(part))
+            email = fields.get("email_address") or fields.get("work_email") or ""
+            if name or email:
+                return name, str(email)
+    return "", ""
+
+
+def _goal(target: Target) -> str:
+    return f"{target.path} (looked up by name or ID)" if target.is_job else target.path
+
+
+def _listed(names: list[str]) -> str:
+    more = f" and {len(names) - MOST_NAMED:,} more" if len(names) > MOST_NAMED else ""
+    return ", ".join(map(repr, names[:MOST_NAMED])) + more
+
+
+def _place(names: list[str], column: str | None) -> int | None:
+    return None if column is None else names.index(column) if column in names else None
+
+
+def _text(cell: Cell) -> str:
+    return "" if cell is None else str(cell).strip()
+
+
+def _cleaned(value: Any) -> Any:
+    """JSON without what nobody sees in its texts."""
+    if isinstance(value, str):
+        return clean(value)
+    if isinstance(value, dict):
+        return {clean(name): _cleaned(each) for name, each in cast("dict[str, Any]", value).items()}
+    if isinstance(value, list):
+        parts: list[Any] = value
+        return [_cleaned(each) for each in parts]
+    return value
 
 
 def _put(data: dict[str, Any], path: str, value: Any) -> None:
     *above, name = path.split(".")
     for step in above:
-        data = data.setdefault(step, {})
+        inner = data.setdefault(step, {})
+        if not isinstance(inner, dict):
+            return  # the request's own check names it
+        data = cast("dict[str, Any]", inner)
     data[name] = value
 
 
 def _example(paths: set[str]) -> dict[str, Any]:
     data: dict[str, Any] = {}
     for path in sorted(paths):
-        if path not in ("CV", "COVER_LETTER", "OTHER"):
+        if path not in FILE_KINDS:
             _put(data, path, "x")
     return data

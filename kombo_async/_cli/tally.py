@@ -1,4 +1,4 @@
-"""What has come of an upload so far: counts, rate, and what was refused and why."""
+"""What has come of an upload so far: counts, rate, and what is not done and why."""
 
 from __future__ import annotations
 
@@ -9,12 +9,20 @@ from typing import Any
 
 import attrs
 
+from kombo_async._cli.faults import FaultGroup, RowFault
+from kombo_async._cli.rows import ParsedRow
 from kombo_async.bulk import Outcome
 
 MOST_REASONS = 500
 """How many different reasons are kept; the rest are other ones."""
-SAMPLES = 5
-"""How many rows are named for each reason."""
+SAMPLES = 200
+"""How many rows are kept for each reason."""
+RESULTS = ("done", "changed", "refused", "in_doubt", "held", "unsent", "duplicate")
+_SAID = {
+    "changed": "done before with other details; it was not sent again",
+    "held": "another run is working on it",
+    "duplicate": "the same row came before",
+}
 
 
 @attrs.frozen(kw_only=True)
@@ -23,40 +31,77 @@ class RowResult:
 
     row: int
     result: str
-    """done, refused, in_doubt, unsent or duplicate."""
+    """One of `RESULTS`."""
+    person: str = ""
+    email: str = ""
+    integration_id: str | None = None
     earlier: bool = False
     """Whether an earlier run came to that."""
     found: bool = False
     """Whether it is done because it was found in Kombo, and not because its own answer said so."""
     ids: Mapping[str, str] = attrs.field(factory=dict[str, str])
+    link: str | None = None
+    """The page of what was made, in the connected system."""
     status_code: int | None = None
     code: str | None = None
     message: str = ""
+    warnings: tuple[str, ...] = ()
     log_url: str | None = None
     seconds: float = 0.0
     attempts: int = 0
+    faults: tuple[RowFault, ...] = ()
+    """What is wrong with the row itself; it was not sent."""
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data, for JSON."""
-        return attrs.asdict(self) | {"ids": dict(self.ids), "seconds": round(self.seconds, 3)}
+        data = attrs.asdict(self, filter=lambda field, _: field.name != "faults")
+        return data | {"ids": dict(self.ids), "warnings": list(self.warnings), "seconds": round(self.seconds, 3)}
 
 
-def row_result(outcome: Outcome) -> RowResult:
-    """An outcome of a bulk run as a result of the row that its tag numbers."""
-    entry = outcome.entry
+def refused_row(row: ParsedRow) -> RowResult:
+    """A row that has faults and was not sent."""
     return RowResult(
-        row=outcome.tag,
+        row=row.number,
+        result="refused",
+        person=row.person,
+        email=row.email,
+        integration_id=row.integration_id,
+        message="; ".join(map(str, row.faults)),
+        faults=tuple(row.faults),
+    )
+
+
+def row_result(outcome: Outcome, row: ParsedRow) -> RowResult:
+    """An outcome of a bulk run as a result of the row that it is of."""
+    entry = outcome.entry
+    answer: Any = getattr(outcome.response, "data", None)
+    warnings = [getattr(each, "message", str(each)) for each in getattr(outcome.response, "warnings", None) or ()]
+    return RowResult(
+        row=row.number,
         result=outcome.result,
+        person=row.person,
+        email=row.email,
+        integration_id=row.integration_id,
         earlier=outcome.earlier,
         found=entry.found,
         ids=entry.ids,
+        link=_link(answer),
         status_code=entry.status_code,
         code=entry.code,
-        message=entry.message or ("the same row came before" if outcome.result == "duplicate" else ""),
+        message=entry.message or _SAID.get(outcome.result, ""),
+        warnings=tuple(warnings),
         log_url=entry.log_url,
         seconds=outcome.seconds,
         attempts=outcome.attempts,
     )
+
+
+def _link(answer: Any) -> str | None:
+    for each in (answer, getattr(answer, "candidate", None)):
+        link = getattr(each, "remote_url", None)
+        if isinstance(link, str) and link.startswith(("https://", "http://")):
+            return link
+    return None
 
 
 @attrs.define
@@ -65,8 +110,17 @@ class Reason:
 
     result: str
     text: str
+    code: str | None = None
+    group: FaultGroup | None = None
+    """The faults, where it is the rows' own."""
     count: int = 0
     samples: list[RowResult] = attrs.field(factory=list[RowResult])
+
+    def add(self, row: RowResult) -> None:
+        """Count a row."""
+        self.count += 1
+        if len(self.samples) < SAMPLES:
+            self.samples.append(row)
 
 
 @attrs.define
@@ -80,7 +134,9 @@ class Tally:
     """Rows that were done before this run."""
     sent: int = 0
     retries: int = 0
-    reasons: dict[tuple[str, str], Reason] = attrs.field(factory=dict[tuple[str, str], Reason])
+    warned: int = 0
+    """Rows that are done with a warning of Kombo's."""
+    reasons: dict[tuple[str, str, str | None], Reason] = attrs.field(factory=dict[tuple[str, str, str | None], Reason])
 
     def add(self, row: RowResult) -> None:
         """Count a row."""
@@ -88,14 +144,27 @@ class Tally:
         self.earlier += row.earlier and row.result == "done"
         self.sent += bool(row.attempts)
         self.retries += max(0, row.attempts - 1)
-        if row.result != "done":
-            text = f"{row.code}: {row.message}" if row.code else row.message
-            if len(self.reasons) >= MOST_REASONS and (row.result, text) not in self.reasons:
-                text = "other reasons"
-            reason = self.reasons.setdefault((row.result, text), Reason(row.result, text))
-            reason.count += 1
-            if len(reason.samples) < SAMPLES:
-                reason.samples.append(row)
+        self.warned += bool(row.warnings)
+        if row.faults:
+            for fault in row.faults:
+                self._reason(row, fault.kind, fault.column, fault)
+        elif row.result not in ("done", "valid"):
+            self._reason(row, f"{row.code}: {row.message}" if row.code else row.message, None, None)
+        elif row.warnings:
+            self._reason(row, f"done, with a warning: {'; '.join(row.warnings)}", None, None)
+
+    def _reason(self, row: RowResult, text: str, column: str | None, fault: RowFault | None) -> None:
+        key = (row.result, text, column)
+        if len(self.reasons) >= MOST_REASONS and key not in self.reasons:
+            key, text, fault = (row.result, "", None), "other reasons; a .csv or .jsonl report has them all", None
+        reason = self.reasons.get(key)
+        if reason is None:
+            group = None if fault is None else FaultGroup(fault)
+            reason = self.reasons[key] = Reason(row.result, text, row.code, group)
+        reason.add(row)
+        if reason.group is not None:
+            reason.group.add(row.row)
+            reason.text = reason.group.title
 
     @property
     def settled(self) -> int:
@@ -117,35 +186,49 @@ class Tally:
         """0 all done, 1 some refused or not sent, 3 some in doubt."""
         if self.results["in_doubt"]:
             return 3
-        return 0 if self.results["done"] == self.results.total() else 1
+        done = self.results["done"] + self.results["changed"]
+        return 0 if done == self.settled == self.total else 1
 
     def line(self) -> str:
         """How far it is, in one line."""
         parts = [f"{self.settled:,} of {self.total:,}", f"{self.rate:.0f}/s"]
         if self.sent and self.settled < self.total:
             parts.append(f"{(self.total - self.settled) / self.rate:.0f} s left")
-        parts += [
-            f"{count:,} {name}"
-            for name, count in (
-                ("retries", self.retries),
-                ("refused", self.results["refused"]),
-                ("in doubt", self.results["in_doubt"]),
-                ("not sent", self.results["unsent"]),
-            )
-            if count
-        ]
-        return ", ".join(parts)
+        parts += [f"{self.retries:,} retries"] if self.retries else []
+        return ", ".join([*parts, *self._not_done()])
+
+    def _not_done(self) -> list[str]:
+        return [f"{self.results[name]:,} {said(name)}" for name in RESULTS[1:] if self.results[name]]
+
+    def sentence(self) -> str:
+        """How it ended, in one line."""
+        earlier = f" ({self.earlier:,} of them before)" if self.earlier else ""
+        left = self.total - self.settled
+        rest = [*self._not_done(), *([f"{left:,} not begun"] if left else [])]
+        done = f"{self.settled:,} of {self.total:,} rows: {self.results['done']:,} done{earlier}"
+        return f"{', '.join([done, *rest])}, in {self.seconds:.1f} s."
+
+    def ordered(self) -> list[Reason]:
+        """The reasons, what is in doubt first, then by count."""
+        return sorted(self.reasons.values(), key=lambda each: (each.result != "in_doubt", -each.count))
 
     def summary(self) -> dict[str, Any]:
         """The end of it, as plain data."""
         return {
             "rows": self.settled,
+            "total": self.total,
             "done": self.results["done"],
             "done_earlier": self.earlier,
-            "refused": self.results["refused"],
-            "in_doubt": self.results["in_doubt"],
-            "unsent": self.results["unsent"],
+            **{name: self.results[name] for name in ("changed", "refused", "in_doubt", "held", "unsent")},
             "duplicates": self.results["duplicate"],
+            "not_begun": self.total - self.settled,
             "retries": self.retries,
             "seconds": round(self.seconds, 3),
         }
+
+
+def said(result: str) -> str:
+    """A result as people say it."""
+    return {"in_doubt": "in doubt", "unsent": "not sent", "held": "held by another run", "duplicate": "duplicates"}.get(
+        result, result
+    )

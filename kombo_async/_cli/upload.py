@@ -1,10 +1,11 @@
-"""`kombo-async upload`: the rows of a CSV or JSONL file into a customer's system, each exactly once."""
+"""`kombo-async upload`: the rows of a file into a customer's system, each exactly once."""
 
 from __future__ import annotations
 
-import signal
-from collections.abc import Callable, Iterator
-from datetime import UTC, datetime, timedelta
+import re
+from collections.abc import Iterator
+from contextlib import closing
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -12,240 +13,286 @@ import anyio
 import attrs
 import click
 
-from kombo_async._cli.client import client_options, make_client
+from kombo_async._cli.client import Connection, client_options
 from kombo_async._cli.columns import MappingError
+from kombo_async._cli.durations import DurationType
+from kombo_async._cli.faults import FaultGroups
+from kombo_async._cli.inputs import InputOptions, load_mapping, open_input, saved_mapping
+from kombo_async._cli.mapping_file import save_mapping
 from kombo_async._cli.operation import request_class
-from kombo_async._cli.progress import Progress, progress
-from kombo_async._cli.report import Report, open_report
-from kombo_async._cli.rows import CsvInput, DuplicateFilter, Input, JsonlInput, ParsedRow
-from kombo_async._cli.table import TableError
-from kombo_async._cli.tally import RowResult, Tally, row_result
-from kombo_async.bulk import Bulk, JournalError, Outcome, Row, SqliteJournal
+from kombo_async._cli.people_files import PeopleFiles
+from kombo_async._cli.progress import echo, progress
+from kombo_async._cli.reading.source import Source, open_source
+from kombo_async._cli.reading.table import TableError
+from kombo_async._cli.report import check_report, open_report
+from kombo_async._cli.rows import DuplicateFilter, Input, ParsedRow
+from kombo_async._cli.sending import Sending
+from kombo_async._cli.signals import stop_signals
+from kombo_async._cli.summary import print_summary
+from kombo_async._cli.tally import RowResult, Tally, refused_row
+from kombo_async._cli.writing import check_output
+from kombo_async.bulk import Bulk, JournalError, Row, SqliteJournal
 from kombo_async.client import AsyncKomboClient
-from kombo_async.errors import Failure, RateLimited, ServerError
+from kombo_async.errors import KomboError
+from kombo_async.options import resolve_base_url
 
 
 def _pairs(ctx: click.Context, parameter: click.Parameter, values: tuple[str, ...]) -> dict[str, str]:
-    pairs = [value.partition("=") for value in values]
-    wrong = [name for name, _, value in pairs if not name.strip() or not value.strip()]
+    pairs = [value.rpartition("=") if parameter.name == "mapping" else value.partition("=") for value in values]
+    wrong = [name or value for name, _, value in pairs if not name.strip() or not value.strip()]
     if wrong:
         raise click.BadParameter(f"{wrong[0]!r} is not of the form NAME=VALUE, or its value is empty")
     return {name.strip(): value.strip() for name, _, value in pairs}
 
 
-@click.command()
-@click.argument("input", type=click.Path(exists=True, dir_okay=False, path_type=Path))
-@click.option("--operation", default="ats.create_application", show_default=True, help="What each row asks for.")
+_PATH = click.Path(path_type=Path)
+
+
+@click.command(context_settings={"help_option_names": ["-h", "--help"]})
+@click.argument("input", type=click.Path(exists=True, allow_dash=True, path_type=Path))
+@click.option("--operation", help="What each row asks for.  [default: ats.create_application]")
 @click.option("--map", "mapping", multiple=True, callback=_pairs, metavar="COLUMN=FIELD", help="Where a column goes.")
 @click.option(
     "--set", "constants", multiple=True, callback=_pairs, metavar="FIELD=VALUE", help="The same for all rows."
 )
-@click.option("--journal", type=click.Path(dir_okay=False, path_type=Path), help="INPUT.journal if left out.")
-@click.option(
-    "--report", "report_path", type=click.Path(dir_okay=False, path_type=Path), help="A .csv, .jsonl or .html."
-)
-@click.option("--dry-run", is_flag=True, help="Check every row, send nothing.")
-@click.option("--limit", type=click.IntRange(1), help="Only the first so many rows.")
-@click.option("--concurrency", type=click.IntRange(1), help="Rows under way at once; 100 if left out.")
-@click.option("--retry-refused", is_flag=True, help="Send again what Kombo refused in an earlier run.")
-@click.option(
-    "--visible-after",
-    type=click.FloatRange(0),
-    metavar="HOURS",
-    help="How long after it was sent a candidate surely shows in Kombo: only then is a row in doubt sent again. "
-    "Learned from the rows that are done if left out.",
-)
+@click.option("--mapping", "mapping_file", type=_PATH, help="A mapping that --save-mapping wrote.")
+@click.option("--save-mapping", type=_PATH, help="Write how the columns are mapped to this file (with --dry-run).")
+@click.option("--job-column", metavar="COLUMN", help="Names the job: Kombo's ID, remote:ID, or its unique name.")
+@click.option("--integration-column", metavar="COLUMN", help="Names the integration of each row.")
+@click.option("--key", metavar="COLUMN", help="What a row is known by; else the person and the job.")
+@click.option("--files-from", type=_PATH, metavar="DIR", help="Where the files are; else INPUT's folder.")
+@click.option("--allow-any-file", is_flag=True, help="Send files from outside of that folder, too.")
 @click.option("--encoding", help="Of a CSV; found out if left out.")
-@click.option("--delimiter", help="Of a CSV; found out if left out.")
+@click.option("--delimiter", help="Of a CSV: one character, or tab; found out if left out.")
+@click.option("--sheet", help="Of an Excel file; the first if left out.")
+@click.option("--decimal", metavar=", or .", help="The decimal mark of numbers.")
+@click.option("--date-format", metavar="FORM", help="Of dates, such as DD.MM.YYYY; else ISO dates.")
+@click.option("--dry-run", is_flag=True, help="Check every row, send nothing.")
+@click.option("--report", "report_path", type=_PATH, help="A .html for people, or a .csv or .jsonl with all rows.")
+@click.option("--journal", type=_PATH, help="Where it is kept what was done; else a file beside INPUT.")
+@click.option("--limit", type=click.IntRange(1), help="Only the first so many rows.")
+@click.option("--concurrency", type=click.IntRange(1, 10_000), help="Rows under way at once; 100 if left out.")
+@click.option("--retry-refused", is_flag=True, help="Send again what Kombo refused in an earlier run.")
+@click.option("--keep-trying", type=DurationType(), metavar="30m", help="How long to go on while nothing gets through.")
+@click.option(
+    "--resend-after",
+    type=DurationType(),
+    metavar="24h",
+    help="Send a row in doubt again if it still does not show so long after it was sent.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Events in JSON on stdout, one a line.")
 @client_options
-def command(**options: Any) -> None:
-    """Upload the rows of INPUT, a .csv with a header or a .jsonl, each exactly once.
+def command(
+    input: Path,
+    mapping: dict[str, str],
+    constants: dict[str, str],
+    mapping_file: Path | None,
+    integration_id: str | None,
+    base_url: str | None,
+    region: str | None,
+    **given: Any,
+) -> None:
+    """Upload the rows of INPUT, each exactly once.
 
-    Kill it whenever you like, and begin it again with the same command: what is done is not sent again. The journal
-    beside INPUT remembers it. Exit codes: 0 all done, 1 some refused or not sent, 2 wrong use, 3 some in doubt.
+    INPUT is a .csv, .tsv, .xlsx, .json or .jsonl, or - for a pipe. Kill it whenever you like, and begin it again with
+    the same command: what is done is not sent again. Exit codes: 0 all done, 1 some refused or not sent, 2 wrong use,
+    3 some in doubt, 130 and 143 stopped by Ctrl-C or SIGTERM.
     """
-    job = Job(**options)
+    source: Source | None = None
     try:
-        raise SystemExit(job.check() if job.dry_run else anyio.run(job.run))
+        saved = load_mapping(mapping_file)
+        options = InputOptions.of(given, saved, mapping=mapping, constants=constants)
+        source = open_source(input)
+        job = Job(
+            source=source,
+            options=options,
+            connection=Connection(integration_id, base_url, region),
+            mapping_file=mapping_file,
+            given=given,
+            **{field.name: given[field.name] for field in attrs.fields(Job) if field.name in given},
+        )
+        code = job.run()
     except (TableError, MappingError) as error:
-        raise click.UsageError(f"{job.input}: {error}") from None
+        text = str(error)
+        raise click.UsageError(text if text.startswith("--") else f"{input}: {text}") from None
     except JournalError as error:
         raise click.UsageError(str(error)) from None
+    finally:
+        if source is not None:
+            source.close()
+    raise SystemExit(code)
 
 
 @attrs.define(kw_only=True)
 class Job:
     """An upload as its options describe it."""
 
-    input: Path
-    operation: str
-    mapping: dict[str, str]
-    constants: dict[str, str]
+    source: Source
+    options: InputOptions
+    connection: Connection
+    mapping_file: Path | None
+    given: dict[str, Any]
     journal: Path | None
     report_path: Path | None
+    save_mapping: Path | None
+    files_from: Path | None
+    allow_any_file: bool
     dry_run: bool
     limit: int | None
     concurrency: int | None
     retry_refused: bool
-    visible_after: float | None
-    encoding: str | None
-    delimiter: str | None
+    keep_trying: timedelta | None
+    resend_after: timedelta | None
     as_json: bool
-    integration_id: str | None
-    base_url: str | None
-    region: str | None
-    _stopped_by: str = ""
 
-    def check(self) -> int:
-        """Print every fault of every row; gives the exit code."""
-        rows = faulty = 0
-        for row in self._rows(self._open()):
-            rows += 1
-            faulty += bool(row.faults)
-            for fault in row.faults:
-                if self.as_json:
-                    continue
-                click.echo(f"row {row.number}: {fault}")
-            if self.as_json and row.faults:
-                self._echo_json("fault", row)
-        click.echo(f"{rows:,} rows checked, {faulty:,} faulty. Nothing was sent.", err=True)
-        return 1 if faulty else 0
+    def run(self) -> int:
+        """Check the options, then check the rows or send them; gives the exit code."""
+        request = request_class(self.options.operation)
+        self._check_options(request)
+        input = self._open(request)
+        if self.save_mapping is not None:
+            save_mapping(self.save_mapping, saved_mapping(input, self.options, self.given))
+            click.echo(f"saved the mapping as {self.save_mapping}", err=True)
+        for note in input.notes:
+            click.echo(f"{self.source.name}: {note}", err=True)
+        integrations = input.integrations_with_jobs()
+        if not self.dry_run:
+            return anyio.run(self._upload, input, integrations)
+        if integrations:
+            anyio.run(self._read_jobs, input, integrations)
+        return self._check(input)
 
-    async def run(self) -> int:
-        """Upload; gives the exit code."""
-        input = self._open()
-        total = sum(1 for _ in self._rows(input))
-        tally = Tally(total)
-        with (
-            progress(total, as_json=self.as_json) as shown,
-            open_report(self.report_path, tally, self.input.name) as report,
-        ):
-            async with make_client(self.integration_id, self.base_url, self.region) as kombo:
-                await self._send(kombo, input, tally, shown, report)
-            shown.event("summary", tally.summary())
-        if not self.as_json:
-            self._print_summary(tally)
-        return tally.exit_code
+    def _check_options(self, request: Any) -> None:
+        inputs = [None if self.source.is_pipe else self.source.path, self.mapping_file, self.journal]
+        check_report(self.report_path)
+        check_output("--report", self.report_path, inputs)
+        check_output("--save-mapping", self.save_mapping, [*inputs, self.report_path])
+        check_output("--journal", self.journal, [*inputs[:2], self.report_path])
+        if self.save_mapping is not None and not self.dry_run:
+            raise click.UsageError("--save-mapping goes with --dry-run")
+        if self.files_from is not None and not self.files_from.is_dir():
+            raise click.UsageError(f"--files-from {self.files_from}: there is no such folder")
+        if self.dry_run:
+            return
+        if self.source.is_pipe and self.journal is None:
+            raise click.UsageError("INPUT is a pipe: say by --journal FILE where it is kept what was done")
+        if self.options.choices.integration_column is None:
+            self.connection.require_integration(request.operation)
 
-    async def _send(self, kombo: AsyncKomboClient, input: Input, tally: Tally, shown: Progress, report: Report) -> None:
-        def settled(row: RowResult) -> None:
-            tally.add(row)
-            report.add(row)
-            shown.event("row", row.to_dict())
-            shown.at(tally.settled, tally.line())
+    def _open(self, request: Any) -> Input:
+        outputs = [path for path in (self.report_path, self.journal, self.save_mapping) if path is not None]
+        files = PeopleFiles(
+            self.files_from or self.source.folder,
+            anywhere=self.allow_any_file,
+            outputs=tuple(path.resolve() for path in outputs),
+        )
+        return open_input(self.source, request, self.options, files)
 
-        def good() -> Iterator[Row]:
+    async def _read_jobs(self, input: Input, integrations: set[str | None]) -> None:
+        if None in integrations and self.connection.integration_id is None:
+            raise click.UsageError(
+                "the rows name jobs; looking them up needs an integration: "
+                "pass --integration TOOL:ID or set KOMBO_INTEGRATION_ID"
+            )
+        async with self.connection.client() as kombo:
+            await self._look_up(kombo, input, integrations)
+
+    async def _look_up(self, kombo: AsyncKomboClient, input: Input, integrations: set[str | None]) -> None:
+        try:
+            await input.jobs.read(kombo, sorted(integrations, key=str))
+        except KomboError as failure:
+            raise click.ClickException(f"the jobs cannot be looked up: {failure}") from None
+
+    def _check(self, input: Input) -> int:
+        """Print what is wrong, by kind; gives the exit code."""
+        groups = FaultGroups()
+        rows = 0
+        tally = Tally(0)
+        with open_report(self.report_path, tally, self.source.name, dry_run=True) as report:
             for row in self._rows(input):
-                if row.request is not None and not row.faults:
-                    yield Row(row.request, tag=row.number)
-                else:
-                    settled(RowResult(row=row.number, result="refused", message="; ".join(row.faults)))
+                rows += 1
+                groups.add(row.number, row.faults)
+                result = (
+                    refused_row(row)
+                    if row.faults
+                    else RowResult(row=row.number, result="valid", person=row.person, email=row.email)
+                )
+                tally.total = rows
+                tally.add(result)
+                report.add(result)
+                if self.as_json and row.faults:
+                    echo({"event": "fault", "row": row.number, "faults": list(map(str, row.faults))})
+        if not self.as_json:
+            for group in groups:
+                echo(str(group))
+        click.echo(f"{rows:,} rows checked, {groups.rows:,} faulty. Nothing was sent.", err=True)
+        if self.report_path is not None:
+            click.echo(f"report: {self.report_path}", err=True)
+        return 1 if groups.rows else 0
 
-        run = kombo.bulk(
-            good(),
-            journal=SqliteJournal(self.journal_path, job=f"{self.operation} {self.input.name}"),
+    async def _upload(self, input: Input, integrations: set[str | None]) -> int:
+        async with self.connection.client() as kombo:
+            await self._look_up(kombo, input, integrations)
+            tally = Tally(sum(1 for _ in self._rows(input)))
+            with (
+                stop_signals() as signals,
+                progress(tally.total, as_json=self.as_json) as shown,
+                open_report(self.report_path, tally, self.source.name) as report,
+            ):
+
+                def settled(row: RowResult) -> None:
+                    tally.add(row)
+                    report.add(row)
+                    shown.event("row", row.to_dict())
+                    shown.at(tally.settled, tally.line())
+
+                sending = Sending(
+                    rows=lambda: self._rows(input),
+                    bulk=lambda rows: self._bulk(kombo, rows),
+                    settled=settled,
+                    say=lambda line: shown.at(tally.settled, line),
+                    tally=tally,
+                    signals=signals,
+                    keep_trying=self.keep_trying,
+                    one_integration=self.options.choices.integration_column is None,
+                )
+                await sending.run()
+                shown.event("summary", tally.summary())
+        if not self.as_json:
+            print_summary(tally, sending.stopped_by, self.journal_path, self.report_path)
+        stopped = signals.count and tally.settled < tally.total
+        return signals.exit_code if stopped else tally.exit_code
+
+    def _bulk(self, kombo: AsyncKomboClient, rows: Iterator[Row]) -> Bulk:
+        return kombo.bulk(
+            rows,
+            journal=SqliteJournal(self.journal_path, job=self._job_name),
             concurrency=self.concurrency,
             retry_refused=self.retry_refused,
-            visible_after=None if self.visible_after is None else timedelta(hours=self.visible_after),
+            visible_after=self.resend_after,
         )
-        error: JournalError | TableError | None = None
-        async with anyio.create_task_group() as tasks:
-            tasks.start_soon(self._listen_for_ctrl_c, run, tasks.cancel_scope)
-            tasks.start_soon(_show_waiting, run, tally, shown)
-            try:
-                await self._take(run, settled)
-            except (JournalError, TableError) as failure:
-                error = failure  # raised outside of the task group, which would wrap it
-            tasks.cancel_scope.cancel()
-        if error is not None:
-            raise error
 
-    async def _take(self, run: Bulk, settled: Callable[[RowResult], None]) -> None:
-        async with run as outcomes:
-            async for outcome in outcomes:
-                settled(row_result(outcome))
-                if _is_hopeless(outcome) and not self._stopped_by:
-                    self._stopped_by = f"No row can be sent now: {outcome.response}"
-                    run.stop()
-
-    async def _listen_for_ctrl_c(self, run: Bulk, scope: anyio.CancelScope) -> None:
-        """The first Ctrl-C lets what is in flight end; the second breaks it off, and leaves it in doubt."""
-        with anyio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
-            async for _ in signals:
-                if self._stopped_by:
-                    scope.cancel()
-                    return
-                self._stopped_by = "Stopped. The same command goes on from here."
-                click.echo("\nStopping: waiting for what is in flight (again Ctrl-C breaks it off) ...", err=True)
-                run.stop()
+    @property
+    def _job_name(self) -> str:
+        column = self.options.choices.integration_column
+        return f"{self.options.operation} {'' if column else self.connection.integration_id or ''}".strip()
 
     @property
     def journal_path(self) -> Path:
-        """Where the journal is."""
-        return self.journal or self.input.with_name(f"{self.input.name}.journal")
-
-    def _open(self) -> Input:
-        request = request_class(self.operation)
-        if self.input.suffix.lower() in (".jsonl", ".ndjson"):
-            return JsonlInput(self.input, request, constants=self.constants)
-        opened = CsvInput(
-            self.input,
-            request,
-            mapping=self.mapping,
-            constants=self.constants,
-            encoding=self.encoding,
-            delimiter=self.delimiter,
-        )
-        for note in opened.notes:
-            click.echo(f"{self.input.name}: {note}", err=True)
-        return opened
+        """Where the journal is: by default beside the input, named after the job and not after the file."""
+        if self.journal is not None:
+            return self.journal
+        address = resolve_base_url(self.connection.base_url, self.connection.region, allow_http=True)
+        host = re.sub(r"^https?://|/v1/?$", "", address)
+        operation, _, integration = self._job_name.partition(" ")
+        parts = [integration or "all", operation, *([] if host == "api.kombo.dev" else [host])]
+        name = re.sub(r"[^\w.-]+", "-", " ".join(parts)).strip("-")
+        return self.source.folder / f"kombo-{name}.journal"
 
     def _rows(self, input: Input) -> Iterator[ParsedRow]:
-        distinct = DuplicateFilter()
-        for count, row in enumerate(input, 1):
-            fault = distinct.fault(row)
-            yield attrs.evolve(row, faults=[*row.faults, fault]) if fault else row
-            if count == self.limit:
-                return
-
-    def _echo_json(self, event: str, row: ParsedRow) -> None:
-        import json
-
-        click.echo(json.dumps({"event": event, "row": row.number, "faults": row.faults}, ensure_ascii=False))
-
-    def _print_summary(self, tally: Tally) -> None:
-        if self._stopped_by:
-            click.echo(self._stopped_by, err=True)
-        if tally.settled and tally.earlier == tally.settled:
-            click.echo(f"Nothing to send: all {tally.settled:,} rows were done before, says {self.journal_path}.")
-            return
-        sums = tally.summary()
-        earlier = f" ({sums['done_earlier']:,} of them before)" if tally.earlier else ""
-        names = ("refused", "in_doubt", "unsent", "duplicates")
-        rest = "".join(f", {sums[name]:,} {name.replace('_', ' ')}" for name in names if sums[name])
-        click.echo(
-            f"{sums['rows']:,} of {tally.total:,} rows: {sums['done']:,} done{earlier}{rest}, in {tally.seconds:.1f} s."
-        )
-        for reason in sorted(tally.reasons.values(), key=lambda each: -each.count)[:20]:
-            rows = ", ".join(str(each.row) for each in reason.samples)
-            more = ", ..." if reason.count > len(reason.samples) else ""
-            click.echo(f"  {reason.count:>6,} {reason.result.replace('_', ' ')}: {reason.text} (rows {rows}{more})")
-            log_url = next((each.log_url for each in reason.samples if each.log_url), None)
-            if log_url:
-                click.echo(f"         {log_url}")
-
-
-async def _show_waiting(run: Bulk, tally: Tally, shown: Progress) -> None:
-    while True:
-        await anyio.sleep(1)
-        if run.waiting:
-            seconds = (max(run.waiting.values()) - datetime.now(UTC)).total_seconds()
-            more = f"looking again for {len(run.waiting):,} in doubt in {max(0, seconds):.0f} s"
-            shown.at(tally.settled, f"{tally.settled:,} of {tally.total:,}, {more}")
-
-
-def _is_hopeless(outcome: Outcome) -> bool:
-    """Whether the other rows would fare no better: the key, the integration or its first sync is the matter."""
-    lasting = isinstance(outcome.response, Failure) and not isinstance(outcome.response, RateLimited | ServerError)
-    return outcome.result == "unsent" and lasting
+        with closing(DuplicateFilter()) as distinct:
+            for count, row in enumerate(input, 1):
+                fault = distinct.fault(row)
+                yield attrs.evolve(row, faults=[*row.faults, fault]) if fault else row
+                if count == self.limit:
+                    return

@@ -1,23 +1,46 @@
-"""A sandbox served over HTTP beside the tests, and the commands run on it."""
+"""A sandbox served over HTTP beside the tests of a module, and the installed command run on it."""
 
 from __future__ import annotations
 
-import logging
+import json
+import multiprocessing
+import os
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import anyio
 import attrs
-import click
 import pytest
-from click.testing import CliRunner, Result
 
-from kombo_async._cli import export, upload
 from kombo_async.sandbox import Sandbox, serve
+from tests.cli.forked import run_command
 
 INTEGRATION = "greenhouse:cli"
+OTHER_INTEGRATION = "lever:cli"
 CREATE = "PostAtsJobsJobIdApplications"
+_MODULES = "upload export check operations console __main__ reading.delimited reading.workbook reading.json_values report"
+_FORKS = multiprocessing.get_context("forkserver" if hasattr(os, "fork") else "spawn")
+_FORKS.set_forkserver_preload(
+    [*(f"kombo_async._cli.{name}" for name in _MODULES.split()), "kombo_async.ats.resource", "kombo_async.bulk"]
+)
+
+
+@attrs.frozen
+class Done:
+    """A command that has ended."""
+
+    exit_code: int
+    stdout: str
+    stderr: str
+
+    @property
+    def output(self) -> str:
+        """All that it printed."""
+        return self.stdout + self.stderr
 
 
 @attrs.frozen
@@ -29,47 +52,65 @@ class Shell:
     job_id: str
     environment: dict[str, str]
 
-    def upload(self, *arguments: str, job: bool = True) -> Result:
+    def run(self, *arguments: str, timeout: float = 60, **environment: str) -> Done:
+        """`kombo-async` in a process of its own, forked from one that has its modules loaded already."""
+        out, err = self.folder.parent / "stdout", self.folder.parent / "stderr"
+        settings = {**self.environment, **environment}
+        process = _FORKS.Process(
+            target=run_command, args=(list(arguments), str(self.folder), settings, str(out), str(err))
+        )
+        process.start()
+        process.join(timeout)
+        if process.exitcode is None:
+            process.kill()
+            process.join()
+            raise AssertionError(f"{arguments} did not end: {err.read_text('utf-8', 'replace')}")
+        return Done(process.exitcode, out.read_text("utf-8", "replace"), err.read_text("utf-8", "replace"))
+
+    def upload(self, *arguments: str, job: bool = True, **environment: str) -> Done:
         """`kombo-async upload`, with the job's ID for all rows."""
         constant = ("--set", f"job_id={self.job_id}") if job else ()
-        return self._run(upload.command, *arguments, *constant)
+        return self.run("upload", *arguments, *constant, **environment)
 
-    def export(self, *arguments: str) -> Result:
+    def export(self, *arguments: str) -> Done:
         """`kombo-async export`."""
-        return self._run(export.command, *arguments)
+        return self.run("export", *arguments)
+
+    def popen(self, *arguments: str, **settings: Any) -> subprocess.Popen[bytes]:
+        """The installed script, for tests of signals and pipes."""
+        command = [str(Path(sys.executable).with_name("kombo-async")), *arguments]
+        environment = {**os.environ, **self.environment, **settings.pop("environment", {})}
+        given: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "cwd": self.folder, **settings}
+        return subprocess.Popen(command, env=environment, **given)
 
     def write(self, name: str, text: str | bytes) -> str:
         """A file in the folder; gives its path."""
         path = self.folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(text if isinstance(text, bytes) else text.encode())
         return str(path)
 
     @property
+    def bodies(self) -> list[Any]:
+        """The bodies of all applications that were made in this test."""
+        return [call.body for call in self.sandbox.performed(CREATE)]
+
+    @property
     def emails(self) -> list[str]:
         """Whoever has been made an application."""
-        return sorted(call.body["candidate"]["email_address"] for call in self.sandbox.performed(CREATE))
+        return sorted(body["candidate"]["email_address"] for body in self.bodies)
 
-    def _run(self, command: click.Command, *arguments: str) -> Result:
-        result = CliRunner().invoke(command, arguments, env=self.environment)
-        if result.exception is not None and not isinstance(result.exception, SystemExit):
-            raise result.exception
-        return result
+    def lines(self, name: str) -> list[Any]:
+        """The JSON lines of a file in the folder."""
+        return [json.loads(line) for line in (self.folder / name).read_text().splitlines()]
 
 
-@pytest.fixture(autouse=True)
-def _handlers_of_logging() -> Iterator[None]:
-    """The commands quiet the client's logger for their process; the tests after them have it as it was."""
-    logger = logging.getLogger("kombo_async")
-    before = list(logger.handlers)
-    yield
-    logger.handlers[:] = before
-
-
-@pytest.fixture
-def shell(tmp_path: Path) -> Iterator[Shell]:
-    """A shell with a sandbox of its own."""
+@pytest.fixture(scope="module")
+def served() -> Iterator[tuple[Sandbox, str, str]]:
+    """A sandbox, its address, and an open job of it."""
     sandbox = Sandbox(candidates=30, jobs=3, integrations=False, allow_duplicates=True)
     sandbox.add_integration(INTEGRATION)
+    sandbox.add_integration(OTHER_INTEGRATION)
     job_id = next(row.id for row in sandbox.world(INTEGRATION).table("ats_jobs") if row.data["status"] == "OPEN")
     url = ""
     ready, over = threading.Event(), threading.Event()
@@ -84,8 +125,21 @@ def shell(tmp_path: Path) -> Iterator[Shell]:
     thread.start()
     try:
         assert ready.wait(10)
-        settings = {"KOMBO_BASE_URL": url, "KOMBO_API_KEY": sandbox.api_key, "KOMBO_INTEGRATION_ID": INTEGRATION}
-        yield Shell(sandbox, tmp_path, job_id, settings)
+        yield sandbox, url, job_id
     finally:
         over.set()
         thread.join()
+
+
+@pytest.fixture
+def shell(served: tuple[Sandbox, str, str], tmp_path: Path) -> Shell:
+    """A shell in a folder of its own; the sandbox has no faults and has forgotten the calls of other tests."""
+    sandbox, url, job_id = served
+    folder = tmp_path / "work"
+    folder.mkdir()
+    sandbox.faults.clear()
+    sandbox.set_latency(actions=0)
+    sandbox.request_log.clear()
+    sandbox.integration(INTEGRATION).active = True
+    settings = {"KOMBO_BASE_URL": url, "KOMBO_API_KEY": sandbox.api_key, "KOMBO_INTEGRATION_ID": INTEGRATION}
+    return Shell(sandbox, folder, job_id, settings)

@@ -59,7 +59,7 @@ def test_a_second_run_sends_nothing_and_says_so(shell: Shell) -> None:
         ("first_name,last_name\nAda,Lovelace\n", "no column goes into candidate.email_address"),
         ("", "the file is empty"),
         ("\nfirst_name,last_name,email\n", "row 1 is empty"),
-        ("first_name,email,email\n", "the header names 'email' more than once"),
+        ("first_name,email,email\n", "the header names 'email' more than once, and it goes into"),
         ("first_name,last_name,email,mail\n", "the columns 'email' and 'mail' both go into candidate.email_address"),
         (GOOD + 'Bob,"Unclosed,bob@example.com,\n', 'row 4: a quote (") is opened here or before, and never closed'),
         (GOOD + 'Bob,"A "B" C",bob@example.com,\n', "row 4: there is a single quote"),

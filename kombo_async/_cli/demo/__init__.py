@@ -17,10 +17,18 @@ from kombo_async.sandbox import Sandbox, serve
 OLDER, NEWER = "greenhouse:demo-older-contract", "lever:demo-newer-contract"
 
 
-@click.command()
-@click.option("--candidates", default=500, show_default=True, help="How many to upload.")
+def _seconds(ctx: click.Context, parameter: click.Parameter, value: float) -> float:
+    if not 0 <= value <= 3600:
+        raise click.BadParameter(f"{value} is not between 0 and 3600")
+    return value
+
+
+@click.command(context_settings={"help_option_names": ["-h", "--help"]})
+@click.option("--candidates", default=500, type=click.IntRange(1), show_default=True, help="How many to upload.")
 @click.option("--seed", default=1, show_default=True, help="Other numbers give other people.")
-@click.option("--sync-seconds", default=3.0, show_default=True, help="How long the first syncs take.")
+@click.option(
+    "--sync-seconds", default=3.0, callback=_seconds, show_default=True, help="How long the first syncs take."
+)
 @click.option("--verbose", is_flag=True, help="Show the client's log.")
 def command(candidates: int, seed: int, sync_seconds: float, verbose: bool) -> None:
     """Upload candidates with CVs to an embedded sandbox that first answers "no sync yet", and check the result.

@@ -1,0 +1,253 @@
+"""What a cell becomes in a request: explicit rules, and a fault where a cell could mean two things."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Callable
+from datetime import UTC, date, datetime
+from typing import Any, Literal, TypeAlias
+
+import attrs
+
+from kombo_async._cli.reading.table import Cell
+
+Kind: TypeAlias = Literal["text", "number", "whole number", "yes or no", "date", "list"]
+"""What a field takes."""
+
+TRUE = frozenset("true yes y 1 ja j wahr oui o vrai sí si s verdadero x".split())
+FALSE = frozenset("false no n 0 nein falsch non faux falso".split())
+_EMAIL = re.compile(r"[^@\s,;<>()\[\]\"]+@[^@\s,;<>()\[\].]+(\.[^@\s,;<>()\[\].]+)+")
+_SPREADSHEET_ERRORS = frozenset("#N/A #REF! #VALUE! #DIV/0! #NAME? #NUM! #NULL! #NV #WERT! #BEZUG!".split())
+_LOST_DIGITS = re.compile(r"[+-]?\d[.,]?\d*E\+\d+", re.IGNORECASE)
+_GUARDED = re.compile(r"'[=+\-@\t\r]")
+_ISO_TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)")
+_DAY_FIRST_OR_NOT = re.compile(r"(\d{1,2})([./-])(\d{1,2})\2(\d{4})")
+_TOKENS = {"YYYY": "%Y", "YY": "%y", "MM": "%m", "DD": "%d", "M": "%m", "D": "%d"}
+
+
+class CellFault(Exception):
+    """A cell cannot be used. *kind* is the same for all cells with the same fault."""
+
+    def __init__(self, kind: str, message: str) -> None:
+        super().__init__(message)
+        self.kind = kind
+        self.message = message
+
+
+@attrs.frozen(kw_only=True)
+class CellRules:
+    """What the user says about the cells of a file."""
+
+    decimal: str | None = None
+    """The decimal mark: a comma or a point; None refuses numbers such as 50,000 that could be two."""
+    date_format: str | None = None
+    """For `datetime.strptime`; None takes ISO dates, and others whose day is above 12."""
+
+
+def convert(cell: Cell, kind: Kind, rules: CellRules) -> Any:
+    """The value of *cell*, which is not empty, for a field of this *kind*. Raises `CellFault`."""
+    if isinstance(cell, str) and cell in _SPREADSHEET_ERRORS:
+        raise CellFault("spreadsheet_error", f"{cell!r} is an error of the spreadsheet; correct the formula")
+    return _CONVERTERS[kind](cell, rules)
+
+
+def clean(text: str) -> str:
+    """*text* without what nobody sees: zero-width and direction marks. Raises `CellFault` for control characters."""
+    if _GUARDED.match(text):  # as our own CSV files have it
+        text = text[1:]
+    if text.isascii() and text.isprintable():
+        return text.strip()
+    kept = "".join(char for place, char in enumerate(text) if not _is_invisible(text, place))
+    for char in kept:
+        if (unicodedata.category(char) in ("Cc", "Cs") and char not in "\n\r\t") or char == "\ufffd":
+            raise CellFault("control_character", f"{_shown(kept)} holds {_name_of(char)}; remove it")
+    return kept.replace("\u00a0", " ").replace("\u202f", " ").strip()
+
+
+def _is_invisible(text: str, place: int) -> bool:
+    char = text[place]
+    if char in "\u200c\u200d":  # they join or part letters in Persian, Hindi and others; between plain letters, nothing
+        return not (_is_foreign(text, place - 1) and _is_foreign(text, place + 1))
+    return char == "\u00ad" or (unicodedata.category(char) == "Cf" and not "\U000e0000" <= char <= "\U000e007f")
+
+
+def _is_foreign(text: str, place: int) -> bool:
+    return 0 <= place < len(text) and ord(text[place]) > 0x250
+
+
+def _name_of(char: str) -> str:
+    if char == "\ufffd":
+        return "U+FFFD, which stands for a character that an earlier program could not read"
+    name = unicodedata.name(char, "") or {"\0": "NUL"}.get(char, "a control character")
+    return f"U+{ord(char):04X} ({name})"
+
+
+def _shown(text: str) -> str:
+    return ascii(text if len(text) <= 60 else text[:60] + "...")
+
+
+def check_email(text: str) -> str:
+    """*text* if it is an e-mail address, without a leading `mailto:`. Raises `CellFault`."""
+    text = text.removeprefix("mailto:")
+    if len(text) > 254 or not _EMAIL.fullmatch(text) or ".." in text:
+        raise CellFault("email", f"{text!r} is not an e-mail address")
+    return text
+
+
+def _text(cell: Cell, _: CellRules) -> str:
+    if isinstance(cell, bool):
+        return "true" if cell else "false"
+    if isinstance(cell, datetime):
+        return cell.date().isoformat() if cell.time() == datetime.min.time() else cell.isoformat()
+    if isinstance(cell, date):
+        return cell.isoformat()
+    if isinstance(cell, str):
+        if _LOST_DIGITS.fullmatch(cell.strip()):
+            raise CellFault(
+                "lost_digits", f"{cell!r} was shortened by a spreadsheet; format the column as text and enter it again"
+            )
+        return clean(cell)
+    return str(cell)
+
+
+def _number(cell: Cell, rules: CellRules) -> int | float:
+    if isinstance(cell, bool | date):
+        raise CellFault("number", f"{cell!s} is not a number")
+    if isinstance(cell, int | float):
+        if cell != cell or cell in (float("inf"), float("-inf")):
+            raise CellFault("number", f"{cell!r} is not a number")
+        return cell
+    return _parse_number(clean(cell or ""), rules.decimal)
+
+
+def _parse_number(text: str, decimal: str | None) -> int | float:
+    match = re.fullmatch(r"([+-]?)([0-9][0-9.,\u0020'’]*)", text)
+    if match is None or text[-1] in ".,'’":
+        raise CellFault("number", f"{text!r} is not a number")
+    sign, digits = match.groups()
+    marks = {char for char in digits if char in ".,"}
+    decimal = decimal or _decimal_mark(digits, marks, text)
+    whole, _, fraction = digits.partition(decimal) if decimal else (digits, "", "")
+    group = r"[.,\u0020'’]" if not decimal else f"[{re.escape('.' if decimal == ',' else ',')}\u0020'’]"
+    if not re.fullmatch(rf"\d+|\d{{1,3}}({group})\d{{3}}(\1\d{{3}})*", whole) or not re.fullmatch(r"\d*", fraction):
+        raise CellFault("number", f"{text!r} is not a number{_with_mark(decimal)}")
+    plain = re.sub(r"\D", "", whole)
+    return float(f"{sign}{plain}.{fraction}") if fraction else int(f"{sign}{plain}")
+
+
+def _with_mark(decimal: str | None) -> str:
+    return f" with {decimal!r} as its decimal mark" if decimal else ""
+
+
+def _decimal_mark(digits: str, marks: set[str], text: str) -> str | None:
+    """The decimal mark of *digits*, None where they have none. Raises `CellFault` where it could be either."""
+    if len(marks) == 2:
+        return max(marks, key=digits.rindex)
+    mark = next(iter(marks), "")
+    if not mark or digits.count(mark) > 1:
+        return None
+    whole, _, rest = digits.partition(mark)
+    if len(rest) == 3 and len(whole) <= 3 and whole != "0":
+        few, many = f"{whole}.{rest}", f"{whole}{rest}"
+        raise CellFault("ambiguous_number", f"{text!r} may be {few} or {many}; say --decimal , or --decimal .")
+    return mark
+
+
+def _whole(cell: Cell, rules: CellRules) -> int:
+    value = _number(cell, rules)
+    if value != int(value):
+        raise CellFault("number", f"{cell!s} is not a whole number")
+    return int(value)
+
+
+def _truth(cell: Cell, _: CellRules) -> bool:
+    if isinstance(cell, bool):
+        return cell
+    text = str(cell).strip().casefold()
+    if text in TRUE or text in FALSE:
+        return text in TRUE
+    raise CellFault("truth", f"{cell!s} is neither yes nor no; write true or false")
+
+
+def _texts(cell: Cell, rules: CellRules) -> list[str]:
+    return [part for part in (clean(part) for part in re.split(r"[|\n]", _text(cell, rules))) if part]
+
+
+def _date(cell: Cell, rules: CellRules) -> str:
+    if isinstance(cell, datetime):
+        if cell.tzinfo is None and cell.time() != datetime.min.time():
+            raise CellFault("time_zone", f"{cell} has a time of day but no time zone; give the date alone")
+        return cell.date().isoformat() if cell.tzinfo is None else cell.isoformat()
+    if isinstance(cell, date):
+        return cell.isoformat()
+    text = clean(str(cell))
+    if rules.date_format:
+        return _by_format(text, rules.date_format)
+    if _ISO_TIME.fullmatch(text):
+        return _iso_time(text)
+    if match := _DAY_FIRST_OR_NOT.fullmatch(text):
+        return _day_or_month_first(text, int(match[1]), int(match[3]), int(match[4]))
+    if re.fullmatch(r"\d{4}-\d\d-\d\d", text):
+        try:
+            return date.fromisoformat(text).isoformat()
+        except ValueError:
+            raise CellFault("date", f"{text!r} is not a day of the calendar") from None
+    raise CellFault("date", f"{text!r} is not a date such as 2026-05-19; say --date-format if it is another form")
+
+
+def _iso_time(text: str) -> str:
+    try:
+        parsed = datetime.fromisoformat(text)
+    except ValueError:
+        raise CellFault("date", f"{text!r} is not a time that exists") from None
+    return text if text.endswith("Z") else parsed.astimezone(UTC).isoformat().replace("+00:00", "Z")
+
+
+def _day_or_month_first(text: str, first: int, second: int, year: int) -> str:
+    if first <= 12 and second <= 12 and first != second:
+        raise CellFault(
+            "ambiguous_date",
+            f"{text!r} may be {_iso(year, second, first)} or {_iso(year, first, second)}; "
+            "say --date-format DD.MM.YYYY, MM/DD/YYYY or the like",
+        )
+    day, month = (first, second) if second <= 12 else (second, first)
+    try:
+        return date(year, month, day).isoformat()
+    except ValueError:
+        raise CellFault("date", f"{text!r} is not a day of the calendar") from None
+
+
+def _iso(year: int, month: int, day: int) -> str:
+    return f"{year:04}-{month:02}-{day:02}"
+
+
+def _by_format(text: str, form: str) -> str:
+    try:
+        return datetime.strptime(text, form).date().isoformat()
+    except ValueError:
+        raise CellFault("date", f"{text!r} is not a date of the form {form}") from None
+
+
+def date_format(text: str) -> str:
+    """A form such as DD.MM.YYYY or %d.%m.%Y for `strptime`. Raises `ValueError`."""
+    form = text
+    if "%" not in text:
+        form = re.sub("YYYY|YY|MM|DD|M|D", lambda match: _TOKENS[match[0]], text.upper())
+    try:
+        again = datetime.strptime(datetime(2026, 11, 23).strftime(form), form)
+    except ValueError:
+        again = None
+    if again is None or (again.month, again.day) != (11, 23) or again.year != 2026:
+        raise ValueError(f"{text!r} must name day, month and year, such as DD.MM.YYYY or %d.%m.%Y")
+    return form
+
+
+_CONVERTERS: dict[Kind, Callable[[Cell, CellRules], Any]] = {
+    "text": _text,
+    "number": _number,
+    "whole number": _whole,
+    "yes or no": _truth,
+    "date": _date,
+    "list": _texts,
+}

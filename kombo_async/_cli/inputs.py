@@ -1,0 +1,136 @@
+"""Opening the input of an upload: which reader, which columns, which rules."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import attrs
+import click
+
+from kombo_async._cli.cells import CellRules, date_format
+from kombo_async._cli.columns import Choices, MappingError, Target
+from kombo_async._cli.mapping_file import SavedMapping, read_mapping
+from kombo_async._cli.people_files import PeopleFiles
+from kombo_async._cli.reading.delimited import open_delimited
+from kombo_async._cli.reading.json_values import is_array, is_object, items, open_objects
+from kombo_async._cli.reading.source import Source
+from kombo_async._cli.reading.table import ReadOptions, TableError
+from kombo_async._cli.reading.workbook import is_workbook, open_workbook
+from kombo_async._cli.rows import Input, RequestInput, RowOptions, TableInput
+from kombo_async.request import Request
+
+_DELIMITERS = {"tab": "\t", "\\t": "\t", "comma": ",", "semicolon": ";", "bar": "|", "pipe": "|", "space": " "}
+
+
+@attrs.frozen(kw_only=True)
+class InputOptions:
+    """What the user says about the file and its rows, by options or by a saved mapping."""
+
+    operation: str
+    choices: Choices
+    rules: CellRules
+    reading: ReadOptions
+
+    @classmethod
+    def of(cls, given: Mapping[str, str | None], saved: SavedMapping, **choices: dict[str, str]) -> InputOptions:
+        """The options of the command line, before those of the saved mapping. Raises `click.UsageError`."""
+
+        def option(name: str) -> str | None:
+            value = given.get(name.replace("-", "_"))
+            return saved.options.get(name) if value is None else value
+
+        decimal = option("decimal")
+        if decimal not in (None, ",", "."):
+            raise click.UsageError(f"--decimal {decimal}: must be , or .")
+        try:
+            form = option("date-format")
+            rules = CellRules(decimal=decimal, date_format=None if form is None else date_format(form))
+        except ValueError as error:
+            raise click.UsageError(f"--date-format {error}") from None
+        return cls(
+            operation=option("operation") or "ats.create_application",
+            choices=Choices(
+                mapping={**saved.columns, **choices["mapping"]},
+                constants={**saved.constants, **choices["constants"]},
+                integration_column=option("integration-column"),
+                job_column=option("job-column"),
+                key_column=option("key"),
+            ),
+            rules=rules,
+            reading=ReadOptions(
+                encoding=option("encoding"), delimiter=_delimiter(option("delimiter")), sheet=option("sheet")
+            ),
+        )
+
+
+def load_mapping(path: Path | None) -> SavedMapping:
+    """The saved mapping at *path*; an empty one where there is no path."""
+    return SavedMapping() if path is None else read_mapping(path)
+
+
+def _delimiter(text: str | None) -> str | None:
+    if text is None:
+        return None
+    text = _DELIMITERS.get(text.lower(), text)
+    if len(text) != 1 or text in '"\r\n':
+        raise click.UsageError(f"--delimiter {text!r}: must be one character, such as ; or tab")
+    return text
+
+
+def open_input(source: Source, request: type[Request[Any]], options: InputOptions, files: PeopleFiles) -> Input:
+    """The rows of *source*. Raises `TableError` or `MappingError`."""
+    rows = RowOptions(choices=options.choices, rules=options.rules, files=files)
+    suffix = source.path.suffix.lower() if not source.is_pipe else ""
+    if is_workbook(source.start(8)):
+        return TableInput(open_workbook(source, options.reading), request, rows)
+    if suffix in (".xlsx", ".xlsm", ".xlsb", ".xls", ".ods"):
+        raise TableError(f"is not an Excel file, although its name ends in {suffix}")
+    if suffix in (".json", ".jsonl", ".ndjson") or (suffix == "" and is_object(source)) or is_array(source):
+        if _holds_requests(source, request):
+            return RequestInput(source, request, rows)
+        return TableInput(open_objects(source), request, rows)
+    if options.reading.sheet is not None:
+        raise MappingError(f"--sheet {options.reading.sheet}: is for Excel files")
+    return TableInput(open_delimited(source, options.reading), request, rows)
+
+
+def _holds_requests(source: Source, request: type[Request[Any]]) -> bool:
+    """Whether the objects of a JSON file are whole requests: some of their fields hold objects, as the request's do."""
+    objects = set(request.operation.body or ()) | {"candidate", "application"}
+    for item in items(source):
+        if item.fault or not isinstance(item.value, dict):
+            return True
+        inner = [name for name, value in item.value.items() if isinstance(value, dict | list)]
+        return any(name in objects for name in inner) or not _is_flat(item.value)
+    raise TableError("is empty")
+
+
+def _is_flat(value: dict[str, Any]) -> bool:
+    return not any(isinstance(each, dict) for each in value.values())
+
+
+def saved_mapping(input: Input, options: InputOptions, given: Mapping[str, str | None]) -> SavedMapping:
+    """How *input* is read, to be saved. Raises `MappingError` where it has no columns."""
+    if not isinstance(input, TableInput):
+        raise MappingError("has whole requests, and no columns to save a mapping of")
+    names = input.columns.names
+    special = {options.choices.job_column, options.choices.integration_column, options.choices.key_column}
+    targets: dict[str, Target] = {names[place]: target for place, target in input.columns.targets.items()}
+    columns = {name: target.path for name, target in targets.items() if name not in special and not target.is_job}
+    jobs = [name for name, target in targets.items() if target.is_job]
+    words = {
+        "operation": options.operation,
+        "encoding": options.reading.encoding,
+        "delimiter": options.reading.delimiter,
+        "sheet": options.reading.sheet,
+        "decimal": options.rules.decimal,
+        "date-format": options.rules.date_format,
+        "key": options.choices.key_column,
+        "job-column": options.choices.job_column or (jobs[0] if jobs else None),
+        "integration-column": options.choices.integration_column,
+    }
+    said = {name: value for name, value in words.items() if value is not None}
+    left_out = {name: "-" for name, path in options.choices.mapping.items() if path == "-"}
+    return SavedMapping({**columns, **left_out}, options.choices.constants, said)

@@ -1,0 +1,172 @@
+"""The files that cells name: found whatever their name's make, and only where they may be."""
+
+from __future__ import annotations
+
+import os
+import re
+import unicodedata
+from collections import OrderedDict
+from pathlib import Path
+
+import attrs
+
+from kombo_async import ats
+from kombo_async._cli.cells import CellFault
+
+_ELSEWHERE = re.compile(r"[A-Za-z]:[\\/]|\\\\")
+MOST_FOLDERS = 8
+"""How many folders' lists of files are kept in memory."""
+
+CONTENT_TYPES = {
+    ".pdf": "application/pdf",
+    ".doc": "application/msword",
+    ".docx": "application/vnd.openxmlformats-officedocument.wordprocessingml.document",
+    ".dotx": "application/vnd.openxmlformats-officedocument.wordprocessingml.template",
+    ".docm": "application/vnd.ms-word.document.macroenabled.12",
+    ".odt": "application/vnd.oasis.opendocument.text",
+    ".rtf": "application/rtf",
+    ".txt": "text/plain",
+    ".md": "text/markdown",
+    ".html": "text/html",
+    ".htm": "text/html",
+    ".pages": "application/vnd.apple.pages",
+    ".tex": "application/x-tex",
+    ".xps": "application/vnd.ms-xpsdocument",
+    ".ppt": "application/vnd.ms-powerpoint",
+    ".pptx": "application/vnd.openxmlformats-officedocument.presentationml.presentation",
+    ".odp": "application/vnd.oasis.opendocument.presentation",
+    ".xls": "application/vnd.ms-excel",
+    ".xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+    ".ods": "application/vnd.oasis.opendocument.spreadsheet",
+    ".csv": "text/csv",
+    ".jpg": "image/jpeg",
+    ".jpeg": "image/jpeg",
+    ".png": "image/png",
+    ".gif": "image/gif",
+    ".bmp": "image/bmp",
+    ".webp": "image/webp",
+    ".tif": "image/tiff",
+    ".tiff": "image/tiff",
+    ".heic": "image/heic",
+    ".heif": "image/heif",
+    ".svg": "image/svg+xml",
+    ".eml": "message/rfc822",
+    ".msg": "application/vnd.ms-outlook",
+    ".zip": "application/zip",
+    ".mp4": "video/mp4",
+    ".json": "application/json",
+    ".xml": "application/xml",
+}
+"""By suffix: what the standard library knows depends on the machine, and a slim image knows no Word."""
+
+
+@attrs.define
+class PeopleFiles:
+    """Opens files below a folder; *anywhere* lifts that."""
+
+    folder: Path
+    anywhere: bool = False
+    outputs: tuple[Path, ...] = ()
+    """What the command itself writes: never an attachment."""
+    _lists: OrderedDict[str, dict[str, list[str]]] = attrs.field(factory=OrderedDict[str, dict[str, list[str]]])
+
+    def attachment(self, cell: str, kind: str) -> ats.AttachmentInput:
+        """The file that *cell* names. Raises `CellFault` where there is none that may be sent."""
+        path = self._find(cell.strip(), kind)
+        name = unicodedata.normalize("NFC", readable(path.name))
+        content_type = CONTENT_TYPES.get(path.suffix.lower(), "application/octet-stream")
+        return ats.AttachmentInput.from_path(path, type=kind, name=name, content_type=content_type)
+
+    @property
+    def _folder_name(self) -> str:
+        name = readable(str(self.folder))
+        return "this folder" if name == "." else name
+
+    def _find(self, cell: str, kind: str) -> Path:
+        try:
+            path = self._existing(cell)
+            if path is None:
+                raise CellFault("missing_file", f"there is no file {cell!r} in {self._folder_name}")
+            self._check_allowed(cell, path)
+            if not path.is_file():
+                raise CellFault("not_a_file", f"{cell!r} is not a file")
+            if path.stat().st_size == 0:
+                raise CellFault("empty_file", f"the file {cell!r} is empty")
+            with path.open("rb"):
+                return path
+        except (OSError, ValueError) as error:
+            raise CellFault(
+                "unreadable_file", f"the file {cell!r} cannot be read: {getattr(error, 'strerror', None) or error}"
+            ) from None
+
+    def _existing(self, cell: str) -> Path | None:
+        direct = self.folder / cell
+        if direct.exists():
+            return direct
+        if _ELSEWHERE.match(cell) and os.name != "nt":
+            raise CellFault(
+                "elsewhere", f"{cell!r} is a path of another computer; write names relative to --files-from DIR"
+            )
+        path = Path("/") if cell.startswith("/") else self.folder
+        for part in re.split(r"[\\/]+", cell.strip("\\/")):
+            below = self._below(path, part)
+            if below is None:
+                return None
+            path = below
+        return path
+
+    def _below(self, folder: Path, part: str) -> Path | None:
+        """The entry of *folder* that is called *part* in some make of names."""
+        if part in ("", ".", "..") or (folder / part).exists():
+            return folder / part
+        names = self._list(folder).get(_plain(part), [])
+        if len(names) > 1:
+            raise CellFault("unclear_file", f"several files are called {part!r} in {readable(str(folder))}")
+        return folder / names[0] if names else None
+
+    def _list(self, folder: Path) -> dict[str, list[str]]:
+        key = str(folder)
+        if key not in self._lists:
+            names: dict[str, list[str]] = {}
+            try:
+                for name in os.listdir(folder):
+                    for reading in readings(name):
+                        names.setdefault(_plain(reading), []).append(name)
+            except OSError:
+                names = {}
+            self._lists[key] = {plain: list(dict.fromkeys(each)) for plain, each in names.items()}
+            if len(self._lists) > MOST_FOLDERS:
+                self._lists.popitem(last=False)
+        return self._lists[key]
+
+    def _check_allowed(self, cell: str, path: Path) -> None:
+        real = path.resolve()
+        if real in self.outputs:
+            raise CellFault("own_output", f"{cell!r} is a file that this command writes")
+        if not self.anywhere and not real.is_relative_to(self.folder.resolve()):
+            raise CellFault(
+                "forbidden_file",
+                f"{cell!r} is outside of {self._folder_name}; "
+                "--files-from DIR names the folder of the files, --allow-any-file allows all",
+            )
+
+
+def _plain(name: str) -> str:
+    return unicodedata.normalize("NFC", name).casefold()
+
+
+def readings(name: str) -> list[str]:
+    """What a name on the disk may mean; one that is not UTF-8 is Latin-1, Mac Roman or DOS."""
+    if not _has_surrogates(name):
+        return [name]
+    raw = os.fsencode(name)
+    return [raw.decode(encoding, "replace") for encoding in ("cp1252", "mac_roman", "cp850")]
+
+
+def readable(name: str) -> str:
+    """A name from the disk as text that can be printed and sent."""
+    return readings(name)[0]
+
+
+def _has_surrogates(name: str) -> bool:
+    return any("\ud800" <= char <= "\udfff" for char in name)

@@ -1,0 +1,131 @@
+"""CSV and TSV of any make: encoding and delimiter are found out, faults are told by row."""
+
+from __future__ import annotations
+
+import csv
+import io
+import itertools
+from collections.abc import Iterator
+
+import attrs
+
+from kombo_async._cli.reading.encoding import NAMES, find_encoding
+from kombo_async._cli.reading.source import Source
+from kombo_async._cli.reading.table import Cell, Line, ReadOptions, TableError
+
+LONGEST_CELL = 1_000_000
+"""Characters. A longer one is a quote that was not closed, or a file that has lost its way into a cell."""
+DELIMITERS = ",;\t|"
+_SEP = "sep="
+"""A first line such as `sep=;` tells Excel the delimiter; it is no row."""
+
+
+@attrs.frozen
+class DelimitedTable:
+    """A text file whose make is known."""
+
+    source: Source
+    encoding: str
+    delimiter: str
+    has_sep: bool
+    """Whether its first line only names the delimiter."""
+    columns: list[str]
+    notes: list[str]
+
+    def __iter__(self) -> Iterator[Line]:
+        """Its rows, without the header and empty ones. Raises `TableError` where it cannot be read on."""
+        number = 1 + self.has_sep
+        width = len(self.columns)
+        with _opened(self.source, self.encoding) as file:
+            reader = csv.reader(file, delimiter=self.delimiter, strict=True)
+            try:
+                for _ in range(number):
+                    next(reader)
+                for cells in reader:
+                    number += 1
+                    if any(cells) and any(cell.strip() for cell in cells):
+                        yield self._line(number, cells, width)
+            except csv.Error as error:
+                raise TableError(f"row {number + 1}: {_explain(error)}") from None
+            except UnicodeError:
+                raise TableError(_undecodable(number + 1, self.encoding)) from None
+
+    def _line(self, number: int, cells: list[str], width: int) -> Line:
+        row: list[Cell] = [*cells]
+        if len(row) < width:  # programs leave out the empty cells at the end of a row
+            row += [""] * (width - len(row))
+        elif len(row) > width:
+            if any(cell.strip() for cell in cells[width:]):
+                return Line(number, row, self._too_long(len(row)))
+            del row[width:]
+        return Line(number, row)
+
+    def _too_long(self, length: int) -> str:
+        return (
+            f"has {length} cells, but the header has {len(self.columns)}; "
+            f"put quotes around cells that hold a {_name(self.delimiter)} or a line break"
+        )
+
+
+def open_delimited(source: Source, options: ReadOptions) -> DelimitedTable:
+    """Find out the make of the text file *source*, and read its header. Raises `TableError`."""
+    found = find_encoding(source) if options.encoding is None else None
+    encoding = options.encoding or (found.name if found else "utf-8-sig")
+    notes = []
+    if found and found.sample:
+        notes.append(f"read as {NAMES[found.name]}, as in {found.sample!r}; --encoding says otherwise")
+    try:
+        with _opened(source, encoding) as file:
+            first = file.readline(LONGEST_CELL)
+            has_sep = first.lower().startswith(_SEP) and len(first.rstrip("\r\n")) == len(_SEP) + 1
+            head = file.readline(LONGEST_CELL) if has_sep else first
+            if not head:
+                raise TableError("is empty; its first row must name the columns")
+            if not head.strip():
+                raise TableError(f"row {1 + has_sep} is empty; the first row must name the columns")
+            delimiter = options.delimiter or (first[len(_SEP)] if has_sep else _delimiter(source, head))
+            file.seek(0)
+            rows = csv.reader(file, delimiter=delimiter, strict=True)
+            header = next(itertools.islice(rows, int(has_sep), None))
+    except UnicodeError:
+        raise TableError(_undecodable(1, encoding)) from None
+    except LookupError:
+        raise TableError(f"--encoding {encoding}: there is no such encoding; try utf-8, cp1252 or mac_roman") from None
+    except csv.Error as error:
+        raise TableError(f"row 1: {_explain(error)}") from None
+    return DelimitedTable(source, encoding, delimiter, has_sep, [name.strip() for name in header], notes)
+
+
+def _opened(source: Source, encoding: str) -> io.TextIOWrapper:
+    csv.field_size_limit(LONGEST_CELL)
+    return io.TextIOWrapper(source.open(), encoding=encoding, newline="")
+
+
+def _delimiter(source: Source, head: str) -> str:
+    """What parts the cells of *head*, outside of quotes."""
+    if source.path.suffix.lower() in (".tsv", ".tab") and "\t" in head:
+        return "\t"
+    outside = "".join(head.split('"')[::2])
+    return max(DELIMITERS, key=outside.count)
+
+
+def _undecodable(row: int, encoding: str) -> str:
+    return (
+        f"row {row} or one of the next holds bytes that are not {NAMES.get(encoding, encoding)}; "
+        "save the file as UTF-8, or say --encoding"
+    )
+
+
+def _explain(error: csv.Error) -> str:
+    text = str(error)
+    if "field larger" in text:
+        return f"a cell has more than {LONGEST_CELL:,} characters; is a quote not closed?"
+    if "unexpected end of data" in text:
+        return 'a quote (") is opened here or before, and never closed'
+    if "expected after" in text:
+        return 'there is a single quote (") inside a quoted cell; write it twice ("")'
+    return text
+
+
+def _name(delimiter: str) -> str:
+    return {",": "comma", ";": "semicolon", "\t": "tab", "|": "bar"}.get(delimiter, repr(delimiter))

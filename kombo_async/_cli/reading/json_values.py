@@ -1,0 +1,179 @@
+"""JSON Lines, and one JSON array: objects one by one, in flat memory."""
+
+from __future__ import annotations
+
+import codecs
+import io
+import json
+from collections.abc import Iterator
+from typing import Any, cast
+
+import attrs
+
+from kombo_async._cli.reading.source import Source
+from kombo_async._cli.reading.table import Cell, Line, TableError
+
+CHUNK = 1 << 18
+LONGEST_VALUE = 200_000_000
+"""Characters of one object; more is a file that is not what it seems."""
+COLUMNS_FROM = 1_000
+"""How many objects are looked at for the names of columns."""
+_SPACE = " \t\r\n"
+
+
+@attrs.frozen
+class Item:
+    """A value of the file."""
+
+    number: int
+    """The line of a JSON Lines file; the place in an array, from 1."""
+    value: Any = None
+    fault: str | None = None
+
+
+def is_array(source: Source) -> bool:
+    """Whether the file is one JSON array."""
+    start = _text(source.start(4096)).lstrip(_SPACE)
+    inner = start[1:].lstrip(_SPACE)
+    return start.startswith("[") and inner[:1] in ("", "{", "]", "[", '"')
+
+
+def is_object(source: Source) -> bool:
+    """Whether the file begins with a JSON object."""
+    start = _text(source.start(4096)).lstrip(_SPACE)
+    return start.startswith("{") and start[1:].lstrip(_SPACE)[:1] in ("", '"', "}")
+
+
+def items(source: Source) -> Iterator[Item]:
+    """The values of *source*. Raises `TableError` where it cannot be read on."""
+    with _opened(source) as file:
+        try:
+            yield from _array(file) if is_array(source) else _lines(file)
+        except UnicodeError:
+            raise TableError("is not UTF-8; JSON must be (or UTF-16 with a byte order mark)") from None
+
+
+def _lines(file: io.TextIOWrapper) -> Iterator[Item]:
+    for number, line in enumerate(file, 1):
+        if line.strip():
+            yield _item(number, line)
+
+
+def _item(number: int, text: str) -> Item:
+    try:
+        return Item(number, json.loads(text))
+    except ValueError as error:
+        return Item(number, fault=f"is not valid JSON: {error}")
+    except RecursionError:
+        return Item(number, fault="is nested too deeply")
+
+
+def _array(file: io.TextIOWrapper) -> Iterator[Item]:
+    text = _Text(file)
+    text.skip(_SPACE)
+    text.at += 1
+    number = 0
+    while text.skip(_SPACE + ("," if number else "")) != "]":
+        number += 1
+        yield Item(number, text.value(number))
+
+
+class _Text:
+    """The text of a file, of which only a part is in memory."""
+
+    def __init__(self, file: io.TextIOWrapper) -> None:
+        self._file = file
+        self._decoder = json.JSONDecoder()
+        self._part = ""
+        self.at = 0
+
+    def skip(self, chars: str) -> str:
+        """Go on to what is none of *chars*, and give it. Raises `TableError` at the end."""
+        while True:
+            while self.at < len(self._part):
+                if self._part[self.at] not in chars:
+                    return self._part[self.at]
+                self.at += 1
+            if not self._read_more(CHUNK):
+                raise TableError("ends without a closing bracket; is it cut off?")
+
+    def value(self, number: int) -> Any:
+        """The value that begins here. Raises `TableError`."""
+        size = CHUNK
+        while True:
+            problem = "is it cut off?"
+            try:
+                value, end = self._decoder.raw_decode(self._part, self.at)
+                if end < len(self._part) or not isinstance(value, int | float):  # digits might go on
+                    self.at = end
+                    return value
+            except RecursionError:
+                raise TableError(f"item {number} is nested too deeply") from None
+            except ValueError as error:
+                problem = str(error)
+            if len(self._part) - self.at > LONGEST_VALUE or not self._read_more(size):
+                raise TableError(f"item {number} is not valid JSON: {problem}")
+            size *= 2
+
+    def _read_more(self, size: int) -> bool:
+        more = self._file.read(size)
+        self._part = self._part[self.at :] + more
+        self.at = 0
+        return bool(more)
+
+
+def _opened(source: Source) -> io.TextIOWrapper:
+    start = source.start(4)
+    utf_16 = start.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
+    return io.TextIOWrapper(source.open(), encoding="utf-16" if utf_16 else "utf-8-sig")
+
+
+def _text(start: bytes) -> str:
+    if start.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        return start.decode("utf-16", "ignore")
+    return start.decode("utf-8-sig", "ignore")
+
+
+@attrs.frozen
+class ObjectTable:
+    """JSON objects without inner objects, taken as the rows of a table: their names are its columns."""
+
+    source: Source
+    columns: list[str]
+    notes: list[str] = attrs.field(factory=list[str])
+
+    def __iter__(self) -> Iterator[Line]:
+        """Each object as a row."""
+        known = {name: place for place, name in enumerate(self.columns)}
+        for item in items(self.source):
+            yield _row(item, known)
+
+
+def _row(item: Item, known: dict[str, int]) -> Line:
+    cells: list[Cell] = [None] * len(known)
+    if item.fault:
+        return Line(item.number, cells, item.fault)
+    if not isinstance(item.value, dict):
+        return Line(item.number, cells, "is not a JSON object")
+    for name, value in cast("dict[str, Any]", item.value).items():
+        if name not in known:
+            return Line(item.number, cells, f"has a field {name!r} that no row before it has")
+        if isinstance(value, list):
+            parts: list[Any] = value
+            if not any(isinstance(each, dict | list) for each in parts):
+                value = "|".join(map(str, parts))
+        if isinstance(value, dict | list):
+            return Line(item.number, cells, f"the field {name!r} must be a plain value")
+        cells[known[name]] = value
+    return Line(item.number, cells)
+
+
+def open_objects(source: Source) -> ObjectTable:
+    """Take *source* as a table, its columns from the first objects."""
+    columns: dict[str, None] = {}
+    for count, item in enumerate(items(source)):
+        if count == COLUMNS_FROM:
+            break
+        if isinstance(item.value, dict):
+            columns.update(dict.fromkeys(map(str, cast("dict[str, Any]", item.value))))
+    return ObjectTable(source, list(columns))

@@ -1,0 +1,71 @@
+"""Where the bytes come from: a file, or a pipe that is kept aside in order to be read twice."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import stat
+import sys
+import tempfile
+from pathlib import Path
+from typing import BinaryIO
+
+import attrs
+
+from kombo_async._cli.reading.table import TableError
+
+
+@attrs.frozen
+class Source:
+    """An input that can be opened any number of times."""
+
+    name: str
+    """What messages call it."""
+    path: Path
+    folder: Path
+    """Where relative paths in it start."""
+    is_pipe: bool = False
+
+    def open(self) -> BinaryIO:
+        """Its bytes, from the start."""
+        try:
+            return self.path.open("rb")
+        except OSError as error:
+            raise TableError(f"cannot be read: {error.strerror or error}") from None
+
+    def start(self, length: int) -> bytes:
+        """Its first bytes."""
+        with self.open() as file:
+            return file.read(length)
+
+    def close(self) -> None:
+        """Delete what was kept aside."""
+        if self.is_pipe:
+            self.path.unlink(missing_ok=True)
+
+
+def open_source(path: Path) -> Source:
+    """The file at *path*; a pipe (also `-`) is copied to a temporary file that only its owner can read."""
+    if str(path) == "-":
+        return _keep_aside(sys.stdin.buffer, "stdin")
+    try:
+        mode = path.stat().st_mode
+        if stat.S_ISREG(mode):
+            return Source(path.name, path, path.parent)
+        if stat.S_ISDIR(mode):
+            raise TableError("is a folder; give the file that has the rows")
+        with path.open("rb") as pipe:
+            return _keep_aside(pipe, str(path))
+    except OSError as error:
+        raise TableError(f"cannot be read: {error.strerror or error}") from None
+
+
+def _keep_aside(pipe: BinaryIO, name: str) -> Source:
+    handle, path = tempfile.mkstemp(prefix="kombo-async-")
+    try:
+        with os.fdopen(handle, "wb") as copy:
+            shutil.copyfileobj(pipe, copy)
+    except BaseException:
+        Path(path).unlink(missing_ok=True)
+        raise
+    return Source(name, Path(path), Path.cwd(), is_pipe=True)

@@ -1,0 +1,54 @@
+"""What every reader gives: columns, and rows of cells."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import date, datetime
+from typing import Protocol, TypeAlias
+
+import attrs
+
+Cell: TypeAlias = str | int | float | bool | date | datetime | None
+"""A cell as its file has it: text from a CSV; numbers and dates from Excel and JSON."""
+
+
+class TableError(Exception):
+    """The file cannot be read; the message says what is wrong and what to do."""
+
+
+@attrs.frozen
+class Line:
+    """A row of a table."""
+
+    number: int
+    """As the file's own program counts: in a spreadsheet the header is row 1."""
+    cells: list[Cell]
+    fault: str | None = None
+    """Why it cannot be used as a whole."""
+
+
+class Table(Protocol):
+    """Rows of cells under named columns; it can be read any number of times."""
+
+    @property
+    def columns(self) -> list[str]:
+        """The names of its columns, in order."""
+        ...
+
+    @property
+    def notes(self) -> list[str]:
+        """How the file is read, for its user to see."""
+        ...
+
+    def __iter__(self) -> Iterator[Line]:
+        """Its rows, without the header and empty ones. Raises `TableError` where it cannot be read on."""
+        ...
+
+
+@attrs.frozen(kw_only=True)
+class ReadOptions:
+    """What the user says about the file; None is found out."""
+
+    encoding: str | None = None
+    delimiter: str | None = None
+    sheet: str | None = None

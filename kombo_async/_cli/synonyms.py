@@ -1,0 +1,58 @@
+"""What people call their columns, in English, German, French and Spanish."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+
+FILE_KINDS = ("CV", "COVER_LETTER", "OTHER")
+"""Targets of a column of files, beside the fields."""
+
+_WORDS = {
+    "email_address": "email e_mail mail e_mail_address email_adresse e_mail_adresse mailadresse emailadresse "
+    "adresse_mail adresse_email adresse_e_mail courriel correo correo_electronico direccion_de_correo",
+    "first_name": "firstname given_name forename vorname rufname prenom nombre nombres primer_nombre",
+    "last_name": "lastname surname family_name nachname familienname nom nom_de_famille apellido apellidos",
+    "phone_number": "phone telephone tel mobile cell mobile_number telefon telefonnummer tel_nr handy handynummer "
+    "mobil mobilnummer rufnummer numero_de_telephone portable telefono movil numero_de_telefono celular",
+    "title": "job_title current_title berufsbezeichnung aktuelle_position titre intitule_du_poste cargo",
+    "company": "firma unternehmen arbeitgeber current_company employer entreprise societe employeur empresa",
+    "gender": "geschlecht sexe genero sexo",
+    "availability_date": "available_from availability start_date verfugbar_ab verfuegbar_ab verfugbarkeit startdatum "
+    "eintrittsdatum fruhester_eintritt disponibilite disponible_a_partir_du disponibilidad fecha_de_inicio",
+    "stage_id": "stage",
+    "location.city": "city ort stadt wohnort ville ciudad",
+    "location.country": "country land pays pais",
+    "location.state": "state bundesland region provincia",
+    "location.zip_code": "zip zip_code postcode postal_code plz postleitzahl code_postal codigo_postal",
+    "location.street_1": "street address strasse anschrift adresse rue direccion calle",
+    "salary_expectations.amount": "salary salary_expectation desired_salary gehalt gehaltswunsch gehaltsvorstellung "
+    "wunschgehalt salaire salaire_souhaite pretentions_salariales salario salario_deseado",
+    "source.name": "source quelle herkunft fuente",
+    "CV": "cv cv_file cv_path resume resume_file resume_path lebenslauf lebenslauf_datei curriculum curriculum_vitae "
+    "hoja_de_vida datei_lebenslauf",
+    "COVER_LETTER": "cover_letter cover_letter_path anschreiben motivationsschreiben lettre_de_motivation "
+    "carta_de_presentacion carta_de_motivacion",
+    "OTHER": "attachment anhang piece_jointe adjunto",
+}
+_TARGETS = {word: target for target, words in _WORDS.items() for word in words.split()}
+JOB_COLUMNS = frozenset(
+    "job job_name vacancy position role requisition stelle stellenanzeige jobtitel offene_stelle vakanz poste offre "
+    "offre_d_emploi emploi puesto vacante oferta".split()
+)
+"""Columns that name the job a person applies for, by its ID or its name."""
+WHOLE_NAMES = frozenset(
+    "name full_name fullname candidate_name bewerber vollstandiger_name nom_complet nombre_completo".split()
+)
+
+
+def plain(column: str) -> str:
+    """The name of a column without case, accents and punctuation: `E-Mail-Adresse` is `e_mail_adresse`."""
+    letters = unicodedata.normalize("NFKD", column.strip().casefold())
+    bare = "".join(char for char in letters if not unicodedata.combining(char))
+    return re.sub(r"\W+", "_", bare).strip("_")
+
+
+def meant(word: str) -> str | None:
+    """What a plain name stands for: the end of a field's path, or a kind of file."""
+    return _TARGETS.get(word)

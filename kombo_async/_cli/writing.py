@@ -1,0 +1,81 @@
+"""Files that a command writes: only their owner can read them, they appear whole, and they replace no input."""
+
+from __future__ import annotations
+
+import csv
+import os
+import tempfile
+from collections.abc import Generator, Iterable
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any, TextIO
+
+import click
+
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+
+
+def check_output(option: str, path: Path | None, inputs: Iterable[Path | None]) -> None:
+    """Refuse to write where it cannot be, or over one of *inputs*. Raises `click.UsageError`."""
+    if path is None:
+        return
+    if not path.parent.is_dir():
+        raise click.UsageError(f"{option} {path}: there is no folder {str(path.parent)!r}")
+    if path.is_dir():
+        raise click.UsageError(f"{option} {path}: is a folder")
+    for each in inputs:
+        if each is not None and _is_same(path, each):
+            raise click.UsageError(f"{option} {path}: would overwrite {each}, which this command reads")
+
+
+def _is_same(one: Path, other: Path) -> bool:
+    try:
+        return one.samefile(other)
+    except OSError:
+        return os.path.abspath(one) == os.path.abspath(other)
+
+
+@contextmanager
+def replaced(path: Path, *, encoding: str = "utf-8") -> Generator[TextIO]:
+    """A file to write, which takes the place of *path* when the block ends well; else *path* stays as it was."""
+    handle, temporary = tempfile.mkstemp(prefix=f".{path.name[:100]}.", suffix=".tmp", dir=path.parent)  # 0600
+    try:
+        with os.fdopen(handle, "w", encoding=encoding, newline="", errors="backslashreplace") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        Path(temporary).replace(path)
+    except BaseException:
+        with suppress(OSError):
+            Path(temporary).unlink()
+        raise
+
+
+def open_private(path: Path, *, offset: int = 0) -> TextIO:
+    """*path* for writing from *offset* on, readable by its owner alone."""
+    flags = os.O_RDWR | os.O_CREAT | getattr(os, "O_BINARY", 0) | getattr(os, "O_NOFOLLOW", 0)
+    handle = os.open(path, flags, 0o600)
+    with suppress(OSError, AttributeError):
+        os.fchmod(handle, 0o600)
+    os.ftruncate(handle, offset)
+    file = os.fdopen(handle, "r+", encoding="utf-8", newline="", errors="surrogatepass")
+    file.seek(offset)
+    return file
+
+
+def guarded(value: Any) -> Any:
+    """A cell that no spreadsheet takes for a formula."""
+    if value is None:
+        return ""
+    return f"'{value}" if isinstance(value, str) and value.startswith(_FORMULA) else value
+
+
+class GuardedCsv:
+    """Writes rows of CSV whose cells are no formulas."""
+
+    def __init__(self, file: Any) -> None:
+        self._writer = csv.writer(file)
+
+    def writerow(self, cells: Iterable[Any]) -> None:
+        """Write a row."""
+        self._writer.writerow([guarded(cell) for cell in cells])

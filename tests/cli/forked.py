@@ -1,0 +1,18 @@
+"""Running the command in a forked process: what the installed script does, without the time that imports take."""
+
+from __future__ import annotations
+
+import os
+
+from kombo_async._cli.__main__ import main
+
+
+def run_command(arguments: list[str], folder: str, environment: dict[str, str], out: str, err: str) -> None:
+    """Be `kombo-async` with these arguments, in *folder*, with the outputs in files; ends the process."""
+    for number, path in ((1, out), (2, err)):
+        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        os.dup2(handle, number)
+        os.close(handle)
+    os.chdir(folder)
+    os.environ.update(environment)
+    main(arguments)
