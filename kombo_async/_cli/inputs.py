@@ -104,7 +104,7 @@ def _holds_requests(source: Source, request: type[Request[Any]]) -> bool:
             return True
         inner = [name for name, value in item.value.items() if isinstance(value, dict | list)]
         return any(name in objects for name in inner) or not _is_flat(item.value)
-    raise TableError("is empty")
+    raise TableError("the file is empty")
 
 
 def _is_flat(value: dict[str, Any]) -> bool:

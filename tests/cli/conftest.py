@@ -22,8 +22,10 @@ from tests.cli.forked import run_command
 INTEGRATION = "greenhouse:cli"
 OTHER_INTEGRATION = "lever:cli"
 CREATE = "PostAtsJobsJobIdApplications"
-_MODULES = "upload export check operations console __main__ reading.delimited reading.workbook reading.json_values report"
-_FORKS = multiprocessing.get_context("forkserver" if hasattr(os, "fork") else "spawn")
+_MODULES = (
+    "upload export check operations console __main__ reading.delimited reading.workbook reading.json_values report"
+)
+_FORKS: Any = multiprocessing.get_context("forkserver" if hasattr(os, "fork") else "spawn")
 _FORKS.set_forkserver_preload(
     [*(f"kombo_async._cli.{name}" for name in _MODULES.split()), "kombo_async.ats.resource", "kombo_async.bulk"]
 )
@@ -52,7 +54,7 @@ class Shell:
     job_id: str
     environment: dict[str, str]
 
-    def run(self, *arguments: str, timeout: float = 60, **environment: str) -> Done:
+    def run(self, *arguments: str, **environment: str) -> Done:
         """`kombo-async` in a process of its own, forked from one that has its modules loaded already."""
         out, err = self.folder.parent / "stdout", self.folder.parent / "stderr"
         settings = {**self.environment, **environment}
@@ -60,7 +62,7 @@ class Shell:
             target=run_command, args=(list(arguments), str(self.folder), settings, str(out), str(err))
         )
         process.start()
-        process.join(timeout)
+        process.join(60)
         if process.exitcode is None:
             process.kill()
             process.join()

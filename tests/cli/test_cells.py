@@ -26,7 +26,22 @@ NUMBERS = [
     (7, 7),
     (7.5, 7.5),
 ]
-NO_NUMBERS = ["1_000", "nan", "inf", "1e5", "٣٤", "50.00.00", "1,23,456", "5 0", "€ 50", "50,", "--5", float("nan"), True, ""]
+NO_NUMBERS = [
+    "1_000",
+    "nan",
+    "inf",
+    "1e5",
+    "٣٤",
+    "50.00.00",
+    "1,23,456",
+    "5 0",
+    "€ 50",
+    "50,",
+    "--5",
+    float("nan"),
+    True,
+    "",
+]
 
 
 @pytest.mark.parametrize(("cell", "value"), NUMBERS)
@@ -46,7 +61,7 @@ def test_no_numbers(cell: Any, decimal: str | None) -> None:
 @pytest.mark.parametrize("cell", ["50,000", "50.000", "1,234", "999.999", "-50.000"])
 def test_numbers_that_could_be_two(cell: str) -> None:
     """They are refused until `--decimal` says which."""
-    with pytest.raises(CellFault, match="may be .* or .*; say --decimal"):
+    with pytest.raises(CellFault, match=r"may be .* or .*; say --decimal"):
         convert(cell, "number", CellRules())
     mark = "," if "," in cell else "."
     other = "." if mark == "," else ","
@@ -135,7 +150,13 @@ def test_what_nobody_sees_is_removed(text: str, cleaned: str) -> None:
 
 @pytest.mark.parametrize(
     ("text", "name"),
-    [("A\0da", "U+0000"), ("A\x1bda", "U+001B"), ("A\x7fda", "U+007F"), ("M\ufffdller", "U+FFFD"), ("\ud800", "U+D800")],
+    [
+        ("A\0da", "U+0000"),
+        ("A\x1bda", "U+001B"),
+        ("A\x7fda", "U+007F"),
+        ("M\ufffdller", "U+FFFD"),
+        ("\ud800", "U+D800"),
+    ],
 )
 def test_control_characters_are_refused_by_name(text: str, name: str) -> None:
     """What was damaged on the way is not sent."""
@@ -143,7 +164,9 @@ def test_control_characters_are_refused_by_name(text: str, name: str) -> None:
         clean(text)
 
 
-@pytest.mark.parametrize("text", ["bob", "bob@", "bob@example", "a b@example.com", "a@b..com", "a@b.com,c@d.com", "<a@b.com>"])
+@pytest.mark.parametrize(
+    "text", ["bob", "bob@", "bob@example", "a b@example.com", "a@b..com", "a@b.com,c@d.com", "<a@b.com>"]
+)
 def test_no_email_addresses(text: str) -> None:
     """One address, and nothing beside it."""
     with pytest.raises(CellFault, match="is not an e-mail address"):
@@ -174,7 +197,9 @@ def test_what_a_spreadsheet_broke_is_refused(cell: str) -> None:
         convert(cell, "text", CellRules())
 
 
-@pytest.mark.parametrize(("text", "seconds"), [("30s", 30), ("90m", 5400), ("24h", 86400), ("7d", 604800), ("1.5 h", 5400)])
+@pytest.mark.parametrize(
+    ("text", "seconds"), [("30s", 30), ("90m", 5400), ("24h", 86400), ("7d", 604800), ("1.5 h", 5400)]
+)
 def test_durations(text: str, seconds: float) -> None:
     """A number and a unit."""
     assert parse_duration(text).total_seconds() == seconds
@@ -183,7 +208,7 @@ def test_durations(text: str, seconds: float) -> None:
 @pytest.mark.parametrize("text", ["", "30", "nan", "nans", "-1s", "1w", "inf h", "1e3s", "999999999d"])
 def test_no_durations(text: str) -> None:
     """Anything else is refused."""
-    with pytest.raises(ValueError, match="duration|longer"):
+    with pytest.raises(ValueError, match=r"duration|longer"):
         parse_duration(text)
 
 

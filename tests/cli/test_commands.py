@@ -20,7 +20,7 @@ GREENHOUSE = "greenhouse:for-tests"
 
 
 async def _kombo(*arguments: str, **environment: str) -> subprocess.CompletedProcess[bytes]:
-    command = [sys.executable, "-m", "kombo_async._cli", *arguments]
+    command = [sys.executable, "-m", "kombo_async", *arguments]
     return await anyio.run_process(command, env={**os.environ, **environment}, check=False)
 
 

@@ -32,8 +32,9 @@ def test_an_export_that_was_broken_off_goes_on(shell: Shell) -> None:
     arguments = ("ats.candidates", "-o", str(shell.folder / "c.jsonl"), "--page-size", "7")
     broken = shell.export(*arguments)
     assert broken.exit_code == 1
-    assert "broken off after 14 records" in broken.stderr
-    with (shell.folder / "c.jsonl").open("a") as file:
+    assert "stopped after 14 records" in broken.stderr
+    assert not (shell.folder / "c.jsonl").exists()
+    with (shell.folder / "c.jsonl.part").open("a") as file:
         file.write('{"id": "half a rec')  # as a kill in the middle of a page leaves it
     again = shell.export(*arguments)
     assert again.exit_code == 0, again.output

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import tracemalloc
+from collections.abc import Sequence
 from datetime import date
 from pathlib import Path
 
@@ -59,7 +60,15 @@ def test_csv_files_of_any_make_are_read(shell: Shell, content: bytes) -> None:
 
 
 NAMES = {
-    "cp1252": ["Jürgen;Müller", "Zoë;Brontë", "François;Lefèvre", "José;Núñez", "Søren;Ørsted", "Straße;Groß", "O’Brien"],
+    "cp1252": [
+        "Jürgen;Müller",
+        "Zoë;Brontë",
+        "François;Lefèvre",
+        "José;Núñez",
+        "Søren;Ørsted",
+        "Straße;Groß",
+        "O’Brien",
+    ],
     "mac_roman": ["Jürgen;Müller", "Zoë;Brontë", "François;Lefèvre", "José;Núñez", "Straße;Groß", "Renée", "Köln"],
     "cp932": ["山田;太郎", "さくら;田中", "鈴木;一郎", "スズキ;ﾀﾛｳ"],
     "cp1250": ["Łukasz;Żółć", "Małgorzata;Wąs", "Jiří;Šťastný"],
@@ -107,7 +116,7 @@ def test_an_unclear_encoding_is_refused(tmp_path: Path) -> None:
         find_encoding(Source("people.csv", path, tmp_path))
 
 
-def workbook(path: Path, sheets: dict[str, list[list[object]]]) -> None:
+def workbook(path: Path, sheets: dict[str, Sequence[Sequence[object]]]) -> None:
     """Write an Excel file."""
     book = openpyxl.Workbook()
     for number, (name, rows) in enumerate(sheets.items()):
@@ -115,11 +124,11 @@ def workbook(path: Path, sheets: dict[str, list[list[object]]]) -> None:
         assert sheet is not None
         sheet.title = name
         for row in rows:
-            sheet.append(row)  # type: ignore[union-attr]
+            sheet.append(list(row))
     book.save(path)
 
 
-PEOPLE = [
+PEOPLE: list[Sequence[object]] = [
     ["Vorname", "Nachname", "E-Mail", "Telefon", "Gehalt", "Verfügbar ab", None],
     ["Ada", "Lovelace", "ada@example.com", 491701234567, 50000, date(2026, 5, 19), None],
     [None, None, None, None, None, None, None],
@@ -153,7 +162,10 @@ def test_the_sheet_is_chosen(shell: Shell) -> None:
 
 def test_what_is_no_excel_file_is_told(shell: Shell) -> None:
     """Text with the name of an Excel file, and a damaged one, are one line."""
-    for content, problem in ((GOOD.encode(), "is not an Excel file"), (b"PK\x03\x04 damaged", "no Excel file that can")):
+    for content, problem in (
+        (GOOD.encode(), "is not an Excel file"),
+        (b"PK\x03\x04 damaged", "no Excel file that can"),
+    ):
         result = shell.upload(shell.write("people.xlsx", content))
         assert (result.exit_code, problem in result.stderr) == (2, True), result.stderr
         assert len(result.stderr.splitlines()) == 1

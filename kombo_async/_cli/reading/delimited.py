@@ -80,7 +80,7 @@ def open_delimited(source: Source, options: ReadOptions) -> DelimitedTable:
             has_sep = first.lower().startswith(_SEP) and len(first.rstrip("\r\n")) == len(_SEP) + 1
             head = file.readline(LONGEST_CELL) if has_sep else first
             if not head:
-                raise TableError("is empty; its first row must name the columns")
+                raise TableError("the file is empty; its first row must name the columns")
             if not head.strip():
                 raise TableError(f"row {1 + has_sep} is empty; the first row must name the columns")
             delimiter = options.delimiter or (first[len(_SEP)] if has_sep else _delimiter(source, head))
