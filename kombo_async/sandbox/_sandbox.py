@@ -30,6 +30,7 @@ class Sandbox(SandboxCore):
         rate_limit: (requests, seconds) for a rate limit; None for no limit.
         allow_duplicates: Take a second application of the same person for a job instead of refusing it.
         start: What the clock begins with, instead of the real time.
+        hosts: Names of this machine by which it may be asked for, beside localhost, 127.0.0.1 and the like.
         state: A file to keep the state in (SQLite). Without one, it is gone with the sandbox.
     """
 

@@ -11,6 +11,7 @@ import attrs
 
 from kombo_async.sandbox import Sandbox
 from kombo_async.sandbox._handlers.hris_provisioning import GROUP
+from kombo_async.sandbox._state.fields import prepare_fields
 from kombo_async.sandbox._state.store import World
 from tests.support.schemas import EXAMPLES, FORMATS, Facts, resolve, types, variants
 
@@ -151,6 +152,10 @@ def _special(sandbox: Sandbox, world: World, facts: Facts) -> dict[str, Any]:
         "DeleteAtsCustomAvionteSyncedJobsJobRemoteId": lambda: {
             "job_remote_id": world.add("avionte_synced_jobs", {"job_remote_id": "7"}).data["job_remote_id"]
         },
+        "PostIntegrationsIntegrationIdSetupLink": lambda: {
+            "integration_id": next(each.id for each in sandbox.integrations.values() if not each.setup_complete)
+        },
+        "PutAssessmentOrdersAssessmentOrderIdResult": lambda: {"completed_at": "2026-05-19T08:00:00Z"},
         "PostHrisAbsences": lambda: {"start_time": LEFT_OUT, "end_time": LEFT_OUT},
     }
     return makers[facts.id]() if facts.id in makers else {}
@@ -226,9 +231,8 @@ class _Maker:
 
     def _id(self, table: str, place: int) -> str:
         if table in ("integration_fields", "custom_fields"):
-            from kombo_async.sandbox._handlers.fields import fields_of
-
-            fields_of(self._sandbox.environment, self._world.integration_id)
+            integration = self._sandbox.integration(self._world.integration_id)
+            prepare_fields(self._world, integration.category)
         return self._world.table(table)[place].id
 
     def _made(self, name: str, schema: Any) -> Any:
@@ -242,7 +246,9 @@ class _Maker:
         kinds = types(schema)
         if "object" in kinds:
             required = schema.get("required", [])
-            wanted = {*required, "data", *self.special}  # a file without data would be none
+            wanted = {*required, "data", *self.special}  # a file without data would be no file
+            if "data" in schema.get("properties", {}):
+                wanted.add("content_type")
             items = schema.get("properties", {}).items()
             pairs = ((key, self.value(key, inner)) for key, inner in items if self._full or key in wanted)
             return {key: value for key, value in pairs if value is not LEFT_OUT}

@@ -86,8 +86,10 @@ async def test_every_event_has_the_fields_of_its_type(sandbox: Sandbox) -> None:
     assert types == [
         "integration-created",
         "integration-state-changed",
+        "issue-status-changed",
         "integration-deleted",
         "ai-apply-job-posting-status-updated",
+        "ai-apply-data-changed",
     ]
     for event in receiver.events:
         assert shape(event, EVENTS[event["type"]]) == event
@@ -115,7 +117,7 @@ async def test_the_connection_flow_in_a_browser(sandbox: Sandbox) -> None:
         assert "Moodle" in page.text
         assert "Greenhouse" not in page.text
         done = await http.post(link.link, data={"tool": "moodle"})
-    token = done.text.partition("<pre>")[2].partition("</pre>")[0]
+    token = done.text.partition('data-activation-token="')[2].partition('"')[0]
     found = (await kombo.connect.get_integration_by_token(token)).unwrap()
     assert (found.tool, found.setup_status) == ("moodle", "COMPLETED")
     assert (await sandbox.client(found.id).lms.get_courses()).unwrap().results
@@ -175,10 +177,10 @@ async def test_control_over_http(sandbox: Sandbox) -> None:
         await http.post("/_sandbox/clock", json={"advance": 3600})
         assert sandbox.clock.time() - before > 3599
         (await kombo.ats.get_tags()).unwrap()
-        (call,) = (await http.get("/_sandbox/calls?operation=GetAtsTags")).json()
-        detail = (await http.get(f"/_sandbox/calls/{call['number']}")).json()
+        (call,) = (await http.get("/_sandbox/requests?operation=GetAtsTags")).json()
+        detail = (await http.get(f"/_sandbox/requests/{call['number']}")).json()
         assert len(detail["answer"]["data"]["results"]) == 4
-        assert (await http.get("/_sandbox/state")).json()["calls"] == 1
+        assert (await http.get("/_sandbox/state")).json()["requests"] == 1
         await http.post("/_sandbox/reset", json={})
         assert sandbox.requests() == []
 
@@ -186,7 +188,7 @@ async def test_control_over_http(sandbox: Sandbox) -> None:
 async def test_other_sites_cannot_reach_it(sandbox: Sandbox) -> None:
     """A name that somebody else's page points at this machine is refused."""
     async with http_of(sandbox) as http:
-        assert (await http.get("/", headers={"Host": "evil.example"})).status_code == 400
+        assert (await http.get("/", headers={"Host": "evil.com"})).status_code == 400
 
 
 async def test_the_page_shows_what_goes_on(sandbox: Sandbox) -> None:
@@ -205,15 +207,15 @@ async def test_the_page_shows_what_goes_on(sandbox: Sandbox) -> None:
     async with http_of(sandbox) as http:
         parts = {
             name: (await http.get(f"/_sandbox/fragments/{name}")).text
-            for name in ("integrations", "faults", "calls", "calls/1", f"people?integration={GREENHOUSE}")
+            for name in ("integrations", "faults", "requests", "requests/1", f"people?integration={GREENHOUSE}")
         }
         whole = (await http.get("/")).text
         for asset in ("style.css", "page.js"):
             assert (await http.get(f"/_sandbox/static/{asset}")).status_code == 200
     assert "QA failed" in parts["integrations"]
     assert "PLATFORM.UNKNOWN_ERROR" in parts["faults"]
-    assert "PostAtsCandidates" in parts["calls"]
-    assert "&quot;first_name&quot;: &quot;&lt;b&gt;Eve&lt;/b&gt;&quot;" in parts["calls/1"]
+    assert "PostAtsCandidates" in parts["requests"]
+    assert "&quot;first_name&quot;: &quot;&lt;b&gt;Eve&lt;/b&gt;&quot;" in parts["requests/1"]
     people = parts[f"people?integration={GREENHOUSE}"]
     assert "cv.pdf" in people
     assert "<b>Eve" not in "".join(parts.values()) + whole

@@ -102,7 +102,7 @@ def test_calls_appear_live_and_open_with_their_bodies(served: Served, page: Brow
     created = served.create(attachments=[cv]).unwrap()
     served.sandbox.integrations[GREENHOUSE].active = False
     served.tags()
-    refused, done = (page.row("calls", name) for name in ("GetAtsTags", "PostAtsCandidates"))
+    refused, done = (page.row("requests", name) for name in ("GetAtsTags", "PostAtsCandidates"))
     assert refused[1:6] == [f"GET /ats/tags\n{GREENHOUSE}", "GetAtsTags", "403", "INTEGRATION.INACTIVE", ""]
     assert done[1:6] == [f"POST /ats/candidates\n{GREENHOUSE}", "PostAtsCandidates", "200", "", "yes"]
     (call,) = served.sandbox.requests("PostAtsCandidates")
@@ -263,7 +263,7 @@ def test_it_is_tidy_on_every_screen(served: Served, page: BrowserPage, tmp_path:
     for name, fragment, dark in (("page", "", False), ("dark", "", True), ("call", "#call-1", False)):
         page.resize(*SIZES[size], dark=dark)
         page.open(fragment)
-        page.row("calls", "PostAtsCandidates")
+        page.row("requests", "PostAtsCandidates")
         page.row("people", "Frank Doe")
         page.row("faults", "after performing")
         if fragment:

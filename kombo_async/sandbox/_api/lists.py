@@ -171,11 +171,16 @@ def contains(field: str) -> Test:
     return lambda _, row, value: value.lower() in (row.data.get(field) or "").lower()
 
 
+def one_email_of(field: str) -> Test:
+    """*field* is one of the e-mail addresses, in upper or lower case."""
+    return lambda _, row, value: str(row.data.get(field) or "").lower() in {each.lower() for each in value}
+
+
 def after(field: str) -> Test:
-    """*field* is a time later than the value."""
-    return lambda _, row, value: (row.data.get(field) or "") > as_stamp(value)
+    """*field* is the time of the value or later."""
+    return lambda _, row, value: (row.data.get(field) or "") >= as_stamp(value)
 
 
 def before(field: str) -> Test:
-    """*field* is a time earlier than the value."""
-    return lambda _, row, value: bool(row.data.get(field)) and row.data[field] < as_stamp(value)
+    """*field* is the time of the value or earlier."""
+    return lambda _, row, value: bool(row.data.get(field)) and row.data[field] <= as_stamp(value)

@@ -65,8 +65,8 @@ def _reader(hint: Any) -> Callable[[str, str], Any]:
         return _integer
     lists = [choice for choice in choices if is_list(choice)]
     if lists and get_args(lists[0]):
-        # A comma separates only where it is not percent-encoded: one that is belongs to its value.
-        return lambda _, text: [unquote_plus(item) for item in text.split(",")] if text else []
+        # Kombo's own clients send the comma percent-encoded.
+        return lambda _, text: unquote_plus(text).split(",") if text else []
     return lambda _, text: unquote_plus(text)
 
 

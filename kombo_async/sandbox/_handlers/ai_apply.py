@@ -9,7 +9,7 @@ from kombo_async.sandbox._api.lists import Listing, one_of
 from kombo_async.sandbox._handlers.registry import LISTINGS, Context, handles
 from kombo_async.sandbox._seed.application_form import FORM, questions
 from kombo_async.sandbox._state.ids import make_id
-from kombo_async.sandbox._state.refusals import InputInvalid, Refusal, UnknownId
+from kombo_async.sandbox._state.refusals import InputInvalid, UnknownId
 from kombo_async.sandbox._state.store import Record, StoredRecord, World
 
 if TYPE_CHECKING:
@@ -206,7 +206,7 @@ def _open(context: Context, id: str) -> StoredRecord:
     if row is None or row.deleted:
         raise UnknownId("job posting", id)
     if row.data["archived_at"] is not None:
-        raise Refusal(400, "ATS.JOB_CLOSED", "This posting has been archived.", title="Job closed")
+        raise InputInvalid(f"This posting has been archived ({row.data['archived_reason']}).")
     return row
 
 

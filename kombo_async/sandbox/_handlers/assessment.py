@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from kombo_async.model import UNSET, to_dict
 from kombo_async.sandbox._api.lists import Listing, as_stamp, one_of
 from kombo_async.sandbox._handlers.registry import LISTINGS, Context, handles
-from kombo_async.sandbox._state.files import read_file
+from kombo_async.sandbox._handlers.uploads import read_file
 from kombo_async.sandbox._state.refusals import InputInvalid, RemoteRefusal
 from kombo_async.sandbox._state.store import Record
 
@@ -20,7 +20,7 @@ LISTINGS.update(
             table="assessment_orders",
             filters={
                 "statuses": one_of("status"),
-                "created_after": lambda _, row, value: row.data["remote_created_at"] > as_stamp(value),
+                "created_after": lambda _, row, value: row.data["remote_created_at"] >= as_stamp(value),
             },
         ),
         "GetAssessmentOrdersOpen": Listing(table="assessment_orders", only=lambda row: row.data["status"] == "OPEN"),
@@ -62,8 +62,15 @@ def update_result(context: Context, request: assessment.UpdateOrderResult) -> Re
     row = context.world.get("assessment_orders", request.assessment_order_id, "assessment order")
     if row.data["status"] == "REJECTED":
         raise RemoteRefusal("This order was rejected.")
+    if row.data["status"] == "COMPLETED" and request.status != "COMPLETED":
+        raise InputInvalid("status: an order that is COMPLETED stays so")
+    if request.status == "COMPLETED" and request.completed_at is UNSET:
+        raise InputInvalid("completed_at: must come with the status COMPLETED")
     attachments = () if request.attachments is UNSET else request.attachments
-    files = [read_file(file, f"attachments[{place}]", context.warnings) for place, file in enumerate(attachments)]
+    files = [
+        read_file(file, f"attachments[{place}]", context.warnings, context.fetched)
+        for place, file in enumerate(attachments)
+    ]
     result: Record = to_dict(request)
     for name in ("assessment_order_id", "attachments"):
         result.pop(name, None)

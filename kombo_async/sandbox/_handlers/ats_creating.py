@@ -10,7 +10,7 @@ from kombo_async.sandbox._handlers.ats_files import keep_file
 from kombo_async.sandbox._handlers.ats_lists import application_in_short, candidate
 from kombo_async.sandbox._handlers.ats_screening import read_answers
 from kombo_async.sandbox._handlers.registry import Context, handles
-from kombo_async.sandbox._state.files import read_file
+from kombo_async.sandbox._handlers.uploads import read_file
 from kombo_async.sandbox._state.refusals import InputInvalid, Refusal
 from kombo_async.sandbox._state.store import Record, StoredRecord
 
@@ -53,10 +53,10 @@ def _apply(
     email = request.candidate.email_address
     known = _known(context, email, job_id)
     files = [
-        (file.type, read_file(file, f"attachments[{place}]", context.warnings))
+        (file.type, read_file(file, f"attachments[{place}]", context.warnings, context.fetched))
         for place, file in enumerate(_items(request.attachments))
     ]
-    answers = read_answers(job.data, _items(request.screening_question_answers), context.warnings)
+    answers = read_answers(job.data, _items(request.screening_question_answers), context.warnings, context.fetched)
     if request.sourced_by is not UNSET:
         world.get("ats_users", _plain(request.sourced_by)["user_id"], "user")
     person = known or world.add("ats_candidates", _candidate(context, request))

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from kombo_async.sandbox._handlers.registry import Context, handles
-from kombo_async.sandbox._state.files import StoredFile, read_file
+from kombo_async.sandbox._handlers.uploads import read_file
+from kombo_async.sandbox._state.files import StoredFile
 from kombo_async.sandbox._state.store import Record
 
 if TYPE_CHECKING:
@@ -32,7 +33,7 @@ def keep_file(context: Context, candidate_id: str, application_id: str | None, k
 def add_to_candidate(context: Context, request: ats.AddCandidateAttachment) -> Record:
     """A file for a candidate."""
     context.world.get("ats_candidates", request.candidate_id, "candidate")
-    file = read_file(request.attachment, "attachment", context.warnings)
+    file = read_file(request.attachment, "attachment", context.warnings, context.fetched)
     keep_file(context, request.candidate_id, None, request.attachment.type, file)
     return {}
 
@@ -41,7 +42,7 @@ def add_to_candidate(context: Context, request: ats.AddCandidateAttachment) -> R
 def add_to_application(context: Context, request: ats.AddApplicationAttachment) -> Record:
     """A file for an application."""
     application = context.world.get("ats_applications", request.application_id, "application")
-    file = read_file(request.attachment, "attachment", context.warnings)
+    file = read_file(request.attachment, "attachment", context.warnings, context.fetched)
     keep_file(context, application.data["candidate_id"], application.id, request.attachment.type, file)
     return {}
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, cast
 
-from kombo_async.sandbox._api.lists import Listing, after, contains, equal, one_of
+from kombo_async.sandbox._api.lists import Listing, after, contains, equal, one_email_of, one_of
 from kombo_async.sandbox._handlers.registry import LISTINGS
+from kombo_async.sandbox._state.fields import with_fields
 from kombo_async.sandbox._state.store import Record, StoredRecord, World
 
 
@@ -14,7 +15,7 @@ def candidate(world: World, record: Record) -> Record:
     """A candidate with tags and applications."""
     applications = world.related("ats_applications", "candidate_id", record["id"])
     return {
-        **record,
+        **with_fields(world, "ats_candidates", record),
         "tags": _tags(world, record),
         "applications": [application_in_short(world, each) for each in applications],
     }
@@ -155,7 +156,7 @@ LISTINGS.update(
                 "name_contains": contains("name"),
             },
         ),
-        "GetAtsUsers": Listing(table="ats_users", view=user, filters={"emails": one_of("email")}),
+        "GetAtsUsers": Listing(table="ats_users", view=user, filters={"emails": one_email_of("email")}),
         "GetAtsRoles": Listing(table="ats_roles", filters={"scopes": one_of("scope")}),
         "GetAtsOffers": Listing(table="ats_offers", view=offer),
         "GetAtsRejectionReasons": Listing(table="ats_rejection_reasons"),

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any, cast
 
 from kombo_async.model import Model, to_dict
 from kombo_async.sandbox._api.lists import as_stamp
-from kombo_async.sandbox._state.files import StoredFile, read_file
+from kombo_async.sandbox._handlers.uploads import Fetched, read_file
+from kombo_async.sandbox._state.files import StoredFile
 from kombo_async.sandbox._state.refusals import InputInvalid
 from kombo_async.sandbox._state.store import Record
 
@@ -16,36 +17,41 @@ if TYPE_CHECKING:
 
 
 def read_answers(
-    job: Record, answers: Sequence[ats.ScreeningAnswerInput], warnings: list[str]
+    job: Record, answers: Sequence[ats.ScreeningAnswerInput], warnings: list[str], fetched: Fetched
 ) -> list[tuple[Record, StoredFile | None]]:
     """The answers as an application shows them, each with the file that came with it.
 
-    Raises `InputInvalid` for a question that the job does not ask, an answer that is none to it,
-    and where one is missing.
+    An answer to a question that the job does not ask is left out, with a warning. Raises `InputInvalid` for an answer
+    that does not fit its question, and where a required one is missing.
     """
-    questions = {question["id"]: question for question in cast("list[Record]", job["screening_questions"])}
+    asked = cast("list[Record]", job["screening_questions"])
+    questions: dict[str, Record] = {question["id"]: question for question in asked}
+    by_remote_id = {f"remote:{question['remote_id']}": question for question in asked}
     read: list[tuple[Record, StoredFile | None]] = []
     for place, given in enumerate(answers):
         path = f"screening_question_answers[{place}]"
-        question = questions.get(given.question_id)
+        question = questions.get(given.question_id) or by_remote_id.get(given.question_id)
         if question is None:
-            raise InputInvalid(f"{path}.question_id: the job does not ask this question")
-        read.append(_answer(question, given.answer, f"{path}.answer", warnings))
-    answered = {given.question_id for given in answers}
+            warnings.append(f"{path}: the job does not ask the question {given.question_id!r}; the answer is left out.")
+            continue
+        read.append(_answer(question, given.answer, f"{path}.answer", warnings, fetched))
+    answered = {(by_remote_id.get(given.question_id) or {"id": given.question_id})["id"] for given in answers}
     for id, question in questions.items():
         if question["required"] and id not in answered:
             raise InputInvalid(f"screening_question_answers: {question['title']!r} must be answered ({id})")
     return read
 
 
-def _answer(question: Record, given: Any, path: str, warnings: list[str]) -> tuple[Record, StoredFile | None]:
+def _answer(
+    question: Record, given: Any, path: str, warnings: list[str], fetched: Fetched
+) -> tuple[Record, StoredFile | None]:
     kind: str = question["format"]["type"]
     file: StoredFile | None = None
     answer: dict[str, Any]
     if kind == "FILE":
         if not isinstance(given, Model):
             raise InputInvalid(f"{path}: must be a file")
-        file = read_file(given, path, warnings)
+        file = read_file(given, path, warnings, fetched)
         # Files have no shape of their own among the answers that can be read back.
         kind, answer = "UNKNOWN", {"raw": {"file_name": file.name}}
     elif kind == "TEXT":

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from kombo_async.model import UNSET, to_dict
+from kombo_async.sandbox._handlers.connect_flow import new_link
 from kombo_async.sandbox._handlers.registry import Context, handles
-from kombo_async.sandbox._state.ids import make_id
 from kombo_async.sandbox._state.integrations import Integration
 from kombo_async.sandbox._state.refusals import UnknownId
 from kombo_async.sandbox._state.store import Record
@@ -21,9 +21,7 @@ STATIC_IPS = ["192.0.2.10", "192.0.2.11"]
 def create_link(context: Context, request: connect.CreateConnectionLink) -> Record:
     """A link, whose page asks which system to connect."""
     wanted: Record = to_dict(request)
-    place = len(context.world.table("connect_links"))
-    token = make_id(context.environment.seed, "link", place)
-    context.world.add("connect_links", {"token": token, "wanted": wanted, "integration_id": None})
+    token = new_link(context.environment, wanted)
     answer: Record = {"link": f"{context.root}/connect/{token}"}
     if request.enable_static_ips is not UNSET and request.enable_static_ips:
         answer["static_ips"] = STATIC_IPS

@@ -7,13 +7,12 @@ from typing import TYPE_CHECKING, Any
 from kombo_async.request import Request
 from kombo_async.sandbox._api.lists import Listing, read_page
 from kombo_async.sandbox._handlers.registry import Context, handles
-from kombo_async.sandbox._state.environment import Environment
+from kombo_async.sandbox._state.fields import prepare_fields
 from kombo_async.sandbox._state.store import Record, World
 
 if TYPE_CHECKING:
     from kombo_async import general
 
-_MODELS = {"ATS": "ats_candidates", "HRIS": "hris_employees", "LMS": "lms_users", "ASSESSMENT": "assessment_orders"}
 _FIELDS = Listing(table="integration_fields", twin=True, largest_page=2000)
 _CUSTOM = Listing(
     table="custom_fields",
@@ -44,6 +43,7 @@ def update_field(context: Context, request: general.UpdateIntegrationField) -> R
     row = world.get("integration_fields", request.integration_field_id, "integration field")
     if request.enable_passthrough is not None:
         world.change("integration_fields", row, is_passthrough_enabled=request.enable_passthrough)
+        world.redraw(row.data["model"])
     return row.data
 
 
@@ -55,6 +55,7 @@ def map_field(context: Context, request: general.UpdateCustomFieldMapping) -> Re
     if request.integration_field_id is not None:
         world.get("integration_fields", request.integration_field_id, "integration field")
     world.change("custom_fields", row, integration_field_id=request.integration_field_id)
+    world.redraw(row.data["model"])
     for custom in world.table("custom_fields"):
         custom.encoded.clear()
     return _CUSTOM.view(world, row.data)
@@ -65,20 +66,8 @@ def _page(context: Context, listing: Listing, integration_id: str, request: Requ
 
 
 def _world(context: Context, integration_id: str) -> World:
-    return fields_of(context.environment, integration_id)
-
-
-def fields_of(environment: Environment, integration_id: str) -> World:
     """The records of an integration that is named in the path, with its fields made."""
-    integration = environment.integration(integration_id)
-    world = environment.world(integration_id)
-    model = _MODELS[integration.category]
-    if not world.table("integration_fields"):
-        for key in ("cost_center", "shirt_size", "favourite_language"):
-            field = {"key": key, "model": model, "type": "CUSTOM", "label": key.replace("_", " ").capitalize()}
-            world.add("integration_fields", {**field, "is_passthrough_enabled": False, "is_writable": False})
-        first = world.table("integration_fields")[0].id
-        for key, mapped in (("cost_center", first), ("nickname", None)):
-            custom = {"key": key, "model": model, "label": key.replace("_", " ").capitalize(), "description": None}
-            world.add("custom_fields", {**custom, "integration_field_id": mapped})
+    integration = context.environment.integration(integration_id)
+    world = context.environment.world(integration_id)
+    prepare_fields(world, integration.category)
     return world

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from kombo_async.model import UNSET
+from kombo_async.model import UNSET, to_dict
 from kombo_async.sandbox._handlers import toy_tool
+from kombo_async.sandbox._handlers.connect_flow import new_link
 from kombo_async.sandbox._handlers.coverage import describe
 from kombo_async.sandbox._handlers.registry import Context, handles
 from kombo_async.sandbox._state.ids import make_id
@@ -66,13 +67,23 @@ def set_enabled(context: Context, request: general.SetIntegrationEnabled) -> Rec
     return {}
 
 
-@handles("PostIntegrationsIntegrationIdRelink", "PostIntegrationsIntegrationIdSetupLink")
-def link(context: Context, request: Any) -> Record:
-    """A link about an integration that there is."""
-    integration = context.environment.integration(request.integration_id)
-    token = make_id(context.environment.seed, "link", integration.id, context.number)
-    record: Record = {"token": token, "wanted": {}, "integration_id": integration.id}
-    context.environment.world().add("connect_links", record)
+@handles("PostIntegrationsIntegrationIdRelink")
+def relink(context: Context, request: general.CreateReconnectionLink) -> Record:
+    """A link to connect an integration again."""
+    return _link(context, request.integration_id, request)
+
+
+@handles("PostIntegrationsIntegrationIdSetupLink")
+def setup_link(context: Context, request: general.CreateSetupLink) -> Record:
+    """A link to the steps of the set-up that are left."""
+    if context.environment.integration(request.integration_id).setup_complete:
+        raise InputInvalid("The set-up of this integration is complete: there is no step that the link could show.")
+    return _link(context, request.integration_id, request)
+
+
+def _link(context: Context, integration_id: str, request: Any) -> Record:
+    integration = context.environment.integration(integration_id)
+    token = new_link(context.environment, to_dict(request), integration.id)
     return {"link": f"{context.root}/connect/{token}"}
 
 

@@ -25,6 +25,10 @@ def create_absence(context: Context, request: hris.CreateAbsence) -> Record:
     first, last = as_stamp(given["start_date"])[:10], as_stamp(given["end_date"])[:10]
     if last < first:
         raise InputInvalid("end_date: must not be before start_date")
+    if request.amount is not UNSET and request.unit is UNSET:
+        raise InputInvalid("unit: must come with amount")
+    if (request.start_time is UNSET) != (request.end_time is UNSET):
+        raise InputInvalid("start_time: must come with end_time, and the other way round")
     half_days = (bool(given.get("start_half_day")), bool(given.get("end_half_day")))
     if any(half_days) and not kind.data["half_days_supported"]:
         raise RemoteRefusal("This type of absence has no half days.")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from kombo_async.model import to_dict
 from kombo_async.sandbox._api.lists import as_stamp
 from kombo_async.sandbox._handlers.registry import Context, handles
-from kombo_async.sandbox._state.files import read_file
+from kombo_async.sandbox._handlers.uploads import read_file
 from kombo_async.sandbox._state.refusals import Refusal
 from kombo_async.sandbox._state.store import Record, StoredRecord, World
 
@@ -41,7 +41,7 @@ def add_document(context: Context, request: hris.AddEmployeeDocument) -> Record:
     """A file in one of the categories."""
     context.world.get("hris_employees", request.employee_id, "employee")
     context.world.get("hris_employee_document_categories", request.category_id, "document category")
-    file = read_file(request.document, "document", context.warnings)
+    file = read_file(request.document, "document", context.warnings, context.fetched)
     names = {"file_name": file.name, "content_type": file.content_type}
     owner = {"employee_id": request.employee_id, "category_id": request.category_id}
     row = context.world.add("hris_documents", {**names, **owner})

@@ -5,8 +5,20 @@ from __future__ import annotations
 import json
 from typing import Any, cast
 
-from kombo_async.sandbox._api.lists import Listing, Test, after, any_of, as_stamp, before, contains, equal, one_of
+from kombo_async.sandbox._api.lists import (
+    Listing,
+    Test,
+    after,
+    any_of,
+    as_stamp,
+    before,
+    contains,
+    equal,
+    one_email_of,
+    one_of,
+)
 from kombo_async.sandbox._handlers.registry import LISTINGS
+from kombo_async.sandbox._state.fields import with_fields
 from kombo_async.sandbox._state.refusals import InputInvalid
 from kombo_async.sandbox._state.store import Record, StoredRecord, World
 
@@ -15,7 +27,7 @@ def employee(world: World, record: Record) -> Record:
     """An employee with employments, balances, manager, groups, legal entity and location."""
     groups = _each(world, "hris_groups", record["group_ids"])
     return {
-        **record,
+        **with_fields(world, "hris_employees", record),
         "employments": world.related("hris_employments", "employee_id", record["id"]),
         "time_off_balances": world.related("hris_time_off_balances", "employee_id", record["id"]),
         "manager": world.peek("hris_employees", record["manager_id"]),
@@ -66,9 +78,9 @@ def _custom_fields(world: World, row: StoredRecord, value: str) -> bool:
         wanted = json.loads(value)
     except ValueError:
         wanted = None
-    if not isinstance(wanted, dict):
-        raise InputInvalid('custom_fields: must be a JSON object, such as {"key": "value"}')
-    fields = cast("dict[str, Any]", row.data.get("custom_fields") or {})
+    if not isinstance(wanted, dict) or len(cast("dict[str, Any]", wanted)) != 1:
+        raise InputInvalid('custom_fields: must be a JSON object with one key, such as {"key": "value"}')
+    fields = cast("dict[str, Any]", with_fields(world, "hris_employees", row.data)["custom_fields"])
     return all(fields.get(key) == expected for key, expected in cast("dict[str, Any]", wanted).items())
 
 
@@ -94,8 +106,8 @@ LISTINGS.update(
                 "group_ids": any_of("group_ids"),
                 "legal_entity_ids": one_of("legal_entity_id"),
                 "work_location_ids": one_of("work_location_id"),
-                "work_emails": one_of("work_email"),
-                "personal_emails": one_of("personal_email"),
+                "work_emails": one_email_of("work_email"),
+                "personal_emails": one_email_of("personal_email"),
                 "custom_fields": _custom_fields,
             },
         ),

@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, cast
 
 from kombo_async.model import UNSET, UnknownVariant, to_dict
-from kombo_async.sandbox._api.lists import Listing, as_stamp, one_of
+from kombo_async.sandbox._api.lists import Listing, as_stamp, one_email_of, one_of
 from kombo_async.sandbox._handlers.registry import LISTINGS, Context, handles
 from kombo_async.sandbox._seed.learning import revision
 from kombo_async.sandbox._state.clock import parse, stamp
+from kombo_async.sandbox._state.fields import with_fields
 from kombo_async.sandbox._state.refusals import InputInvalid, RemoteRefusal, UnknownId
 from kombo_async.sandbox._state.store import Record, StoredRecord, World
 
@@ -17,6 +18,10 @@ if TYPE_CHECKING:
 
 TASK_SECONDS = 2.0
 """How long a bulk task is pending, by the sandbox's clock."""
+
+
+def _user(world: World, record: Record) -> Record:
+    return with_fields(world, "lms_users", record)
 
 
 def _course(world: World, record: Record) -> Record:
@@ -36,7 +41,7 @@ def _progression(world: World, record: Record) -> Record:
 
 LISTINGS.update(
     {
-        "GetLmsUsers": Listing(table="lms_users", filters={"work_emails": one_of("work_email")}),
+        "GetLmsUsers": Listing(table="lms_users", view=_user, filters={"work_emails": one_email_of("work_email")}),
         "GetLmsCourseProgressions": Listing(
             table="lms_course_progressions",
             view=_progression,

@@ -10,10 +10,12 @@ import attrs
 
 from kombo_async.request import Request
 from kombo_async.sandbox._api.lists import Listing
+from kombo_async.sandbox._handlers.uploads import Fetched
 from kombo_async.sandbox._state.clock import Clock
 from kombo_async.sandbox._state.environment import Environment
+from kombo_async.sandbox._state.files import StoredFile
 from kombo_async.sandbox._state.store import World
-from kombo_async.sandbox._state.webhooks import Webhooks
+from kombo_async.sandbox._webhooks.webhooks import Webhooks
 
 if TYPE_CHECKING:
     from kombo_async.sandbox._state.integrations import Integration
@@ -33,6 +35,8 @@ class Context:
     number: int
     """The number of the request in the log."""
     allow_duplicates: bool = False
+    fetched: Fetched = attrs.field(factory=dict[str, "StoredFile | str"], repr=False)
+    """The files that the request gave by their addresses."""
     warnings: list[str] = attrs.field(factory=list[str])
 
     @property

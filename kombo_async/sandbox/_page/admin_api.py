@@ -17,6 +17,7 @@ from kombo_async.sandbox._server.logged_request import LoggedRequest
 from kombo_async.sandbox._state.clock import parse, stamp
 from kombo_async.sandbox._state.integrations import Integration
 from kombo_async.sandbox._state.refusals import Refusal
+from kombo_async.sandbox._webhooks.sending import Delivery
 
 Body: TypeAlias = dict[str, Any]
 Action: TypeAlias = "Callable[[SandboxCore, Body, dict[str, str]], Any | Awaitable[Any]]"
@@ -27,8 +28,8 @@ def control_routes(sandbox: SandboxCore) -> list[Route]:
     actions: tuple[tuple[str, str, Action], ...] = (
         ("GET", "/state", _state),
         ("POST", "/reset", _reset),
-        ("GET", "/calls", _calls),
-        ("GET", "/calls/{number:int}", _call),
+        ("GET", "/requests", _calls),
+        ("GET", "/requests/{number:int}", _call),
         ("GET", "/faults", lambda sandbox, _, __: [describe(fault) for fault in sandbox.faults]),
         ("POST", "/faults", _add_fault),
         ("DELETE", "/faults", lambda sandbox, _, __: sandbox.faults.clear()),
@@ -40,9 +41,18 @@ def control_routes(sandbox: SandboxCore) -> list[Route]:
         ("POST", "/webhooks", _add_webhook),
         ("DELETE", "/webhooks/{id:int}", lambda sandbox, _, path: sandbox.webhooks.remove(int(path["id"]))),
         ("POST", "/webhooks/deliver", _deliver),
+        (
+            "GET",
+            "/webhooks/deliveries",
+            lambda sandbox, _, __: [delivery_data(each) for each in sandbox.webhooks.deliveries],
+        ),
+        ("POST", "/webhooks/deliveries/{number:int}", _send_again),
+        ("POST", "/webhooks/disturb", lambda sandbox, body, _: sandbox.webhooks.disturb(**body)),
+        ("POST", "/orders", lambda sandbox, body, _: sandbox.receive_order(**body)),
         ("GET", "/records/{integration}/{model}", _records),
         ("DELETE", "/records/{integration}/{model}/{id}", _delete_record),
         ("POST", "/connect/{token}", _connect),
+        ("POST", "/connect/{token}/fail", lambda sandbox, body, path: sandbox.fail_connection(path["token"], **body)),
     )
     return [Route(f"/_sandbox{path}", _endpoint(sandbox, action), methods=[method]) for method, path, action in actions]
 
@@ -79,7 +89,7 @@ def _state(sandbox: SandboxCore, body: Body, path: dict[str, str]) -> Any:
         "api_key": sandbox.api_key,
         "seed": sandbox.seed,
         "now": sandbox.clock.stamp(),
-        "calls": sandbox.request_log.total,
+        "requests": sandbox.request_log.total,
         "integrations": [integration_data(each) for each in sandbox.integrations.values()],
         "faults": [describe(fault) for fault in sandbox.faults],
         "webhooks": [{"id": each.id, "url": each.url} for each in sandbox.webhooks.endpoints],
@@ -143,20 +153,7 @@ def _add_integration(sandbox: SandboxCore, body: Body, path: dict[str, str]) -> 
 
 
 def _change_integration(sandbox: SandboxCore, body: Body, path: dict[str, str]) -> Any:
-    integration = sandbox.integration(path["id"])
-    sync = body.pop("sync", None)
-    for name in body:
-        if name not in ("active", "setup_complete", "qa_passed", "authenticated", "permissions"):
-            raise ValueError(f"{name}: an integration has no such setting")
-    for name, value in body.items():
-        setattr(integration, name, value)
-    if sync == "finish":
-        integration.sync.finish()
-    elif sync is not None:
-        integration.sync.start(**sync)
-    sandbox.save_integration(integration)
-    sandbox.webhooks.state_changed(integration)
-    return integration_data(integration)
+    return integration_data(sandbox.change_integration(path["id"], **body))
 
 
 def _clock(sandbox: SandboxCore, body: Body, path: dict[str, str]) -> Any:
@@ -179,7 +176,17 @@ def _add_webhook(sandbox: SandboxCore, body: Body, path: dict[str, str]) -> Any:
 
 async def _deliver(sandbox: SandboxCore, body: Body, path: dict[str, str]) -> Any:
     sent = await sandbox.webhooks.deliver()
-    return [{"id": each.id, "type": each.type, "url": each.url, "status": each.status} for each in sent]
+    return [delivery_data(each) for each in sent]
+
+
+def delivery_data(delivery: Delivery) -> Body:
+    """A delivery as plain data."""
+    names = ("number", "id", "type", "url", "attempts", "status", "error", "answer", "signature")
+    return {**{name: getattr(delivery, name) for name in names}, "body": json.loads(delivery.body)}
+
+
+async def _send_again(sandbox: SandboxCore, body: Body, path: dict[str, str]) -> Any:
+    return delivery_data(await sandbox.webhooks.send_again(int(path["number"])))
 
 
 def _records(sandbox: SandboxCore, body: Body, path: dict[str, str]) -> Any:

@@ -74,23 +74,22 @@ def page_routes(sandbox: SandboxCore) -> list[Route]:
         return Route(path, endpoint)
 
     async def static(request: Request) -> Response:
-        return FileResponse(STATIC / ("style.css" if request.url.path.endswith(".css") else "page.js"))
+        return FileResponse(STATIC / request.url.path.rpartition("/")[2])
 
     return [
         fragment("/", _page),
-        fragment("/_sandbox/fragments/calls", _calls),
-        fragment("/_sandbox/fragments/calls/{number:int}", _call),
+        fragment("/_sandbox/fragments/requests", _calls),
+        fragment("/_sandbox/fragments/requests/{number:int}", _call),
         fragment("/_sandbox/fragments/integrations", _integrations),
         fragment("/_sandbox/fragments/faults", _faults),
         fragment("/_sandbox/fragments/people", _people),
-        Route("/_sandbox/static/style.css", static),
-        Route("/_sandbox/static/page.js", static),
+        *(Route(f"/_sandbox/static/{file.name}", static) for file in STATIC.iterdir()),
     ]
 
 
-def document(title: str, body: str, *, script: bool = True) -> str:
+def document(title: str, body: str, *, script: str = "page.js") -> str:
     """A whole page."""
-    tail = '<script src="/_sandbox/static/page.js"></script>' if script else ""
+    tail = f'<script src="/_sandbox/static/{script}"></script>'
     return (
         '<!doctype html><html lang="en"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width, initial-scale=1"><link rel="icon" href="data:,">'
@@ -119,7 +118,7 @@ def _page(sandbox: SandboxCore, request: Request) -> str:
 <section><h2>Faults</h2><p class="hint">Make calls go wrong, and see what your code makes of it.</p>
   <div class="buttons">{buttons}</div><div data-fragment="/_sandbox/fragments/faults"></div></section>
 <section class="wide"><h2>Recent calls</h2><p class="hint">Newest first; click on one for its bodies.</p>
-  <div class="scroll" data-fragment="/_sandbox/fragments/calls"></div></section>
+  <div class="scroll" data-fragment="/_sandbox/fragments/requests"></div></section>
 <section class="wide"><h2>Candidates and applications</h2>
   <div class="buttons"><select id="integration" data-refreshes aria-label="Integration">{choices}</select></div>
   <div class="scroll" data-fragment="/_sandbox/fragments/people" data-choice="integration"></div></section>
@@ -166,7 +165,7 @@ def _integration(each: Integration) -> str:
         f'<select data-send="/_sandbox/integrations/{quote(each.id, safe="")}" data-method="PATCH" '
         f'aria-label={_quoted(f"State of {each.id}")}><option value="">choose</option>{options}</select>'
     )
-    about = f'<div class="small">{escape(each.organization)} · {each.category}</div>'
+    about = f'<div class="small">{escape(each.organization)} · {escape(each.category)}</div>'
     return (
         f'<tr><td class="long"><code>{escape(each.id)}</code>{about}</td>'
         f'<td class="nowrap">{_badge(each.state, kind)}</td><td class="nowrap">{switch}</td></tr>'
@@ -211,7 +210,7 @@ def _status(call: LoggedRequest) -> str:
 def _call_row(call: LoggedRequest) -> str:
     integration = f'<div class="small">{escape(call.integration)}</div>' if call.integration else ""
     return (
-        f'<tr data-open="/_sandbox/fragments/calls/{call.number}" tabindex="0"><td class="nowrap">{call.at[11:23]}</td>'
+        f'<tr data-open="/_sandbox/fragments/requests/{call.number}" tabindex="0"><td class="nowrap">{call.at[11:23]}</td>'
         f'<td class="long"><code>{call.method} {escape(_cut(call.path, 200))}</code>{integration}</td>'
         f"<td>{escape(call.operation or '')}</td>"
         f'<td class="number">{_status(call)}</td><td>{_breakable(call.code or "")}</td>'

@@ -2,28 +2,43 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from html import escape
 from urllib.parse import parse_qs, quote
 
 from starlette.applications import Starlette
+from starlette.datastructures import Headers
 from starlette.middleware import Middleware
-from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
+from kombo_async.sandbox._api.hosts import is_local
 from kombo_async.sandbox._handlers.connect_flow import find_link, offered_tools
 from kombo_async.sandbox._page.admin_api import control_routes
 from kombo_async.sandbox._page.page import POLICY, document, page_routes
+from kombo_async.sandbox._server.asgi import Application, Receive, Scope, Send
 from kombo_async.sandbox._server.core import SandboxCore
-from kombo_async.sandbox._state.refusals import UnknownId
+from kombo_async.sandbox._state.refusals import Refusal
 
-HOSTS = ["127.0.0.1", "localhost", "*.localhost", "[::1]", "testserver"]
-"""Under which names the page may be asked for: no other site can pretend to be this machine."""
 ICON = (
     '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 32 32"><rect width="32" height="32" rx="7" fill="#2f5bd8"/>'
     '<text x="16" y="22" font-family="sans-serif" font-size="17" fill="#fff" text-anchor="middle">{letter}</text></svg>'
 )
+
+
+class _OnlyLocal:
+    """Refuses names that may be somebody else's."""
+
+    def __init__(self, app: Application, hosts: Sequence[str]) -> None:
+        self._app = app
+        self._hosts = hosts
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http" and not is_local(Headers(scope=scope).get("host", ""), self._hosts):
+            await PlainTextResponse("This Host is not known to be of this machine.", 400)(scope, receive, send)
+        else:
+            await self._app(scope, receive, send)
 
 
 def make_site(sandbox: SandboxCore) -> Starlette:
@@ -47,20 +62,15 @@ def make_site(sandbox: SandboxCore) -> Starlette:
         token = request.path_params["token"]
         try:
             link = find_link(sandbox.environment, token).data
-        except UnknownId as error:
-            return _connect_page("This link leads nowhere", f"<p>{escape(error.message)}</p>", 404)
+        except Refusal as error:
+            return _connect_page("This link does not work", f"<p>{escape(error.message)}</p>{_CLOSE}", error.status)
         if request.method == "POST":
-            chosen = parse_qs((await request.body()).decode()).get("tool", [None])[0]
-            try:
-                connection = sandbox.connect(token, chosen)
-            except ValueError as error:
-                return _connect_page("That did not work", f"<p>{escape(str(error))}</p>", 400)
-            text = f"<p>Hand this token to <code>activate_integration</code>:</p><pre>{escape(connection)}</pre>"
-            return _connect_page("Connected", text)
+            return _connected(sandbox, token, parse_qs((await request.body()).decode(errors="replace")))
         tools = {} if link["integration_id"] is not None else offered_tools(link)
         options = "".join(f'<option value="{escape(name)}">{escape(text)}</option>' for name, text in tools.items())
         select = f'<select name="tool" aria-label="System">{options}</select> ' if options else ""
-        form = f'<form method="post" class="buttons">{select}<button>Connect</button></form>'
+        buttons = '<button>Connect</button><button name="fail" value="1">Let it fail</button>'
+        form = f'<form method="post" class="buttons">{select}{buttons}{_CLOSE}</form>'
         return _connect_page("Connect your system", form)
 
     return Starlette(
@@ -71,10 +81,28 @@ def make_site(sandbox: SandboxCore) -> Starlette:
             Route("/_sandbox/icons/{tool}.svg", icon),
             Route("/connect/{token}", connect, methods=["GET", "POST"]),
         ],
-        middleware=[Middleware(TrustedHostMiddleware, allowed_hosts=HOSTS)],
+        middleware=[Middleware(_OnlyLocal, hosts=sandbox.hosts)],
+    )
+
+
+_CLOSE = '<button type="button" data-close>Close</button>'
+
+
+def _connected(sandbox: SandboxCore, token: str, form: dict[str, list[str]]) -> Response:
+    tool = form.get("tool", [None])[0]
+    try:
+        if form.get("fail"):
+            sandbox.fail_connection(token, tool)
+            return _connect_page("The connection failed", f"<p>As you asked.</p>{_CLOSE}")
+        connection = sandbox.connect(token, tool)
+    except ValueError as error:
+        return _connect_page("That did not work", f"<p>{escape(str(error))}</p>{_CLOSE}", 400)
+    text = "<p>Hand this token to <code>activate_integration</code>:</p>"
+    return _connect_page(
+        "Connected", f'{text}<pre data-activation-token="{escape(connection)}">{escape(connection)}</pre>'
     )
 
 
 def _connect_page(title: str, body: str, status: int = 200) -> Response:
-    text = document(title, f'<section class="narrow"><h2>{escape(title)}</h2>{body}</section>', script=False)
+    text = document(title, f'<section class="narrow"><h2>{escape(title)}</h2>{body}</section>', script="connect.js")
     return HTMLResponse(text, status, headers={"content-security-policy": POLICY})

@@ -7,8 +7,11 @@ from typing import Any, TypeAlias, cast
 
 import anyio
 
+from kombo_async.sandbox._api.answers import failure
+from kombo_async.sandbox._api.hosts import is_local
 from kombo_async.sandbox._server.core import SandboxCore
 from kombo_async.sandbox._server.pipeline import Incoming, Outgoing, process
+from kombo_async.sandbox._state.refusals import Refusal
 
 Scope: TypeAlias = MutableMapping[str, Any]
 Message: TypeAlias = MutableMapping[str, Any]
@@ -18,6 +21,12 @@ Application: TypeAlias = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 BREAK = "kombo_async.sandbox.break"
 """The entry of `scope["extensions"]` with the function that breaks the connection, where the server has one."""
+_WRONG_HOST = Refusal(
+    400,
+    None,
+    "Host: this name is not known to be of this machine; pass it in hosts= of Sandbox, if it is yours.",
+    title="Unknown host",
+)
 SLICES = 10
 """In how many parts a slow body comes."""
 
@@ -30,6 +39,9 @@ async def answer_call(sandbox: SandboxCore, scope: Scope, receive: Receive, send
     """Answer a call to the API."""
     raw_path: bytes = scope.get("raw_path") or scope["path"].encode()
     headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in scope["headers"]}
+    if not is_local(headers.get("host", ""), sandbox.hosts):
+        await _send(Outgoing(failure(_WRONG_HOST, None)), scope, receive, send)
+        return
     incoming = Incoming(
         method=scope["method"],
         path=raw_path.partition(b"?")[0].decode("latin-1").removeprefix("/v1"),

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from random import Random
 from typing import Any
 
-from kombo_async.sandbox._handlers.connect_flow import follow
+import attrs
+
+from kombo_async._generated.events import ReceivedOrder
+from kombo_async.sandbox._api.projection import shape
+from kombo_async.sandbox._handlers.connect_flow import fail, follow
+from kombo_async.sandbox._seed.assessments import place_order
 from kombo_async.sandbox._seed.seeding import fill
 from kombo_async.sandbox._server.faults import Faults
 from kombo_async.sandbox._server.latency import Latency, LatencyLike, latency_of
@@ -22,8 +27,12 @@ from kombo_async.sandbox._state.environment import Environment
 from kombo_async.sandbox._state.files import StoredFile
 from kombo_async.sandbox._state.integrations import Integration
 from kombo_async.sandbox._state.sizes import Sizes
-from kombo_async.sandbox._state.store import World
-from kombo_async.sandbox._state.webhooks import Webhooks
+from kombo_async.sandbox._state.store import Record, World
+from kombo_async.sandbox._webhooks.webhooks import Webhooks
+
+_CHANGEABLE = frozenset(
+    "active setup_complete qa_passed authenticated permissions organization email origin_id".split()
+)
 
 
 class SandboxCore:
@@ -47,6 +56,7 @@ class SandboxCore:
         allow_duplicates: bool = False,
         start: datetime | None = None,
         state: str | os.PathLike[str] | None = None,
+        hosts: Sequence[str] = (),
     ) -> None:
         self.clock: Clock = Clock(start)
         self.environment: Environment = Environment(
@@ -59,6 +69,7 @@ class SandboxCore:
         self.seed: int = self.environment.seed
         self.api_key = api_key
         self.allow_duplicates = allow_duplicates
+        self.hosts: tuple[str, ...] = tuple(hosts)
         # Not for secrets: a seed must give the same run twice.
         self.random: Random = Random(self.seed)  # noqa: S311
         self.faults: Faults = Faults(self.clock, Random(f"{self.seed}/faults"))  # noqa: S311
@@ -66,7 +77,7 @@ class SandboxCore:
         self.concurrency: Concurrency = Concurrency(actions_at_once)
         self.rate_limit: RateLimit = RateLimit(self.clock, rate_limit)
         self.action_latency: Latency | None = latency_of(latency)
-        self.read_latency: Latency | None = latency_of(read_latency)
+        self.read_latency: Latency | None = latency_of(read_latency, "read_latency")
         self.webhooks: Webhooks = Webhooks(self.environment)
         self._with_defaults = integrations
         if integrations and self.environment.is_new:
@@ -100,6 +111,49 @@ class SandboxCore:
         Gives the token, for `activate_integration`.
         """
         return follow(self.environment, self.webhooks, link, tool)
+
+    def fail_connection(self, link: str, tool: str | None = None) -> None:
+        """End a link's flow without a connection: `connection-flow-failed` tells of it."""
+        fail(self.environment, self.webhooks, link, tool)
+
+    def change_integration(
+        self, id: str, *, sync: str | Mapping[str, Any] | None = None, **changes: Any
+    ) -> Integration:
+        """Change the state of an integration; webhooks tell of it.
+
+        *changes* are `active`, `setup_complete`, `qa_passed`, `authenticated`, `permissions`, `organization`, `email`
+        and `origin_id`; *sync* is `"finish"`, or how to begin again (`{"seconds": 60}`, `{"calls": 2}`).
+        Raises `ValueError` for a setting that there is none of or a value that it cannot have.
+        """
+        integration = self.integration(id)
+        for name in changes:
+            if name not in _CHANGEABLE:
+                raise ValueError(f"{name}: an integration has no such setting; it has {', '.join(sorted(_CHANGEABLE))}")
+        changed = attrs.evolve(integration, **changes)  # all or nothing
+        for name in changes:
+            setattr(integration, name, getattr(changed, name))
+        if sync == "finish":
+            integration.sync.finish()
+        elif isinstance(sync, Mapping):
+            integration.sync.start(**sync)
+        elif sync is not None:
+            raise ValueError('sync: must be "finish", or an object such as {"seconds": 60}')
+        self.save_integration(integration)
+        self.webhooks.state_changed(integration)
+        return integration
+
+    def receive_order(self, integration_id: str, *, inline: bool = False) -> Record:
+        """Let the recruiting system of an ASSESSMENT integration place an order; webhooks tell of it."""
+        integration = self.integration(integration_id)
+        if integration.category != "ASSESSMENT":
+            raise ValueError(f"integration: {integration_id} is no ASSESSMENT integration")
+        order = place_order(self.world(integration_id))
+        self.webhooks.emit(
+            "inline-assessment:order-received" if inline else "assessment:order-received",
+            shape({**order, "integration_id": integration_id}, ReceivedOrder),
+        )
+        self.changed(self.world(integration_id))
+        return order
 
     # Records
 
@@ -138,6 +192,7 @@ class SandboxCore:
         self.environment.clear()
         self.faults.clear()
         self.request_log.clear()
+        self.webhooks.clear()
         self.concurrency = Concurrency(self.concurrency.limit)
         self.rate_limit = RateLimit(self.clock, self.rate_limit.limit)
         if self._with_defaults:

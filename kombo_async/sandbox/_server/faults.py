@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from functools import wraps
+from inspect import Parameter, Signature, signature
 from random import Random
 from typing import Any, Concatenate, Literal, ParamSpec, TypeAlias, get_args
 
@@ -170,7 +170,9 @@ def _takes(cls: Callable[P, Fault]) -> Callable[[Any], Callable[Concatenate[Faul
     """Give a method the parameters of *cls*, which says once what they are."""
 
     def decorate(method: Any) -> Any:
-        return wraps(cls, assigned=(), updated=())(method)
+        own = Parameter("self", Parameter.POSITIONAL_ONLY)
+        method.__signature__ = Signature([own, *signature(cls).parameters.values()])
+        return method
 
     return decorate
 

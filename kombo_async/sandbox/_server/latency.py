@@ -37,10 +37,23 @@ class Latency:
 LatencyLike: TypeAlias = float | tuple[float, float] | Latency
 
 
-def latency_of(value: LatencyLike) -> Latency | None:
-    """The distribution that *value* stands for: seconds, (median, p95) or a `Latency`; None for no wait at all."""
+def latency_of(value: LatencyLike, name: str = "latency") -> Latency | None:
+    """The distribution that *value* stands for: seconds, (median, p95) or a `Latency`; None for no wait at all.
+
+    Raises `ValueError`, with *name*, for what is no duration.
+    """
     if isinstance(value, Latency):
         return value
-    if isinstance(value, tuple):
-        return Latency.lognormal(*value)
-    return Latency.fixed(value) if value > 0 else None
+    if isinstance(value, list | tuple):
+        pair = [_seconds(each, name) for each in value]
+        if len(pair) != 2 or not 0 < pair[0] <= pair[1]:
+            raise ValueError(f"{name}: must be (median, 95th percentile), the first above 0 and not above the second")
+        return Latency.lognormal(*pair)
+    seconds = _seconds(value, name)
+    return Latency.fixed(seconds) if seconds else None
+
+
+def _seconds(value: object, name: str) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < math.inf:
+        raise ValueError(f"{name}: must be seconds, at least 0, not {value!r}")
+    return value

@@ -18,7 +18,11 @@ class Concurrency:
     """Counts the actions in flight of each integration; one too many is refused at once."""
 
     def __init__(self, limit: int = ACTIONS_AT_ONCE) -> None:
+        if limit < 1:
+            raise ValueError(f"actions_at_once: must be at least 1, not {limit}")
         self.limit = limit
+        self.limits: dict[str, int] = {}
+        """Limits of single integrations, where they differ."""
         self.most: Counter[str] = Counter()
         """The most that have been in flight at once, by integration."""
         self._in_flight: Counter[str] = Counter()
@@ -33,18 +37,26 @@ class Concurrency:
 
     def remaining(self, integration_id: str) -> int:
         """How many places are left."""
-        return max(0, self.limit - self._in_flight[integration_id])
+        return max(0, self.limit_of(integration_id) - self._in_flight[integration_id])
+
+    def limit_of(self, integration_id: str) -> int:
+        """How many actions may be in flight for the integration."""
+        return self.limits.get(integration_id, self.limit)
+
+    def headers(self, integration_id: str | None) -> dict[str, str]:
+        """What every answer to an action says."""
+        id = integration_id or ""
+        return {"Concurrency-Limit": str(self.limit_of(id)), "Concurrency-Remaining": str(self.remaining(id))}
 
     @contextmanager
     def place(self, integration_id: str) -> Generator[None]:
         """Hold a place. Raises `Refusal` if there is none."""
-        if self._in_flight[integration_id] >= self.limit:
+        if self._in_flight[integration_id] >= self.limit_of(integration_id):
             raise Refusal(
                 429,
                 "PLATFORM.CONCURRENCY_LIMIT_EXCEEDED",
-                f"More than {self.limit} actions are in flight for this integration.",
+                f"More than {self.limit_of(integration_id)} actions are in flight for this integration.",
                 title="Concurrency limit exceeded",
-                headers={"Concurrency-Remaining": "0"},
             )
         self._in_flight[integration_id] += 1
         self.most[integration_id] = max(self.most[integration_id], self._in_flight[integration_id])
@@ -58,6 +70,8 @@ class RateLimit:
     """At most *calls* requests in any *seconds* by the sandbox's clock; None for no limit."""
 
     def __init__(self, clock: Clock, limit: tuple[int, float] | None) -> None:
+        if limit is not None and not (len(limit) == 2 and limit[0] >= 1 and limit[1] > 0):
+            raise ValueError(f"rate_limit: must be (requests, seconds), at least one of each, not {limit!r}")
         self.limit = limit
         self._clock = clock
         self._times: deque[float] = deque()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import time
-from contextlib import nullcontext
 from inspect import isawaitable
 from typing import Any, get_origin
 
@@ -19,12 +18,16 @@ from kombo_async.sandbox._api.projection import shape
 from kombo_async.sandbox._api.request_parsing import read_request
 from kombo_async.sandbox._api.routes import Route, find
 from kombo_async.sandbox._handlers.availability import check_available
+from kombo_async.sandbox._handlers.references import resolve
 from kombo_async.sandbox._handlers.registry import HANDLERS, LISTINGS, Context, load
+from kombo_async.sandbox._handlers.uploads import fetch_files
 from kombo_async.sandbox._server.core import SandboxCore
 from kombo_async.sandbox._server.faults import Fault
 from kombo_async.sandbox._server.logged_request import LoggedRequest
+from kombo_async.sandbox._state.fields import prepare_fields
 from kombo_async.sandbox._state.integrations import Integration
 from kombo_async.sandbox._state.refusals import InputInvalid, Refusal
+from kombo_async.sandbox._state.store import World
 
 logger: logging.Logger = logging.getLogger(__name__)
 
@@ -82,6 +85,8 @@ async def _fail(
     """The answer to a call that a fault strikes, and the fault, unless it had nothing to spoil."""
     sandbox.clock.advance(fault.jump)
     instead = fault.answer(log_url)
+    if instead is not None and not (fault.html or fault.body is not None):
+        instead = _with_concurrency(sandbox, instead, route, call.integration)
     answer = instead or Answer()
     if fault.after_performing or not (instead or fault.connection in SILENT):
         answer = await _perform(sandbox, incoming, route, call, log_url)
@@ -107,39 +112,59 @@ def _open(sandbox: SandboxCore, incoming: Incoming, route: Route) -> LoggedReque
 
 async def _perform(sandbox: SandboxCore, incoming: Incoming, route: Route, call: LoggedRequest, log_url: str) -> Answer:
     try:
-        _authenticate(sandbox, incoming)
-        sandbox.rate_limit.check()
-        request_class = route.request
-        if request_class is None:
-            if route.allowed:
-                raise Refusal(
-                    405, None, f"{incoming.method} is not allowed here.", headers={"Allow": ", ".join(route.allowed)}
-                )
-            raise Refusal(404, None, f"There is nothing at {incoming.path}.")
+        request_class, integration = _admit(sandbox, incoming, route)
         operation = request_class.operation
-        integration = _integration(sandbox, incoming, operation)
-        if integration is not None:
-            load(request_class)
-            check_available(integration, operation)
-        limited = operation.action and integration is not None
-        place = sandbox.concurrency.place(integration.id) if limited and integration is not None else nullcontext()
-        headers: dict[str, str] = {}
-        with place:
-            kind = incoming.headers.get("content-type", "")
-            request = read_request(request_class, route.parameters, incoming.query, kind, incoming.body)
-            call.valid = True
-            await _wait(sandbox, operation)
-            data, warnings = await _do(sandbox, incoming, integration, request)
-            call.performed = True
-            if limited and integration is not None:
-                headers["Concurrency-Remaining"] = str(sandbox.concurrency.remaining(integration.id))
-        return success(data, warnings=warnings if operation.action else None, headers=headers)
+        if integration is None or not operation.action:
+            return await _answer(sandbox, incoming, route, call, integration)
+        with sandbox.concurrency.place(integration.id):
+            answer = await _answer(sandbox, incoming, route, call, integration)
+            return _with_concurrency(sandbox, answer, route, integration.id)
     except Refusal as refusal:
-        return failure(refusal, log_url)
+        answer = failure(refusal, log_url)
     except Exception:
         logger.exception("The sandbox failed at %s %s", incoming.method, call.operation or incoming.path)
         message = "The sandbox has failed here, by a fault of its own; its log says more."
-        return failure(Refusal(500, "PLATFORM.UNKNOWN_ERROR", message), log_url)
+        answer = failure(Refusal(500, "PLATFORM.UNKNOWN_ERROR", message), log_url)
+    return _with_concurrency(sandbox, answer, route, call.integration)
+
+
+def _admit(sandbox: SandboxCore, incoming: Incoming, route: Route) -> tuple[type[Request[Any]], Integration | None]:
+    """What is called, and for which integration. Raises `Refusal` for those who may not."""
+    _authenticate(sandbox, incoming)
+    sandbox.rate_limit.check()
+    request_class = route.request
+    if request_class is None:
+        if route.allowed:
+            headers = {"Allow": ", ".join(route.allowed)}
+            raise Refusal(405, None, f"{incoming.method} is not allowed here.", headers=headers)
+        raise Refusal(404, None, f"There is nothing at {incoming.path}.")
+    integration = _integration(sandbox, incoming, request_class.operation)
+    if integration is not None:
+        load(request_class)
+        check_available(integration, request_class.operation)
+    return request_class, integration
+
+
+async def _answer(
+    sandbox: SandboxCore, incoming: Incoming, route: Route, call: LoggedRequest, integration: Integration | None
+) -> Answer:
+    assert route.request is not None  # noqa: S101 - it was admitted
+    operation = route.request.operation
+    kind = incoming.headers.get("content-type", "")
+    request = read_request(route.request, route.parameters, incoming.query, kind, incoming.body)
+    call.valid = True
+    await _wait(sandbox, operation)
+    data, warnings = await _do(sandbox, incoming, integration, request)
+    call.performed = True
+    return success(data, warnings=warnings if operation.action else None)
+
+
+def _with_concurrency(sandbox: SandboxCore, answer: Answer, route: Route, integration_id: str | None) -> Answer:
+    """Every answer to an action, refusals too, says how many places there are and how many are left."""
+    operation = route.operation
+    if operation is None or not operation.action or integration_id not in sandbox.environment:
+        return answer
+    return attrs.evolve(answer, headers={**sandbox.concurrency.headers(integration_id), **answer.headers})
 
 
 def _authenticate(sandbox: SandboxCore, incoming: Incoming) -> None:
@@ -172,6 +197,12 @@ async def _wait(sandbox: SandboxCore, operation: Operation) -> None:
         await anyio.sleep(latency.draw(sandbox.random))
 
 
+def _resolved(world: World, incoming: Incoming, request: Request[Any]) -> Request[Any]:
+    # Most requests name no remote ID, which their bytes show sooner than their values.
+    named = b"remote:" in incoming.body or "remote" in incoming.path or "remote" in incoming.query
+    return resolve(world, request) if named else request
+
+
 async def _do(
     sandbox: SandboxCore, incoming: Incoming, integration: Integration | None, request: Request[Any]
 ) -> tuple[Any, list[str]]:
@@ -179,9 +210,12 @@ async def _do(
     cls = type(request)
     load(cls)
     world = sandbox.world(integration.id if integration is not None else None)
+    if integration is not None:
+        prepare_fields(world, integration.category)
     listing = LISTINGS.get(cls.operation.id)
     if listing is not None:
-        return read_page(world, listing, request), []
+        return read_page(world, listing, _resolved(world, incoming, request)), []
+    request = _resolved(world, incoming, request)
     handler = HANDLERS[cls.operation.id]
     context = Context(
         environment=sandbox.environment,
@@ -191,6 +225,7 @@ async def _do(
         root=incoming.root,
         number=sandbox.request_log.total,
         allow_duplicates=sandbox.allow_duplicates,
+        fetched=await fetch_files(request) if b'"data_url"' in incoming.body else {},
     )
     data = handler(context, request)
     if isawaitable(data):

@@ -5,6 +5,8 @@ from __future__ import annotations
 import time
 from datetime import UTC, datetime, timedelta
 
+_LATEST = datetime(9999, 1, 1, tzinfo=UTC).timestamp()
+
 
 class Clock:
     """Tells the time to everything in the sandbox: records, syncs, rate limits.
@@ -29,7 +31,12 @@ class Clock:
         return stamp(self.now())
 
     def advance(self, seconds: float) -> None:
-        """Move the clock forward, or back where *seconds* is negative."""
+        """Move the clock forward, or back where *seconds* is negative.
+
+        Raises `ValueError` for times outside of the years 1970 to 9999.
+        """
+        if not 0 <= self.time() + seconds <= _LATEST:  # nor is NaN
+            raise ValueError(f"advance: {seconds!r} seconds lead out of the years 1970 to 9999")
         if self._stopped_at is None:
             self._offset += seconds
         else:

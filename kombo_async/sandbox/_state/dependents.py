@@ -1,4 +1,7 @@
-"""Which records nest a record: these count as changed (`updated_after`) when it changes."""
+"""Which records nest a record, and which of these `updated_after` returns when it changes: not all of them.
+
+As the official client's descriptions have it (see `blind_spots` of the operations).
+"""
 
 from __future__ import annotations
 
@@ -34,43 +37,77 @@ _DIRECT: dict[str, tuple[tuple[str, str], ...]] = {
 }
 
 
-def dependents(world: World, name: str, row: StoredRecord) -> Iterator[StoredRecord]:
-    """The records that nest *row* of the table *name*."""
+_SEEN = frozenset(
+    {
+        ("ats_applications", "ats_candidates"),
+        ("ats_applications", "ats_interviews"),
+        ("ats_applications", "ats_offers"),
+        ("ats_candidates", "ats_applications"),
+        ("ats_interviews", "ats_applications"),
+        ("ats_offers", "ats_applications"),
+        ("ats_users", "ats_roles"),
+        ("hris_absences", "hris_absence_types"),
+        ("hris_employees", "hris_employees"),
+        ("hris_employees", "hris_employments"),
+        ("hris_employees", "hris_legal_entities"),
+        ("hris_employees", "hris_locations"),
+        ("hris_employees", "hris_time_off_balances"),
+        ("hris_performance_reviews", "hris_employees"),
+        ("hris_performance_reviews", "hris_performance_review_cycles"),
+        ("hris_staffing_entities", "hris_groups"),
+        ("hris_staffing_entities", "hris_legal_entities"),
+        ("hris_staffing_entities", "hris_locations"),
+        ("hris_time_off_balances", "hris_absence_types"),
+        # No document tells of these; it is our choice.
+        ("lms_course_progressions", "lms_courses"),
+        ("lms_course_progressions", "lms_users"),
+        ("lms_courses", "lms_skills"),
+    }
+)
+"""(what is listed, what it nests): the first counts as changed when the second does."""
+
+
+def dependents(world: World, name: str, row: StoredRecord) -> Iterator[tuple[StoredRecord, bool]]:
+    """The records that nest *row* of the table *name*, and whether they count as changed when it changes."""
+    for table, holder in _holders(world, name, row):
+        yield holder, (table, name) in _SEEN
+
+
+def _holders(world: World, name: str, row: StoredRecord) -> Iterator[tuple[str, StoredRecord]]:
     for table, field in _DIRECT.get(name, ()):
-        yield from world.table(table).where(field, row.id)
+        yield from _where(world, table, field, row.id)
     if name in ("hris_employments", "hris_time_off_balances"):
-        yield from _by_id(world, "hris_employees", row.data["employee_id"])
+        yield from _where(world, "hris_employees", "id", row.data["employee_id"])
     elif name == "lms_courses":
-        yield from world.table("lms_course_progressions").where("course_id", row.id)
+        yield from _where(world, "lms_course_progressions", "course_id", row.id)
     elif name.startswith("ats_"):
         yield from _recruiting(world, name, row)
 
 
-def _recruiting(world: World, name: str, row: StoredRecord) -> Iterator[StoredRecord]:
+def _recruiting(world: World, name: str, row: StoredRecord) -> Iterator[tuple[str, StoredRecord]]:
     fields = {"ats_candidates": "candidate_id", "ats_jobs": "job_id", "ats_application_stages": "current_stage_id"}
     if name == "ats_applications":
-        yield from _by_id(world, "ats_candidates", row.data["candidate_id"])
+        yield from _where(world, "ats_candidates", "id", row.data["candidate_id"])
         yield from _of_application(world, row.id)
     elif name in ("ats_interviews", "ats_offers"):
-        yield from _by_id(world, "ats_applications", row.data["application_id"])
+        yield from _where(world, "ats_applications", "id", row.data["application_id"])
     elif name == "ats_tags":
         for candidate in world.table("ats_candidates").where("tag_ids", row.id):
-            yield from world.table("ats_applications").where("candidate_id", candidate.id)
+            yield from _where(world, "ats_applications", "candidate_id", candidate.id)
     elif name in fields:
         for application in world.table("ats_applications").where(fields[name], row.id):
-            yield application
+            yield "ats_applications", application
             if name != "ats_candidates":
-                yield from _by_id(world, "ats_candidates", application.data["candidate_id"])
+                yield from _where(world, "ats_candidates", "id", application.data["candidate_id"])
             if name != "ats_application_stages":
                 yield from _of_application(world, application.id)
 
 
-def _of_application(world: World, id: str) -> Iterator[StoredRecord]:
+def _of_application(world: World, id: str) -> Iterator[tuple[str, StoredRecord]]:
     for table in ("ats_interviews", "ats_offers"):
-        yield from world.table(table).where("application_id", id)
+        yield from _where(world, table, "application_id", id)
 
 
-def _by_id(world: World, name: str, id: str) -> Iterator[StoredRecord]:
-    row = world.table(name).find(id)
-    if row is not None:
-        yield row
+def _where(world: World, table: str, field: str, value: str) -> Iterator[tuple[str, StoredRecord]]:
+    for record in world.table(table).where(field, value):
+        yield table, record

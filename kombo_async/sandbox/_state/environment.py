@@ -7,7 +7,7 @@ from datetime import datetime
 from functools import cached_property, partial
 from pathlib import Path
 from types import MappingProxyType
-from typing import TypeAlias
+from typing import TypeAlias, cast
 
 from kombo_async.sandbox._state.clock import Clock
 from kombo_async.sandbox._state.dependents import dependents
@@ -51,6 +51,10 @@ class Environment:
         """The integrations, by ID."""
         return MappingProxyType({id: each for id, each in self._integrations.items() if not each.deleted})
 
+    def __contains__(self, integration_id: object) -> bool:
+        integration = self._integrations.get(cast("str", integration_id))
+        return integration is not None and not integration.deleted
+
     def integration(self, id: str) -> Integration:
         """The integration with this ID. Raises `Refusal` as Kombo answers if there is none."""
         integration = self._integrations.get(id)
@@ -75,7 +79,7 @@ class Environment:
         setup_complete: bool = True,
         qa_passed: bool = True,
         authenticated: bool = True,
-        permissions: Mapping[str, Permission] | None = None,
+        permissions: dict[str, Permission] | None = None,
         organization: str = "Acme GmbH",
         email: str | None = "admin@acme.example",
         origin_id: str | None = None,
@@ -99,7 +103,7 @@ class Environment:
             setup_complete=setup_complete,
             qa_passed=qa_passed,
             authenticated=authenticated,
-            permissions=dict(permissions or {}),
+            permissions=permissions if permissions is not None else {},
             organization=organization,
             email=email,
             origin_id=origin_id,

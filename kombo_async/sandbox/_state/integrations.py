@@ -2,17 +2,47 @@
 
 from __future__ import annotations
 
-from typing import Literal, TypeAlias
+from collections.abc import Callable
+from typing import Any, Literal, TypeAlias, cast, get_args
 
 import attrs
 
+from kombo_async._generated.operations import REQUESTS
 from kombo_async.sandbox._state.clock import Clock
+from kombo_async.sandbox._state.models import MODELS, suggestion
 from kombo_async.sandbox._state.refusals import Refusal
 from kombo_async.sandbox._state.tools import Category
 
 Permission: TypeAlias = Literal["MISSING", "DISABLED", "NOT_AVAILABLE"]
 Kind: TypeAlias = Literal["ACTION", "MODEL"]
 SyncStatus: TypeAlias = Literal[409, 503]
+
+
+def _one_of(*words: object) -> Callable[[Any, attrs.Attribute[Any], Any], None]:
+    def check_word(_: Any, field: attrs.Attribute[Any], value: Any) -> None:
+        if value not in words:
+            raise ValueError(f"{field.name}: must be one of {', '.join(map(str, words))}, not {value!r}")
+
+    return check_word
+
+
+def _yes_or_no(_: Any, field: attrs.Attribute[Any], value: Any) -> None:
+    if not isinstance(value, bool):
+        raise ValueError(f"{field.name}: must be true or false, not {value!r}")
+
+
+def _known_permissions(_: Any, field: attrs.Attribute[Any], value: Any) -> None:
+    if not isinstance(value, dict):
+        raise ValueError("permissions: must be an object, such as {'ats_candidates': 'MISSING'}")
+    for name, permission in cast("dict[str, Any]", value).items():
+        if name not in REQUESTS and name not in MODELS:
+            raise ValueError(
+                f"permissions: there is no operation or model {name!r}{suggestion(name, (*REQUESTS, *MODELS))}"
+            )
+        if permission not in get_args(Permission):
+            raise ValueError(
+                f"permissions: {name} must be one of {', '.join(get_args(Permission))}, not {permission!r}"
+            )
 
 
 @attrs.define(kw_only=True)
@@ -24,7 +54,7 @@ class Sync:
     """The time (of the sandbox's clock) at which it finishes."""
     calls: int = 0
     """How many more calls are refused first."""
-    status: SyncStatus = 409
+    status: SyncStatus = attrs.field(default=409, validator=_one_of(409, 503))
     """409 with a code, as Kombo answers since 2026-05-19, or 503 without one, as it did before."""
     announced: bool = True
     """Whether the end of the sync has been told to webhooks."""
@@ -72,17 +102,17 @@ class Integration:
     id: str
     """What callers send as `X-Integration-Id`."""
     tool: str
-    category: Category
+    category: Category = attrs.field(validator=_one_of("HRIS", "ATS", "ASSESSMENT", "LMS"))
     sync: Sync
-    active: bool = True
+    active: bool = attrs.field(default=True, validator=_yes_or_no)
     """Whether it is switched on; if not, calls get `INTEGRATION.INACTIVE`."""
-    setup_complete: bool = True
+    setup_complete: bool = attrs.field(default=True, validator=_yes_or_no)
     """If not, calls get `INTEGRATION.SETUP_INCOMPLETE`."""
-    qa_passed: bool = True
+    qa_passed: bool = attrs.field(default=True, validator=_yes_or_no)
     """If not, calls get `INTEGRATION.QA_FAILED`."""
-    authenticated: bool = True
+    authenticated: bool = attrs.field(default=True, validator=_yes_or_no)
     """Whether its credentials work; if not, calls get `INTEGRATION.AUTHENTICATION_INVALID`."""
-    permissions: dict[str, Permission] = attrs.field(factory=dict[str, Permission])
+    permissions: dict[str, Permission] = attrs.field(factory=dict[str, Permission], validator=_known_permissions)
     """What is not allowed, by operationId or by model (`ats_candidates`); all else is."""
     organization: str = "Acme GmbH"
     """The customer."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime
 from typing import Any, TypeAlias, overload
 from weakref import WeakValueDictionary
@@ -12,6 +12,7 @@ import attrs
 
 from kombo_async.sandbox._state.clock import Clock
 from kombo_async.sandbox._state.ids import make_id, make_number
+from kombo_async.sandbox._state.models import MODELS, suggestion
 from kombo_async.sandbox._state.records import Records
 from kombo_async.sandbox._state.refusals import UnknownId
 from kombo_async.sandbox._state.state import State
@@ -58,7 +59,8 @@ class StoredRecord:
 class RecordTable(Sequence[StoredRecord]):
     """All records of one model, in their places."""
 
-    def __init__(self, records: Records) -> None:
+    def __init__(self, name: str, records: Records) -> None:
+        self.name = name
         self._records = records
         self._count = records.count()
         self._fields: set[str] = set()
@@ -163,15 +165,15 @@ class World:
         born: datetime,
         state: State,
         fill: Callable[[World, str], None],
-        dependents: Callable[[World, str, StoredRecord], Iterator[StoredRecord]],
+        dependents: Callable[[World, str, StoredRecord], Iterator[tuple[StoredRecord, bool]]],
     ) -> None:
         self.integration_id = integration_id
         self.clock = clock
         self.seed = seed
         self.born = born
         """When the sandbox was set up: what is there from the start dates from before."""
-        self.changed: set[str] = set()
-        """Names of the models that changed since the last `data-changed`."""
+        self.changed: dict[str, set[str]] = {}
+        """The tables that changed since the last `data-changed`, and which of their fields."""
         self.tables: dict[str, RecordTable] = {}
         self._state = state
         self._fill = fill
@@ -179,10 +181,12 @@ class World:
         self._filling = 0
 
     def table(self, name: str) -> RecordTable:
-        """The table *name*."""
+        """The table *name*. Raises `LookupError` if there is none."""
         table = self.tables.get(name)
         if table is None:
-            table = self.tables[name] = RecordTable(self._state.records(self.integration_id, name))
+            if name not in MODELS:
+                raise LookupError(f"there is no model {name!r}{suggestion(name, MODELS)}")
+            table = self.tables[name] = RecordTable(name, self._state.records(self.integration_id, name))
             if not table:
                 self._filling += 1
                 try:
@@ -213,19 +217,25 @@ class World:
             **data,
         }
         row = table.add(record, record["changed_at"])
-        self._changed(name, row)
+        self._changed(name, row, (field for field, value in data.items() if value))
         return row
 
     def change(self, name: str, row: StoredRecord, /, **changes: Any) -> None:
         """Change fields of a record, now."""
         now = self.clock.stamp()
         changes = {"remote_updated_at": now, **changes, "changed_at": now}
+        fields = [field for field, value in changes.items() if row.data.get(field) != value]
         self.table(name).change(row, changes)
-        self._changed(name, row)
+        self._changed(name, row, fields)
 
     def delete(self, name: str, row: StoredRecord, /, **changes: Any) -> None:
         """Mark a record as deleted in the connected system: it shows with `include_deleted` alone."""
         self.change(name, row, remote_deleted_at=self.clock.stamp(), **changes)
+
+    def redraw(self, name: str) -> None:
+        """Forget what lists keep ready of a table."""
+        for record in self.table(name):
+            record.encoded.clear()
 
     def get(self, name: str, id: str, what: str) -> StoredRecord:
         """The record with this ID; raises `UnknownId`, by the name *what*, if there is none or it was deleted."""
@@ -233,6 +243,11 @@ class World:
         if row is None or row.deleted:
             raise UnknownId(what, id)
         return row
+
+    def id_of(self, name: str, remote_id: str) -> str | None:
+        """Kombo's ID of the record that the connected system knows as *remote_id*."""
+        found = self.table(name).where("remote_id", remote_id)
+        return next((record.id for record in found if not record.deleted), found[0].id if found else None)
 
     def peek(self, name: str, id: str | None) -> Record | None:
         """The data of the record with this ID, None if there is none."""
@@ -243,11 +258,14 @@ class World:
         """The data of the records that have *value* in *field*, without deleted ones."""
         return [row.data for row in self.table(name).where(field, value) if not row.deleted]
 
-    def _changed(self, name: str, row: StoredRecord) -> None:
+    def _changed(self, name: str, row: StoredRecord, fields: Iterable[str]) -> None:
         if self._filling:
             return
-        self.changed.add(name)
+        self.changed.setdefault(name, set()).update(fields)
         at = row.data["changed_at"]
         row.touch(at)
-        for holder in self._dependents(self, name, row):
-            holder.touch(at)
+        for holder, counts in self._dependents(self, name, row):
+            if counts:
+                holder.touch(at)
+            else:
+                holder.encoded.clear()

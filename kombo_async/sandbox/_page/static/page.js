@@ -82,6 +82,6 @@ for (const end of ["pointerup", "pointercancel", "dragend"]) document.addEventLi
 document.addEventListener("visibilitychange", refreshAll);
 
 const number = location.hash.match(/^#call-(\d+)$/);
-if (number) open(`/_sandbox/fragments/calls/${number[1]}`);
+if (number) open(`/_sandbox/fragments/requests/${number[1]}`);
 refreshAll();
 setInterval(refreshAll, 1000);

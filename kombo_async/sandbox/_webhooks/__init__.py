@@ -1,0 +1,1 @@
+"""Events that are really sent, signed as Kombo signs them."""

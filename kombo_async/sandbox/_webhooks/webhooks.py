@@ -1,0 +1,204 @@
+"""Endpoints, and the events for them."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable, Mapping
+from random import Random
+from typing import Any
+from urllib.parse import urlsplit
+
+import msgspec
+
+from kombo_async._generated.events import EVENTS
+from kombo_async.sandbox._state.environment import PLATFORM, Environment
+from kombo_async.sandbox._state.ids import make_id
+from kombo_async.sandbox._state.integrations import Integration
+from kombo_async.sandbox._state.store import World
+from kombo_async.sandbox._webhooks import events as payloads
+from kombo_async.sandbox._webhooks.sending import RETRY_DELAYS, SECRET, Delivery, Endpoint, send
+
+KEPT_DELIVERIES = 1_000
+DATA_CHANGED_EVERY = 30.0
+"""Seconds between two `data-changed` of one integration; the first goes out at once."""
+
+
+class Webhooks:
+    """Endpoints, and the events for them.
+
+    Events wait until they are delivered: `serve` does that in the background, tests call `await deliver()`.
+    """
+
+    def __init__(self, environment: Environment) -> None:
+        self.endpoints: list[Endpoint] = []
+        self.deliveries: deque[Delivery] = deque(maxlen=KEPT_DELIVERIES)
+        """What was sent, and how it was answered; each event once for an endpoint, however often it was sent."""
+        self.delay: float = 0.0
+        """Seconds of the sandbox's clock by which events come late."""
+        self.copies: int = 1
+        """How often each event is sent."""
+        self.shuffle: bool = False
+        """Whether events that are due together come in any order."""
+        self.data_changed_every: float = DATA_CHANGED_EVERY
+        self._environment = environment
+        # Not for secrets: the same seed gives the same order.
+        self._random = Random(f"{environment.seed}/webhooks")  # noqa: S311
+        self._waiting: list[Delivery] = []
+        self._changes: dict[str, dict[str, set[str]]] = {}
+        self._told: dict[str, float] = {}
+        self._issues: dict[tuple[str, str], dict[str, Any]] = {}
+        self._count = 0
+        self._numbers = 0
+
+    def add(self, url: str, *, secret: str = SECRET, events: Iterable[str] | None = None, app: Any = None) -> Endpoint:
+        """Send events to *url* from now on; with *app*, to that ASGI application in this process.
+
+        Raises `ValueError` for a URL that is not http(s), and for types of events that do not exist.
+        """
+        if urlsplit(url).scheme not in ("http", "https") or not urlsplit(url).netloc:
+            raise ValueError(f"url: must be an http or https URL, not {url!r}")
+        wanted = None if events is None else frozenset([events] if isinstance(events, str) else events)
+        for type in sorted(wanted or ()):
+            if type not in EVENTS:
+                raise ValueError(f"events: there is no {type!r}; Kombo sends {', '.join(sorted(EVENTS))}")
+        number = max((each.id for each in self.endpoints), default=0) + 1
+        endpoint = Endpoint(id=number, url=url, secret=secret, events=wanted, app=app)
+        self.endpoints.append(endpoint)
+        return endpoint
+
+    def remove(self, endpoint: Endpoint | int) -> None:
+        """Send nothing more there."""
+        id = endpoint if isinstance(endpoint, int) else endpoint.id
+        self.endpoints = [each for each in self.endpoints if each.id != id]
+        self._waiting = [each for each in self._waiting if each.endpoint.id != id]
+
+    def disturb(self, *, delay: float = 0.0, copies: int = 1, shuffle: bool = False) -> None:
+        """Deliver late, several times, out of order; without arguments, as it should be."""
+        self.delay, self.copies, self.shuffle = delay, copies, shuffle
+
+    # Events
+
+    def emit(self, type: str, data: Mapping[str, Any]) -> None:
+        """Queue an event for every endpoint that wants it."""
+        self._count += 1
+        id = make_id(self._environment.seed, "event", self._count)
+        body = msgspec.json.encode({"id": id, "type": type, "data": data})
+        due = self._environment.clock.time() + self.delay
+        for endpoint in self.endpoints:
+            if endpoint.events is None or type in endpoint.events:
+                for _ in range(self.copies):
+                    self._queue(Delivery(id=id, type=type, endpoint=endpoint, body=body, due=due))
+
+    def _queue(self, delivery: Delivery) -> Delivery:
+        self._numbers += 1
+        delivery.number = self._numbers
+        self._waiting.append(delivery)
+        return delivery
+
+    def note_changes(self, world: World) -> None:
+        """Note which models of an integration changed: one `data-changed` tells of them all, at the next delivery."""
+        noted = self._changes.setdefault(world.integration_id, {})
+        for table, fields in world.changed.items():
+            noted.setdefault(table, set()).update(fields)
+        world.changed.clear()
+
+    def sync_finished(self, integration: Integration, sync_id: str, seconds: int) -> None:
+        """Queue `sync-finished`."""
+        now = self._environment.clock.now()
+        self.emit("sync-finished", payloads.sync_finished(integration, sync_id, now, seconds))
+
+    def integration_created(self, integration: Integration) -> None:
+        """Queue `integration-created`."""
+        self.emit("integration-created", payloads.about(integration))
+
+    def integration_deleted(self, integration: Integration) -> None:
+        """Queue `integration-deleted`."""
+        deleted_at = self._environment.clock.stamp()
+        self.emit("integration-deleted", {**payloads.about(integration), "deleted_at": deleted_at})
+
+    def state_changed(self, integration: Integration) -> None:
+        """Queue `integration-state-changed`, and `issue-status-changed` for each issue that came or went."""
+        now = self._environment.clock.now()
+        self.emit("integration-state-changed", payloads.state_changed(integration, now))
+        there = payloads.issues_of(integration)
+        for type in sorted(there):
+            if (integration.id, type) not in self._issues:
+                issue = payloads.new_issue(self._environment.seed, integration, type, now)
+                self._issues[integration.id, type] = issue
+                self.emit("issue-status-changed", payloads.issue_changed(integration, issue))
+        for key in sorted(self._issues):
+            if key[0] == integration.id and key[1] not in there:
+                issue = {**self._issues.pop(key), "status": "RESOLVED", "resolved_at": self._environment.clock.stamp()}
+                self.emit("issue-status-changed", payloads.issue_changed(integration, issue))
+
+    # Deliveries
+
+    async def deliver(self) -> list[Delivery]:
+        """Send every event that is due, each once; gives what was sent.
+
+        What was not answered with 2xx is due again later, by the sandbox's clock.
+        """
+        self._announce()
+        now = self._environment.clock.time()
+        due = [each for each in self._waiting if each.due <= now]
+        self._waiting = [each for each in self._waiting if each.due > now]
+        if self.shuffle:
+            self._random.shuffle(due)
+        for place, delivery in enumerate(due):
+            try:
+                await send(delivery)
+            except BaseException:
+                self._waiting = [*due[place:], *self._waiting]  # cancelled: they are still to be sent
+                raise
+            if delivery not in self.deliveries:
+                self.deliveries.append(delivery)
+            if not delivery.delivered and delivery.attempts <= len(RETRY_DELAYS):
+                delivery.due = self._environment.clock.time() + RETRY_DELAYS[delivery.attempts - 1]
+                self._waiting.append(delivery)
+        return due
+
+    async def send_again(self, number: int) -> Delivery:
+        """Send a delivery once more, now. Raises `LookupError` if it is no longer kept."""
+        for delivery in self.deliveries:
+            if delivery.number == number:
+                await send(delivery)
+                return delivery
+        raise LookupError(f"there is no delivery {number} any more")
+
+    @property
+    def waiting(self) -> int:
+        """How many deliveries are yet to be made."""
+        return len(self._waiting)
+
+    def clear(self) -> None:
+        """Forget all events; endpoints stay."""
+        self._waiting.clear()
+        self.deliveries.clear()
+        self._changes.clear()
+        self._told.clear()
+        self._issues.clear()
+
+    def _announce(self) -> None:
+        """Make events of syncs that have ended, and of records that have changed."""
+        for integration in self._environment.integrations.values():
+            if not integration.sync.announced and not integration.sync.pending:
+                integration.sync.announced = True
+                sync_id = make_id(self._environment.seed, "first sync", integration.id)
+                self.sync_finished(integration, sync_id, 60)
+        now = self._environment.clock.time()
+        for id in list(self._changes):
+            told = self._told.get(id)
+            if told is None or not told <= now < told + self.data_changed_every:
+                self._told[id] = now
+                self._tell(id, payloads.model_names(self._changes.pop(id)))
+
+    def _tell(self, id: str, names: list[str]) -> None:
+        if id == PLATFORM:
+            applied = [{"name": name} for name in names if name.startswith("ai_apply_")]
+            if applied:
+                self.emit("ai-apply-data-changed", {"changed_models": applied})
+            return
+        integration = self._environment.integrations.get(id)
+        known = [name for name in names if name in payloads.KNOWN_MODELS]
+        if integration is not None and known:
+            self.emit("data-changed", payloads.data_changed(integration, known))

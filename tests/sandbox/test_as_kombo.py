@@ -1,0 +1,372 @@
+"""Manners of Kombo's that callers rely on, each as a kind: filters, IDs, headers, what is refused and what is not."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Any, get_args
+from urllib.parse import quote
+
+import httpx
+import pytest
+
+from kombo_async._codec.structure import field_types, is_list, is_union, members
+from kombo_async._generated.operations import REQUESTS
+from kombo_async.sandbox import GREENHOUSE, Sandbox, default_id, serve
+from tests.sandbox.raw_calls import admin, call, error, ids
+
+pytestmark = pytest.mark.anyio
+
+HRIS = default_id("workday")
+LMS = default_id("docebo")
+ORDERS = default_id("icims")
+
+
+@pytest.mark.parametrize("comma", [",", "%2C", "%2c"])
+@pytest.mark.parametrize(
+    ("integration", "path", "name", "table", "field"),
+    [
+        (GREENHOUSE, "/ats/candidates", "ids", "ats_candidates", "id"),
+        (GREENHOUSE, "/ats/candidates", "remote_ids", "ats_candidates", "remote_id"),
+        (GREENHOUSE, "/ats/users", "emails", "ats_users", "email"),
+        (HRIS, "/hris/employees", "work_emails", "hris_employees", "work_email"),
+        (LMS, "/lms/users", "work_emails", "lms_users", "work_email"),
+    ],
+)
+async def test_values_of_a_filter_are_separated_by_commas_encoded_or_not(
+    sandbox: Sandbox, comma: str, integration: str, path: str, name: str, table: str, field: str
+) -> None:
+    """Kombo's clients encode the comma, ours does not."""
+    rows = sandbox.world(integration).table(table)[:3]
+    values = comma.join(quote(row.data[field], safe="") for row in rows)
+    response = await call(sandbox, "GET", f"{path}?{name}={values}", integration=integration)
+    assert sorted(ids(response)) == sorted(row.id for row in rows)
+
+
+def _words(hint: Any) -> list[str]:
+    """The words that a hint names, however deep."""
+    return [hint] if isinstance(hint, str) else [word for inner in get_args(hint) for word in _words(inner)]
+
+
+def test_every_list_parameter_takes_an_encoded_comma() -> None:
+    """Whatever the operation."""
+    from kombo_async.sandbox._api.request_parsing import read_request
+
+    for id in REQUESTS:
+        cls: Any = REQUESTS[id]
+        hints = {field.name: hint for field, hint in field_types(cls)}
+        for name in cls.operation.query:
+            hint = hints[name]
+            lists = [each for each in (members(hint) if is_union(hint) else (hint,)) if is_list(each)]
+            words = [word for part in lists for word in _words(part)]
+            texts = words[:2] or ["a", "b"]
+            if lists:
+                parameters = dict.fromkeys(cls.operation.path_parts[1::2], "x")
+                request = read_request(cls, parameters, f"{name}={'%2C'.join(texts)}", "", b"")
+                assert list(getattr(request, name)) == texts, (id, name)
+
+
+@pytest.mark.parametrize(
+    ("integration", "path", "name", "table", "field"),
+    [
+        (GREENHOUSE, "/ats/users", "emails", "ats_users", "email"),
+        (GREENHOUSE, "/ats/candidates", "email", "ats_candidates", "emails"),
+        (HRIS, "/hris/employees", "work_emails", "hris_employees", "work_email"),
+        (HRIS, "/hris/employees", "personal_emails", "hris_employees", "personal_email"),
+        (LMS, "/lms/users", "work_emails", "lms_users", "work_email"),
+    ],
+)
+async def test_email_filters_do_not_mind_case(
+    sandbox: Sandbox, integration: str, path: str, name: str, table: str, field: str
+) -> None:
+    """Upper case finds what is written in lower case."""
+    row = sandbox.world(integration).table(table)[1]
+    value = row.data[field]
+    email = value[0] if isinstance(value, list) else value
+    assert ids(await call(sandbox, "GET", f"{path}?{name}={quote(email.upper())}", integration=integration)) == [row.id]
+
+
+@pytest.mark.parametrize(
+    ("integration", "path", "name", "table", "field"),
+    [
+        (GREENHOUSE, "/ats/applications", "remote_created_after", "ats_applications", "remote_created_at"),
+        (GREENHOUSE, "/ats/jobs", "remote_created_after", "ats_jobs", "remote_created_at"),
+        (GREENHOUSE, "/ats/tags", "updated_after", "ats_tags", "changed_at"),
+        (ORDERS, "/assessment/orders", "created_after", "assessment_orders", "remote_created_at"),
+        (HRIS, "/hris/timesheets", "started_after", "hris_timesheets", "started_at"),
+        (HRIS, "/hris/timesheets", "started_before", "hris_timesheets", "started_at"),
+        (HRIS, "/hris/timesheets", "ended_after", "hris_timesheets", "ended_at"),
+        (HRIS, "/hris/timesheets", "ended_before", "hris_timesheets", "ended_at"),
+    ],
+)
+async def test_bounds_of_time_include_the_time_itself(
+    sandbox: Sandbox, integration: str, path: str, name: str, table: str, field: str
+) -> None:
+    """And not the millisecond beyond."""
+    row = sandbox.world(integration).table(table)[2]
+    at = row.data[field]
+    step = timedelta(milliseconds=1 if name.endswith("after") else -1)
+    beyond = (datetime.fromisoformat(at) + step).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    query = f"{path}?ids={row.id}&{name}="
+    assert ids(await call(sandbox, "GET", f"{query}{quote(at)}", integration=integration)) == [row.id]
+    assert ids(await call(sandbox, "GET", f"{query}{quote(beyond)}", integration=integration)) == []
+
+
+async def test_custom_fields_takes_one_key(sandbox: Sandbox) -> None:
+    """The filter of employees; a mapped field is found by it."""
+    listed = await call(sandbox, "GET", "/hris/employees", integration=HRIS)
+    employee = listed.json()["data"]["results"][0]
+    value = employee["custom_fields"]["cost_center"]
+    one = quote(f'{{"cost_center": "{value}"}}')
+    assert employee["id"] in ids(await call(sandbox, "GET", f"/hris/employees?custom_fields={one}", integration=HRIS))
+    for wrong in ('{"a": 1, "b": 2}', "{}", "[]", "x"):
+        refused = await call(sandbox, "GET", f"/hris/employees?custom_fields={quote(wrong)}", integration=HRIS)
+        assert error(refused)[:2] == (400, "PLATFORM.INPUT_INVALID")
+
+
+async def test_remote_ids_stand_for_ids_everywhere(sandbox: Sandbox) -> None:
+    """In paths, in bodies and what they nest, and in filters."""
+    world = sandbox.world(GREENHOUSE)
+    job = next(row for row in world.table("ats_jobs") if row.data["status"] == "OPEN")
+    body = {"candidate": {"first_name": "F", "last_name": "D", "email_address": "f@example.com"}}
+    made = await call(sandbox, "POST", f"/ats/jobs/remote:{job.data['remote_id']}/applications", json=body)
+    application = made.json()["data"]
+    assert (made.status_code, application["job_id"]) == (200, job.id)
+    again = {**body, "application": {"job_id": f"remote:{job.data['remote_id']}"}}
+    again["candidate"] = {**body["candidate"], "email_address": "g@example.com"}
+    assert (await call(sandbox, "POST", "/ats/candidates", json=again)).status_code == 200
+    remote = f"remote:{application['candidate']['remote_id']}"
+    tagged = await call(sandbox, "POST", f"/ats/candidates/{quote(remote)}/tags", json={"tag": {"name": "Star"}})
+    assert tagged.status_code == 200
+    path = f"/ats/applications?job_ids=remote%3A{job.data['remote_id']}&ids={application['id']}"
+    assert ids(await call(sandbox, "GET", path)) == [application["id"]]
+    employees = sandbox.world(HRIS)
+    employee, kind = employees.table("hris_employees")[0], employees.table("hris_absence_types")[0]
+    absence = {
+        "employee_id": f"remote:{employee.data['remote_id']}",
+        "absence_type_id": f"remote:{kind.data['remote_id']}",
+        "start_date": "2026-08-03",
+        "end_date": "2026-08-03",
+        "employee_note": None,
+    }
+    created = await call(sandbox, "POST", "/hris/absences", integration=HRIS, json=absence)
+    assert created.json()["data"]["employee_id"] == employee.id
+    changed = await call(
+        sandbox,
+        "PATCH",
+        f"/hris/employees/remote:{employee.data['remote_id']}",
+        integration=HRIS,
+        json={"work_email": "n@example.com"},
+    )
+    assert changed.status_code == 200, changed.text
+    learner = sandbox.world(LMS).table("lms_users")[0]
+    course = sandbox.world(LMS).table("lms_courses")[0]
+    path = f"/lms/course-progressions?user_ids=remote:{learner.data['remote_id']}"
+    plain = f"/lms/course-progressions?user_ids={learner.id}"
+    assert ids(await call(sandbox, "GET", path, integration=LMS)) == ids(
+        await call(sandbox, "GET", plain, integration=LMS)
+    )
+    gone = await call(
+        sandbox, "POST", f"/lms/courses/remote:{course.data['remote_id']}/deactivate", integration=LMS, json={}
+    )
+    assert gone.status_code == 200
+    assert error(await call(sandbox, "POST", "/ats/jobs/remote:none/applications", json=body))[0] == 404
+
+
+def test_every_parameter_that_is_an_id_knows_its_model() -> None:
+    """So that no `remote:` ID of a new operation is forgotten; what is no record of an integration is listed here."""
+    from kombo_async.sandbox._handlers import references
+
+    others = {
+        "integration_id", "integration_field_id", "custom_field_id", "task_id", "eau_id", "scope_config_id",
+        "job_remote_id", "career_site_id", "career_site_ids", "job_feed_id", "job_posting_ids", "posting_id",
+        "course_revision_id", "remote_ids", "job_remote_ids", "end_user_origin_id", "tax_id", "id",
+    }  # fmt: skip
+    for id in REQUESTS:
+        cls = REQUESTS[id]
+        names = {*references._EVERYWHERE, *references._BY_NAMESPACE.get(cls.__module__.split(".")[1], {})}
+        parameters = {*cls.operation.path_parts[1::2], *cls.operation.query, *(cls.operation.body or ())} - {"ids"}
+        unknown = {name for name in parameters if name.endswith(("_id", "_ids", "id", "ids"))} - names - others
+        assert not {name for name in unknown if "_id" in name}, id
+
+
+async def test_every_answer_to_an_action_tells_the_limit(sandbox: Sandbox) -> None:
+    """Successes and refusals; reads do not."""
+    candidate = sandbox.world(GREENHOUSE).table("ats_candidates")[0].id
+    tags = f"/ats/candidates/{candidate}/tags"
+    sandbox.concurrency.limits[GREENHOUSE] = 5
+    done = await call(sandbox, "POST", tags, json={"tag": {"name": "a"}})
+    invalid = await call(sandbox, "POST", tags, json={})
+    unknown = await call(sandbox, "POST", "/ats/candidates/none/tags", json={"tag": {"name": "a"}})
+    sandbox.concurrency.occupy(GREENHOUSE, 5)
+    full = await call(sandbox, "POST", tags, json={"tag": {"name": "a"}})
+    sandbox.concurrency.occupy(GREENHOUSE, -5)
+    sandbox.integration(GREENHOUSE).active = False
+    inactive = await call(sandbox, "POST", tags, json={"tag": {"name": "a"}})
+    sandbox.integration(GREENHOUSE).active = True
+    sandbox.faults.add(status=500, code="PLATFORM.UNKNOWN_ERROR", times=1)
+    fault = await call(sandbox, "POST", tags, json={"tag": {"name": "a"}})
+    responses = (done, invalid, unknown, full, inactive, fault)
+    assert [each.status_code for each in responses] == [200, 400, 404, 429, 403, 500]
+    assert {each.headers["concurrency-limit"] for each in responses} == {"5"}
+    assert [each.headers["concurrency-remaining"] for each in responses] == ["4", "5", "5", "0", "5", "5"]
+    assert "concurrency-limit" not in (await call(sandbox, "GET", "/ats/tags")).headers
+
+
+async def test_a_tag_that_is_not_there_is_removed_well(sandbox: Sandbox) -> None:
+    """A candidate without it, and a tag that nobody has."""
+    candidate = sandbox.world(GREENHOUSE).table("ats_candidates")[0]
+    for name in ("Urgent", "No such tag"):
+        response = await call(sandbox, "DELETE", f"/ats/candidates/{candidate.id}/tags", json={"tag": {"name": name}})
+        assert response.status_code == 200
+
+
+ABSENCE = {"start_date": "2026-08-03", "end_date": "2026-08-03", "employee_note": None}
+
+
+@pytest.mark.parametrize(
+    ("more", "field"),
+    [({"amount": 1}, "unit"), ({"start_time": "08:00"}, "start_time"), ({"end_time": "08:00"}, "start_time")],
+)
+async def test_absences_must_be_whole(sandbox: Sandbox, more: dict[str, Any], field: str) -> None:
+    """An amount has a unit, a start time an end time."""
+    world = sandbox.world(HRIS)
+    given = {
+        "employee_id": world.table("hris_employees")[0].id,
+        "absence_type_id": world.table("hris_absence_types")[2].id,
+    }
+    refused = await call(sandbox, "POST", "/hris/absences", integration=HRIS, json={**given, **ABSENCE, **more})
+    assert error(refused)[:2] == (400, "PLATFORM.INPUT_INVALID")
+    assert error(refused)[2].startswith(field)
+
+
+async def test_results_of_orders(sandbox: Sandbox) -> None:
+    """COMPLETED says when, and stays so."""
+    order = next(row for row in sandbox.world(ORDERS).table("assessment_orders") if row.data["status"] == "OPEN")
+    path = f"/assessment/orders/{order.id}/result"
+    body = {"status": "COMPLETED", "result_url": "https://x.example/1"}
+
+    async def put(**more: Any) -> httpx.Response:
+        return await call(sandbox, "PUT", path, integration=ORDERS, json={**body, **more})
+
+    assert error(await put())[2].startswith("completed_at")
+    assert (await put(completed_at="2026-05-19T08:00:00Z", score=3)).status_code == 200
+    assert (await put(completed_at="2026-05-19T08:00:00Z", score=4)).status_code == 200
+    for status in ("OPEN", "CANCELLED"):
+        assert error(await put(status=status))[:2] == (400, "PLATFORM.INPUT_INVALID")
+
+
+async def test_files_in_base64_say_their_type(sandbox: Sandbox) -> None:
+    """As attachments of a candidate and in a create call."""
+    file = {"name": "cv.pdf", "data": "SGVsbG8=", "type": "CV"}
+    candidate = sandbox.world(GREENHOUSE).table("ats_candidates")[0].id
+    alone = await call(sandbox, "POST", f"/ats/candidates/{candidate}/attachments", json={"attachment": file})
+    assert error(alone)[2].startswith("attachment.content_type")
+    job = sandbox.world(GREENHOUSE).table("ats_jobs")[0].id
+    person = {"first_name": "F", "last_name": "D", "email_address": "f@example.com"}
+    body = {"candidate": person, "attachments": [file]}
+    refused = await call(sandbox, "POST", f"/ats/jobs/{job}/applications", json=body)
+    assert error(refused)[2].startswith("attachments[0].content_type")
+
+
+async def test_an_answer_to_no_question_is_a_warning(sandbox: Sandbox) -> None:
+    """The application is made without it."""
+    job = sandbox.world(GREENHOUSE).table("ats_jobs")[0].id
+    body = {
+        "candidate": {"first_name": "F", "last_name": "D", "email_address": "f@example.com"},
+        "screening_question_answers": [{"question_id": "none", "answer": "x"}],
+    }
+    response = await call(sandbox, "POST", f"/ats/jobs/{job}/applications", json=body)
+    assert response.status_code == 200
+    (warning,) = response.json()["warnings"]
+    assert "'none'" in warning["message"]
+    assert response.json()["data"]["screening_question_answers"] == []
+
+
+async def test_a_file_is_fetched_from_this_machine_and_from_no_other(sandbox: Sandbox) -> None:
+    """A `data_url` on loopback is read, one that fails is refused, one elsewhere is a warning."""
+    candidate = sandbox.world(GREENHOUSE).table("ats_candidates")[0].id
+    path = f"/ats/candidates/{candidate}/attachments"
+
+    async def attach(url: str) -> httpx.Response:
+        file = {"name": "cv.txt", "data_url": url, "type": "OTHER"}
+        return await call(sandbox, "POST", path, json={"attachment": file})
+
+    elsewhere = await attach("https://files.example/cv.txt")
+    assert "from this machine only" in elsewhere.json()["warnings"][0]["message"]
+    assert error(await attach("http://127.0.0.1:1/cv.txt"))[2].startswith("attachment.data_url")
+
+
+@pytest.mark.parametrize("anyio_backend", [("asyncio", {"use_uvloop": False})])
+async def test_a_file_is_fetched_over_a_socket(sandbox: Sandbox, anyio_backend: Any) -> None:
+    """Byte for byte: here from the sandbox itself."""
+    candidate = sandbox.world(GREENHOUSE).table("ats_candidates")[0].id
+    path = f"/ats/candidates/{candidate}/attachments"
+    async with serve(sandbox) as url:
+        style = f"{url.removesuffix('/v1')}/_sandbox/static/style.css"
+        file = {"name": "style.css", "data_url": style, "type": "OTHER"}
+        response = await call(sandbox, "POST", path, json={"attachment": file})
+        assert response.json()["warnings"] == []
+        async with httpx.AsyncClient(trust_env=False) as http:
+            original = (await http.get(style)).content
+    rows = sandbox.world(GREENHOUSE).table("ats_attachments").where("candidate_id", candidate)
+    kept = sandbox.file(rows[-1].id)
+    assert kept is not None
+    assert (kept.data, kept.content_type) == (original, "text/css")
+
+
+async def test_links(sandbox: Sandbox) -> None:
+    """EMBEDDED ones live an hour, MAGIC_LINK ones a year; a set-up link needs a step that is left."""
+    sandbox.clock.stop()
+    kombo = sandbox.client()
+
+    async def link(kind: Any) -> str:
+        made = await kombo.connect.create_connection_link(
+            end_user_email="a@b.de", end_user_organization_name="B", integration_category="ATS", link_type=kind
+        )
+        return made.unwrap().link
+
+    links = [await link("EMBEDDED"), await link("MAGIC_LINK")]
+    async with admin(sandbox) as http:
+        for seconds, statuses in (
+            (3599, [200, 200]),
+            (1, [410, 200]),
+            (364 * 86_400, [410, 200]),
+            (86_400, [410, 410]),
+        ):
+            sandbox.clock.advance(seconds)
+            assert [(await http.get(each)).status_code for each in links] == statuses
+    with pytest.raises(Exception, match="expired"):
+        sandbox.connect(links[0])
+    refused = await call(sandbox, "POST", f"/integrations/{GREENHOUSE}/setup-link", json={"link_type": "EMBEDDED"})
+    assert error(refused)[:2] == (400, "PLATFORM.INPUT_INVALID")
+    unfinished = default_id("bamboohr")
+    given = await call(sandbox, "POST", f"/integrations/{unfinished}/setup-link", json={"link_type": "EMBEDDED"})
+    assert given.status_code == 200
+
+
+async def test_an_archived_posting_answers_a_code_of_ai_apply(sandbox: Sandbox) -> None:
+    """Not one of the recruiting systems'."""
+    posting = next(row for row in sandbox.world().table("ai_job_postings") if row.data["archived_at"] is not None)
+    refused = await call(sandbox, "POST", f"/ai-apply/postings/{posting.id}/inquire", json={})
+    assert error(refused)[:2] == (400, "PLATFORM.INPUT_INVALID")
+
+
+async def test_passed_through_and_mapped_fields_show(sandbox: Sandbox) -> None:
+    """As soon as they are switched on, in each record."""
+    kombo = sandbox.client(HRIS)
+    fields = {each.key: each for each in (await kombo.general.get_integration_fields(HRIS)).unwrap().results}
+    assert (await kombo.hris.get_employees()).unwrap().results[0].integration_fields == []
+    (await kombo.general.update_integration_field(HRIS, fields["shirt_size"].id, enable_passthrough=True)).unwrap()
+    employees = (await kombo.hris.get_employees()).unwrap().results
+    values = [[(each.key, each.value) for each in employee.integration_fields] for employee in employees]
+    assert all(len(one) == 1 and one[0][0] == "shirt_size" and one[0][1] in ("S", "M", "L", "XL") for one in values)
+    custom = {each.key: each for each in (await kombo.general.get_custom_fields(HRIS)).unwrap().results}
+    (
+        await kombo.general.update_custom_field_mapping(
+            HRIS, custom["nickname"].id, integration_field_id=fields["shirt_size"].id
+        )
+    ).unwrap()
+    employees = (await kombo.hris.get_employees()).unwrap().results
+    for employee, (one,) in zip(employees, values, strict=True):
+        assert employee.custom_fields is not None
+        assert employee.custom_fields["nickname"] == one[1]

@@ -1,0 +1,182 @@
+"""What others can reach and what makes no sense: names of hosts, markup, clocks, settings, names of models."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from kombo_async.sandbox import GREENHOUSE, Sandbox
+from tests.sandbox.raw_calls import admin, call
+
+pytestmark = pytest.mark.anyio
+
+
+@pytest.mark.parametrize(
+    "host", ["evil.com", "sandbox.localhost.evil.com", "127.0.0.1.nip.io", "localhost:80@evil.com", "10.0.0.1", ""]
+)
+async def test_names_that_may_be_somebody_elses_are_refused(sandbox: Sandbox, host: str) -> None:
+    """By the API (with its well-known key), the page and `/_sandbox`: a site cannot pretend to be this machine."""
+    assert (await call(sandbox, "GET", "/check-api-key", headers={"Host": host})).status_code == 400
+    assert sandbox.requests() == []
+    async with admin(sandbox) as http:
+        for path in ("/", "/_sandbox/state", "/_sandbox/static/page.js", "/connect/x"):
+            assert (await http.get(path, headers={"Host": host})).status_code == 400
+
+
+@pytest.mark.parametrize(
+    "host", ["127.0.0.1:8420", "localhost", "[::1]:8420", "LOCALHOST", "a.localhost", "kombo.test"]
+)
+async def test_names_of_this_machine_are_taken(sandbox: Sandbox, host: str) -> None:
+    """With and without a port."""
+    assert (await call(sandbox, "GET", "/check-api-key", headers={"Host": host})).status_code == 200
+
+
+async def test_more_names_can_be_allowed() -> None:
+    """For a sandbox in a container, say."""
+    sandbox = Sandbox(hosts=["kombo"])
+    assert (await call(sandbox, "GET", "/check-api-key", headers={"Host": "kombo:8420"})).status_code == 200
+    assert (await call(sandbox, "GET", "/check-api-key", headers={"Host": "other"})).status_code == 400
+
+
+MARKUP = '<img src=x onerror="alert(1)">'
+
+
+async def test_nothing_is_drawn_as_markup(sandbox: Sandbox) -> None:
+    """Whatever people put into integrations, records, requests, faults and webhooks."""
+    sandbox.add_integration(f"lever:{MARKUP}", organization=MARKUP)
+    sandbox.faults.add(code=MARKUP, message=MARKUP, integration=MARKUP)
+    sandbox.webhooks.add(f"http://127.0.0.1:1/{MARKUP}")
+    sandbox.world(GREENHOUSE).add("ats_tags", {"name": MARKUP})
+    await call(sandbox, "GET", f"/ats/tags?ids={MARKUP}", headers={"X-Integration-Id": MARKUP})
+    async with admin(sandbox) as http:
+        for path in FRAGMENTS:
+            answer = await http.get(path)
+            assert answer.status_code == 200, path
+            assert "<img" not in answer.text
+            assert "script-src 'self'" in answer.headers["content-security-policy"]
+
+
+FRAGMENTS = [
+    "/",
+    "/_sandbox/fragments/integrations",
+    "/_sandbox/fragments/faults",
+    "/_sandbox/fragments/requests",
+    "/_sandbox/fragments/requests/1",
+]
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"category": "<b>"},
+        {"category": "CRM"},
+        {"sync_status": 500},
+        {"active": "no"},
+        {"permissions": {"ats_candidate": "MISSING"}},
+        {"permissions": {"ats_candidates": "missing"}},
+        {"permissions": "MISSING"},
+    ],
+)
+async def test_integrations_that_make_no_sense_are_refused(sandbox: Sandbox, settings: dict[str, Any]) -> None:
+    """By Python and over HTTP; nothing is added."""
+    before = len(sandbox.integrations)
+    (name,) = settings
+    with pytest.raises(ValueError, match=name.removeprefix("sync_")):
+        sandbox.add_integration("lever:demo", **settings)
+    async with admin(sandbox) as http:
+        answer = await http.post("/_sandbox/integrations", json={"id": "lever:demo", **settings})
+        assert answer.status_code == 400
+        if name in ("active", "permissions"):
+            changed = await http.patch(f"/_sandbox/integrations/{GREENHOUSE}", json=settings)
+            assert changed.status_code == 400
+        unknown = await http.patch(f"/_sandbox/integrations/{GREENHOUSE}", json={"activ": False})
+        assert "activ" in unknown.json()["error"]
+    assert len(sandbox.integrations) == before
+    assert sandbox.integration(GREENHOUSE).state == "active"
+
+
+@pytest.mark.parametrize("seconds", [1e308, float("nan"), float("inf"), -1e12, 1e12])
+async def test_a_clock_stays_in_its_years(sandbox: Sandbox, seconds: float) -> None:
+    """What leads out of them is refused, and breaks nothing."""
+    with pytest.raises(ValueError, match="1970 to 9999"):
+        sandbox.clock.advance(seconds)
+    async with admin(sandbox) as http:
+        content = f'{{"advance": {str(seconds).replace("nan", "NaN").replace("inf", "Infinity")}}}'
+        answer = await http.post("/_sandbox/clock", content=content, headers={"Content-Type": "application/json"})
+        assert answer.status_code == 400
+        assert (await http.get("/_sandbox/state")).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("settings", "named"),
+    [
+        ({"connection": "timeout"}, "connection"),
+        ({"connection": ""}, "connection"),
+        ({"status": "500"}, "status"),
+        ({"status": 600}, "status"),
+        ({"status": 500, "times": 0}, "times"),
+        ({"status": 500, "probability": 2}, "probability"),
+        ({"status": 500, "every": 1.5}, "every"),
+        ({"delay": -1}, "delay"),
+        ({"delay": float("nan")}, "delay"),
+        ({"jump": float("inf")}, "jump"),
+        ({"status": 500, "operation": "PostAtsCandidate"}, "operation"),
+        ({"status": 500, "operation": ["PostAtsCandidates", "x"]}, "operation"),
+        ({"status": 500, "headers": ["a"]}, "headers"),
+        ({"after_performing": True}, "changes nothing"),
+        ({"message": "no status"}, "changes nothing"),
+        ({"statu": 500}, "statu"),
+    ],
+)
+async def test_faults_that_do_nothing_are_refused(sandbox: Sandbox, settings: dict[str, Any], named: str) -> None:
+    """By Python and over HTTP, with the name of what is wrong; none is added."""
+    with pytest.raises((ValueError, TypeError), match=named):
+        sandbox.faults.add(**settings)
+    if all(value == value and value not in (float("inf"),) for value in settings.values()):
+        async with admin(sandbox) as http:
+            answer = await http.post("/_sandbox/faults", json=settings)
+            assert answer.status_code == 400
+            assert named in answer.json()["error"]
+    assert len(sandbox.faults) == 0
+
+
+def test_a_fault_has_the_parameters_of_its_class(sandbox: Sandbox) -> None:
+    """Editors and `help` show them, though they are written once."""
+    import inspect
+
+    from kombo_async.sandbox import Fault
+
+    own = list(inspect.signature(sandbox.faults.add).parameters)
+    assert own == list(inspect.signature(Fault).parameters)
+
+
+async def test_mistyped_models_are_refused(sandbox: Sandbox) -> None:
+    """With the nearest names, wherever a model is named."""
+    with pytest.raises(LookupError, match="ats_candidates"):
+        sandbox.world(GREENHOUSE).table("ats_candidate")
+    with pytest.raises(LookupError, match="ats_candidates"):
+        sandbox.delete_record(GREENHOUSE, "ats_candidate", "x")
+    async with admin(sandbox) as http:
+        answer = await http.get(f"/_sandbox/records/{GREENHOUSE}/ats_candidate")
+        assert (answer.status_code, "ats_candidates" in answer.text) == (400, True)
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"actions_at_once": 0},
+        {"latency": -1},
+        {"latency": float("nan")},
+        {"latency": (2, 1)},
+        {"read_latency": "1"},
+        {"rate_limit": (0, 1)},
+        {"rate_limit": (1, 0)},
+        {"employees": -1},
+    ],
+)
+def test_settings_that_make_no_sense_are_refused(settings: dict[str, Any]) -> None:
+    """When the sandbox is made, with the name of the setting."""
+    (name,) = settings
+    with pytest.raises(ValueError, match=name.removeprefix("read_")):
+        Sandbox(**settings)
