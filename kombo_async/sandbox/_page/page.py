@@ -210,7 +210,8 @@ def _status(call: LoggedRequest) -> str:
 def _call_row(call: LoggedRequest) -> str:
     integration = f'<div class="small">{escape(call.integration)}</div>' if call.integration else ""
     return (
-        f'<tr data-open="/_sandbox/fragments/requests/{call.number}" tabindex="0"><td class="nowrap">{call.at[11:23]}</td>'
+        f'<tr data-open="/_sandbox/fragments/requests/{call.number}" tabindex="0">'
+        f'<td class="nowrap">{call.at[11:23]}</td>'
         f'<td class="long"><code>{call.method} {escape(_cut(call.path, 200))}</code>{integration}</td>'
         f"<td>{escape(call.operation or '')}</td>"
         f'<td class="number">{_status(call)}</td><td>{_breakable(call.code or "")}</td>'
