@@ -11,7 +11,12 @@ RESOURCES = {"ats": "ATS", "hris": "HRIS", "lms": "LMS", "ai_apply": "AIApply"}
 
 OPTIONS = "Settings of this call only, in place of the client's own."
 
-LAZY = "\n__getattr__, __dir__ = lazy_exports(__name__, _LAZY_EXPORTS)\n"
+LAZY = """
+if not TYPE_CHECKING:  # type checkers know the names above, and refuse all others
+    from kombo_async._lazy import lazy_exports
+
+    __getattr__, __dir__ = lazy_exports(__name__, _LAZY_EXPORTS)
+"""
 
 REQUESTS = '''
 class _Requests(Mapping[str, type[Request[Any]]]):
@@ -54,7 +59,7 @@ def package(names: Names, glossary: Glossary, namespace: str) -> str:
     table = "".join(f"    {home!r}: {tuple(sorted(homes[home]))!r},\n" for home in sorted(homes))
     return (
         f"{HEADER}{docstring(glossary.module(namespace), 0)}\n\nfrom __future__ import annotations\n\n"
-        f"from typing import TYPE_CHECKING\n\nfrom kombo_async._lazy import lazy_exports\n\n"
+        "from typing import TYPE_CHECKING\n\n"
         f"if TYPE_CHECKING:\n{imports}\n\n"
         f"_LAZY_EXPORTS = {{\n{table}}}\n{LAZY}"
     )

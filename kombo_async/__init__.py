@@ -7,8 +7,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from kombo_async._lazy import lazy_exports
-
 if TYPE_CHECKING:
     from kombo_async import ai_apply, assessment, ats, connect, custom, general, hris, lms, operations
     from kombo_async._generated.error_codes import ErrorCode
@@ -134,4 +132,7 @@ _LAZY_EXPORTS = {
     "kombo_async.response": ("ActionWarning", "Drift", "Response", "Success"),
 }
 
-__getattr__, __dir__ = lazy_exports(__name__, _LAZY_EXPORTS)
+if not TYPE_CHECKING:  # type checkers know the names above, and refuse all others
+    from kombo_async._lazy import lazy_exports
+
+    __getattr__, __dir__ = lazy_exports(__name__, _LAZY_EXPORTS)

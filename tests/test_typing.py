@@ -56,6 +56,7 @@ WRONG = {
         'case "ATS.JOB_CLOSED":\n            return failure.code.value',
         "attr-defined",
     ),
+    "a model that is not there": ("calls.py", "ats.TagInput(", "ats.TagsInput(", "attr-defined"),
     "a middleware that answers nothing": ("calls.py", "    return response\n", "    return None\n", "return-value"),
 }
 

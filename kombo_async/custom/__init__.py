@@ -5,8 +5,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from kombo_async._lazy import lazy_exports
-
 if TYPE_CHECKING:
     from kombo_async.custom.avionte import AddAvionteSyncedJob as AddAvionteSyncedJob
     from kombo_async.custom.avionte import RemoveAvionteSyncedJob as RemoveAvionteSyncedJob
@@ -117,4 +115,7 @@ _LAZY_EXPORTS = {
     "kombo_async.custom.silae": ("WriteSilaePayrollSupplement",),
 }
 
-__getattr__, __dir__ = lazy_exports(__name__, _LAZY_EXPORTS)
+if not TYPE_CHECKING:  # type checkers know the names above, and refuse all others
+    from kombo_async._lazy import lazy_exports
+
+    __getattr__, __dir__ = lazy_exports(__name__, _LAZY_EXPORTS)

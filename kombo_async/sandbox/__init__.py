@@ -8,7 +8,7 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING
 
-from kombo_async._lazy import lazy_exports, missing_extra
+from kombo_async._lazy import missing_extra
 
 if TYPE_CHECKING:
     from kombo_async.sandbox._sandbox import Sandbox as Sandbox
@@ -48,4 +48,7 @@ def _check_extra() -> None:
 
 
 # pytest imports this package in every run, for the fixtures alone: nothing loads before it is used.
-__getattr__, __dir__ = lazy_exports(__name__, _LAZY_EXPORTS, before=_check_extra)
+if not TYPE_CHECKING:  # type checkers know the names above, and refuse all others
+    from kombo_async._lazy import lazy_exports
+
+    __getattr__, __dir__ = lazy_exports(__name__, _LAZY_EXPORTS, before=_check_extra)

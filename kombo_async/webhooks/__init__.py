@@ -8,8 +8,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from kombo_async._lazy import lazy_exports
-
 if TYPE_CHECKING:
     from kombo_async._generated.events import (
         EVENTS,
@@ -104,4 +102,7 @@ _LAZY_EXPORTS = {
     "kombo_async.webhooks._signature": ("SIGNATURE_HEADER", "Secrets", "sign", "verify"),
 }
 
-__getattr__, __dir__ = lazy_exports(__name__, _LAZY_EXPORTS)
+if not TYPE_CHECKING:  # type checkers know the names above, and refuse all others
+    from kombo_async._lazy import lazy_exports
+
+    __getattr__, __dir__ = lazy_exports(__name__, _LAZY_EXPORTS)

@@ -19,7 +19,7 @@ import pytest
 from anyio import to_thread
 
 from kombo_async.bulk import read_journal
-from kombo_async.sandbox import Call, Sandbox, serve
+from kombo_async.sandbox import LoggedRequest, Sandbox, serve
 
 ROWS = 3_000
 KILLS = 30
@@ -65,7 +65,7 @@ class Crasher:
     """The IDs of the applications."""
     kills: int = 0
 
-    def count(self, call: Call) -> None:
+    def count(self, call: LoggedRequest) -> None:
         """Take down what the sandbox did."""
         if call.operation == CREATE and call.performed:
             self.performed[call.body["candidate"]["email_address"]] += 1
