@@ -13,8 +13,6 @@ from kombo_async.errors import Fault, InvalidInput
 
 T = TypeVar("T")
 
-NO_TIME_ZONE = "this datetime has no time zone; give it one, such as tzinfo=datetime.UTC"
-
 UNSET = msgspec.UNSET
 """The value of a field that was left out. It is false, and not `None`, which is sent as null."""
 Unset: TypeAlias = msgspec.UnsetType
@@ -25,12 +23,35 @@ else:
     JSON = Any
 
 
+TIMES = (datetime, date)
+"""Python's own. In a tuple, since freezegun replaces `datetime` and `date` in each module while time is frozen."""
+
+
+def utc_time(value: date, path: str = "") -> date:
+    """*value* as Python's own `date`, or `datetime` in UTC: pendulum, pandas and freezegun have classes of their own.
+
+    Raises `InvalidInput`, with *path*, where it has no time zone, and for pandas' `NaT`.
+    """
+    exact = value if type(value) in TIMES else _exact_time(value, path)
+    if not isinstance(exact, datetime):
+        return exact
+    if exact.tzinfo is None:
+        raise InvalidInput(Fault(path, "this datetime has no time zone; give it one, such as tzinfo=datetime.UTC"))
+    return exact.astimezone(UTC)
+
+
+def _exact_time(value: date, path: str) -> date:
+    try:
+        if not isinstance(value, datetime):
+            return TIMES[1](value.year, value.month, value.day)
+        day = (value.year, value.month, value.day)
+        return TIMES[0](*day, value.hour, value.minute, value.second, value.microsecond, value.tzinfo, fold=value.fold)
+    except (TypeError, ValueError):
+        raise InvalidInput(Fault(path, "is not a time")) from None  # NaT is a datetime by its type
+
+
 def _in_utc(value: Any, _: object, field: attrs.Attribute[Any]) -> Any:
-    if not isinstance(value, datetime):
-        return value
-    if value.tzinfo is None:
-        raise InvalidInput(Fault(field.name, NO_TIME_ZONE))
-    return value.astimezone(UTC)
+    return utc_time(value, field.name) if isinstance(value, datetime) else value
 
 
 _to_utc: Any = attrs.Converter(_in_utc, takes_self=True, takes_field=True)

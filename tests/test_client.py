@@ -42,7 +42,7 @@ LINK: dict[str, Any] = {"label": "Report", "url": "https://example.com/r"}
         ({"headers": {"X-Trace": "a\r\nX-Integration-Id: other"}}, "X-Trace"),
         ({"headers": {"Authorization": "Bearer other"}}, "api_key="),
         ({"headers": {"x-integration-id": "other"}}, "integration_id="),
-        ({"headers": {"no name": "x"}}, "no name of a header"),
+        ({"headers": {"no name": "x"}}, "not a valid header name"),
         ({"headers": {"X-Trace": ""}}, "X-Trace"),
         (
             {"transport": httpx.MockTransport(lambda _: httpx.Response(200)), "http_client": object()},

@@ -2,14 +2,26 @@
 
 from __future__ import annotations
 
+import enum
 import json
+import re
+import subprocess
+import sys
+import uuid
 from collections.abc import Iterator
-from datetime import UTC, date, datetime, timedelta, timezone
-from typing import Any
+from datetime import UTC, date, datetime, time, timedelta, timezone
+from decimal import Decimal
+from fractions import Fraction
+from types import MappingProxyType
+from typing import Any, cast
 
+import markupsafe
+import numpy
+import pandas
+import pendulum
 import pytest
 
-from kombo_async import ai_apply, ats, connect, general, hris, to_dict
+from kombo_async import UNSET, InvalidInput, ai_apply, ats, connect, general, hris, to_dict
 from kombo_async._codec.encode import check_headers, encode
 from kombo_async.request import Request
 
@@ -186,3 +198,283 @@ def body_of(body: Any) -> bytes:
     """A body without files."""
     assert isinstance(body, bytes)
     return body
+
+
+# Values of other libraries, and values that JSON lacks
+
+
+class Text(str):
+    """Text of a library's own class."""
+
+
+class Count(int):
+    """A number of a library's own class."""
+
+
+class Measure(float):
+    """A number of a library's own class."""
+
+
+class Moment(datetime):
+    """A time of a library's own class."""
+
+
+class Day(date):
+    """A date of a library's own class."""
+
+
+class Kind(enum.StrEnum):
+    """Text by a name."""
+
+    LEGAL = "Legal"
+
+
+class Plain(enum.Enum):
+    """A name that is no text."""
+
+    A = "a"
+
+
+class Named(str, enum.Enum):  # noqa: UP042  (as people wrote them before StrEnum)
+    """Text by a name, the older way."""
+
+    LEGAL = "Legal"
+
+
+def tool(value: Any) -> Any:
+    """A request with *value* deep within its body."""
+    return ats.CreateCandidate(
+        candidate=ats.CandidateInput(first_name="F", last_name="D", email_address="f@example.com"),
+        application=ats.CandidateApplicationInput(job_id="1"),
+        remote_fields=cast("Any", {"some_tool": {"fields": [{"value": value}]}}),
+    )
+
+
+def sent(value: Any) -> str:
+    """*value* as it goes out in a body."""
+    whole = body_of(encode(tool(value)).body).decode()
+    start, _, rest = whole.partition('"value":')
+    assert start
+    return rest.removesuffix("}]}}}")
+
+
+PENDULUM = pendulum.datetime(2026, 5, 19, 10, 30, tz="Europe/Berlin")
+PANDAS = pandas.Timestamp("2026-05-19T10:30:00", tz="Europe/Berlin")
+
+
+@pytest.mark.parametrize(
+    ("value", "wire"),
+    [
+        (Text("x"), '"x"'),
+        (markupsafe.Markup("<b>x</b>"), '"<b>x</b>"'),
+        (numpy.str_("x"), '"x"'),
+        (Kind.LEGAL, '"Legal"'),
+        (Named.LEGAL, '"Legal"'),
+        (Count(7), "7"),
+        (numpy.int64(7), "7"),
+        (numpy.uint8(7), "7"),
+        (2**70, str(2**70)),
+        (Measure(1.5), "1.5"),
+        (numpy.float64(1.5), "1.5"),
+        (numpy.float32(1.5), "1.5"),
+        (Decimal("1.50"), "1.50"),
+        (Decimal("12345678901234567890.123"), "12345678901234567890.123"),
+        (Decimal("1E+3"), "1E+3"),
+        (Moment(2026, 5, 19, 8, 30, tzinfo=UTC), '"2026-05-19T08:30:00Z"'),
+        (PENDULUM, '"2026-05-19T08:30:00Z"'),
+        (PANDAS, '"2026-05-19T08:30:00Z"'),
+        (Day(2026, 5, 19), '"2026-05-19"'),
+        (pendulum.date(2026, 5, 19), '"2026-05-19"'),
+        ((1, (2,)), "[1,[2]]"),
+        (MappingProxyType({"a": (Text("b"),)}), '{"a":["b"]}'),
+        ({Text("a"): 1}, '{"a":1}'),
+        (ats.CandidateInput(first_name=Text("F"), last_name="D", email_address="e"), None),
+    ],
+)
+def test_values_of_other_libraries_go_out_as_their_base(value: Any, wire: str | None) -> None:
+    """A class of a library's own is sent as the text, number or time that it is."""
+    if wire is None:
+        wire = '{"first_name":"F","last_name":"D","email_address":"e"}'
+    assert sent(value) == wire
+    assert json.loads(f"[{wire}]")
+
+
+@pytest.mark.parametrize("value", [PENDULUM, PANDAS, Moment(2026, 5, 19, 8, 30, tzinfo=UTC)])
+def test_times_of_other_libraries_in_fields_and_queries(value: Any) -> None:
+    """Fields for times make plain times in UTC of them, in bodies and in queries."""
+    request = ats.GetCandidates(updated_after=value)
+    assert type(request.updated_after) is datetime
+    assert encode(request).target == "/ats/candidates?updated_after=2026-05-19T08%3A30%3A00.000Z"
+
+
+def test_while_time_is_frozen() -> None:
+    """freezegun's replacements of `datetime` change nothing in what is sent and read, nor later."""
+    script = """
+import datetime, freezegun
+from kombo_async import ats
+from kombo_async._codec.decode import decode
+from kombo_async._codec.encode import encode
+from tests.support.wire import CANDIDATE, success
+from tests.test_encode import sent
+
+def check():
+    raw = success(CANDIDATE, [])
+    reply = decode(ats.CreateCandidate, raw, raw.content, attempts=1)
+    assert reply.drift == [], reply.drift
+    assert reply.data.changed_at.year == 2026
+    raw = success({**CANDIDATE, "id": 5}, [])
+    assert len(decode(ats.CreateCandidate, raw, raw.content, attempts=1).drift) == 1
+    now = datetime.datetime.now(datetime.UTC)
+    assert "updated_after=20" in encode(ats.GetCandidates(updated_after=now)).target
+    assert ats.GetCandidates.from_dict({"updated_after": now}).updated_after == now
+    assert sent([now, datetime.date.today()]).startswith('["20')
+
+with freezegun.freeze_time("2026-05-19"):
+    check()
+check()
+"""
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        b"x",
+        bytearray(b"x"),
+        memoryview(b"x"),
+        {1},
+        frozenset({1}),
+        object(),
+        complex(1),
+        range(3),
+        iter([1]),
+        uuid.UUID(int=1),
+        timedelta(1),
+        time(8, 30),
+        Fraction(1, 3),
+        UNSET,
+        numpy.array([1]),
+        float("nan"),
+        float("-inf"),
+        numpy.float64("nan"),
+        Decimal("NaN"),
+        Decimal("Infinity"),
+        pandas.NaT,
+        datetime(2026, 5, 19),
+        pandas.Timestamp("2026-05-19"),
+        "\ud800",
+        "a\udcffb",
+        {"\ud800": 1},
+        {1: 2},
+        {None: 2},
+        Plain.A,
+    ],
+    ids=lambda value: type(value).__name__,
+)
+def test_what_json_lacks_is_refused_by_its_path(value: Any) -> None:
+    """Nothing is bent into something else: it is named by its path, wherever it is, and never shown."""
+    for wrong, path in ((value, ""), ([1, value], "[1]"), ({"a": [[value]]}, ".a[0][0]")):
+        with pytest.raises(InvalidInput) as caught:
+            encode(tool(wrong))
+        assert [fault.path for fault in caught.value.faults] == [f"remote_fields.some_tool.fields[0].value{path}"]
+        assert not re.search("[\ud800-\udfff]|2026", str(caught.value))
+
+
+def test_all_faults_of_a_body_are_told_at_once() -> None:
+    """Each with its path, in order."""
+    wrong: Any = b"Frank"
+    request = ats.CreateCandidate(
+        candidate=ats.CandidateInput(first_name=wrong, last_name="\ud800", email_address="f@example.com"),
+        application=ats.CandidateApplicationInput(job_id=cast("Any", {"1"})),
+    )
+    with pytest.raises(InvalidInput) as caught:
+        encode(request)
+    assert [fault.path for fault in caught.value.faults] == [
+        "candidate.first_name",
+        "candidate.last_name",
+        "application.job_id",
+    ]
+    assert "Frank" not in str(caught.value)
+    assert "from_bytes" in caught.value.faults[0].message
+
+
+def test_values_that_hold_themselves() -> None:
+    """They are refused like all else, whatever they are made of."""
+    loop: list[Any] = []
+    loop.append(loop)
+    with pytest.raises(InvalidInput, match="nested too deeply"):
+        encode(tool(loop))
+    circle: dict[str, Any] = {}
+    circle["again"] = circle
+    with pytest.raises(InvalidInput, match="nested too deeply"):
+        encode(tool(circle))
+
+
+def test_lines_are_checked_like_bodies() -> None:
+    """The lines of a bulk import name what is wrong by their index."""
+    postings: Any = [{"job_code": "1"}, {"job_code": b"2"}]
+    with pytest.raises(InvalidInput, match=r"^items\[1\]\.job_code: "):
+        encode(ai_apply.BulkImportJobPostings(job_feed_id="1", items=postings))
+    postings = [{"job_code": Text("1")}]
+    assert (
+        body_of(encode(ai_apply.BulkImportJobPostings(job_feed_id="1", items=postings)).body) == b'{"job_code":"1"}\n'
+    )
+
+
+@pytest.mark.parametrize(
+    ("ids", "says"),
+    [
+        (["a", None], "None"),
+        ([None], "None"),
+        ([], "empty list"),
+        ((), "empty list"),
+        (iter(()), "empty list"),
+        (["a", ""], "empty"),
+        (["a", b"b"], "bytes"),
+        (b"a", "bytes"),
+        (["a", ["b"]], "list"),
+        ({"a": 1}, "dict"),
+        (["\ud800"], "surrogate"),
+        (None, "leave the field out"),
+        (1.5, "float"),
+    ],
+)
+def test_filters_that_select_nothing_sensible(ids: Any, says: str) -> None:
+    """An empty list or None might read all records instead of none; other things are no filter at all."""
+    with pytest.raises(InvalidInput, match=f"^ids: .*{says}") as caught:
+        encode(ats.GetCandidates(ids=ids))
+    assert [fault.path for fault in caught.value.faults] == ["ids"]
+
+
+@pytest.mark.parametrize("ids", [["a", "b"], ("a", "b"), iter(["a", "b"]), [Text("a"), numpy.str_("b")]])
+def test_filters_of_several_values(ids: Any) -> None:
+    """Any iterable of text is one."""
+    assert encode(ats.GetCandidates(ids=ids)).target == "/ats/candidates?ids=a,b"
+
+
+def test_numbers_and_booleans_in_queries() -> None:
+    """Those of other libraries go out as the number that they are."""
+    assert encode(ats.GetCandidates(page_size=numpy.int64(50))).target.endswith("?page_size=50")  # type: ignore[arg-type]
+    assert encode(ats.GetCandidates(include_deleted=True)).target.endswith("?include_deleted=true")
+
+
+def test_a_target_that_is_too_long_names_the_field_and_what_to_do() -> None:
+    """3,000 IDs make no request that a server takes; 250 do, which is a page."""
+    many = [f"{number:024}" for number in range(3_000)]
+    with pytest.raises(InvalidInput, match=r"^ids: 3,000 values: .* ask for about 318 at a time") as caught:
+        encode(ats.GetCandidates(ids=many, email="f@example.com"))
+    assert [fault.path for fault in caught.value.faults] == ["ids"]
+    assert many[0] not in str(caught.value)
+    assert len(encode(ats.GetCandidates(ids=many[:250])).target) < 8_000
+    assert len(encode(ats.GetCandidates(ids=many[:318], email="f@example.com")).target) <= 8_000
+    with pytest.raises(InvalidInput, match=r"^email: makes an address of"):
+        encode(ats.GetCandidates(email="f" * 9_000))
+    with pytest.raises(InvalidInput, match=r"^candidate_id: "):
+        encode(ats.AddCandidateResultLink(candidate_id="1" * 9_000, label="x", url="https://example.com"))
+
+
+def test_lone_surrogates_in_paths() -> None:
+    """An ID with one is refused by its field."""
+    with pytest.raises(InvalidInput, match=r"^token: .*surrogate"):
+        encode(connect.GetIntegrationByToken(token="a\ud800"))

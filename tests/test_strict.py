@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import copy
+import pickle
 from datetime import date, datetime
-from typing import Any
+from decimal import Decimal
+from typing import Any, cast
 
+import attrs
 import pytest
 
-from kombo_async import ai_apply, ats, hris, to_dict
+from kombo_async import Fault, InvalidInput, ai_apply, ats, hris, to_dict
 
 CREATE: dict[str, Any] = {
     "candidate": {"first_name": "Frank", "last_name": "Doe", "email_address": "frank@example.com"},
@@ -161,3 +165,57 @@ def test_repr_shows_no_values() -> None:
     assert repr(ats.CreateCandidate.from_dict(CREATE)) == (
         "<CreateCandidate: candidate, application, screening_question_answers, attachments set>"
     )
+
+
+class Text(str):
+    """Text of a library's own class."""
+
+
+def test_values_of_other_libraries() -> None:
+    """Text and numbers of a library's own class are the text and numbers that they are; booleans are no numbers."""
+    absence: dict[str, Any] = {
+        "employee_id": Text("1"),
+        "absence_type_id": "2",
+        "start_date": "2026-05-19",
+        "end_date": "2026-05-20",
+        "status": Text("REQUESTED"),
+        "employee_note": None,
+    }
+    request = hris.CreateAbsence.from_dict({**absence, "amount": Decimal("1.5")})
+    assert type(request.employee_id) is str
+    assert request.status == "REQUESTED"
+    assert request.amount == Decimal("1.5")
+    for wrong in (True, "1", b"1", None):
+        with pytest.raises(InvalidInput) as caught:
+            hris.CreateAbsence.from_dict({**absence, "amount": wrong})
+        assert [fault.path for fault in caught.value.faults] == ["amount"]
+
+
+def test_faults_are_data() -> None:
+    """Each fault is a path and a message; the whole prints them all, and can be copied and pickled."""
+    with pytest.raises(InvalidInput) as caught:
+        ats.CreateCandidate.from_dict({"candidate": {"first_name": 5, "shoe_size": "Frank"}})
+    error = caught.value
+    assert isinstance(error, ValueError)
+    assert error.faults[0] == Fault("candidate.first_name", "must be string")
+    assert {fault.path for fault in error.faults} == {
+        "candidate.first_name",
+        "candidate.last_name",
+        "candidate.email_address",
+        "candidate.shoe_size",
+        "application",
+    }
+    assert str(error).splitlines()[0] == "CreateCandidate cannot be built from this data:"
+    assert len(str(error).splitlines()) == 1 + len(error.faults)
+    assert "Frank" not in str(error) + repr(error)
+    for other in (copy.copy(error), pickle.loads(pickle.dumps(error))):
+        assert (other.faults, str(other)) == (error.faults, str(error))
+    assert str(InvalidInput(Fault("ids", "is empty"))) == "ids: is empty"
+    assert str(InvalidInput(Fault("", "is empty"))) == "(all of it): is empty"
+
+
+def test_attrs_is_not_tampered_with() -> None:
+    """A request's fields know their types as attrs resolves them."""
+    ats.CreateCandidate.from_dict(CREATE)
+    types = {field.name: field.type for field in attrs.fields(cast("Any", ats.CreateCandidate))}
+    assert types["candidate"] is ats.CandidateInput

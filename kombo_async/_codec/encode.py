@@ -6,21 +6,25 @@ No I/O; bad input is a `ValueError` that names its field.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping, Sequence
-from datetime import date, datetime
-from math import isfinite
+from collections.abc import Iterable, Mapping, Sized
+from datetime import date
+from numbers import Integral
 from typing import Any, cast
 from urllib.parse import quote
 
 import attrs
 import msgspec
 
+from kombo_async._codec.json_values import HALF_A_CHARACTER, holds_only_json, json_fields
 from kombo_async.attachments import FileData
 from kombo_async.errors import Fault, InvalidInput
-from kombo_async.model import NO_TIME_ZONE, UNSET, field_names, to_dict, wire_time
+from kombo_async.model import UNSET, utc_time, wire_time
 from kombo_async.request import Operation, Request
 
 _CONTROL = frozenset("\r\n\0")
+
+LONGEST_TARGET = 8_000
+"""Bytes of path and query. Servers need not take more (RFC 9110, 4.1), and many do not."""
 
 
 @attrs.frozen(kw_only=True)
@@ -40,6 +44,8 @@ def encode(request: Request[Any]) -> Encoded:
     target = _path(request) if len(operation.path_parts) > 1 else operation.path
     if operation.query:
         target += _query(request)
+    if len(target) > LONGEST_TARGET:
+        raise _too_long(request, target)
     if operation.body is None:
         return Encoded(target=target, content_type=None, body=None)
     body = _body(request, operation, operation.body)
@@ -53,12 +59,12 @@ def encode(request: Request[Any]) -> Encoded:
 
 def _path(request: Request[Any]) -> str:
     parts = list(request.operation.path_parts)
-    for place in range(1, len(parts), 2):
-        name = parts[place]
+    for index in range(1, len(parts), 2):
+        name = parts[index]
         value: object = getattr(request, name)
         if not isinstance(value, str) or value in ("", ".", ".."):
-            raise InvalidInput(Fault(name, "must be an ID: text that is not empty, nor a dot or two"))
-        parts[place] = quote(value, safe="")
+            raise InvalidInput(Fault(name, "must be an ID: text, not empty, and not one or two dots"))
+        parts[index] = _quoted(name, value)
     return "".join(parts)
 
 
@@ -70,44 +76,90 @@ def _query(request: Request[Any]) -> str:
 
 def _query_value(name: str, value: object) -> str:
     """A value of a query: lists are joined by commas, which Kombo takes instead of repeated keys."""
+    if isinstance(value, Iterable) and not isinstance(value, str | bytes | bytearray | memoryview | Mapping):
+        items = [_filter_item(name, index, item) for index, item in enumerate(cast("Iterable[object]", value))]
+        if not items:
+            raise InvalidInput(Fault(name, "an empty list selects nothing; leave the field out to read all records"))
+        return ",".join(items)
+    return _scalar(name, value)
+
+
+def _filter_item(name: str, index: int, item: object) -> str:
+    if isinstance(item, str) and not item:
+        raise InvalidInput(Fault(name, f"the value at index {index} is empty"))
+    if isinstance(item, str) and "," in item:
+        raise InvalidInput(
+            Fault(name, f"the value at index {index} holds a comma, which separates the values of this filter")
+        )
+    if item is None:
+        raise InvalidInput(Fault(name, f"the value at index {index} is None; leave it out"))
+    return _scalar(name, item)
+
+
+def _scalar(name: str, value: object) -> str:
+    """One value as it stands in a query."""
     if isinstance(value, str):
-        return quote(value, safe="")
+        return _quoted(name, value)
     if isinstance(value, bool):
         return "true" if value else "false"
-    if isinstance(value, datetime) and value.tzinfo is None:
-        raise InvalidInput(Fault(name, NO_TIME_ZONE))
     if isinstance(value, date):
-        return quote(wire_time(value), safe="")
-    if isinstance(value, Iterable):
-        items = [str(item) for item in cast("Iterable[object]", value)]
-        if any("," in item for item in items):
-            raise InvalidInput(Fault(name, "a value holds a comma, which separates the values of this filter"))
-        return ",".join(quote(item, safe="") for item in items)
-    return quote("null" if value is None else str(value), safe="")
+        return quote(wire_time(utc_time(value, name)), safe="")
+    if isinstance(value, int | Integral):
+        return str(int(value))
+    if value is None:
+        raise InvalidInput(Fault(name, "None cannot be looked for; leave the field out to read all records"))
+    raise InvalidInput(Fault(name, f"a value of type {type(value).__name__} cannot stand in a query"))
+
+
+def _quoted(path: str, value: str) -> str:
+    try:
+        return quote(str.__str__(value), safe="")
+    except UnicodeEncodeError:
+        raise InvalidInput(Fault(path, HALF_A_CHARACTER)) from None
+
+
+def _too_long(request: Request[Any], target: str) -> InvalidInput:
+    """What to say of an address that is too long: the field that makes it so, and how many values would fit."""
+    operation = request.operation
+    names = (*operation.path_parts[1::2], *operation.query)
+    given = {name: value for name in names if (value := getattr(request, name)) is not UNSET}
+    lengths = {name: len(_query_value(name, value)) for name, value in given.items()}
+    longest = max(lengths, key=lambda name: lengths[name])
+    value = given[longest]
+    message = f"makes an address of {len(target):,} bytes, and servers take {LONGEST_TARGET:,}"
+    if isinstance(value, Sized) and not isinstance(value, str):
+        room = LONGEST_TARGET - (len(target) - lengths[longest])
+        fitting = max(1, len(value) * room // lengths[longest])
+        message = f"{len(value):,} values: {message}; ask for about {fitting:,} at a time"
+    return InvalidInput(Fault(longest, message))
 
 
 def _body(request: Request[Any], operation: Operation, names: tuple[str, ...]) -> bytes | tuple[bytes | FileData, ...]:
-    if operation.ndjson:
-        return msgspec.json.Encoder().encode_lines(cast("Sequence[Any]", getattr(request, names[0])))
     fields = {name: value for name in names if (value := getattr(request, name)) is not UNSET}
-    for name in operation.renamed:
-        if name in fields:
-            fields[name] = to_dict(fields[name])
+    if operation.ndjson:
+        fields = {name: list(value) for name, value in fields.items()}
+    try:
+        if not holds_only_json(fields.values()) or not fields.keys().isdisjoint(operation.renamed):
+            fields = json_fields(fields)
+        if operation.ndjson:
+            return msgspec.json.Encoder().encode_lines(fields[names[0]])
+        return _object(fields)
+    except (UnicodeEncodeError, RecursionError):  # text with a lone surrogate; values that hold themselves
+        return _object(json_fields(fields))
+
+
+def _object(fields: dict[str, Any]) -> bytes | tuple[bytes | FileData, ...]:
     files: list[FileData] = []
     marker = ""
 
     def stand_in(value: object) -> str:
         """Mark where the file's base64 will go; nobody can guess the mark, so no text is taken for it."""
         nonlocal marker
-        if not isinstance(value, FileData):
-            raise ValueError(f"a body cannot hold a {type(value).__name__}")
         marker = marker or os.urandom(16).hex()
-        files.append(value)
+        files.append(cast("FileData", value))
         return marker
 
     body = msgspec.json.encode(fields, enc_hook=stand_in)
-    if b"null" in body:
-        _refuse_not_finite(fields, "")
     if not files:
         return body
     texts = body.split(marker.encode("ascii"))
@@ -117,26 +169,10 @@ def _body(request: Request[Any], operation: Operation, names: tuple[str, ...]) -
     return tuple(parts)
 
 
-def _refuse_not_finite(value: object, path: str) -> None:
-    """msgspec writes NaN and infinity as null, which says something else."""
-    cls: type[object] = type(value)
-    if isinstance(value, float) and not isfinite(value):
-        raise InvalidInput(Fault(path, f"{value} is not a JSON number"))
-    if attrs.has(cls):
-        for name in field_names(cls):
-            _refuse_not_finite(getattr(value, name), f"{path}.{name}")
-    elif isinstance(value, Mapping):
-        for name, each in cast("Mapping[str, object]", value).items():
-            _refuse_not_finite(each, f"{path}.{name}".removeprefix("."))
-    elif isinstance(value, list | tuple):
-        for index, each in enumerate(cast("Sequence[object]", value)):
-            _refuse_not_finite(each, f"{path}[{index}]")
-
-
 def check_header(name: str, value: str) -> str:
     """*value*, unless it cannot stand in a header. The message does not show it: it may be a key."""
     if not value or not _CONTROL.isdisjoint(value) or not value.isascii() or value != value.strip():
-        raise ValueError(f"{name}: this value is empty, or holds line breaks, outer spaces or other than ASCII")
+        raise ValueError(f"{name}: must be non-empty ASCII without line breaks or surrounding spaces")
     return value
 
 
@@ -159,6 +195,6 @@ def check_headers(headers: Mapping[str, str]) -> dict[str, str]:
         if name.lower() in _OURS:
             raise ValueError(f"headers: {name} is set by the client; use api_key= or integration_id= to choose it")
         if not name.replace("-", "").isalnum():
-            raise ValueError(f"headers: {name!r} is no name of a header")
+            raise ValueError(f"headers: {name!r} is not a valid header name")
         check_header(f"headers[{name!r}]", value)
     return dict(headers)

@@ -5,16 +5,19 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Mapping
 from datetime import date, datetime
+from decimal import Decimal
 from functools import cache
 from typing import Any, TypeVar, cast, get_args
 
+import attrs
 import cattrs
 from cattrs.cols import list_structure_factory
 from cattrs.gen import make_dict_structure_fn, override
 
 from kombo_async._codec.structure import (
+    NUMBERS_AND_TEXT,
+    NamesInScope,
     exact_converter,
-    field_types,
     is_list,
     is_model,
     is_union,
@@ -23,7 +26,7 @@ from kombo_async._codec.structure import (
     type_name,
 )
 from kombo_async.errors import Fault, InvalidInput
-from kombo_async.model import TaggedUnion
+from kombo_async.model import TIMES, TaggedUnion
 
 T = TypeVar("T")
 
@@ -74,19 +77,26 @@ def _faults(error: BaseException, path: str) -> Iterator[Fault]:
 
 def _is_time(cls: Any) -> bool:
     """Whether *cls* stands for a time alone, and not for an answer of any kind, where text is just text."""
-    return is_union(cls) and datetime in get_args(cls) and {*members(cls)} <= {datetime, date, str, type(None)}
+    return is_union(cls) and TIMES[0] in get_args(cls) and {*members(cls)} <= {*TIMES, str, type(None)}
 
 
 @cache
 def _converter() -> cattrs.Converter:
     converter = exact_converter()
 
+    def exact_or_wider(value: Any, cls: Any) -> Any:
+        if type(value) is bool or not isinstance(value, NUMBERS_AND_TEXT[cls]):
+            raise TypeError(type_name(cls))
+        return str.__str__(value) if cls is str else value if isinstance(value, Decimal) else cls(value)
+
+    for primitive in NUMBERS_AND_TEXT:
+        converter.register_structure_hook(primitive, exact_or_wider)
+
     def models(cls: Any) -> Callable[[Any, Any], Any]:
         renames: dict[str, Any] = {
             name: override(rename=wire) for name, wire in getattr(cls, "__wire_names__", {}).items()
         }
-        for field, hint in field_types(cls):
-            object.__setattr__(field, "type", hint)
+        attrs.resolve_types(cls, localns=NamesInScope(cls))
         build = make_dict_structure_fn(cls, converter, _cattrs_forbid_extra_keys=True, **renames)
 
         def structure(value: Any, _: Any) -> Any:

@@ -7,20 +7,24 @@ from __future__ import annotations
 import sys
 import types
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from datetime import date, datetime
+from decimal import Decimal
 from functools import cache
+from numbers import Integral, Real
 from typing import Any, Literal, TypeVar, Union, cast, get_args, get_origin, get_type_hints
 
 import attrs
 import cattrs
 import msgspec
 
-from kombo_async.model import TaggedUnion, Unset
+from kombo_async.model import TIMES, TaggedUnion, Unset
+
+NUMBERS_AND_TEXT: Mapping[type, Any] = {str: str, int: Integral, float: (Real, Decimal)}
+"""What else stands for a JSON type in requests: numpy, markupsafe and others have classes of their own."""
 
 _ARRAYS = (list, Sequence, Iterable)
 
 
-class _NamesInScope(dict[str, Any]):
+class NamesInScope(dict[str, Any]):
     """Names for annotations: those of the class's module, else those that its package exports.
 
     Modules of requests import a model that only stands in an annotation for type checkers alone: it loads when needed.
@@ -28,6 +32,7 @@ class _NamesInScope(dict[str, Any]):
 
     def __init__(self, cls: type) -> None:
         super().__init__(vars(sys.modules[cls.__module__]))
+        self.update((time.__name__, time) for time in TIMES if time.__name__ in self)
         self._package = sys.modules.get(cls.__module__.rpartition(".")[0])
 
     def __missing__(self, name: str) -> Any:
@@ -40,7 +45,7 @@ class _NamesInScope(dict[str, Any]):
 def field_types(cls: Any) -> Iterator[tuple[attrs.Attribute[Any], Any]]:
     """The fields of an attrs class, or of a generic one with its parameters filled in, with their types."""
     origin: type = get_origin(cls) or cls
-    hints = get_type_hints(origin, localns=_NamesInScope(origin))
+    hints = get_type_hints(origin, localns=NamesInScope(origin))
     parameters: tuple[TypeVar, ...] = getattr(origin, "__parameters__", ())
     known = dict(zip(parameters, get_args(cls), strict=False))
     for field in attrs.fields(origin):
@@ -119,7 +124,10 @@ def _takes(member: Any, value: Any) -> bool:
         return origin in _ARRAYS
     if origin is Literal:
         return _is_literal(member, value)
-    return type(value) is member or (isinstance(value, str) and member in (date, datetime))
+    if isinstance(value, str) and member in TIMES:
+        return True
+    wider = NUMBERS_AND_TEXT.get(member)
+    return type(value) is member or (wider is not None and isinstance(value, wider) and type(value) is not bool)
 
 
 def _is_literal(literal: Any, value: Any) -> bool:
@@ -130,7 +138,7 @@ def as_they_are(hint: Any) -> frozenset[type]:
     """The types of JSON values that fit *hint* without a look at the value."""
     choices = members(hint) if is_union(hint) else (hint,)
     fitting: set[type] = {choice for choice in choices if choice in (str, int, bool, float, type(None))}
-    return frozenset(fitting - {str} if {date, datetime} & {*choices} else fitting)
+    return frozenset(fitting - {str} if {*TIMES} & {*choices} else fitting)
 
 
 def exact_converter() -> cattrs.Converter:
@@ -161,7 +169,7 @@ def exact_converter() -> cattrs.Converter:
     def union(cls: Any) -> Callable[[Any, Any], Any]:
         choices = members(cls)
         nullable = type(None) in choices
-        text = str in choices and not {date, datetime} & {*choices}
+        text = str in choices and not {*TIMES} & {*choices}
         others = [member for member in choices if member is not type(None)]
         hooks = cache(converter.get_structure_hook)
 
@@ -179,8 +187,8 @@ def exact_converter() -> cattrs.Converter:
 
     for primitive in (str, int, float, bool, type(None)):
         converter.register_structure_hook(primitive, exactly)
-    converter.register_structure_hook(datetime, time)
-    converter.register_structure_hook(date, time)
+    for cls in TIMES:
+        converter.register_structure_hook(cls, time)
     converter.register_structure_hook_func(is_literal, literally)
     converter.register_structure_hook_factory(is_union, union)
     converter.register_structure_hook_func(lambda cls: cls is Any, as_it_is)

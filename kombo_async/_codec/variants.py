@@ -1,4 +1,4 @@
-"""Choosing the model of a union's member, which msgspec leaves to us."""
+"""Types that msgspec leaves to us: unions of models, and `datetime` as freezegun replaces it."""
 
 from __future__ import annotations
 
@@ -6,11 +6,14 @@ from typing import Any, cast
 
 import msgspec
 
-from kombo_async.model import TaggedUnion
+from kombo_async.model import TIMES, TaggedUnion
 
 
 def choose_variant(union: type, value: Any) -> Any:
     """A `dec_hook` for unions of models; an unknown variant is drift, so it is refused here."""
+    for time in TIMES:
+        if issubclass(union, time):
+            return msgspec.convert(value, time)
     if isinstance(union, TaggedUnion) and isinstance(value, dict):
         variant: Any = union.variant(cast("dict[str, Any]", value))[1]
         if variant is not None:

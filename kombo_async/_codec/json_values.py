@@ -1,0 +1,163 @@
+"""What of a request may stand in JSON: subclasses go out as their base, and what JSON lacks is refused by its path.
+
+The encoder is written in C and takes more than JSON has: it turns bytes and sets into text and arrays, NaN into null,
+and refuses a `datetime` of pandas. A quick look (`holds_only_json`) lets pass what is as it should be, which is
+nearly everything; only the rest goes through `json_value`, value by value.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from math import isfinite
+from numbers import Integral, Rational, Real
+from operator import attrgetter
+from typing import Any, TypeAlias, cast
+
+import msgspec
+
+from kombo_async.attachments import FileData
+from kombo_async.errors import Fault, InvalidInput
+from kombo_async.model import UNSET, Model, UnknownVariant, Unset, field_names, utc_time
+
+DEEPEST = 100
+"""How many levels a value may have; a deeper one most likely holds itself."""
+
+HALF_A_CHARACTER = "holds half a character (a lone surrogate), which cannot be sent; correct this text"
+
+# While time is frozen, freezegun replaces `datetime` and `date` in each module, but not in a set.
+_EXACT: frozenset[type] = frozenset({str, int, bool, type(None), date, FileData})
+_EXACT_IN_MODELS: frozenset[type] = _EXACT | {Unset}
+_DATETIME = frozenset({datetime})
+
+
+def holds_only_json(values: Collection[object], exact: frozenset[type] = _EXACT) -> bool:
+    """Whether all *values*, and all that they hold, are what JSON has, of exactly the types that the encoder takes."""
+    if exact.issuperset(map(type, values)):
+        return True
+    for value in values:
+        kind: Any = type(value)
+        if kind in exact:
+            continue
+        if kind is float:
+            good = isfinite(cast("float", value))
+        elif kind in _DATETIME:
+            good = cast("datetime", value).tzinfo is UTC
+        elif kind is list or kind is tuple:
+            good = holds_only_json(cast("list[object]", value))
+        elif kind is dict:
+            names = cast("dict[object, object]", value)
+            good = {str}.issuperset(map(type, names)) and holds_only_json(names.values())
+        else:
+            fields = _FIELDS.get(kind) or _fields(kind)
+            good = fields is not None and holds_only_json(fields(value), _EXACT_IN_MODELS)
+        if not good:
+            return False
+    return True
+
+
+_Fields: TypeAlias = Callable[[Any], tuple[object, ...]]
+_FIELDS: dict[type, _Fields] = {}
+
+
+def _fields(kind: type) -> _Fields | None:
+    """What gives the values of a model's fields, None where *kind* is not a model that goes out as an object."""
+    if not issubclass(kind, Model) or issubclass(kind, UnknownVariant):
+        return None
+    names = field_names(kind)
+    _FIELDS[kind] = attrgetter(*names) if len(names) > 1 else lambda value: tuple(getattr(value, n) for n in names)
+    return _FIELDS[kind]
+
+
+Faults: TypeAlias = list[Fault]
+
+
+def json_fields(fields: Mapping[str, object]) -> dict[str, Any]:
+    """*fields* of a body as JSON has them. Raises `InvalidInput` with all that it lacks, each by its path."""
+    faults: Faults = []
+    plain = {name: _json_value(value, name, faults, 0) for name, value in fields.items() if value is not UNSET}
+    if faults:
+        raise InvalidInput(faults)
+    return plain
+
+
+def _json_value(value: Any, path: str, faults: Faults, depth: int) -> Any:
+    if depth > DEEPEST:
+        faults.append(Fault(path[:200], "is nested too deeply, or holds itself"))
+        return None
+    if value is None or isinstance(value, bool | FileData):
+        return value
+    if isinstance(value, str):
+        return _text(value, path, faults)
+    if isinstance(value, date):
+        return _time(value, path, faults)
+    if isinstance(value, int | float | Decimal | Real):
+        return _number(value, path, faults)
+    if isinstance(value, UnknownVariant):
+        return _json_value(value.data, path, faults, depth)
+    if isinstance(value, Model):
+        wire_names = value.__wire_names__
+        named = {wire_names.get(name, name): getattr(value, name) for name in field_names(type(value))}
+        return _json_object({name: each for name, each in named.items() if each is not UNSET}, path, faults, depth)
+    if isinstance(value, Mapping):
+        return _json_object(cast("Mapping[object, Any]", value), path, faults, depth)
+    if isinstance(value, list | tuple):
+        items = cast("list[Any]", value)
+        return [_json_value(each, f"{path}[{index}]", faults, depth + 1) for index, each in enumerate(items)]
+    faults.append(
+        Fault(path, f"a body cannot hold a {type(value).__name__}{_HINTS.get(type(value), ', which is not JSON')}")
+    )
+    return None
+
+
+_HINTS = {
+    bytes: ": decode it to text, or give a file by from_bytes()",
+    bytearray: ": decode it to text, or give a file by from_bytes()",
+    set: ": make a list of it",
+    frozenset: ": make a list of it",
+    Unset: ": leave this out",
+}
+
+
+def _json_object(given: Mapping[object, Any], path: str, faults: Faults, depth: int) -> dict[str, Any]:
+    plain: dict[str, Any] = {}
+    for name, each in given.items():
+        if not isinstance(name, str):
+            faults.append(Fault(path, f"a body cannot hold a key of type {type(name).__name__}: keys must be text"))
+            continue
+        known = _text(name, path, faults)
+        plain[known] = _json_value(each, f"{path}.{known}", faults, depth + 1)
+    return plain
+
+
+def _text(value: str, path: str, faults: Faults) -> str:
+    exact = str.__str__(value)  # of an enum's member its value, not its name
+    try:
+        exact.encode()
+    except UnicodeEncodeError:
+        faults.append(Fault(path, HALF_A_CHARACTER))
+        return ""
+    return exact
+
+
+def _time(value: date, path: str, faults: Faults) -> date | None:
+    try:
+        return utc_time(value)
+    except InvalidInput as error:
+        faults += (Fault(path, fault.message) for fault in error.faults)
+        return None
+
+
+def _number(value: Any, path: str, faults: Faults) -> Any:
+    if isinstance(value, int | Integral):
+        return int(value)
+    if isinstance(value, Rational):
+        faults.append(Fault(path, f"a body cannot hold a {type(value).__name__}: make it a float or a Decimal"))
+    elif not isfinite(value):
+        faults.append(Fault(path, f"must be a number that JSON has, not {float(value)}"))
+    elif isinstance(value, Decimal):
+        return msgspec.Raw(str(value))  # digit by digit
+    else:
+        return float(value)
+    return None
