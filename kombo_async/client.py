@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from kombo_async.ai_apply.resource import AIApply
     from kombo_async.assessment.resource import Assessment
     from kombo_async.ats.resource import ATS
-    from kombo_async.bulk import Bulk, Journal, Reconciler, Requests
+    from kombo_async.bulk import Bulk, Journal, Reconciler, Requests, SyncedSince
     from kombo_async.connect.resource import Connect
     from kombo_async.custom.resource import Custom
     from kombo_async.general.resource import General
@@ -199,7 +199,8 @@ class AsyncKomboClient:
         ordered: bool = False,
         retry_refused: bool = False,
         reconcilers: Mapping[type[Request[Any]], Reconciler] | None = None,
-        visible_after: timedelta | None = None,
+        resend_after: timedelta | None = None,
+        synced_since: SyncedSince | None = None,
         settle_wait: float = 60.0,
         grace: float = 10.0,
         options: Options | None = None,
@@ -209,21 +210,27 @@ class AsyncKomboClient:
         Args:
             requests: Requests (or a `bulk.Row` each, to name its key or integration), from any iterable or async one.
             journal: Where to keep what became of each row, so that the run can be killed and begun again: a path of
-                a SQLite file, or a `Journal`; None keeps nothing.
-            key: What a row is known by in the journal; None takes a digest of the request.
+                a SQLite file, or a `Journal`; None keeps nothing beyond the run.
+            key: What a row is known by in the journal. None knows an application by its integration, job and person,
+                and anything else by a digest of its request.
             concurrency: How many rows are under way at once; None for 100. Limits hold regardless.
             ordered: Whether outcomes come in the order of the requests.
             retry_refused: Whether to send again what Kombo refused in an earlier run.
-            reconcilers: By request class, what looks for a row in doubt; applications and candidates have one.
-            visible_after: How long after it was sent a candidate or application surely shows in Kombo's lists if it
-                was made: only then is a row in doubt that is not there sent again. None learns it from the rows that
-                were done (half a minute to 24 hours), and takes 24 hours where that cannot be.
-            settle_wait: How many seconds to wait at the end for rows in doubt to become sure.
+            reconcilers: By request class, what tells who and what a row is, and looks for one in doubt; in place of
+                the ones for applications and candidates, or beside them.
+            resend_after: Your word on how long after it was sent whatever was done shows in Kombo's lists: a row in
+                doubt that does not show after that is sent again. None sends none again without other proof.
+            synced_since: Your proof of the same: a function of an integration ID and a time on Kombo's clock that says
+                whether a full sync that began after that time has ended well.
+            settle_wait: How many seconds to wait at the end for `resend_after` to pass, or for rows that another run
+                holds.
             grace: How many seconds what is in flight has to end when the loop is left or cancelled.
             options: Options for each call.
 
         Raises:
             JournalError: From the iteration: the journal is locked, damaged or of another job, or cannot be written.
+            OSError: From the iteration: this machine has no file handles, memory or disk left. Rows that were not
+                sent for it are `unsent` in the journal.
         """
         from kombo_async import bulk
 
@@ -232,21 +239,36 @@ class AsyncKomboClient:
             concurrency=bulk.DEFAULT_CONCURRENCY if concurrency is None else concurrency,
             ordered=ordered,
             retry_refused=retry_refused,
-            reconcilers=reconcilers or {},
-            visible_after=visible_after,
+            reconcilers={**bulk.default_reconcilers(), **(reconcilers or {})},
+            resend_after=resend_after,
+            synced_since=synced_since,
             settle_wait=settle_wait,
             grace=grace,
             options=options or {},
         )
-        opened = bulk.journal_of(journal)
-        return bulk.Bulk(self, requests, opened, settings, address=self._base_url, integration_id=self._integration_id)
+        clock = bulk.ServerClock(self._clock)
+        view = self._view()
+        view._attempt_middleware = (clock, *self._attempt_middleware)
+        return bulk.Bulk(
+            view,
+            requests,
+            bulk.journal_of(journal),
+            settings,
+            clock=clock,
+            address=self._base_url,
+            integration_id=self._integration_id,
+        )
 
     def for_integration(self, integration_id: str) -> AsyncKomboClient:
         """This client for another integration: it shares connections, limits and settings, and is not to be closed."""
+        view = self._view()
+        view._integration_id = _integration_id(integration_id)
+        return view
+
+    def _view(self) -> AsyncKomboClient:
         view = copy.copy(self)
         for name in _NAMESPACES & vars(view).keys():
             del vars(view)[name]
-        view._integration_id = _integration_id(integration_id)
         view._is_view = True
         return view
 

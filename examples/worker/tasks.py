@@ -24,8 +24,8 @@ from kombo_async.contrib.taskiq import WORKER_CLIENT, SyncPendingLater, use_komb
 REDIS_URL = os.environ.get("REDIS_URL", "redis://localhost:6379/0")
 LEASE = float(os.environ.get("LEASE", "30"))
 """Seconds after which a worker that is not heard of counts as dead, and others take over its rows."""
-VISIBLE_AFTER = timedelta(seconds=float(os.environ.get("VISIBLE_AFTER", "86400")))
-"""How long after it was sent an application surely shows in Kombo's lists, if it was made."""
+RESEND_AFTER = timedelta(seconds=float(os.environ["RESEND_AFTER"])) if "RESEND_AFTER" in os.environ else None
+"""How long after it was sent an application surely shows in Kombo's lists, if it was made; unset says nothing."""
 
 schedules = ListRedisScheduleSource(REDIS_URL)
 broker = ListQueueBroker(REDIS_URL).with_middlewares(SyncPendingLater(schedules))
@@ -58,7 +58,7 @@ async def upload(job: str, rows: list[dict[str, str]], kombo: AsyncKomboClient =
     results = Counter[str]()
     pending: SyncPending | None = None
     requests = [application(row) for row in rows]
-    async for outcome in kombo.bulk(requests, journal=journal(job), visible_after=VISIBLE_AFTER, settle_wait=10):
+    async for outcome in kombo.bulk(requests, journal=journal(job), resend_after=RESEND_AFTER, settle_wait=10):
         results[outcome.result] += 1
         if isinstance(outcome.response, SyncPending):
             pending = outcome.response

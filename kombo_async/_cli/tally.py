@@ -83,7 +83,7 @@ def row_result(outcome: Outcome, row: ParsedRow) -> RowResult:
         email=row.email,
         integration_id=row.integration_id,
         earlier=outcome.earlier,
-        found=entry.found,
+        found=entry.proof == "look",
         ids=entry.ids,
         link=_link(answer),
         status_code=entry.status_code,

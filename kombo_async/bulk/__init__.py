@@ -1,14 +1,21 @@
 """Bulk work: any number of requests, sent within Kombo's limits, each done once even if the run is killed.
 
-`AsyncKomboClient.bulk` begins a run. Its journal says of each row, durably, what has become of it:
+`AsyncKomboClient.bulk` begins a run. Its journal says of each row, durably, what has become of it. Its rules:
 
-- A row is *sending* in the journal before its request leaves, and *done*, *refused*, *unsent* or *in doubt* after.
-- The next run skips what is done and what was refused, and sends what is unsent or new.
-- What is in doubt (its run was killed, or its answer never came, or said that it failed in the middle) is settled by
-  looking, by a `Reconciler`, before anything is sent again; what cannot be settled is reported as in doubt.
+1. A row is one thing to do, whatever its details: an application is its integration, job and person.
+2. Done means that Kombo named what was made, or that it was found and is known to be the row's.
+3. Found means for this person and job, with the names that were sent, made no earlier than the first attempt, not
+   deleted, and not the proof of another row. Anything less is in doubt, and told.
+4. Not found proves nothing by itself: a row in doubt is sent again only on your word (`resend_after`) or on proof
+   (`synced_since`), after a whole look.
+5. Time between machines is the server's, within a process the monotonic clock's.
+6. A row's own fault refuses that row; a fault of the machine ends the run; an outage is the integration's.
+7. What another run has is held, and a journal that is not the one it was is an error.
 """
 
-from kombo_async.bulk._applications import VISIBLE_AFTER, ApplicationReconciler
+from kombo_async.bulk._applications import ApplicationReconciler
+from kombo_async.bulk._defaults import default_reconcilers
+from kombo_async.bulk._identity import Identity, digest
 from kombo_async.bulk._journal import (
     Claim,
     Entry,
@@ -17,25 +24,32 @@ from kombo_async.bulk._journal import (
     JournalError,
     JournalLocked,
     JournalMismatch,
-    NoJournal,
+    Match,
+    Proof,
     RowKey,
     State,
+    proof_of,
 )
-from kombo_async.bulk._outcome import Outcome, Result, Row, digest
-from kombo_async.bulk._reconcile import Found, NotSure, NotThere, Reconciler, Verdict
-from kombo_async.bulk._rows import Settings
-from kombo_async.bulk._run import DEFAULT_CONCURRENCY, Bulk
+from kombo_async.bulk._memory import NoJournal
+from kombo_async.bulk._outcome import EXPLANATIONS, Outcome, Result, Row
+from kombo_async.bulk._reconcile import Found, Look, NotSure, NotThere, Reconciler, Repeat, Verdict, ids_of
+from kombo_async.bulk._run import Bulk
+from kombo_async.bulk._server_clock import ServerClock
+from kombo_async.bulk._settings import DEFAULT_CONCURRENCY, Settings, SyncedSince
 from kombo_async.bulk._source import Requests
 from kombo_async.bulk.sqlite import SqliteJournal, journal_of, read_journal
 
 __all__ = [
     # what goes in and comes out
     "Bulk",
+    "EXPLANATIONS",
     "Outcome",
     "Requests",
     "Result",
     "Row",
+    "ServerClock",
     "Settings",
+    "SyncedSince",
     "DEFAULT_CONCURRENCY",
     # what is kept
     "Claim",
@@ -46,18 +60,25 @@ __all__ = [
     "JournalLocked",
     "JournalMismatch",
     "NoJournal",
+    "Proof",
     "RowKey",
     "SqliteJournal",
     "State",
     "digest",
     "journal_of",
+    "proof_of",
     "read_journal",
-    # how doubts are settled
-    "VISIBLE_AFTER",
+    # who and what a row is, and how doubts are settled
     "ApplicationReconciler",
     "Found",
+    "Identity",
+    "Look",
+    "Match",
     "NotSure",
     "NotThere",
     "Reconciler",
+    "Repeat",
     "Verdict",
+    "default_reconcilers",
+    "ids_of",
 ]

@@ -1,189 +1,216 @@
-"""Settling applications and candidates that are in doubt, by e-mail and job.
+"""Applications and candidates: who and what they are, and how to look for one that is in doubt.
 
-The rule for "surely not there", after which a row is sent again: two looks at Kombo's copy, one by e-mail and one at
-the job's new applications (the first 10,000), agree that it is not there, and both were made so long after the row was
-last sent that it would show: `visible_after` is the caller's word on that, else it is learned from the rows that were
-done (see `visibility.py`). Until then the row stays in doubt, and is not sent.
+A look goes by e-mail, by the job's applications and by name, over all pages, deleted records included. What it finds
+is the row's only if it is for this person and job, has the names that were sent, was made no earlier than the row was
+first sent, was not deleted, and is not the proof of another row. Everything else that may be it leaves the row in
+doubt, and is told.
 """
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Generator, Mapping
-from contextlib import aclosing, contextmanager
-from datetime import UTC, datetime, timedelta
+from collections.abc import AsyncGenerator, Mapping, Sequence
+from contextlib import aclosing
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-import anyio
 import attrs
 
-from kombo_async.bulk._candidates import candidates_by_email, emails_of
-from kombo_async.bulk._journal import Entry
-from kombo_async.bulk._reconcile import Found, NotSure, NotThere, Verdict
-from kombo_async.bulk._visibility import Visibility
+from kombo_async.bulk._identity import Identity
+from kombo_async.bulk._job_looks import JobLooks
+from kombo_async.bulk._journal import Match, RowKey
+from kombo_async.bulk._people import normal_email, normal_name, spellings
+from kombo_async.bulk._reconcile import Found, Look, NotSure, NotThere, Reconciler, Verdict, ids_of
+from kombo_async.bulk._records import Record, Wanted, applications_of, is_for
+from kombo_async.errors import Failure, Fault, InvalidInput
 from kombo_async.request import Request
 
 if TYPE_CHECKING:
     from kombo_async import ats
-    from kombo_async.client import AsyncKomboClient
 
-VISIBLE_AFTER = timedelta(hours=24)
-"""What was done shows after this long where nothing could be learned, or where it may have been done in part only:
-an action takes minutes, but a full sync may take a day."""
-CLOCKS_APART = timedelta(minutes=5)
-"""How much the connected system's clock may differ from ours."""
-PAGES = 40
-"""How many pages of a job's new applications are looked through at most, 250 on each."""
-_MIGHT_COME = "it is not there, but might still come"
+ALREADY_THERE = "ATS.APPLICATION_ALREADY_EXISTS"
+KIND = "application"
+MARGIN = timedelta(minutes=1)
+"""How far before the first sending the lists of what changed begin."""
+MOST_TOLD = 10
+"""How many records that may be a row's are told at most."""
 
 
-@attrs.frozen
-class _NewApplications:
-    """The applications for a job that Kombo's copy had at a time, of those that changed since another."""
+class ApplicationReconciler(Reconciler):
+    """How a bulk run treats `CreateApplication` and `CreateCandidate`: both make an application for a job."""
 
-    since: datetime
-    at: datetime
-    by_email: Mapping[str, tuple[str, str]]
-    """IDs of the newest application and its candidate, by e-mail."""
+    def __init__(self) -> None:
+        self._jobs: JobLooks = JobLooks()
+
+    def identity(self, request: Request[Any]) -> Identity | None:
+        """Integration, job and person, by the e-mail address; None where there is no address."""
+        email, job_id, names = _text(request, "email_address"), _job_id(request), _names(request)
+        if not email.strip():
+            return None
+        who = " ".join(name for name in names if name)
+        return Identity(
+            kind=KIND,
+            parts=(job_id.strip(), normal_email(email)),
+            shows=tuple(map(normal_name, names)),
+            about=f"{who} <{email.strip()}>, job {job_id.strip()}",
+        )
+
+    def ids(self, request: Request[Any], data: Any) -> Mapping[str, str]:
+        """The IDs of what was made, and of the application where the answer is a candidate."""
+        ids = ids_of(data)
+        if "id" in ids and _makes_candidate(request):
+            job_id = _job_id(request)
+            mine = [each.id for each in applications_of(data) if is_for(each.job, job_id)]
+            return {**ids, **({"application_id": mine[0]} if len(mine) == 1 and isinstance(mine[0], str) else {})}
+        return ids
+
+    def already_there(self, failure: Failure) -> bool:
+        """Whether the person has applied for the job already."""
+        return failure.code == ALREADY_THERE
+
+    async def look(self, look: Look) -> Verdict:
+        """See `Reconciler.look`."""
+        if look.identity is None:
+            return NotSure("there is no e-mail address to look for it by")
+        wanted = Wanted.of(look.request.candidate, _job_id(look.request))  # type: ignore[attr-defined]
+        since = None if look.entry.first_sent is None else look.entry.first_sent - MARGIN
+        records = [record async for record in _by_email(look, wanted)]
+        records += await self._jobs.look(look.kombo, look.integration_id, wanted, since)
+        if not any(record.application_id for record in records):
+            records += [record async for record in _by_name(look, wanted, since)]
+        return _judge(look, wanted, records, await look.owners(_ids(records)))
 
 
-class ApplicationReconciler:
-    """Looks for the application that `create_application` or `create_candidate` makes.
-
-    - There, and not known to be older than the row's first sending: found.
-    - There, but older: a person must look, since sending might make a second one, and not sending might lose one.
-    - The candidate is there, new and without any application: done in part; a person must look.
-    - Not there: sure once so much time has passed since the last sending that it would show.
-    """
-
-    def __init__(self, visible_after: timedelta | None = None) -> None:
-        self.visible_after = visible_after
-        self._visibility: defaultdict[str | None, Visibility] = defaultdict(Visibility)
-        self._lists: dict[tuple[str | None, str], _NewApplications] = {}
-        self._listing = anyio.Lock()
-
-    @contextmanager
-    def sending(self, integration_id: str | None) -> Generator[None]:
-        """A row is being sent while the block runs."""
-        visibility = self._visibility[integration_id]
-        visibility.under_way += 1
-        try:
-            yield
-        finally:
-            visibility.under_way -= 1
-
-    def learn(self, request: Request[Any], entry: Entry, integration_id: str | None) -> None:
-        """Take in what became of a row: see `Visibility`."""
-        self._visibility[integration_id].learn(_email_and_job(request)[0], entry)
-
-    async def __call__(
-        self, kombo: AsyncKomboClient, request: Request[Any], entry: Entry, integration_id: str | None
-    ) -> Verdict:
-        """See `Reconciler`."""
-        email, job_id, as_candidate = _email_and_job(request)
-        if not email or entry.first_sent is None or entry.last_sent is None:
-            return NotSure("there is nothing to look for it by")
-        since = entry.first_sent - CLOCKS_APART
-        looked = datetime.now(UTC)
-        verdict = await self._by_email(kombo, email, job_id, since, as_candidate=as_candidate)
-        if isinstance(verdict, Found):
-            return verdict
-        if verdict is not None:  # what the person's own record tells may be behind the list of applications
-            new = await self._new_applications(kombo, (integration_id, job_id), since, entry.last_sent)
-            listed = new.get(email.lower())
-            return verdict if listed is None else _found(*listed, job_id, as_candidate=as_candidate)
-        visible_after = await self._visible_after(kombo, entry, integration_id)
-        if visible_after is None:
-            return NotSure(_MIGHT_COME, look_again=self._visibility[integration_id].next_look)
-        visible_at = entry.last_sent + visible_after
-        if looked < visible_at:
-            return NotSure(_MIGHT_COME, look_again=visible_at)
-        new = await self._new_applications(kombo, (integration_id, job_id), since, visible_at)
-        listed = new.get(email.lower())
-        return NotThere() if listed is None else _found(*listed, job_id, as_candidate=as_candidate)
-
-    async def _visible_after(
-        self, kombo: AsyncKomboClient, entry: Entry, integration_id: str | None
-    ) -> timedelta | None:
-        """How long after its sending the row shows if it was done, None where that is about to be learned."""
-        if self.visible_after is not None:
-            return self.visible_after
-        if (entry.code or "").startswith("REMOTE."):
-            return VISIBLE_AFTER  # the connected system failed in the middle: its part shows with the next sync alone
-        if entry.last_sent is not None and datetime.now(UTC) - entry.last_sent >= VISIBLE_AFTER:
-            return VISIBLE_AFTER  # nothing has to be learned for a row that is so old
-        visibility = self._visibility[integration_id]
-        learned = await visibility.sure_after(kombo)
-        if learned is None:
-            return None if visibility.next_look is not None else VISIBLE_AFTER
-        return min(learned, VISIBLE_AFTER)
-
-    async def _by_email(
-        self, kombo: AsyncKomboClient, email: str, job_id: str, since: datetime, *, as_candidate: bool
-    ) -> Verdict | None:
-        old = partial = False
-        async with aclosing(candidates_by_email(kombo, email)) as candidates:
+async def _by_email(look: Look, wanted: Wanted) -> AsyncGenerator[Record]:
+    """The records of all candidates who have this address, in any spelling, with or without its tag."""
+    addresses = spellings(look.request.candidate.email_address)  # type: ignore[attr-defined]
+    if wanted.tagless != wanted.email:
+        addresses.append(wanted.tagless)
+    seen = set[str]()
+    for address in addresses:
+        pages = look.kombo.ats.get_candidates(email=address, include_deleted=True, page_size=250).items()
+        async with aclosing(pages) as candidates:
             async for candidate in candidates:
-                applications: list[ats.CandidateApplication] = candidate.applications or []
-                mine = [each for each in applications if each.job is not None and each.job.id == job_id]
-                new = [each for each in mine if not _is_older(each, since)]
-                if new:
-                    return _found(new[0].id, candidate.id, job_id, as_candidate=as_candidate)
-                old |= bool(mine)
-                partial |= not applications and not _is_older(candidate, since)
-        if old:
-            return NotSure("this person had applied for this job before; look whether that is all there should be")
-        if partial:
-            return NotSure("the candidate is there without an application; it may have been done in part")
-        return None
-
-    async def _new_applications(
-        self, kombo: AsyncKomboClient, place: tuple[str | None, str], since: datetime, at: datetime
-    ) -> Mapping[str, tuple[str, str]]:
-        """The IDs of the job's applications that changed since *since*, by e-mail, as of *at* or later.
-
-        One list serves all rows in doubt that it is new enough for.
-        """
-        async with self._listing:
-            known = self._lists.get(place)
-            if known is None or known.since > since or known.at < at:
-                known = await _list_applications(kombo, place[1], since - timedelta(hours=1))
-                self._lists[place] = known
-            return known.by_email
+                if candidate.id not in seen:
+                    seen.add(candidate.id)
+                    for record in Record.of_candidate(candidate, wanted):
+                        if record.has_email(wanted):
+                            yield record
 
 
-async def _list_applications(kombo: AsyncKomboClient, job_id: str, since: datetime) -> _NewApplications:
-    at = datetime.now(UTC)
-    found: dict[str, tuple[str, str]] = {}
-    looked = 0
-    pages = kombo.ats.get_applications(job_ids=[job_id], updated_after=since, page_size=250).pages()
-    async with aclosing(pages):
-        async for page in pages:
-            for application in page.results:
-                candidate = application.candidate
-                if candidate is not None and not _is_older(application, since):
-                    found |= dict.fromkeys(emails_of(candidate), (application.id, candidate.id))
-            looked += 1
-            if looked >= PAGES:
-                break
-    return _NewApplications(since, at, found)
+async def _by_name(look: Look, wanted: Wanted, since: datetime | None) -> AsyncGenerator[Record]:
+    """The records of candidates of this name that changed since: the connected system may have another address."""
+    person: ats.CandidateInput = look.request.candidate  # type: ignore[attr-defined]
+    changed: dict[str, Any] = {} if since is None else {"updated_after": since}
+    request = look.kombo.ats.get_candidates(
+        first_name=person.first_name,
+        last_name=person.last_name,
+        include_deleted=True,
+        page_size=250,
+        **changed,
+    )
+    async with aclosing(request.items()) as candidates:
+        async for candidate in candidates:
+            for record in Record.of_candidate(candidate, wanted):
+                if record.names == wanted.names:
+                    yield record
 
 
-def _email_and_job(request: Any) -> tuple[str, str, bool]:
-    """The e-mail and the job of a `CreateApplication` or `CreateCandidate`, and whether it is the latter."""
-    email: str = request.candidate.email_address
-    as_candidate = hasattr(request, "application")
-    job_id: str = request.application.job_id if as_candidate else request.job_id
-    return email.strip(), job_id, as_candidate
+def _ids(records: Sequence[Record]) -> list[str]:
+    return list({id for each in records for id in (each.application_id, each.candidate_id) if id})
 
 
-def _found(application_id: str, candidate_id: str, job_id: str, *, as_candidate: bool) -> Found:
-    if as_candidate:
-        return Found({"id": candidate_id, "application_id": application_id, "job_id": job_id})
-    return Found({"id": application_id, "candidate_id": candidate_id, "job_id": job_id})
+def _judge(look: Look, wanted: Wanted, records: Sequence[Record], owners: Mapping[str, RowKey]) -> Verdict:
+    """What all that was found says together."""
+    merged: dict[tuple[str, str], Record] = {}
+    for record in records:
+        key = (record.application_id, record.candidate_id)
+        merged[key] = merged[key].and_also(record) if key in merged else record
+    judged = [(record, _why_not(look, wanted, record, owners)) for record in merged.values()]
+    matches = [(_match(look, record), why) for record, why in judged if why is not None]
+    proofs = [match for match, why in matches if not why]
+    if len(proofs) == 1:
+        return Found(proofs[0])
+    if proofs:
+        matches = [(match, why or "there are several like it") for match, why in matches]
+    if not matches:
+        return NotThere()
+    told = tuple(attrs.evolve(match, why=why) for match, why in matches[:MOST_TOLD])
+    return NotSure(f"something was found that may be it, or not: {told[0].why}", told)
 
 
-def _is_older(record: ats.Candidate | ats.Application | ats.CandidateApplication, since: datetime) -> bool:
-    """Whether *record* was surely there before; where its system gives no time of creation, its last change decides."""
-    time: Any = record.remote_created_at or record.changed_at  # drift may have left a string there
-    return isinstance(time, datetime) and time < since
+def _why_not(look: Look, wanted: Wanted, record: Record, owners: Mapping[str, RowKey]) -> str | None:
+    """Why *record* is no proof of the row: empty if it is one, None if it surely has nothing to do with it."""
+    new = look.is_new(record.created)
+    first = look.entry.first_sent
+    if first is not None and record.deleted is not None and record.deleted < first:
+        return None  # it was gone before the row was sent
+    if record.has_email(wanted):
+        if not record.application_id:
+            return _why_partial(record, new)
+        if record.application_id in owners:
+            return "this application is another row's"
+    elif new is False or not owners.keys().isdisjoint((record.application_id, record.candidate_id)):
+        return None  # only the name is the same, or nothing is known: somebody else's
+    return _why_unsure(look, wanted, record, new)
+
+
+def _why_partial(record: Record, new: bool | None) -> str | None:
+    if record.deleted is not None:
+        return "the candidate was deleted since, and perhaps an application with it"
+    if record.has_applications or new is False:
+        return None  # somebody who was there before, without an application for this job
+    return "the candidate is there without an application: it may have been done in part"
+
+
+def _why_unsure(look: Look, wanted: Wanted, record: Record, new: bool | None) -> str:
+    if record.deleted is not None:
+        return "it was deleted since"
+    if record.is_nameless:
+        return "a record does not say whose it is"
+    if wanted.email not in record.emails:
+        return "a person of this name has another e-mail address"
+    if record.is_for_job is None:
+        return "it does not say which job it is for"
+    if new is False:
+        return "it was made before this row was first sent"
+    if look.is_too_late(record.created):
+        return "it was made long after this row was sent"
+    if new is None:
+        return "nobody knows whether it was made before this row was first sent"
+    if record.names != wanted.names:
+        return "it has another name than the one that was sent"
+    return ""
+
+
+def _match(look: Look, record: Record) -> Match:
+    job = {"job_id": record.job_id} if record.job_id else {}
+    if _makes_candidate(look.request):
+        ids = {"id": record.candidate_id, "application_id": record.application_id, **job}
+    else:
+        ids = {"id": record.application_id, "candidate_id": record.candidate_id, **job}
+    created = record.created if isinstance(record.created, datetime) else None
+    return Match(ids={name: id for name, id in ids.items() if id}, created=created, url=record.url)
+
+
+def _makes_candidate(request: Request[Any]) -> bool:
+    return hasattr(request, "application")
+
+
+def _job_id(request: Any) -> str:
+    """The job that a `CreateApplication` or `CreateCandidate` is for. Raises `InvalidInput` where it names none."""
+    where = "application.job_id" if _makes_candidate(request) else "job_id"
+    job_id: object = request.application.job_id if _makes_candidate(request) else request.job_id
+    if not isinstance(job_id, str) or not job_id.strip():
+        raise InvalidInput(Fault(where, "must be the ID of a job"))
+    return job_id
+
+
+def _names(request: Any) -> tuple[str, str]:
+    return _text(request, "first_name"), _text(request, "last_name")
+
+
+def _text(request: Any, field: str) -> str:
+    value: object = getattr(request.candidate, field)
+    if not isinstance(value, str):
+        raise InvalidInput(Fault(f"candidate.{field}", f"must be text, not {type(value).__name__}"))
+    return value

@@ -2,19 +2,36 @@
 
 from __future__ import annotations
 
-import hashlib
 from typing import Any, Literal, TypeAlias
 
 import attrs
-import msgspec
 
-from kombo_async.attachments import FileData
-from kombo_async.bulk._journal import Entry
+from kombo_async.bulk._journal import Entry, Match
 from kombo_async.request import Request
 from kombo_async.response import Response
 
-Result: TypeAlias = Literal["done", "refused", "in_doubt", "unsent", "duplicate"]
-"""What became of a row: as `journal.State`, and `duplicate` for one whose key came before, or is another worker's."""
+Result: TypeAlias = Literal["done", "refused", "in_doubt", "unsent", "duplicate", "changed", "held"]
+"""What became of a row.
+
+- `done`: Kombo named what was made (`ids`), or it was found and is known to be this row's.
+- `refused`: it was not done, and would not be if it were sent again as it is.
+- `in_doubt`: it may have been done, and a person must look: `found` says what there is.
+- `unsent`: it was not done for a reason that passes; the next run sends it.
+- `duplicate`: the same row came before in this run.
+- `changed`: it is done (or under way) with other details; those of this row were not sent.
+- `held`: another run that is alive is working on it.
+"""
+
+EXPLANATIONS: dict[Result, str] = {
+    "done": "Done.",
+    "refused": "Not done, and sending it again as it is would not help. Correct the row.",
+    "in_doubt": "It may have been done: nobody can tell from here. Look in the connected system, then settle it.",
+    "unsent": "Not done for a reason that passes. The next run sends it.",
+    "duplicate": "The same row came before in this run. It was sent once.",
+    "changed": "It was sent before with other details, and is not sent again. Change it in the connected system.",
+    "held": "Another run is working on it. Nothing was sent by this one.",
+}
+"""A sentence on each result, for people."""
 
 
 @attrs.frozen
@@ -23,11 +40,11 @@ class Row:
 
     request: Request[Any]
     key: str | None = None
-    """What the row is known by in the journal; None for the run's `key=`, or a digest of the request."""
+    """What the row is known by in the journal; None for the run's `key=`, or what the request itself says."""
     integration_id: str | None = None
     """In place of the client's own."""
     tag: Any = None
-    """Anything of the caller's, handed through to the outcome, such as the row's number in a file."""
+    """Anything of yours, handed through to the outcome, such as the row's number in a file."""
 
 
 @attrs.frozen(kw_only=True)
@@ -35,6 +52,7 @@ class Outcome:
     """What became of one row."""
 
     key: str
+    """What the row is known by; empty for one that is refused because it cannot be told what it is."""
     request: Request[Any] = attrs.field(repr=False)
     integration_id: str | None
     tag: Any = None
@@ -56,27 +74,26 @@ class Outcome:
         return dict(self.entry.ids)
 
     @property
+    def warnings(self) -> tuple[str, ...]:
+        """What Kombo warned of when it was done, such as a CV that could not be uploaded."""
+        return self.entry.warnings
+
+    @property
+    def found(self) -> tuple[Match, ...]:
+        """What a look found: the proof that it is done, or what may be it and why that is not sure."""
+        return self.entry.found
+
+    @property
     def message(self) -> str:
         """Why it is refused, in doubt or unsent, in one line."""
         return self.entry.message
 
     @property
+    def explanation(self) -> str:
+        """What the result means, in a sentence for people."""
+        return EXPLANATIONS[self.result]
+
+    @property
     def attempts(self) -> int:
         """How many requests were made for it in this run."""
         return int(getattr(self.response or self.error, "attempts", 0))
-
-
-def digest(request: Request[Any], integration_id: str | None) -> str:
-    """A digest of the request: its operation, integration and fields, with files by their names, not their content.
-
-    A file that changes between two runs must not make a row a new one, or its candidate would be created twice.
-    """
-    fields = msgspec.json.encode(request, enc_hook=_file_name, order="deterministic")
-    where = f"{request.operation.id} {integration_id} ".encode()
-    return hashlib.blake2b(where + fields, digest_size=16).hexdigest()
-
-
-def _file_name(value: Any) -> str:
-    if isinstance(value, FileData):
-        return value.name
-    raise ValueError(f"key: a request that holds a {type(value).__name__} has no digest; pass key=")

@@ -2,64 +2,36 @@
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Callable, Mapping
-from contextlib import nullcontext
-from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from collections import Counter
+from collections.abc import Hashable
+from typing import TYPE_CHECKING, Any, Literal
 
 import anyio
 import attrs
 
-from kombo_async.bulk._applications import ApplicationReconciler
-from kombo_async.bulk._journal import Entry, Journal, RowKey
-from kombo_async.bulk._outcome import Outcome, Result, Row, digest
-from kombo_async.bulk._reconcile import Found, NotSure, Reconciler, Verdict, repeat
-from kombo_async.bulk._sending import ALREADY_THERE, Sent, send
+from kombo_async.bulk._doubts import Doubts
+from kombo_async.bulk._faults import in_words, machine_fault
+from kombo_async.bulk._gate import Gate
+from kombo_async.bulk._identity import digest, shows_of, subject_of
+from kombo_async.bulk._item import Doubt, Held, Item, outcome_of
+from kombo_async.bulk._journal import Claim, Entry, Journal, JournalError, RowKey
+from kombo_async.bulk._outcome import Outcome, Row
+from kombo_async.bulk._reconcile import Reconciler, Repeatable
+from kombo_async.bulk._sending import Leaving, NotNow, Sent, send
+from kombo_async.bulk._server_clock import ServerClock
+from kombo_async.bulk._settings import Settings
+from kombo_async.errors import Fault, InvalidInput, KomboError
 from kombo_async.options import Options
 from kombo_async.request import Request
 
 if TYPE_CHECKING:
     from kombo_async.client import AsyncKomboClient
 
-logger: logging.Logger = logging.getLogger("kombo_async.bulk")
-
-ROUNDS = 3
-"""How often a row is looked for and sent again, at most, when each sending ends in doubt."""
-
-
-@attrs.frozen(kw_only=True)
-class Settings:
-    """How a bulk run goes about its work; `AsyncKomboClient.bulk` says what each means."""
-
-    key: Callable[[Request[Any]], str] | None
-    concurrency: int = attrs.field(validator=attrs.validators.ge(1))
-    ordered: bool
-    retry_refused: bool
-    reconcilers: Mapping[type[Request[Any]], Reconciler]
-    visible_after: timedelta | None
-    settle_wait: float = attrs.field(validator=attrs.validators.ge(0))
-    grace: float = attrs.field(validator=attrs.validators.ge(0))
-    options: Options
-
-
-@attrs.frozen
-class Item:
-    """A row under way."""
-
-    row: Row
-    key: RowKey
-    digest: str
-    integration_id: str | None
-
-
-@attrs.frozen
-class Doubt:
-    """A row in doubt, and what its sending came to if that was in this run."""
-
-    item: Item
-    entry: Entry
-    sent: Sent | None = None
+HELD_POLL = 0.5
+"""Seconds between two looks at a row that another run holds."""
+OTHER_SUBJECT = "key: this key stands for another person or job in the journal; give each its own key"
+OTHER_DETAILS = "it was sent before with other details, which Kombo has; these were not sent"
+_REPEATABLE = Repeatable()
 
 
 class Rows:
@@ -71,162 +43,239 @@ class Rows:
         integration_id: str | None,
         journal: Journal,
         settings: Settings,
+        clock: ServerClock,
         stopped: anyio.Event,
     ) -> None:
+        self._clock = clock
         self._kombo = kombo
         self._integration_id = settings.options.get("integration_id") or integration_id
         self._journal = journal
         self._settings = settings
         self._stopped = stopped
-        self._applications = ApplicationReconciler(settings.visible_after)
-        self.waiting: dict[RowKey, datetime] = {}
-        """The rows in doubt that wait to be looked for again, and until when."""
+        self._gates: dict[str | None, Gate] = {}
+        self._met: dict[RowKey, Item] = {}
+        """The rows under way."""
+        self._subjects = Counter[str]()
+        """Of the rows that are being sent."""
+        self._asking = anyio.Lock()
+        self.doubts: Doubts = Doubts(self._kombo, journal, settings, self._clock, stopped, self._subjects)
+        self.on_gate_change: Any = lambda: None
 
-    async def begin(self, row: Row) -> Outcome | Doubt:
+    def lane_of(self, row: Row) -> Hashable:
+        """Rows of one lane wait for the same: the places of their integration."""
+        return (row.integration_id or self._integration_id) if row.request.operation.action else ""
+
+    def is_busy(self, lane: Hashable, under_way: int) -> bool:
+        """Whether more rows of a lane would have to wait."""
+        if lane == "":
+            return False
+        gate = self._gate(lane)  # type: ignore[arg-type]
+        return under_way >= gate.limit or (gate.is_waiting() and under_way > 0)
+
+    async def begin(self, row: Row) -> Outcome | Doubt | Held:
         """Send *row*, unless an earlier run has settled it, or left it in doubt."""
-        item = self._item(row)
-        claim = await self._journal.claim(item.key)
-        entry = claim.entry or Entry(state="unsent", digest=item.digest)
-        if claim.taken:
-            return _outcome(item, entry, "duplicate", earlier=True)
-        if entry.state == "done" or (entry.state == "refused" and not self._is_to_be_retried(entry)):
-            self._learn(item, entry)
-            await self._journal.release(item.key)
-            return _outcome(item, entry, entry.state, earlier=True)
-        if entry.state in ("sending", "in_doubt"):
-            return Doubt(item, entry)
-        sent = await self._send(item, attrs.evolve(entry, digest=item.digest))
-        return Doubt(item, sent.entry, sent) if _needs_a_look(sent) else _sent_outcome(item, sent)
+        try:
+            item = self._item(row)
+        except (JournalError, KomboError):
+            raise
+        except Exception as error:  # of the request's or the caller's `key`: nothing is known by which to send it
+            if machine_fault(error) is not None:
+                raise
+            return _unknown(row, self._integration_id, error)
+        under_way = self._met.get(item.key)
+        if under_way is not None:
+            return _met(item, under_way.entry)
+        self._met[item.key] = item
+        try:
+            return await self._begin(item)
+        finally:
+            del self._met[item.key]
 
     async def settle(self, doubt: Doubt) -> Outcome:
         """Look, and send again what is surely not there; what cannot be told stays in doubt."""
-        for _ in range(ROUNDS):
-            verdict = await self._look(doubt)
-            if isinstance(verdict, Found):
-                now = datetime.now(UTC)
-                return await self._record(doubt, state="done", ids=verdict.ids, found=True, message="", finished=now)
-            if isinstance(verdict, NotSure):
-                if doubt.entry.state == "done":  # the answer "already there" has settled it; its ID stays unknown
-                    return await self._record(doubt, found=True, message="")
-                return await self._record(doubt, state="in_doubt", message=verdict.why)
-            sent = await self._send(doubt.item, attrs.evolve(doubt.entry, digest=doubt.item.digest, message=""))
-            if not _needs_a_look(sent):
-                return _sent_outcome(doubt.item, sent)
-            doubt = Doubt(doubt.item, sent.entry, sent)
-        return await self._record(doubt, state="in_doubt", message=_why(doubt.entry) + f", {ROUNDS} times")
+        sends = 0
+        while True:
+            verdict = await self.doubts.settle(doubt, self._reconciler(doubt.item.row.request), sends)
+            if isinstance(verdict, Outcome):
+                return verdict
+            outcome = await self._send(doubt.item, verdict, doubt.sent)
+            if isinstance(outcome, Outcome):
+                return outcome
+            doubt, sends = outcome, sends + 1
+
+    async def again(self, held: Held) -> Outcome | Doubt | Held:
+        """Try once more to get a row that another run held."""
+        if self._clock.clock.time() < held.next_try:
+            with self._clock.clock.until(held.next_try):
+                await self._stopped.wait()
+        if self._stopped.is_set() or self._clock.clock.time() >= held.until:
+            entry = attrs.evolve(held.entry, message="another run that is alive has this row")
+            return outcome_of(held.item, entry, "held", earlier=True)
+        return await self.begin(held.item.row)
 
     def can_look(self, doubt: Doubt) -> bool:
         """Whether there is a reconciler for the row."""
-        return self._reconciler(doubt) is not None
+        return self._reconciler(doubt.item.row.request) is not None
 
     def _item(self, row: Row) -> Item:
         request = row.request
         integration_id = row.integration_id or self._integration_id
-        if request.operation.integration and integration_id is None:
-            raise ValueError(f"integration_id: {request.operation.id} needs one; pass it to the client or in each Row")
-        fingerprint = digest(request, integration_id)
-        key = row.key or (self._settings.key(request) if self._settings.key else fingerprint)
-        return Item(row, RowKey(key, request.operation.id, integration_id or ""), fingerprint, integration_id)
+        if request.operation.integration and not integration_id:
+            raise InvalidInput(Fault("integration_id", "is missing; pass it to the client or in the Row"))
+        reconciler = self._reconciler(request)
+        identity = reconciler.identity(request) if reconciler else None
+        subject = subject_of(identity, integration_id) if identity else ""
+        details = digest(request, integration_id)
+        key = row.key if row.key is not None else self._settings.key(request) if self._settings.key else None
+        row_key = RowKey(
+            _checked_key(key) if key is not None else subject or details,
+            identity.kind if identity else request.operation.id,
+            integration_id or "",
+        )
+        entry = Entry(
+            state="unsent",
+            digest=details,
+            subject=subject,
+            shows=shows_of(identity) if identity else "",
+            about=identity.about if identity else "",
+            row=str(row.tag) if isinstance(row.tag, str | int) else "",
+        )
+        return Item(row, row_key, entry, integration_id, identity)
+
+    async def _begin(self, item: Item) -> Outcome | Doubt | Held:
+        claim = await self._journal.claim(item.key)
+        entry = claim.entry
+        if claim.status == "held":
+            now = self._clock.clock.time()
+            return Held(item, entry or item.entry, next_try=now + HELD_POLL, until=now + self._settings.settle_wait)
+        if claim.status == "met":
+            return _met(item, entry)
+        if entry is not None and entry.subject and item.entry.subject and entry.subject != item.entry.subject:
+            await self._journal.release(item.key)
+            return outcome_of(item, attrs.evolve(item.entry, state="refused", message=OTHER_SUBJECT), "refused")
+        return await self._go_on(item, claim)
+
+    async def _go_on(self, item: Item, claim: Claim) -> Outcome | Doubt:
+        entry = claim.entry
+        if entry is None or entry.state == "unsent":
+            return await self._send(item, self._to_send(item, entry), None, is_new=entry is None)
+        if entry.is_unfinished:
+            return Doubt(item, entry)
+        changed = entry.digest != item.entry.digest
+        if entry.state == "refused" and (changed or self._is_to_be_retried(entry)):
+            return await self._send(item, self._to_send(item, entry), None)
+        await self._journal.release(item.key)
+        if entry.state == "given_up":
+            return outcome_of(item, entry, "refused", earlier=True)
+        if entry.state == "done" and changed:
+            return outcome_of(item, attrs.evolve(entry, message=OTHER_DETAILS), "changed", earlier=True)
+        return outcome_of(item, entry, entry.state, earlier=True)  # type: ignore[arg-type]
+
+    def _to_send(self, item: Item, before: Entry | None) -> Entry:
+        """The entry to send a row with: as it is now, and since when it may have been done."""
+        if before is None:
+            return item.entry
+        return attrs.evolve(item.entry, first_sent=before.first_sent, last_sent=before.last_sent)
 
     def _is_to_be_retried(self, entry: Entry) -> bool:
         """A row that Kombo has not seen, since its file was missing, say, may have been mended meanwhile."""
         return self._settings.retry_refused or entry.status_code is None
 
-    async def _send(self, item: Item, entry: Entry) -> Sent:
+    async def _send(self, item: Item, entry: Entry, before: Sent | None, *, is_new: bool = False) -> Outcome | Doubt:
+        gate = self._gate(item.integration_id)
+        await self._ask_for_the_time()
+        self._subjects[entry.subject] += 1
+        try:
+            sent = await self._send_through(gate, item, entry)
+        finally:
+            gate.leave(item.key)
+            self._subjects[entry.subject] -= 1
+            if not self._subjects[entry.subject]:
+                del self._subjects[entry.subject]
+        if isinstance(sent, str):
+            return await self._leave_unsent(item, entry, sent, is_new=is_new)
+        if sent.entry.state == "in_doubt":
+            return Doubt(item, sent.entry, sent)
+        return outcome_of(item, sent.entry, sent.entry.state, sent)  # type: ignore[arg-type]
+
+    async def _send_through(self, gate: Gate, item: Item, entry: Entry) -> Sent | str:
+        """Send the row once its integration takes requests; gives why it does not, if so."""
         options: Options = {**self._settings.options}
         if item.integration_id is not None:
             options["integration_id"] = item.integration_id
-        sending = self._applications.sending(item.integration_id) if _is_applying(item) else nullcontext()
-        with sending:
-            sent = await send(self._kombo, item.row.request, item.key, entry, self._journal, options)
-            self._learn(item, sent.entry)
-        return sent
-
-    def _learn(self, item: Item, entry: Entry) -> None:
-        if _is_applying(item):
-            self._applications.learn(item.row.request, entry, item.integration_id)
-
-    def _reconciler(self, doubt: Doubt) -> Reconciler | None:
-        """The caller's own reconciler, else ours, else None: what is in doubt then stays so."""
-        request = doubt.item.row.request
-        if type(request) in self._settings.reconcilers:
-            return self._settings.reconcilers[type(request)]
-        if _is_applying(doubt.item):
-            return self._applications
-        return repeat if request.operation.idempotent else None
-
-    async def _look(self, doubt: Doubt) -> Verdict:
-        """What the reconciler says; again and again, while it will be able to say more within `settle_wait`."""
-        item, entry, reconciler = doubt.item, doubt.entry, self._reconciler(doubt)
-        deadline = datetime.now(UTC) + timedelta(seconds=self._settings.settle_wait)
-        if entry.digest != item.digest:
-            return NotSure("the row has changed since it was sent")
-        if reconciler is None:
-            return NotSure(f"{_why(entry)}; nothing can look for {item.row.request.operation.id}")
-        kombo = self._kombo.for_integration(item.integration_id) if item.integration_id else self._kombo
+        request = item.row.request
         while not self._stopped.is_set():
+            if not gate.enter(item.key):
+                if (why := gate.why_shut()) and not gate.is_waiting():
+                    return why
+                await gate.changed()
+                continue
+            step = Leaving(self._journal, item.key, entry, gate, self._clock)
             try:
-                verdict = await reconciler(kombo, item.row.request, entry, item.integration_id)
-            except Exception as error:  # whatever it is, the row is not lost for it
-                logger.warning("looking for a row in doubt failed: %s", type(error).__name__)
-                return NotSure(f"{_why(entry)}; looking for it failed: {error}")
-            if entry.state == "done" and not isinstance(verdict, Found):
-                return NotSure("it does not show yet")  # its ID alone is unknown: not worth a wait
-            if not isinstance(verdict, NotSure):
-                return verdict
-            if verdict.look_again is None:
-                return NotSure(f"{_why(entry)}; {verdict.why}")
-            if verdict.look_again > deadline:
-                when = f"{verdict.look_again:%Y-%m-%d %H:%M} UTC"
-                return NotSure(f"{_why(entry)}; {verdict.why}, which can be told after {when}")
-            await self._wait(item.key, verdict.look_again)
-        return NotSure(f"{_why(entry)}; the run was stopped before it was looked for")
+                return await send(self._kombo, request, self._reconciler(request), step, options)
+            except NotNow:
+                continue
+        return "the run was stopped before it was sent"
 
-    async def _wait(self, key: RowKey, until: datetime) -> None:
-        self.waiting[key] = until
-        try:
-            with anyio.move_on_after(max(0.01, (until - datetime.now(UTC)).total_seconds())):
-                await self._stopped.wait()
-        finally:
-            del self.waiting[key]
+    async def _leave_unsent(self, item: Item, entry: Entry, why: str, *, is_new: bool) -> Outcome:
+        entry = attrs.evolve(entry, state="unsent", message=why)
+        if is_new:
+            await self._journal.release(item.key)
+        else:
+            await self._journal.record(item.key, attrs.evolve(entry, about=""))
+        return outcome_of(item, entry, "unsent")
 
-    async def _record(self, doubt: Doubt, **changes: Any) -> Outcome:
-        entry = attrs.evolve(doubt.entry, **changes)
-        await self._journal.record(doubt.item.key, entry)
-        return _outcome(doubt.item, entry, _result(entry), doubt.sent, earlier=doubt.sent is None)
+    async def _ask_for_the_time(self) -> None:
+        """Learn the server's time before the first row is sent: what a run that dies leaves behind needs it."""
+        if self._clock.known or not self._journal.durable:
+            return
+        async with self._asking:
+            await self._clock.ask(self._kombo)
 
+    def _gate(self, integration_id: str | None) -> Gate:
+        gate = self._gates.get(integration_id)
+        if gate is None:
+            gate = self._gates[integration_id] = Gate(self._clock.clock, lambda: self.on_gate_change())
+        return gate
 
-def _is_applying(item: Item) -> bool:
-    return item.row.request.operation.id in ("PostAtsCandidates", "PostAtsJobsJobIdApplications")
-
-
-def _needs_a_look(sent: Sent) -> bool:
-    """Whether what came of it is in doubt, or is done but its ID unknown."""
-    return sent.entry.state == "in_doubt" or (sent.entry.state == "done" and sent.entry.code == ALREADY_THERE)
+    def _reconciler(self, request: Request[Any]) -> Reconciler | None:
+        """By class, nearest first; what may be done twice needs none; None else: what is in doubt then stays so."""
+        for cls in type(request).__mro__:
+            if cls in self._settings.reconcilers:
+                return self._settings.reconcilers[cls]
+        return _REPEATABLE if request.operation.idempotent else None
 
 
-def _why(entry: Entry) -> str:
-    return entry.message.partition(";")[0] or "its run ended before its answer came"
+def _checked_key(key: object) -> str:
+    if not isinstance(key, str) or not key:
+        raise InvalidInput(Fault("key", f"must be text that is not empty, not {type(key).__name__}"))
+    try:
+        key.encode()
+    except UnicodeEncodeError:
+        raise InvalidInput(Fault("key", "must be valid Unicode")) from None
+    return key
 
 
-def _result(entry: Entry) -> Result:
-    return "in_doubt" if entry.state == "sending" else entry.state
+def _met(item: Item, entry: Entry | None) -> Outcome:
+    """The outcome of a row whose key came before in this run."""
+    mine = item.entry
+    if entry is not None and entry.subject and mine.subject and entry.subject != mine.subject:
+        return outcome_of(item, attrs.evolve(mine, state="refused", message=OTHER_SUBJECT), "refused")
+    result: Literal["duplicate", "changed"] = "duplicate"
+    if entry is not None and entry.digest and entry.digest != mine.digest:
+        result = "changed"
+    message = OTHER_DETAILS if result == "changed" else "the same row came before in this run"
+    return outcome_of(item, attrs.evolve(entry or mine, message=message), result, earlier=True)
 
 
-def _sent_outcome(item: Item, sent: Sent) -> Outcome:
-    return _outcome(item, sent.entry, _result(sent.entry), sent)
-
-
-def _outcome(item: Item, entry: Entry, result: Result, sent: Sent | None = None, *, earlier: bool = False) -> Outcome:
+def _unknown(row: Row, integration_id: str | None, error: Exception) -> Outcome:
+    """The outcome of a row of which it cannot be told what it is."""
     return Outcome(
-        key=item.key.key,
-        request=item.row.request,
-        integration_id=item.integration_id,
-        tag=item.row.tag,
-        result=result,
-        response=sent.response if sent else None,
-        error=sent.error if sent else None,
-        entry=entry,
-        earlier=earlier,
-        seconds=sent.seconds if sent else 0.0,
+        key=row.key if isinstance(row.key, str) else "",
+        request=row.request,
+        integration_id=row.integration_id or integration_id,
+        tag=row.tag,
+        result="refused",
+        error=error,
+        entry=Entry(state="refused", digest="", message=in_words(error)),
     )

@@ -2,26 +2,38 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Mapping
-from datetime import UTC, datetime
+from contextlib import suppress
+from functools import cache
 from typing import TYPE_CHECKING, Any, cast
 
 import anyio
 import attrs
+import msgspec
 
 from kombo_async._codec.codes import meaning_of
-from kombo_async.bulk._journal import Entry, Journal, RowKey, State
-from kombo_async.errors import Failure, KomboError, NoResponse
+from kombo_async._codec.decode import plain_json
+from kombo_async.bulk._faults import in_words, machine_fault
+from kombo_async.bulk._gate import Gate
+from kombo_async.bulk._journal import Entry, Journal, JournalError, RowKey, State, without_people
+from kombo_async.bulk._reconcile import Reconciler
+from kombo_async.bulk._server_clock import ServerClock
+from kombo_async.errors import Failure, NoResponse
 from kombo_async.middleware import Call, Next
 from kombo_async.options import Options
-from kombo_async.request import Request
+from kombo_async.request import Request, answer_type
 from kombo_async.response import Response, Success
 
 if TYPE_CHECKING:
     from kombo_async.client import AsyncKomboClient
 
-ALREADY_THERE = "ATS.APPLICATION_ALREADY_EXISTS"
+LATEST = 5.0
+"""Seconds that may pass between the time of sending that the journal says and the sending; else it is written again."""
+NO_ID = "Kombo answered with success, but did not name what was made"
+NOT_KOMBOS = "the answer was a success, but not one of Kombo's"
+
+
+class NotNow(Exception):
+    """The row's integration takes no requests at the moment; nothing was sent."""
 
 
 @attrs.frozen(kw_only=True)
@@ -32,123 +44,213 @@ class Sent:
     response: Response[Any] | None = None
     error: Exception | None = None
     seconds: float = 0.0
+    moments: tuple[float, float] | None = None
+    """When the row was sent first and last by this process, on its monotonic clock."""
 
 
 @attrs.define
-class _Leaving:
+class Leaving:
     """The step around each attempt: the row is durably *sending* before the attempt leaves."""
 
     journal: Journal
     key: RowKey
     entry: Entry
+    gate: Gate
+    clock: ServerClock
     may_have_applied: bool = False
     """Whether it may have been done: by an attempt that has left, and did not say clearly that it was not."""
+    moments: tuple[float, float] | None = None
 
     async def __call__(self, call: Call, call_next: Next) -> Response[Any]:
-        """Answer *call*, with the row written down before."""
-        now = datetime.now(UTC)
-        self.entry = attrs.evolve(self.entry, state="sending", first_sent=self.entry.first_sent or now, last_sent=now)
-        await self.journal.record(self.key, self.entry)
-        before, self.may_have_applied = self.may_have_applied, not call.operation.safe
+        """Answer *call*, with the row written down before. Raises `NotNow` to leave it unsent."""
+        if not self.gate.enter(self.key):
+            raise NotNow
+        first, before = self.moments, self.may_have_applied
+        now = await self._write_down()
+        self.moments = (first[0] if first and before else now, now)
+        self.may_have_applied = not call.operation.safe
         try:
             response = await call_next(call)
         except NoResponse as error:
             self.may_have_applied = before or error.may_have_applied
+            self.gate.heed(self.key, None, error)
             raise
-        except ValueError:
-            self.may_have_applied = before  # a file changed while it was sent: the request never became whole
+        except (ValueError, OSError):
+            self.may_have_applied = before  # a file changed, or broke off: the request never became whole
             raise
         self.may_have_applied = before or isinstance(response, Success) or response.may_have_applied
+        self.gate.heed(self.key, response, None)
         return response
+
+    async def _write_down(self) -> float:
+        """Write the row down as being sent, durably; gives the moment that it says."""
+        while True:
+            now = self.clock.clock.time()
+            sending = attrs.evolve(
+                self.entry,
+                state="sending",
+                first_sent=self.entry.first_sent or self.clock.earliest(now),
+                last_sent=self.clock.latest(now),
+            )
+            await self.journal.record(self.key, sending)
+            self.entry = sending
+            self.journal.check()
+            if self.clock.clock.time() - now <= LATEST:
+                return now
 
 
 async def send(
-    kombo: AsyncKomboClient, request: Request[Any], key: RowKey, entry: Entry, journal: Journal, options: Options
+    kombo: AsyncKomboClient,
+    request: Request[Any],
+    reconciler: Reconciler | None,
+    step: Leaving,
+    options: Options,
 ) -> Sent:
     """Send *request* and record what comes of it.
 
-    *entry* has `first_sent` if it may have been done before. Whatever ends this early, cancellation too, is recorded.
+    The entry of *step* has `first_sent` if it may have been done before. Whatever ends this early, cancellation too, is
+    recorded. Raises `NotNow` where nothing was sent, and what is no fault of the row's.
     """
-    leaving = _Leaving(journal, key, entry)
-    start = time.perf_counter()
+    before, clock = step.entry, step.clock.clock
+    start = clock.time()
     response: Response[Any] | None = None
-    error: KomboError | ValueError | None = None
+    error: Exception | None = None
     try:
         with_steps = options.copy()
-        with_steps["attempt_middleware"] = (*options.get("attempt_middleware", ()), leaving)
+        with_steps["attempt_middleware"] = (*options.get("attempt_middleware", ()), step)
         response = await kombo.send(request, **with_steps)
     except (NoResponse, ValueError) as failure:
         error = failure
+    except TypeError as failure:
+        if step.moments is not None:
+            await _record_broken_off(step, before)
+            raise
+        error = failure  # a value of this row that nothing can be done with
     except BaseException:
-        with anyio.CancelScope(shield=True):
-            await journal.record(key, _broken_off(leaving, entry))
+        await _record_broken_off(step, before)
         raise
-    sent = _judge(leaving.entry, entry, response, error)
-    await journal.record(key, sent)
-    return Sent(entry=sent, response=response, error=error, seconds=time.perf_counter() - start)
+    entry = _judge(request, reconciler, step, before, response, error)
+    await step.journal.record(step.key, without_people(entry))
+    if (fault := machine_fault(error)) is not None:
+        raise fault
+    return Sent(entry=entry, response=response, error=error, seconds=clock.time() - start, moments=step.moments)
 
 
-def _judge(sending: Entry, before: Entry, response: Response[Any] | None, error: Exception | None) -> Entry:
-    """What the journal is to say of a row that was answered so."""
-    now = datetime.now(UTC)
+async def _record_broken_off(step: Leaving, before: Entry) -> None:
+    if step.may_have_applied:
+        entry = attrs.evolve(step.entry, state="in_doubt", message="broken off before its answer came")
+    else:
+        entry = attrs.evolve(before, state="unsent", message="broken off before it was sent")
+    with anyio.CancelScope(shield=True), suppress(JournalError):  # what is being raised says more
+        await step.journal.record(step.key, without_people(entry))
+
+
+def _judge(
+    request: Request[Any],
+    reconciler: Reconciler | None,
+    step: Leaving,
+    before: Entry,
+    response: Response[Any] | None,
+    error: Exception | None,
+) -> Entry:
+    """The journal entry for this answer, or for its absence."""
+    entry = attrs.evolve(step.entry, finished=step.clock.earliest(step.clock.clock.time()))
     if isinstance(response, Success):
-        return attrs.evolve(
-            sending, state="done", finished=now, ids=ids_of(response.data), status_code=response.status_code, message=""
-        )
+        return _judge_success(request, reconciler, entry, response)
     if response is None:
-        state = _state_without_answer(error, before)
-        entry = attrs.evolve(sending, state=state, finished=now, message=_line(str(error)))
-        return _forget_times(entry, before)
-    state = _state_of(response, before)
-    entry = attrs.evolve(
-        sending,
-        state=state,
-        finished=now,
-        status_code=response.status_code,
-        code=response.code,
-        message=_line(response.message),
-        log_url=response.log_url,
-    )
-    return _forget_times(entry, before)
-
-
-def _state_of(failure: Failure, before: Entry) -> State:
-    if failure.may_have_applied:
-        return "in_doubt"
-    if failure.code == ALREADY_THERE and before.first_sent is not None:
-        return "done"  # it was in doubt whether we had made it; that it is there says so
-    return "refused" if meaning_of(failure).blames_request else "unsent"
-
-
-def _state_without_answer(error: Exception | None, before: Entry) -> State:
-    if not isinstance(error, NoResponse):
-        return "refused"  # this row cannot be sent as it is
-    return "in_doubt" if error.may_have_applied else "unsent"
-
-
-def _forget_times(entry: Entry, before: Entry) -> Entry:
-    """What was surely not done has no first sending to look for from."""
-    if entry.state in ("refused", "unsent"):
-        return attrs.evolve(entry, first_sent=before.first_sent)
+        state = _state_without_answer(error, step)
+        entry = attrs.evolve(entry, state=state, message=in_words(error) if error else "")
+    else:
+        entry = attrs.evolve(
+            entry,
+            state=_state_of(response, reconciler, before),
+            status_code=response.status_code,
+            code=response.code,
+            message=" ".join(response.message.split()),
+            log_url=response.log_url,
+        )
+    if entry.state in ("refused", "unsent"):  # it was not done, so there is nothing to look for
+        return attrs.evolve(entry, first_sent=before.first_sent, last_sent=before.last_sent)
     return entry
 
 
-def _broken_off(leaving: _Leaving, before: Entry) -> Entry:
-    if leaving.may_have_applied:
-        return attrs.evolve(leaving.entry, state="in_doubt", message="broken off before its answer came")
-    return attrs.evolve(before, state="unsent", message="broken off before it was sent")
-
-
-def _line(text: str) -> str:
-    return " ".join(text.split())
-
-
-def ids_of(data: Any) -> Mapping[str, str]:
-    """The IDs in an answer, by their names."""
-    names = ("id", "remote_id", "candidate_id", "application_id", "job_id")
-    plain: Mapping[str, Any] = (
-        cast("Mapping[str, Any]", data)
-        if isinstance(data, Mapping)
-        else {name: getattr(data, name, None) for name in names}
+def _judge_success(request: Request[Any], reconciler: Reconciler | None, entry: Entry, response: Success[Any]) -> Entry:
+    ids = (reconciler or _ANY).ids(request, response.data)
+    wrong = _why_not_done(type(request), response, ids)
+    entry = attrs.evolve(
+        entry,
+        status_code=response.status_code,
+        warnings=tuple(each.message for each in response.warnings if isinstance(getattr(each, "message", None), str)),
+        code=None,
+        message=wrong,
     )
-    return {name: plain[name] for name in names if isinstance(plain.get(name), str)}
+    if not wrong:
+        return attrs.evolve(entry, state="done", proof="answer", ids=ids)
+    return attrs.evolve(entry, state="unsent" if request.operation.safe else "in_doubt")
+
+
+def _why_not_done(request: type[Request[Any]], response: Success[Any], ids: Any) -> str:
+    """Why this success does not prove that anything was done; empty where it does."""
+    envelope = _envelope(response.raw_response.content)
+    if envelope is None:
+        return NOT_KOMBOS
+    if not request.operation.safe and (
+        envelope.data in (b"", b"null") or (_names_what_it_makes(cast("Any", request)) and not ids)
+    ):
+        return NO_ID
+    return ""
+
+
+class _Any(Reconciler):
+    """For classes of requests without a reconciler of their own."""
+
+    async def look(self, look: Any) -> Any:
+        """Never called."""
+        raise NotImplementedError
+
+
+_ANY = _Any()
+
+
+class _Envelope(msgspec.Struct):
+    status: str = ""
+    data: msgspec.Raw = msgspec.Raw(b"")
+
+
+def _envelope(body: bytes) -> _Envelope | None:
+    """What Kombo wraps a success in; None where the body is something else."""
+    try:
+        envelope = msgspec.json.decode(body, type=_Envelope)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        plain: Any = plain_json(body)  # which reads what is not quite JSON, too, such as half a surrogate pair
+        if not isinstance(plain, dict):
+            return None
+        data: Any = plain.get("data")  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]
+        envelope = _Envelope(status=str(plain.get("status")), data=msgspec.Raw(b"null" if data is None else b"{}"))  # pyright: ignore[reportUnknownArgumentType, reportUnknownMemberType]
+    return envelope if envelope.status == "success" else None
+
+
+@cache
+def _names_what_it_makes(request: Any) -> bool:
+    """Whether answers to this class of requests have the `id` of what was made."""
+    try:
+        answer = answer_type(request)
+    except TypeError:
+        return False
+    return isinstance(answer, type) and attrs.has(answer) and any(each.name == "id" for each in attrs.fields(answer))
+
+
+def _state_of(failure: Failure, reconciler: Reconciler | None, before: Entry) -> State:
+    if failure.may_have_applied:
+        return "in_doubt"
+    if before.is_sent_before and reconciler is not None and reconciler.already_there(failure):
+        return "in_doubt"  # it is there, and may be what we sent before
+    return "refused" if meaning_of(failure).blames_request else "unsent"
+
+
+def _state_without_answer(error: Exception | None, step: Leaving) -> State:
+    if isinstance(error, NoResponse):
+        return "in_doubt" if error.may_have_applied or step.may_have_applied else "unsent"
+    if step.may_have_applied:
+        return "in_doubt"
+    return "refused" if machine_fault(error) is None else "unsent"

@@ -13,37 +13,51 @@ from operator import attrgetter
 
 import msgspec
 
-from kombo_async.bulk._journal import Entry, RowKey
+from kombo_async.bulk._journal import Entry, RowKey, decode_entry, encode_entry, proof_of
 
-# `state` is for whoever looks into the file with a shell of SQLite's.
-CREATE = """
-CREATE TABLE rows (
-    key TEXT NOT NULL, operation TEXT NOT NULL, integration_id TEXT NOT NULL,
-    run INTEGER NOT NULL, entry TEXT NOT NULL,
-    state TEXT AS (entry ->> 'state'),
-    PRIMARY KEY (key, operation, integration_id)
-) WITHOUT ROWID
-"""
-_KEYS = "SELECT key, operation, integration_id FROM rows"
+# `state` is for whoever looks into the file with a shell of SQLite's. `proof` is what no two rows may have.
+CREATE = (
+    """
+    CREATE TABLE rows (
+        key TEXT NOT NULL, kind TEXT NOT NULL, integration_id TEXT NOT NULL,
+        run INTEGER NOT NULL, entry TEXT NOT NULL, proof TEXT,
+        state TEXT AS (entry ->> 'state'),
+        PRIMARY KEY (key, kind, integration_id)
+    ) WITHOUT ROWID
+    """,
+    "CREATE INDEX proofs ON rows (proof) WHERE proof IS NOT NULL",
+    "CREATE INDEX unfinished ON rows (entry ->> 'state') WHERE entry ->> 'state' IN ('sending', 'in_doubt')",
+)
+_KEYS = "SELECT key, kind, integration_id FROM rows"
 _ALL = """
-SELECT key, operation, integration_id, entry FROM rows
+SELECT key, kind, integration_id, entry FROM rows
 ORDER BY julianday(coalesce(entry ->> 'finished', entry ->> 'last_sent'))
 """
+_UNFINISHED = """
+SELECT key, kind, integration_id, entry FROM rows
+WHERE entry ->> 'state' IN ('sending', 'in_doubt') ORDER BY entry ->> 'last_sent'
+"""
 _WRITE = """
-INSERT OR REPLACE INTO rows (key, operation, integration_id, run, entry)
-SELECT value ->> 0, value ->> 1, value ->> 2, ?, value -> 3 FROM json_each(?)
+INSERT OR REPLACE INTO rows (key, kind, integration_id, run, entry, proof)
+SELECT value ->> 0, value ->> 1, value ->> 2, ?, value -> 3, value ->> 4 FROM json_each(?)
 """
 _LOOK = """
 SELECT asked.key, rows.run, rows.entry FROM json_each(?) AS asked JOIN rows
-ON rows.key = value ->> 0 AND operation = value ->> 1 AND integration_id = value ->> 2
+ON rows.key = value ->> 0 AND kind = value ->> 1 AND integration_id = value ->> 2
 """
-_parts = attrgetter("key", "operation", "integration_id")
+_OWNERS = """
+SELECT rows.proof, rows.key, kind, integration_id FROM json_each(?) AS asked
+JOIN rows ON rows.proof = asked.value AND rows.proof IS NOT NULL
+"""
+_parts = attrgetter("key", "kind", "integration_id")
 
 
 def write(database: sqlite3.Connection, run: int, entries: Sequence[tuple[RowKey, Entry]]) -> None:
     """Write *entries* down, all or none."""
     if entries:
-        batch = msgspec.json.encode([(*_parts(key), entry) for key, entry in entries])
+        batch = msgspec.json.encode(
+            [(*_parts(key), msgspec.Raw(encode_entry(entry)), proof_of(entry) or None) for key, entry in entries]
+        )
         database.execute(_WRITE, (run, batch.decode()))
 
 
@@ -53,7 +67,15 @@ def look_up(database: sqlite3.Connection, keys: Sequence[RowKey]) -> dict[RowKey
         return {}
     asked = msgspec.json.encode([_parts(key) for key in keys]).decode()
     found = database.execute(_LOOK, (asked,)).fetchall()
-    return {keys[place]: (run, msgspec.json.decode(entry, type=Entry)) for place, run, entry in found}
+    return {keys[index]: (run, decode_entry(entry)) for index, run, entry in found}
+
+
+def owners(database: sqlite3.Connection, ids: Sequence[str]) -> dict[str, RowKey]:
+    """The rows that have these IDs as their proof."""
+    if not ids:
+        return {}
+    found = database.execute(_OWNERS, (msgspec.json.encode(ids).decode(),)).fetchall()
+    return {proof: RowKey(*key) for proof, *key in found}
 
 
 def keys(database: sqlite3.Connection) -> Iterator[RowKey]:
@@ -63,5 +85,14 @@ def keys(database: sqlite3.Connection) -> Iterator[RowKey]:
 
 def read_all(database: sqlite3.Connection) -> Iterator[tuple[RowKey, Entry]]:
     """All rows, in the order of their answers."""
-    for *key, entry in database.execute(_ALL):
-        yield RowKey(*key), msgspec.json.decode(entry, type=Entry)
+    return _rows(database, _ALL)
+
+
+def read_unfinished(database: sqlite3.Connection) -> Iterator[tuple[RowKey, Entry]]:
+    """The rows that are in doubt or being sent, the oldest first."""
+    return _rows(database, _UNFINISHED)
+
+
+def _rows(database: sqlite3.Connection, query: str) -> Iterator[tuple[RowKey, Entry]]:
+    for *key, entry in database.execute(query):
+        yield RowKey(*key), decode_entry(entry)

@@ -10,11 +10,9 @@ from __future__ import annotations
 import asyncio
 import json
 import uuid
-from collections.abc import AsyncGenerator, Generator, Sequence
+from collections.abc import AsyncGenerator, Generator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from typing import Any
-
-import msgspec
+from typing import Any, ClassVar
 
 from kombo_async._lazy import missing_extra
 
@@ -24,7 +22,16 @@ try:
 except ModuleNotFoundError as _error:
     raise missing_extra(_error, "redis", "redis") from None
 
-from kombo_async.bulk._journal import Claim, Entry, JournalError, JournalLocked, JournalMismatch, RowKey
+from kombo_async.bulk._journal import (
+    Claim,
+    Entry,
+    JournalError,
+    JournalLocked,
+    JournalMismatch,
+    RowKey,
+    decode_entry,
+    encode_entry,
+)
 
 FORMAT = "1"
 CONNECTIONS = 20
@@ -63,7 +70,8 @@ _CLAIM = (
     + """
     if not lives(ARGV[1]) then return {'lapsed', ''} end
     local held, run, entry = read(ARGV[2])
-    if run == ARGV[1] or (held == 'h' and lives(run)) then return {'taken', entry} end
+    if run == ARGV[1] then return {'met', entry} end
+    if held == 'h' and lives(run) then return {'held', entry} end
     write(ARGV[2], 'h', ARGV[1], entry)
     return {'claimed', entry}
 """
@@ -107,6 +115,8 @@ class RedisJournal:
         lease: Seconds after which a run that is not heard of counts as dead.
     """
 
+    durable: ClassVar[bool] = True
+
     def __init__(self, redis: Redis | str, *, job: str, lease: float = 30.0) -> None:
         if lease <= 0:
             raise ValueError("lease: must be more than 0 seconds")
@@ -126,12 +136,12 @@ class RedisJournal:
     def __repr__(self) -> str:
         return f"RedisJournal(job={self.job!r})"
 
-    async def open(self, address: str) -> None:
+    async def open(self, address: str | None) -> None:
         """Begin a run against the API at *address*; see `Journal.open`."""
         if self._renewing is not None:
             raise JournalLocked(f"{self!r} is in use by a run of this very process; make one for each run")
         with self._as_journal_errors():
-            await self._check(address)
+            await self._check(address or "")
             self.run = uuid.uuid4().hex
             await self._renew(begin=True)
         self._renewing = asyncio.create_task(self._keep_renewing())
@@ -141,13 +151,27 @@ class RedisJournal:
         answer, entry = map(_text, await self._eval(_CLAIM, self.run, _name(key)))
         if answer == "lapsed":
             raise self._lapsed()
-        return Claim(_entry(entry), taken=answer == "taken")
+        return Claim(_entry(entry), status={"claimed": "ours", "met": "met"}.get(answer, "held"))  # type: ignore[arg-type]
 
-    async def record(self, key: RowKey, entry: Entry) -> None:
+    def check(self) -> None:
+        """See `Journal.check`."""
+
+    async def owners(self, ids: Sequence[str]) -> Mapping[str, RowKey]:
+        """See `Journal.owners`."""
+        return {}
+
+    async def unfinished(self) -> AsyncGenerator[tuple[RowKey, Entry]]:
+        """See `Journal.unfinished`."""
+        async for key, entry in self.entries():
+            if entry.is_unfinished:
+                yield key, entry
+
+    async def record(self, key: RowKey, entry: Entry) -> bool:
         """See `Journal.record`. Raises `JournalLocked`, before anything is sent, where the row is another's by now."""
-        encoded = msgspec.json.encode(entry).decode()
+        encoded = encode_entry(entry).decode()
         if _text(await self._eval(_RECORD, self.run, _name(key), encoded, entry.state)) == "lapsed":
             raise self._lapsed()
+        return True
 
     async def release(self, key: RowKey) -> None:
         """See `Journal.release`."""
@@ -232,7 +256,7 @@ class RedisJournal:
 
 
 def _name(key: RowKey) -> str:
-    return json.dumps([key.key, key.operation, key.integration_id])
+    return json.dumps([key.key, key.kind, key.integration_id])
 
 
 def _text(value: Any) -> str:
@@ -241,4 +265,4 @@ def _text(value: Any) -> str:
 
 
 def _entry(encoded: str) -> Entry | None:
-    return msgspec.json.decode(encoded, type=Entry) if encoded else None
+    return decode_entry(encoded) if encoded else None

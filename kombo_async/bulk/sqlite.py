@@ -1,20 +1,26 @@
-"""The journal in a SQLite file: durable at each commit, safe from `kill -9` and power cuts, one live run at a time."""
+"""The journal in a SQLite file: durable at each commit, safe from `kill -9` and power cuts, one live run at a time.
+
+While a run is alive, its newest rows are in a second file (`-wal`). A run that ends brings them into the first and
+removes the second; after one that was killed, both belong together, and the first says so: alone it is refused.
+"""
 
 from __future__ import annotations
 
 import os
+import secrets
 import sqlite3
-from collections.abc import Generator, Iterator, Sequence
+import time
+from collections.abc import AsyncGenerator, Generator, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, suppress
-from datetime import UTC, datetime
 from itertools import islice
 from pathlib import Path
-from typing import TypeAlias
+from typing import ClassVar, TypeAlias
 
 import msgspec
 from anyio import to_thread
 
 from kombo_async.bulk import _table as table
+from kombo_async.bulk._file_guard import FileGuard, in_use
 from kombo_async.bulk._group_commit import GroupCommit
 from kombo_async.bulk._journal import (
     Claim,
@@ -24,31 +30,37 @@ from kombo_async.bulk._journal import (
     JournalError,
     JournalLocked,
     JournalMismatch,
-    NoJournal,
     RowKey,
+    proof_of,
 )
+from kombo_async.bulk._memory import NoJournal
 
 APPLICATION_ID = 0x6B6F6D62  # "komb"
-VERSION = 2
+VERSION = 3
 """Of the tables; a file of another one is refused."""
 MAX_KNOWN_KEYS = 500_000
 """How many keys are remembered (their hashes, some 60 bytes each), so that new ones need not be looked up."""
+CHECKPOINT_PAGES = 1_000
+"""How many pages go to the second file before they are brought into the first (SQLite's own default)."""
 _CREATE = (
-    "CREATE TABLE job (name TEXT NOT NULL, address TEXT NOT NULL)",
+    "CREATE TABLE job (name TEXT NOT NULL, address TEXT NOT NULL, is_open INTEGER NOT NULL, rows INTEGER NOT NULL)",
     "CREATE TABLE runs (run INTEGER PRIMARY KEY, started REAL NOT NULL, ended REAL)",
 )
 
 _Item: TypeAlias = tuple[RowKey, Entry | None]
 """A row to write down, or (None) to look up."""
+_Result: TypeAlias = "tuple[int, Entry] | bool | None"
 
 
 class SqliteJournal:
     """A journal in the file at *path*, made if it is not there, readable by its owner alone.
 
     Args:
-        path: The file. SQLite keeps one more beside it (`-wal`) while a run is alive.
+        path: The file. SQLite keeps one more beside it (`-wal`) while a run is alive, or after one was killed.
         job: What the journal is for, such as the name of the input file; a journal of another job is refused.
     """
+
+    durable: ClassVar[bool] = True
 
     def __init__(self, path: str | os.PathLike[str], *, job: str = "") -> None:
         self.path: Path = Path(path)
@@ -57,23 +69,25 @@ class SqliteJournal:
         self._under_way: set[RowKey] = set()
         self._met: set[int] | None = None
         self._database: sqlite3.Connection | None = None
-        self._commits: GroupCommit[_Item, tuple[int, Entry] | None] | None = None
+        self._guard: FileGuard | None = None
+        self._commits: GroupCommit[_Item, _Result] | None = None
+        self._wal_pages = 0
 
     def __repr__(self) -> str:
         return f"SqliteJournal({str(self.path)!r}, job={self.job!r})"
 
-    async def open(self, address: str) -> None:
+    async def open(self, address: str | None) -> None:
         """Begin a run against the API at *address*; see `Journal.open`."""
         if self._database is not None:
             raise JournalLocked(f"{self.path} is in use by a run of this very process")
-        self._database, self._run, self._met = await to_thread.run_sync(self._open, address)
+        await to_thread.run_sync(self._open, address)
         self._under_way.clear()
         self._commits = GroupCommit(self._commit)
 
     async def claim(self, key: RowKey) -> Claim:
         """See `Journal.claim`."""
         if key in self._under_way:
-            return Claim(taken=True)
+            return Claim(status="met")
         self._under_way.add(key)
         if self._is_surely_new(key):
             return Claim()
@@ -82,12 +96,12 @@ class SqliteJournal:
         except BaseException:
             self._under_way.discard(key)
             raise
-        if row is None:
+        if not isinstance(row, tuple):
             return Claim()
         run, entry = row
         if run == self._run:
             self._under_way.discard(key)
-            return Claim(entry, taken=True)
+            return Claim(entry, status="met")
         return Claim(entry)
 
     def _is_surely_new(self, key: RowKey) -> bool:
@@ -99,72 +113,150 @@ class SqliteJournal:
             self._met = None
         return True
 
-    async def record(self, key: RowKey, entry: Entry) -> None:
+    def check(self) -> None:
+        """See `Journal.check`."""
+        if self._guard is None:
+            raise JournalError(f"{self.path} is not open")
+        self._guard.check()
+
+    async def record(self, key: RowKey, entry: Entry) -> bool:
         """See `Journal.record`."""
-        await self._do((key, entry))
-        if entry.state != "sending":
+        written = await self._do((key, entry))
+        if entry.state != "sending" and written:
             self._under_way.discard(key)
+        return bool(written)
+
+    async def owners(self, ids: Sequence[str]) -> Mapping[str, RowKey]:
+        """See `Journal.owners`."""
+        return await to_thread.run_sync(self._owners, ids) if ids else {}
 
     async def release(self, key: RowKey) -> None:
         """See `Journal.release`."""
         self._under_way.discard(key)
 
+    async def unfinished(self) -> AsyncGenerator[tuple[RowKey, Entry]]:
+        """See `Journal.unfinished`."""
+        for row in await to_thread.run_sync(self._unfinished):
+            yield row
+
     async def aclose(self) -> None:
         """See `Journal.aclose`."""
         database, self._database, self._commits = self._database, None, None
         if database is not None:
-            await to_thread.run_sync(_close, database, self._run)
+            await to_thread.run_sync(self._close, database)
 
-    async def _do(self, item: _Item) -> tuple[int, Entry] | None:
+    async def _do(self, item: _Item) -> _Result:
         if self._commits is None:
             raise JournalError(f"{self.path} is not open")
         return await self._commits.add(item)
 
-    def _commit(self, items: Sequence[_Item]) -> list[tuple[int, Entry] | None]:
-        database = self._database
-        if database is None:
+    @contextmanager
+    def _checked(self) -> Generator[sqlite3.Connection]:
+        if self._database is None or self._guard is None:
             raise JournalError(f"{self.path} is not open")
         with _as_journal_errors(self.path):
+            self._guard.check()
+            yield self._database
+
+    def _commit(self, items: Sequence[_Item]) -> list[_Result]:
+        with self._checked() as database:
             known = table.look_up(database, [key for key, entry in items if entry is None])
-            table.write(database, self._run, [(key, entry) for key, entry in items if entry is not None])
-        return [known.get(key) if entry is None else None for key, entry in items]
+            taken = self._not_provable(database, items)
+            written = [(key, entry) for key, entry in items if entry is not None and key not in taken]
+            table.write(database, self._run, written)
+            self._checkpoint_now_and_then(database, len(written))
+        return [known.get(key) if entry is None else key not in taken for key, entry in items]
 
-    def _open(self, address: str) -> tuple[sqlite3.Connection, int, set[int] | None]:
+    def _not_provable(self, database: sqlite3.Connection, items: Sequence[_Item]) -> set[RowKey]:
+        """The rows to be written down as done by what is another row's proof."""
+        proofs = {key: proof_of(entry) for key, entry in items if entry and entry.proof in ("look", "person")}
+        proofs = {key: proof for key, proof in proofs.items() if proof}
+        if not proofs:
+            return set()
+        owners: dict[str, RowKey] = table.owners(database, list(proofs.values()))
+        owners |= {
+            proof_of(entry): key for key, entry in items if entry and entry.proof == "answer" and proof_of(entry)
+        }
+        return {key for key, proof in proofs.items() if owners.setdefault(proof, key) != key}
+
+    def _checkpoint_now_and_then(self, database: sqlite3.Connection, rows: int) -> None:
+        """Bring rows into the first file at times of our own, so that any other write to it is somebody else's."""
+        self._wal_pages += 3 * rows
+        if self._wal_pages >= CHECKPOINT_PAGES and self._guard is not None:
+            database.execute("PRAGMA wal_checkpoint(PASSIVE)")
+            self._wal_pages = 0
+            self._guard.settle()
+
+    def _owners(self, ids: Sequence[str]) -> dict[str, RowKey]:
+        with self._checked() as database:
+            return table.owners(database, ids)
+
+    def _unfinished(self) -> list[tuple[RowKey, Entry]]:
+        with self._checked() as database:
+            return list(table.read_unfinished(database))
+
+    def _open(self, address: str | None) -> None:
         with _as_journal_errors(self.path):
-            _make_private(self.path)
-            database = sqlite3.connect(self.path, timeout=0.2, isolation_level=None, check_same_thread=False)
+            if not self.path.exists():
+                if address is None:
+                    raise JournalError(f"{self.path} is not there")
+                _make(self.path, self.job, address)
+            guard = FileGuard(self.path)
             try:
-                run = self._begin(database, address)
-                met = {hash(key) for key in islice(table.keys(database), MAX_KNOWN_KEYS)}
-                return database, run, met if len(met) < MAX_KNOWN_KEYS else None
+                _check_whole(self.path)
+                database = sqlite3.connect(self.path, timeout=0.2, isolation_level=None, check_same_thread=False)
+                try:
+                    self._run = self._begin(database, address)
+                    met = {hash(key) for key in islice(table.keys(database), MAX_KNOWN_KEYS)}
+                    self._met = met if len(met) < MAX_KNOWN_KEYS else None
+                    guard.settle()
+                except BaseException:
+                    database.close()
+                    raise
             except BaseException:
-                database.close()
+                guard.release()
                 raise
+            self._database, self._guard = database, guard
 
-    def _begin(self, database: sqlite3.Connection, address: str) -> int:
-        # The lock of a dead process dies with it: the operating system sees to that.
+    def _begin(self, database: sqlite3.Connection, address: str | None) -> int:
         database.execute("PRAGMA locking_mode = EXCLUSIVE")
-        empty = database.execute("PRAGMA schema_version").fetchone()[0] == 0
-        _check_kind(database, self.path, empty=empty)
+        _check_kind(database, self.path)
         database.execute("PRAGMA journal_mode = WAL")
         database.execute("PRAGMA synchronous = FULL")
+        database.execute("PRAGMA wal_autocheckpoint = 0")
         database.execute("BEGIN EXCLUSIVE")
-        if empty:
-            for statement in (*_CREATE, table.CREATE):
-                database.execute(statement)
-            database.execute(f"PRAGMA application_id = {APPLICATION_ID}")
-            database.execute(f"PRAGMA user_version = {VERSION}")
-            database.execute("INSERT INTO job VALUES (?, ?)", (self.job, address))
-        job, known_address = database.execute("SELECT name, address FROM job").fetchone()
-        _check_job(self.path, "job", job, self.job)
-        _check_job(self.path, "address", known_address, address)
-        run = database.execute("INSERT INTO runs (started) VALUES (?) RETURNING run", (_now(),)).fetchone()[0]
+        job, known_address, was_open, rows = database.execute("SELECT name, address, is_open, rows FROM job").fetchone()
+        if address is not None:
+            _check_job(self.path, "job", job, self.job)
+            _check_job(self.path, "address", known_address, address)
+        if not was_open and rows != (there := _count(database)):
+            raise JournalDamaged(f"{self.path} has {there} rows, and had {rows} when it was closed: some were removed")
+        run = database.execute("INSERT INTO runs (started) VALUES (?) RETURNING run", (time.time(),)).fetchone()[0]
+        database.execute("UPDATE job SET is_open = 1")
         database.execute("COMMIT")
+        database.execute("PRAGMA wal_checkpoint(PASSIVE)")  # the first file itself says that it is in use
         return int(run)
+
+    def _close(self, database: sqlite3.Connection) -> None:
+        guard, self._guard = self._guard, None
+        try:
+            with _as_journal_errors(self.path):
+                if guard is not None:
+                    guard.check()
+                database.execute("BEGIN EXCLUSIVE")
+                database.execute("UPDATE runs SET ended = ? WHERE run = ?", (time.time(), self._run))
+                database.execute("UPDATE job SET is_open = 0, rows = ?", (_count(database),))
+                database.execute("COMMIT")
+                database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        finally:
+            with suppress(sqlite3.Error):
+                database.close()
+            if guard is not None:
+                guard.release()
 
 
 def journal_of(journal: Journal | str | os.PathLike[str] | None) -> Journal:
-    """The journal that a caller means: a ready one, one in the file of that path, or none."""
+    """The journal that is meant: a ready one, one in the file of that path, or none."""
     if journal is None:
         return NoJournal()
     return SqliteJournal(journal) if isinstance(journal, str | os.PathLike) else journal
@@ -176,14 +268,70 @@ def read_journal(path: str | os.PathLike[str]) -> Iterator[tuple[RowKey, Entry]]
     with _as_journal_errors(path):
         if not path.is_file():
             raise JournalError(f"{path} is not there")
-        with closing(sqlite3.connect(path, timeout=0.2, isolation_level=None)) as database:
-            _check_kind(database, path, empty=False)
-            yield from table.read_all(database)
+        guard = FileGuard(path, shared=True)
+        try:
+            _check_whole(path)
+            with closing(sqlite3.connect(path, timeout=0.2, isolation_level=None)) as database:
+                _check_kind(database, path)
+                yield from table.read_all(database)
+        finally:
+            guard.release()
 
 
-def _check_kind(database: sqlite3.Connection, path: Path, *, empty: bool) -> None:
-    if empty:
+def _make(path: Path, job: str, address: str) -> None:
+    """A new journal, at once whole: a file that is there and empty was a journal before, or is something else."""
+    draft = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+    os.close(os.open(draft, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))  # messages in it may name people
+    try:
+        with closing(sqlite3.connect(draft, isolation_level=None)) as database:
+            database.execute("PRAGMA journal_mode = WAL")
+            database.execute("BEGIN EXCLUSIVE")
+            for statement in (*_CREATE, *table.CREATE):
+                database.execute(statement)
+            database.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+            database.execute(f"PRAGMA user_version = {VERSION}")
+            database.execute("INSERT INTO job VALUES (?, ?, 0, 0)", (job, address))
+            database.execute("COMMIT")
+        if hasattr(os, "link"):
+            with suppress(FileExistsError):  # another run was quicker
+                os.link(draft, path)
+        else:  # pragma: no cover
+            draft.rename(path)
+    finally:
+        for each in (draft, *(draft.with_name(draft.name + end) for end in ("-wal", "-shm", "-journal"))):
+            each.unlink(missing_ok=True)
+
+
+def _check_whole(path: Path) -> None:
+    """Refuse an empty file, and one that a run was killed on and whose second file is missing."""
+    if path.stat().st_size == 0:
+        raise JournalDamaged(
+            f"{path} is empty: a journal that was emptied is not begun again. Put it back from a copy, or delete it "
+            "if nothing was ever sent with it"
+        )
+    if path.with_name(path.name + "-wal").exists():
         return
+    with closing(sqlite3.connect(f"file:{_quoted(path)}?immutable=1", uri=True, isolation_level=None)) as database:
+        if database.execute("PRAGMA application_id").fetchone()[0] != APPLICATION_ID:
+            return
+        if database.execute("PRAGMA user_version").fetchone()[0] != VERSION:
+            return
+        if database.execute("SELECT is_open FROM job").fetchone()[0]:
+            raise JournalDamaged(
+                f"{path} was in use when it was copied, or its run was killed: its newest rows are in "
+                f"{path.name}-wal, which is missing. Put that beside it"
+            )
+
+
+def _quoted(path: Path) -> str:
+    return str(path.absolute()).replace("%", "%25").replace("?", "%3f").replace("#", "%23")
+
+
+def _count(database: sqlite3.Connection) -> int:
+    return int(database.execute("SELECT count(*) FROM rows").fetchone()[0])
+
+
+def _check_kind(database: sqlite3.Connection, path: Path) -> None:
     if database.execute("PRAGMA application_id").fetchone()[0] != APPLICATION_ID:
         raise JournalDamaged(f"{path} is a database of something else, not a journal; name another file")
     version = database.execute("PRAGMA user_version").fetchone()[0]
@@ -199,18 +347,9 @@ def _check_kind(database: sqlite3.Connection, path: Path, *, empty: bool) -> Non
 def _check_job(path: Path, what: str, known: str, given: str) -> None:
     if known != given:
         raise JournalMismatch(
-            f"{path} belongs to another upload: its {what} is {known!r}, and not {given!r}; "
+            f"{path} belongs to another upload: its {what} is {known!r}, not {given!r}; "
             "name another journal, or go on with what it was begun with"
         )
-
-
-def _make_private(path: Path) -> None:
-    """The messages in a journal may name people, so the file is for its owner alone.
-
-    One that is there is not even opened: closing it would give up the lock that a run of this process may have on it.
-    """
-    with suppress(FileExistsError):
-        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
 
 
 @contextmanager
@@ -218,8 +357,8 @@ def _as_journal_errors(path: Path) -> Generator[None]:
     try:
         yield
     except sqlite3.OperationalError as error:
-        if "locked" in str(error):
-            raise JournalLocked(f"{path} is in use by another run; wait for its end, or stop it first") from None
+        if error.sqlite_errorcode in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
+            raise in_use(path) from None
         raise JournalError(f"{path} cannot be used: {error}") from None
     except (sqlite3.DatabaseError, msgspec.DecodeError) as error:
         raise JournalDamaged(
@@ -227,14 +366,3 @@ def _as_journal_errors(path: Path) -> Generator[None]:
         ) from None
     except OSError as error:
         raise JournalError(f"{path} cannot be used: {error.strerror}") from None
-
-
-def _close(database: sqlite3.Connection, run: int) -> None:
-    try:
-        database.execute("UPDATE runs SET ended = ? WHERE run = ?", (_now(), run))
-    finally:
-        database.close()
-
-
-def _now() -> float:
-    return datetime.now(UTC).timestamp()

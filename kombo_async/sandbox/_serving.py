@@ -73,6 +73,7 @@ def config(sandbox: Sandbox, **settings: Any) -> uvicorn.Config:
     defaults: dict[str, Any] = {
         "http": _Protocol,
         "ws": "none",
+        "date_header": False,  # the sandbox tells its own time
         "lifespan": "on",
         "log_config": None,
         "access_log": False,

@@ -4,15 +4,25 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
 
 import anyio
 import attrs
 import pytest
 
-from kombo_async import AsyncKomboClient, Request, ats
+from kombo_async import ats
 from kombo_async._chain.limiter import FIRST_ACTIONS
-from kombo_async.bulk import Entry, Found, RowKey, SqliteJournal, Verdict, digest, read_journal
+from kombo_async.bulk import (
+    Entry,
+    Found,
+    Look,
+    Match,
+    Reconciler,
+    RowKey,
+    SqliteJournal,
+    Verdict,
+    digest,
+    read_journal,
+)
 from kombo_async.sandbox import BASE_URL
 from tests.bulk.conftest import CREATE, INTEGRATION, Bench, by_name
 from tests.failures.calls import until
@@ -29,7 +39,7 @@ async def leave_in_doubt(bench: Bench, path: Path, name: str, ago: timedelta) ->
     journal = SqliteJournal(path)
     await journal.open(BASE_URL)
     entry = Entry(state="sending", digest=fingerprint, first_sent=time, last_sent=time)
-    await journal.record(RowKey(fingerprint, CREATE, INTEGRATION), entry)
+    await journal.record(RowKey(fingerprint, "application", INTEGRATION), entry)
     await journal.aclose()
 
 
@@ -39,7 +49,7 @@ async def test_lost_answers_are_found(bench: Bench) -> None:
     async with bench.client() as kombo:
         outcomes = await by_name(kombo.bulk(bench.applications(5), concurrency=2))
     assert {each.result for each in outcomes.values()} == {"done"}
-    assert sum(each.entry.found for each in outcomes.values()) == 2
+    assert sum(each.entry.proof == "look" for each in outcomes.values()) == 2
     assert sorted(bench.made) == sorted(outcomes)
     made = {call.result["id"] for call in bench.sandbox.performed(CREATE)}
     assert {each.ids["id"] for each in outcomes.values()} == made
@@ -49,7 +59,7 @@ async def test_what_is_not_there_waits_for_certainty(bench: Bench) -> None:
     """What is not to be seen yet is neither sent again nor guessed: it is in doubt, with the time to try again."""
     bench.sandbox.faults.add(CREATE, status=500, code="PLATFORM.UNKNOWN_ERROR", times=1)
     async with bench.client() as kombo:
-        run = kombo.bulk(bench.applications(2), concurrency=1, visible_after=timedelta(hours=24))
+        run = kombo.bulk(bench.applications(2), concurrency=1, resend_after=timedelta(hours=24))
         outcomes = await by_name(run)
     assert outcomes["ada0"].result == "in_doubt"
     assert "might still come, which can be told after" in outcomes["ada0"].message
@@ -60,7 +70,7 @@ async def test_what_is_surely_not_there_is_sent_again(bench: Bench) -> None:
     """Once it would be visible, what is not there is sent again, within the same run."""
     bench.sandbox.faults.add(CREATE, status=500, code="PLATFORM.UNKNOWN_ERROR", times=1)
     async with bench.client() as kombo:
-        run = kombo.bulk(bench.applications(2), concurrency=1, visible_after=timedelta(seconds=0.2))
+        run = kombo.bulk(bench.applications(2), concurrency=1, resend_after=timedelta(seconds=0.2))
         outcomes = await by_name(run)
     assert {each.result for each in outcomes.values()} == {"done"}
     assert sorted(bench.made) == ["ada0", "ada1"]
@@ -73,9 +83,9 @@ async def test_rows_of_a_dead_run_are_settled(bench: Bench, tmp_path: Path, perf
         if performed:
             await kombo.send(bench.application("ada0"))
         await leave_in_doubt(bench, tmp_path / "j", "ada0", timedelta(seconds=5))
-        outcomes = await by_name(kombo.bulk(bench.applications(3), journal=tmp_path / "j", visible_after=NOW))
+        outcomes = await by_name(kombo.bulk(bench.applications(3), journal=tmp_path / "j", resend_after=NOW))
     assert {each.result for each in outcomes.values()} == {"done"}
-    assert outcomes["ada0"].entry.found is performed
+    assert (outcomes["ada0"].entry.proof == "look") is performed
     assert sorted(bench.made) == ["ada0", "ada1", "ada2"]
 
 
@@ -86,7 +96,7 @@ async def test_an_older_application_is_not_taken_for_ours(bench: Bench, tmp_path
         await kombo.send(bench.application("ada0"))
         bench.sandbox.clock.advance(3 * 3600)
         await leave_in_doubt(bench, tmp_path / "j", "ada0", timedelta(seconds=5))
-        outcomes = await by_name(kombo.bulk(bench.applications(1), journal=tmp_path / "j", visible_after=NOW))
+        outcomes = await by_name(kombo.bulk(bench.applications(1), journal=tmp_path / "j", resend_after=NOW))
     assert outcomes["ada0"].result == "in_doubt"
     assert "had applied for this job before" in outcomes["ada0"].message
     assert bench.asked == 1
@@ -97,7 +107,7 @@ async def test_already_there_is_evidence_for_a_row_that_was_in_doubt(bench: Benc
     bench.sandbox.faults.add(CREATE, status=400, code="ATS.APPLICATION_ALREADY_EXISTS")
     async with bench.client() as kombo:
         await leave_in_doubt(bench, tmp_path / "j", "ada0", timedelta(seconds=5))
-        outcomes = await by_name(kombo.bulk(bench.applications(2), journal=tmp_path / "j", visible_after=NOW))
+        outcomes = await by_name(kombo.bulk(bench.applications(2), journal=tmp_path / "j", resend_after=NOW))
     assert (outcomes["ada0"].result, outcomes["ada1"].result) == ("done", "refused")
 
 
@@ -119,7 +129,7 @@ async def test_a_changed_row_cannot_be_settled(bench: Bench, tmp_path: Path) -> 
         bench.sandbox.faults.add(CREATE, status=500, code="PLATFORM.UNKNOWN_ERROR", times=1)
         await by_name(kombo.bulk(bench.applications(1), journal=journal, key=lambda _: key))
         changed = [bench.application("grace")]
-        outcomes = await by_name(kombo.bulk(changed, journal=journal, key=lambda _: key, visible_after=NOW))
+        outcomes = await by_name(kombo.bulk(changed, journal=journal, key=lambda _: key, resend_after=NOW))
     assert outcomes["grace"].result == "in_doubt"
     assert "changed" in outcomes["grace"].message
     assert bench.made == []
@@ -131,12 +141,13 @@ async def test_operations_without_a_reconciler_stay_in_doubt(bench: Bench) -> No
     bench.sandbox.faults.add(operation, status=500, code="PLATFORM.UNKNOWN_ERROR")
     request = ats.AddCandidateResultLink(candidate_id="c", label="Score", url="https://example.com/1")
 
-    async def look(kombo: AsyncKomboClient, request: Request[Any], entry: Entry, integration_id: str | None) -> Verdict:
-        return Found({"id": "it"})
+    class Links(Reconciler):
+        async def look(self, look: Look) -> Verdict:
+            return Found(Match(ids={"id": "it"}))
 
     async with bench.client() as kombo:
         assert [each.result async for each in kombo.bulk([request])] == ["in_doubt"]
-        run = kombo.bulk([request], reconcilers={ats.AddCandidateResultLink: look})
+        run = kombo.bulk([request], reconcilers={ats.AddCandidateResultLink: Links()})
         assert [each.ids async for each in run] == [{"id": "it"}]
 
 
@@ -182,7 +193,12 @@ def test_entries_survive_the_journal(tmp_path: Path) -> None:
         last_sent=time,
         finished=time,
         ids={"id": "a", "job_id": "ü\"'"},
-        found=True,
+        proof="look",
+        found=(Match(ids={"id": "a"}, created=time, why="it is"),),
+        warnings=("no CV",),
+        subject="s",
+        shows="n",
+        row="7",
         status_code=400,
         code="ATS.JOB_CLOSED",
         message="no “more”, 100 %",

@@ -165,10 +165,14 @@ async def test_leaving_the_loop_ends_what_is_in_flight(bench: Bench, tmp_path: P
     assert len(bench.made) == len(set(bench.made)) == made
 
 
-async def test_an_integration_must_be_named(bench: Bench) -> None:
-    """A row that needs an integration, where none is given, is wrong use and raises."""
+async def test_a_row_without_an_integration_is_refused_alone(bench: Bench) -> None:
+    """A row that needs an integration, where none is given, is refused by name; the others are sent."""
+    rows: list[ats.CreateApplication | Row] = [
+        bench.application("ada"),
+        Row(bench.application("bob"), integration_id=INTEGRATION),
+    ]
     async with bench.sandbox.client() as kombo:
-        with pytest.raises(ValueError, match="integration_id"):
-            async for _ in kombo.bulk([bench.application("ada")]):
-                pass
-    assert INTEGRATION not in {call.integration for call in bench.sandbox.requests(CREATE)}
+        outcomes = await by_name(kombo.bulk(rows))
+    assert (outcomes["ada"].result, outcomes["bob"].result) == ("refused", "done")
+    assert "integration_id" in outcomes["ada"].message
+    assert bench.made == ["bob"]

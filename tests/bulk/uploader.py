@@ -41,10 +41,10 @@ async def upload(base_url: str, api_key: str, integration_id: str, job_id: str, 
     )
     async with client as kombo:
         rows = people(int(count), job_id)
-        async for outcome in kombo.bulk(rows, journal=journal, visible_after=SURE_AFTER, settle_wait=10):
+        async for outcome in kombo.bulk(rows, journal=journal, resend_after=SURE_AFTER, settle_wait=10):
             tally[outcome.result] += 1
             tally["earlier"] += outcome.earlier
-            tally["found"] += outcome.entry.found
+            tally["found"] += outcome.entry.proof == "look"
     sys.stdout.write(json.dumps(tally))
 
 

@@ -66,10 +66,10 @@ async def test_a_row_from_run_to_run(server: str) -> None:
         assert await first.claim(KEY) == (await first.claim(RowKey("8", "x", "y")))
         await first.record(KEY, SENDING)
         await first.record(KEY, DONE)
-        assert (await first.claim(KEY)).taken
+        assert (await first.claim(KEY)).status == "met"
     async with run_of(server, "rows") as second:
         claim = await second.claim(KEY)
-        assert (claim.entry, claim.taken) == (DONE, False)
+        assert (claim.entry, claim.status) == (DONE, "ours")
         await second.release(KEY)
         assert (await second.claim(KEY)).entry == DONE
         assert await second.look_up([KEY, RowKey("9", "x", "y")]) == [DONE, None]
@@ -79,14 +79,14 @@ async def test_a_row_from_run_to_run(server: str) -> None:
 async def test_a_row_is_one_workers_at_a_time(server: str) -> None:
     """A row that a living run has is taken for all others; a row given back, or recorded, is free."""
     async with run_of(server, "one") as first, run_of(server, "one") as second:
-        assert not (await first.claim(KEY)).taken
-        assert (await second.claim(KEY)).taken
+        assert (await first.claim(KEY)).status == "ours"
+        assert (await second.claim(KEY)).status == "held"
         await first.record(KEY, SENDING)
-        assert (await second.claim(KEY)).taken
+        assert (await second.claim(KEY)).status == "held"
         await first.record(KEY, attrs.evolve(SENDING, state="unsent"))
-        assert not (await second.claim(KEY)).taken
+        assert (await second.claim(KEY)).status == "ours"
         await second.release(KEY)
-        assert not (await first.claim(KEY)).taken
+        assert (await first.claim(KEY)).status == "ours"
 
 
 async def test_the_rows_of_a_dead_run(server: str) -> None:
@@ -97,11 +97,11 @@ async def test_the_rows_of_a_dead_run(server: str) -> None:
     await dead.record(KEY, SENDING)
     await dead.claim(RowKey("8", "x", "y"))
     async with run_of(server, "dead") as living:
-        assert (await living.claim(KEY)).taken
+        assert (await living.claim(KEY)).status == "held"
         await die(dead)
         claim = await living.claim(KEY)
-        assert (claim.entry, claim.taken) == (SENDING, False)
-        assert not (await living.claim(RowKey("8", "x", "y"))).taken
+        assert (claim.entry, claim.status) == (SENDING, "ours")
+        assert (await living.claim(RowKey("8", "x", "y"))).status == "ours"
     await dead.aclose()
 
 
@@ -111,7 +111,7 @@ async def test_a_run_that_was_held_up(server: str) -> None:
         await slow.claim(KEY)
         await slow.record(KEY, SENDING)
         await die(slow)
-        assert not (await other.claim(KEY)).taken
+        assert (await other.claim(KEY)).status == "ours"
         with pytest.raises(JournalLocked, match="not heard of"):
             await slow.record(KEY, SENDING)
         with pytest.raises(JournalLocked):
@@ -129,7 +129,7 @@ async def test_a_lease_is_renewed(server: str) -> None:
     async with run_of(server, "renewed", lease=0.2) as first, run_of(server, "renewed") as second:
         await first.claim(KEY)
         await anyio.sleep(0.6)
-        assert (await second.claim(KEY)).taken
+        assert (await second.claim(KEY)).status == "held"
         await first.record(KEY, SENDING)
 
 

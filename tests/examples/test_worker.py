@@ -79,7 +79,7 @@ async def ended(process: subprocess.Popen[bytes], seconds: float) -> int:
 async def settled_by_looking(redis: str, job: str) -> int:
     """How many rows are done because their applications were found."""
     journal = RedisJournal(redis, job=job)
-    found = [entry.found async for _, entry in journal.entries()]
+    found = [entry.proof == "look" async for _, entry in journal.entries()]
     await journal.aclose()
     return sum(found)
 
@@ -102,7 +102,7 @@ async def test_three_workers_and_a_kill(tmp_path: Path) -> None:
 
     with redis_server() as redis:
         async with serve(sandbox) as url:
-            env = environment(sandbox, url, INTEGRATIONS[0], REDIS_URL=redis, LEASE="3", AGAIN="6", VISIBLE_AFTER="2")
+            env = environment(sandbox, url, INTEGRATIONS[0], REDIS_URL=redis, LEASE="3", AGAIN="6", RESEND_AFTER="2")
             try:
                 for number in range(3):
                     command = [*WORKER, "--max-async-tasks", "3"]

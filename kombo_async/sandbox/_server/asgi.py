@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
+from email.utils import formatdate
 from typing import Any, TypeAlias, cast
 
 import anyio
@@ -50,7 +51,13 @@ async def answer_call(sandbox: SandboxCore, scope: Scope, receive: Receive, send
         body=await read_body(receive),
         root=f"{scope.get('scheme', 'http')}://{headers.get('host', 'localhost')}",
     )
-    await _send(await process(sandbox, incoming), scope, receive, send)
+    outgoing = await process(sandbox, incoming)
+    await _send(outgoing, _date(sandbox), scope, receive, send)
+
+
+def _date(sandbox: SandboxCore) -> tuple[bytes, bytes]:
+    """The `Date` of an answer: what time it is at Kombo, by the sandbox's clock."""
+    return b"date", formatdate(int(sandbox.clock.time()), usegmt=True).encode("ascii")
 
 
 async def read_body(receive: Receive) -> bytes:
@@ -66,7 +73,7 @@ async def read_body(receive: Receive) -> bytes:
     return b"".join(parts)
 
 
-async def _send(outgoing: Outgoing, scope: Scope, receive: Receive, send: Send) -> None:
+async def _send(outgoing: Outgoing, date: tuple[bytes, bytes], scope: Scope, receive: Receive, send: Send) -> None:
     answer, fault = outgoing.answer, outgoing.fault
     connection = None if fault is None else fault.connection
     if connection == "hang":
@@ -75,7 +82,7 @@ async def _send(outgoing: Outgoing, scope: Scope, receive: Receive, send: Send) 
     if connection in ("reset", "close"):
         await _break(scope, receive, connection)
         return
-    await send({"type": "http.response.start", "status": answer.status, "headers": answer.raw_headers()})
+    await send({"type": "http.response.start", "status": answer.status, "headers": [date, *answer.raw_headers()]})
     if fault is None or not (fault.slow or connection == "cut"):
         await send({"type": "http.response.body", "body": answer.body})
         return

@@ -1,0 +1,185 @@
+"""Settling what is in doubt: by what is found, or by proof that it was not done. Nothing else counts."""
+
+from __future__ import annotations
+
+import inspect
+import logging
+from collections import Counter
+from collections.abc import Mapping
+from datetime import timedelta
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
+
+import anyio
+import attrs
+
+from kombo_async.bulk._faults import machine_fault
+from kombo_async.bulk._item import Doubt, outcome_of
+from kombo_async.bulk._journal import Entry, Journal, JournalError, RowKey, without_people
+from kombo_async.bulk._outcome import Outcome
+from kombo_async.bulk._reconcile import LONGEST_ACTION, Found, Look, NotSure, NotThere, Reconciler, Verdict
+from kombo_async.bulk._server_clock import ServerClock
+from kombo_async.bulk._settings import Settings
+
+if TYPE_CHECKING:
+    from kombo_async.client import AsyncKomboClient
+
+logger: logging.Logger = logging.getLogger("kombo_async.bulk")
+
+ROUNDS = 3
+"""How often a row is looked for and sent again, at most, when each sending ends in doubt."""
+UNPROVEN = "it does not show, which proves nothing: the work may be under way, or Kombo's copy behind"
+
+
+class Doubts:
+    """What a bulk run does with a row in doubt."""
+
+    def __init__(
+        self,
+        kombo: AsyncKomboClient,
+        journal: Journal,
+        settings: Settings,
+        clock: ServerClock,
+        stopped: anyio.Event,
+        being_sent: Counter[str],
+    ) -> None:
+        self._kombo = kombo
+        self._journal = journal
+        self._settings = settings
+        self._clock = clock
+        self._stopped = stopped
+        self._being_sent = being_sent
+        self._waiting: dict[RowKey, float] = {}
+
+    @property
+    def waiting(self) -> Mapping[RowKey, float]:
+        """The rows that wait for `resend_after` to pass, and until when on the client's clock."""
+        return MappingProxyType(self._waiting)
+
+    async def settle(self, doubt: Doubt, reconciler: Reconciler | None, sends: int) -> Outcome | Entry:
+        """The outcome of the row; or the entry to send it with again, where it was surely not done.
+
+        *sends* is how often this was answered with the latter already.
+        """
+        if sends >= ROUNDS:
+            return await self._keep(doubt, NotSure(f"it was sent {sends + 1} times, and is still in doubt"))
+        verdict = await self._verdict(doubt, reconciler)
+        if isinstance(verdict, Found):
+            return await self._done(doubt, verdict)
+        if isinstance(verdict, NotSure):
+            return await self._keep(doubt, verdict)
+        entry = self._timed(doubt)
+        return attrs.evolve(doubt.item.entry, first_sent=entry.first_sent, last_sent=entry.last_sent)
+
+    async def _done(self, doubt: Doubt, verdict: Found) -> Outcome:
+        entry = attrs.evolve(
+            self._timed(doubt),
+            state="done",
+            proof="look",
+            ids=verdict.match.ids,
+            found=(verdict.match,),
+            message="",
+            finished=self._clock.earliest(self._clock.clock.time()),
+        )
+        if not await self._journal.record(doubt.item.key, without_people(entry)):
+            match = attrs.evolve(verdict.match, why="it is another row's")
+            return await self._keep(doubt, NotSure("what was found is another row's", (match,)))
+        changed = entry.digest != doubt.item.entry.digest
+        return outcome_of(doubt.item, entry, "changed" if changed else "done", doubt.sent, earlier=doubt.sent is None)
+
+    async def _keep(self, doubt: Doubt, verdict: NotSure) -> Outcome:
+        why = _why(doubt.entry)
+        entry = attrs.evolve(
+            self._timed(doubt), state="in_doubt", message=f"{why}; {verdict.why}", found=tuple(verdict.found)
+        )
+        await self._journal.record(doubt.item.key, entry)
+        return outcome_of(doubt.item, entry, "in_doubt", doubt.sent, earlier=doubt.sent is None)
+
+    async def _verdict(self, doubt: Doubt, reconciler: Reconciler | None) -> Verdict:
+        """What looking says, where `NotThere` is proven; waits for that, if it can be within `settle_wait`."""
+        item, entry = doubt.item, doubt.entry
+        if reconciler is None:
+            return NotSure(f"nothing can look for {item.row.request.operation.id}")
+        if entry.digest != item.entry.digest and entry.shows != item.entry.shows:
+            return NotSure("the row has changed since it was sent: what to look for is not known any more")
+        if self._being_sent[entry.subject] and entry.subject:
+            return NotSure("another row for the same person and job is being sent")
+        deadline = self._clock.clock.time() + self._settings.settle_wait
+        while not self._stopped.is_set():
+            try:
+                await self._clock.ask(self._kombo)
+                proven = await self._is_surely_over(item.integration_id, self._timed(doubt), doubt)
+                verdict = await reconciler.look(self._look(doubt))
+            except JournalError:
+                raise
+            except Exception as error:  # whatever it is, the row is not lost for it
+                if (fault := machine_fault(error)) is not None:
+                    raise fault from None
+                logger.warning("looking for a row in doubt failed: %s", type(error).__name__)
+                return NotSure(f"looking for it failed: {error}")
+            if not isinstance(verdict, NotThere) or proven:
+                return verdict
+            until = self._when_over(doubt)
+            if until is None or until > deadline:
+                return NotSure(UNPROVEN)
+            await self._wait(item.key, until)
+        return NotSure("the run was stopped before it was settled")
+
+    def _look(self, doubt: Doubt) -> Look:
+        item = doubt.item
+        return Look(
+            kombo=self._kombo.for_integration(item.integration_id) if item.integration_id else self._kombo,
+            request=item.row.request,
+            identity=item.identity,
+            integration_id=item.integration_id,
+            entry=self._timed(doubt),
+            owners=self._journal.owners,
+        )
+
+    def _timed(self, doubt: Doubt) -> Entry:
+        """The entry with the server's times, now that they are known, of what was sent when they were not."""
+        entry, moments = doubt.entry, doubt.sent.moments if doubt.sent else None
+        if entry.last_sent is None:
+            # A run before this one sent it: that was before now.
+            entry = attrs.evolve(entry, last_sent=self._clock.latest(moments[1] if moments else self._now()))
+        if entry.first_sent is None and moments is not None:
+            entry = attrs.evolve(entry, first_sent=self._clock.earliest(moments[0]))
+        return entry
+
+    async def _is_surely_over(self, integration_id: str | None, entry: Entry, doubt: Doubt) -> bool:
+        """Whether what was done would show by now, by the caller's word or by a sync that came after it."""
+        until = self._when_over(doubt)
+        if until is not None and self._now() >= until:
+            return True
+        if self._settings.synced_since is None or entry.last_sent is None:
+            return False
+        answer: Any = self._settings.synced_since(integration_id, entry.last_sent + LONGEST_ACTION)
+        return bool(await answer if inspect.isawaitable(answer) else answer)
+
+    def _when_over(self, doubt: Doubt) -> float | None:
+        """When `resend_after` has surely passed, on the client's clock; None where it never does."""
+        after = self._settings.resend_after
+        if after is None:
+            return None
+        if doubt.sent is not None and doubt.sent.moments is not None:
+            return doubt.sent.moments[1] + after.total_seconds()
+        last = self._timed(doubt).last_sent
+        now = self._clock.earliest(self._now())
+        if last is None or now is None:  # nobody tells the time: only what needs none is over
+            return self._now() if after == timedelta() else None
+        return self._now() + (after - (now - last)).total_seconds()
+
+    async def _wait(self, key: RowKey, until: float) -> None:
+        self._waiting[key] = until
+        try:
+            with self._clock.clock.until(until):
+                await self._stopped.wait()
+        finally:
+            del self._waiting[key]
+
+    def _now(self) -> float:
+        return self._clock.clock.time()
+
+
+def _why(entry: Entry) -> str:
+    return entry.message.partition("; ")[0] or "its run ended before its answer came"

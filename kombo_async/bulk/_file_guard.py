@@ -1,0 +1,102 @@
+"""That a journal's file is one run's alone, and stays the file that was opened.
+
+The lock is `flock`'s, on a handle of its own: it belongs to that handle, so no other code of the process can drop it by
+opening and closing the file, as it would drop SQLite's own locks (POSIX). It dies with the process. Where there is no
+`flock` (Windows), SQLite's locks belong to handles as well, and do.
+"""
+
+from __future__ import annotations
+
+import os
+from contextlib import suppress
+from pathlib import Path
+
+from kombo_async.bulk._journal import JournalDamaged, JournalLocked
+
+try:
+    import fcntl
+except ImportError:  # pragma: no cover - Windows
+    fcntl = None  # type: ignore[assignment]
+
+_IN_USE: set[tuple[int, int]] = set()
+"""The files that this process has locked: opening one of them again, even to be refused, is better left alone."""
+
+
+def in_use(path: Path) -> JournalLocked:
+    """The error of a journal that another run uses."""
+    return JournalLocked(f"{path} is in use by another run; wait for its end, or stop it first")
+
+
+class FileGuard:
+    """Holds the lock on the file at *path*, and tells whether it is still the same. Raises `JournalLocked`.
+
+    Args:
+        path: The file, which is there.
+        shared: Whether others may read it at the same time, too.
+    """
+
+    def __init__(self, path: Path, *, shared: bool = False) -> None:
+        self._path = path
+        status = path.stat()
+        self._id = (status.st_dev, status.st_ino)
+        if self._id in _IN_USE:
+            raise in_use(path)
+        self._handle: int | None = os.open(path, os.O_RDONLY | getattr(os, "O_CLOEXEC", 0))
+        try:
+            status = os.fstat(self._handle)
+            self._id = (status.st_dev, status.st_ino)
+            if fcntl is not None:
+                fcntl.flock(self._handle, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
+        except BlockingIOError:
+            self._let_go()
+            raise in_use(path) from None
+        except BaseException:
+            self._let_go()
+            raise
+        if not shared:
+            _IN_USE.add(self._id)
+        self._shared = shared
+        self._sides: dict[Path, tuple[int, int]] = {}
+        self._size = status.st_size
+        self._written = status.st_mtime_ns
+
+    def settle(self) -> None:
+        """Take the file as it is now for what it has to be: to be called after each write of our own to it."""
+        status = self._path.stat()
+        self._size, self._written = status.st_size, status.st_mtime_ns
+        side = self._path.with_name(self._path.name + "-wal")
+        with suppress(FileNotFoundError):
+            status = side.stat()
+            self._sides[side] = (status.st_dev, status.st_ino)
+
+    def check(self) -> None:
+        """Raise `JournalDamaged` if the file is no longer the one that was locked, or somebody else wrote to it."""
+        try:
+            status = os.stat(self._path)
+        except FileNotFoundError:
+            raise self._damaged("was deleted") from None
+        if (status.st_dev, status.st_ino) != self._id:
+            raise self._damaged("was replaced by another file")
+        if (status.st_size, status.st_mtime_ns) != (self._size, self._written):
+            raise self._damaged("was emptied or written to by something else")
+        for side, known in self._sides.items():
+            try:
+                status = os.stat(side)
+            except FileNotFoundError:
+                raise self._damaged(f"lost its {side.name}") from None
+            if (status.st_dev, status.st_ino) != known:
+                raise self._damaged(f"has another {side.name}")
+
+    def release(self) -> None:
+        """Give the lock back."""
+        if not self._shared:
+            _IN_USE.discard(self._id)
+        self._let_go()
+
+    def _let_go(self) -> None:
+        handle, self._handle = self._handle, None
+        if handle is not None:
+            os.close(handle)
+
+    def _damaged(self, what: str) -> JournalDamaged:
+        return JournalDamaged(f"{self._path} {what} while a run used it; what was sent since is in neither")

@@ -1,0 +1,106 @@
+"""Which integrations take requests at the moment: an outage, or a first sync that is not over, is the integration's.
+
+While a gate is shut, rows of its integration are left unsent, and the others go on. When it has been shut for long
+enough, one row goes through alone, and what comes of it opens the gate or shuts it for longer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import anyio
+import attrs
+
+from kombo_async._clock import Clock
+from kombo_async.errors import Failure, NoResponse, ServerError, SyncPending
+from kombo_async.response import Response
+
+FAILURES = 5
+"""How many requests in a row may fail in the way of an outage before no more rows are begun."""
+REST = 30.0
+"""Seconds until one row tries again after that; each time it fails, twice as long."""
+PENDING_FOR = 60.0
+"""Seconds that an integration's first sync is taken to be running after an answer has said so."""
+
+
+@attrs.define
+class Gate:
+    """The gate of one integration."""
+
+    clock: Clock
+    on_change: Callable[[], None]
+    """Called when rows that wait for it may go on."""
+    limit: int = 30
+    """How many actions the integration takes at once, as far as is known."""
+    _failures: int = 0
+    _rest: float = REST
+    _shut_until: float = 0.0
+    _why: str = ""
+    _probe: object = None
+    """The row that alone may go through, to find out."""
+    _changed: anyio.Event = attrs.field(factory=anyio.Event)
+
+    def why_shut(self) -> str:
+        """Why rows must be left unsent now; empty where they need not."""
+        return self._why if self._why and self.clock.time() < self._shut_until else ""
+
+    def is_waiting(self) -> bool:
+        """Whether one row is finding out how things are, so that others had better wait for it."""
+        return self._probe is not None
+
+    def enter(self, row: object) -> bool:
+        """Whether *row* may be sent now. Once the gate has been shut long enough, the first that asks is the probe."""
+        if not self._why or self._probe is row:
+            return True
+        if self._probe is not None or self.clock.time() < self._shut_until:
+            return False
+        self._probe = row
+        return True
+
+    async def changed(self) -> None:
+        """Wait until the row that is finding out has found out."""
+        if self._probe is not None:
+            await self._changed.wait()
+
+    def leave(self, row: object) -> None:
+        """*row* has ended, whatever came of it."""
+        if self._probe is row:
+            self._end_probe()
+
+    def heed(self, row: object, response: Response[object] | None, error: Exception | None) -> None:
+        """Learn from what an attempt of *row* came to."""
+        if isinstance(response, SyncPending):
+            if self._probe is None:
+                self._probe = row  # it goes on asking, for all
+            self._shut(PENDING_FOR, response.message or "the first sync is not over")
+            return
+        if not _is_outage(response, error):
+            self._open()
+            return
+        self._failures += 1
+        if self._failures >= FAILURES and not (self._why and self._probe is not row):
+            why = response.message if isinstance(response, Failure) else str(error)
+            self._shut(self._rest, f"{self._failures} requests in a row failed: {why}")
+            self._rest *= 2
+
+    def _open(self) -> None:
+        self._failures, self._rest = 0, REST
+        if self._why:
+            self._why = ""
+            self._end_probe()
+
+    def _end_probe(self) -> None:
+        self._probe = None
+        self._changed.set()
+        self._changed = anyio.Event()
+        self.on_change()
+
+    def _shut(self, seconds: float, why: str) -> None:
+        self._why, self._shut_until = why, self.clock.time() + seconds
+
+
+def _is_outage(response: Response[object] | None, error: Exception | None) -> bool:
+    """Whether a request failed in a way that says nothing of itself, and that others are likely to meet, too."""
+    if isinstance(error, NoResponse):
+        return True
+    return isinstance(response, Failure) and (response.may_have_applied or isinstance(response, ServerError))

@@ -1,0 +1,40 @@
+"""How a bulk run goes about its work."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from datetime import datetime, timedelta
+from typing import Any, TypeAlias
+
+import attrs
+
+from kombo_async.bulk._reconcile import Reconciler
+from kombo_async.options import Options
+from kombo_async.request import Request
+
+DEFAULT_CONCURRENCY = 100
+"""How many rows are under way at once, those included that wait for a place (30 actions for each integration)."""
+
+SyncedSince: TypeAlias = Callable[[str | None, datetime], "bool | Awaitable[bool | None] | None"]
+"""Whether a full sync of this integration that began after this time (on the server's clock) has ended well."""
+
+
+def _not_negative(settings: Settings, field: attrs.Attribute[timedelta | None], value: timedelta | None) -> None:
+    if value is not None and value < timedelta():
+        raise ValueError(f"{field.name}: must not be negative")
+
+
+@attrs.frozen(kw_only=True)
+class Settings:
+    """The settings of a run; `AsyncKomboClient.bulk` says what each means."""
+
+    key: Callable[[Request[Any]], str] | None = None
+    concurrency: int = attrs.field(default=DEFAULT_CONCURRENCY, validator=attrs.validators.ge(1))
+    ordered: bool = False
+    retry_refused: bool = False
+    reconcilers: Mapping[type[Request[Any]], Reconciler]
+    resend_after: timedelta | None = attrs.field(default=None, validator=_not_negative)
+    synced_since: SyncedSince | None = None
+    settle_wait: float = attrs.field(default=60.0, validator=attrs.validators.ge(0))
+    grace: float = attrs.field(default=10.0, validator=attrs.validators.ge(0))
+    options: Options = attrs.field(factory=Options)

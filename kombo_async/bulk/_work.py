@@ -1,0 +1,184 @@
+"""What a bulk run is at, in a task of its own: it knows nothing of who takes its outcomes."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Mapping
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+import anyio
+
+from kombo_async.bulk._item import Doubt, Held
+from kombo_async.bulk._journal import Journal, JournalError, RowKey
+from kombo_async.bulk._outcome import Outcome, Row
+from kombo_async.bulk._rows import Rows
+from kombo_async.bulk._server_clock import ServerClock
+from kombo_async.bulk._settings import Settings
+from kombo_async.bulk._source import Requests, Source
+
+if TYPE_CHECKING:
+    from kombo_async.client import AsyncKomboClient
+
+MOST_DEFERRED = 1_000
+"""How many rows in doubt or held wait for the end of the run; with more, the oldest are seen to at once."""
+
+
+class Work:
+    """A run, from the opening of its journal to its closing."""
+
+    def __init__(
+        self,
+        kombo: AsyncKomboClient,
+        requests: Requests,
+        journal: Journal,
+        settings: Settings,
+        clock: ServerClock,
+        address: str,
+        integration_id: str | None,
+    ) -> None:
+        self._kombo = kombo
+        self._address = address
+        self._journal = journal
+        self._settings = settings
+        self._clock = clock
+        self._stopped = anyio.Event()
+        self._abandoned = anyio.Event()
+        self._rows = Rows(kombo, integration_id, journal, settings, clock, self._stopped)
+        self._source = Source(requests, self._rows.lane_of, self._rows.is_busy, ordered=settings.ordered)
+        self._rows.on_gate_change = self._source.look_again
+        self._later = deque[Doubt | Held]()
+        self._error: Exception | None = None
+        self._turn = 0
+        self._turns: dict[int, anyio.Event] = {}
+        self._begun = False
+        self._ended = anyio.Event()
+        self._all_taken = True
+        self._give, self.outcomes = anyio.create_memory_object_stream[Outcome](0)
+
+    @property
+    def is_complete(self) -> bool:
+        """See `Bulk.is_complete`."""
+        return self._ended.is_set() and self._source.is_exhausted and self._error is None and self._all_taken
+
+    def waiting(self) -> Mapping[RowKey, float]:
+        """See `Bulk.waiting`."""
+        now = self._clock.clock.time()
+        return {key: until - now for key, until in self._rows.doubts.waiting.items()}
+
+    def stop(self) -> None:
+        """See `Bulk.stop`."""
+        self._stopped.set()
+        self._source.stop()
+
+    def abandon(self) -> None:
+        """Nobody takes outcomes any more: end what is in flight, within `grace` seconds."""
+        if not self._ended.is_set():
+            self.stop()
+            self._abandoned.set()
+        self.outcomes.close()
+        if not self._begun:
+            self._give.close()
+
+    async def wait_for_end(self) -> None:
+        """Wait until a run that was begun is over."""
+        if self._begun:
+            await self._ended.wait()
+
+    async def run(self) -> None:
+        """Do all of it. Raises what ended it early."""
+        self._begun = True
+        try:
+            async with self._kombo:  # a setting that makes no sense is no row's fault: it shows here
+                await self._journal.open(self._address)
+                try:
+                    await self._go()
+                except BaseException:
+                    await self._close_journal()
+                    raise
+                if self._error is not None:
+                    await self._close_journal()
+                    raise self._error
+                await self._journal.aclose()
+        finally:
+            self._ended.set()
+            self._give.close()
+
+    async def _close_journal(self) -> None:
+        """Close the journal, where something else is being raised: that says more than what closing may raise."""
+        with anyio.CancelScope(shield=True), suppress(JournalError):
+            await self._journal.aclose()
+
+    async def _go(self) -> None:
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(self._source.run)
+            with anyio.CancelScope() as in_flight:
+                tasks.start_soon(self._limit, in_flight)
+                async with anyio.create_task_group() as workers:
+                    for _ in range(self._settings.concurrency):
+                        workers.start_soon(self._keep_working)
+            tasks.cancel_scope.cancel()
+
+    async def _limit(self, in_flight: anyio.CancelScope) -> None:
+        """Give what is in flight `grace` seconds once nobody takes outcomes any more."""
+        await self._abandoned.wait()
+        await self._clock.clock.sleep(self._settings.grace)
+        in_flight.cancel()
+
+    async def _keep_working(self) -> None:
+        try:
+            while await self._one():
+                pass
+        except Exception as error:  # the source's, the journal's, a middleware's, the machine's: no row's
+            self._error = self._error or error
+            self.stop()
+            for turn in self._turns.values():
+                turn.set()
+
+    async def _one(self) -> bool:
+        """Bring one row to its end, or put it aside; False where there is none left."""
+        if len(self._later) < MOST_DEFERRED and not self._stopped.is_set():
+            numbered = await self._source.next()
+            if numbered is not None:
+                await self._begin(*numbered)
+                return True
+        if self._later:
+            await self._emit(None, await self._settle(self._later.popleft()))
+            return True
+        return False
+
+    async def _begin(self, index: int, row: Row) -> None:
+        try:
+            outcome = await self._rows.begin(row)
+        finally:
+            self._source.left(row)
+        if not isinstance(outcome, Outcome):
+            can_wait = isinstance(outcome, Held) or self._rows.can_look(outcome)
+            if can_wait and not self._settings.ordered:
+                self._later.append(outcome)
+                return
+            outcome = await self._settle(outcome)
+        await self._emit(index, outcome)
+
+    async def _settle(self, left: Doubt | Held) -> Outcome:
+        outcome: Outcome | Doubt | Held = left
+        while not isinstance(outcome, Outcome):
+            outcome = await (self._rows.again(outcome) if isinstance(outcome, Held) else self._rows.settle(outcome))
+        return outcome
+
+    async def _emit(self, index: int | None, outcome: Outcome) -> None:
+        if self._settings.ordered and index is not None:
+            await self._wait_for_turn(index)
+        try:
+            await self._give.send(outcome)
+        except (anyio.BrokenResourceError, anyio.ClosedResourceError):  # nobody takes them; the journal has them
+            self._all_taken = False
+        self._turn += 1
+        if self._turn in self._turns:
+            self._turns[self._turn].set()
+
+    async def _wait_for_turn(self, index: int) -> None:
+        """Hold an outcome back until all before it are out; each worker holds one at most."""
+        while self._turn != index and self._error is None:
+            await self._turns.setdefault(index, anyio.Event()).wait()
+        self._turns.pop(index, None)
