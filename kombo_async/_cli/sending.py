@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 import anyio
@@ -180,6 +180,6 @@ class Sending:
         while True:
             await anyio.sleep(1)
             if run.waiting:
-                seconds = (max(run.waiting.values()) - datetime.now(UTC)).total_seconds()
+                seconds = max(run.waiting.values())
                 more = f"looking again for {len(run.waiting):,} in doubt in {max(0, seconds):.0f} s"
                 self.say(f"{self.tally.settled:,} of {self.tally.total:,}, {more}")

@@ -269,7 +269,7 @@ class Job:
             journal=SqliteJournal(self.journal_path, job=self._job_name),
             concurrency=self.concurrency,
             retry_refused=self.retry_refused,
-            visible_after=self.resend_after,
+            resend_after=self.resend_after,
         )
 
     @property

@@ -11,7 +11,7 @@ import attrs
 import msgspec
 
 from kombo_async._codec.codes import meaning_of
-from kombo_async._codec.decode import plain_json
+from kombo_async._codec.plain import plain_json
 from kombo_async.bulk._faults import in_words, machine_fault
 from kombo_async.bulk._gate import Gate
 from kombo_async.bulk._journal import Entry, Journal, JournalError, RowKey, State, without_people

@@ -41,7 +41,7 @@ async def answer_call(sandbox: SandboxCore, scope: Scope, receive: Receive, send
     raw_path: bytes = scope.get("raw_path") or scope["path"].encode()
     headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in scope["headers"]}
     if not is_local(headers.get("host", ""), sandbox.hosts):
-        await _send(Outgoing(failure(_WRONG_HOST, None)), scope, receive, send)
+        await _send(Outgoing(failure(_WRONG_HOST, None)), _date(sandbox), scope, receive, send)
         return
     incoming = Incoming(
         method=scope["method"],
