@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import sys
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from contextvars import copy_context
 from typing import Any, Generic, TypeVar, cast
 
@@ -22,14 +23,19 @@ class Prefetch(Generic[T]):
     def __init__(self, fetch: Callable[[], Awaitable[T]]) -> None:
         self._fetch = fetch
         self._scope = anyio.CancelScope()
-        self._done = anyio.Event()
+        self.done = anyio.Event()
+        """Set once it has ended, in any way."""
         self._result: T | None = None
         self._error: Exception | None = None
         try:
-            self._task: Any = asyncio.get_running_loop().create_task(self._run())
+            loop = asyncio.get_running_loop()
         except RuntimeError:
             trio: Any = sys.modules["trio"]
-            self._task = trio.lowlevel.spawn_system_task(self._run, context=copy_context())
+            self._call_soon: Callable[[Callable[[], object]], object] = trio.lowlevel.current_trio_token().run_sync_soon
+            self._task: Any = trio.lowlevel.spawn_system_task(self._run, context=copy_context())
+        else:
+            self._call_soon = loop.call_soon_threadsafe
+            self._task = loop.create_task(self._run())
 
     async def _run(self) -> None:
         try:
@@ -38,11 +44,11 @@ class Prefetch(Generic[T]):
         except Exception as error:  # it is raised to whoever asks for the result
             self._error = error
         finally:
-            self._done.set()
+            self.done.set()
 
     async def result(self) -> T:
         """Wait for the result, or raise what fetching it raised."""
-        await self._done.wait()
+        await self.done.wait()
         if self._error is not None:
             raise self._error
         return cast("T", self._result)  # which may be an exception, too: failures are values
@@ -50,3 +56,8 @@ class Prefetch(Generic[T]):
     def cancel(self) -> None:
         """Stop fetching; the result is not wanted any more."""
         self._scope.cancel()
+
+    def abandon(self) -> None:
+        """`cancel`, from wherever the garbage collector runs: another thread, or after the event loop has ended."""
+        with suppress(Exception):
+            self._call_soon(self._scope.cancel)

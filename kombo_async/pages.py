@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Awaitable, Callable, Generator
-from contextlib import aclosing
+from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Generator, Iterator
 from functools import partial
+from types import TracebackType
 from typing import Any, Generic, TypeVar, cast
+
+import anyio
 
 from kombo_async._prefetch import Prefetch
 from kombo_async.errors import ErrorDetail, NoResponse, UnexpectedResponse
@@ -26,7 +28,7 @@ class Page(Model, Generic[T]):
     """The `cursor` of the next page, None on the last one."""
 
 
-class Pages(Generic[T]):
+class Pages(Coroutine[Any, Any, Response[Page[T]]], Generic[T]):
     """A paged list: await it for one page as a `Response`, or go over all of them.
 
     ::
@@ -35,13 +37,16 @@ class Pages(Generic[T]):
         async for candidate in kombo.ats.get_candidates().items(): ...
         async for page in kombo.ats.get_candidates().pages(): ...
 
-    Each of these reads anew. While one page is worked on, the next is already being fetched.
+    Each of these reads anew. While one page is worked on, the next is already being fetched. A `break` out of a loop
+    stops that, too. It is a coroutine as well, for one page: `asyncio.create_task`, `TaskGroup.create_task` and
+    `asyncio.run` take it. One that is never awaited asks for nothing.
     """
 
     def __init__(
         self, send: Callable[[Request[Page[T]]], Awaitable[Response[Page[T]]]], request: Request[Page[T]]
     ) -> None:
         self._send = send
+        self._begun: Generator[Any, Any, Response[Page[T]]] | None = None
         self.request = request
 
     def __await__(self) -> Generator[Any, Any, Response[Page[T]]]:
@@ -50,53 +55,166 @@ class Pages(Generic[T]):
     def __repr__(self) -> str:
         return f"Pages({self.request!r})"
 
-    async def items(self) -> AsyncGenerator[T]:
+    def items(self) -> AsyncGenerator[T]:
         """The records of all pages. Raises as `pages` does, once all that was read has been given."""
-        async with aclosing(self.pages()) as pages:
-            async for page in pages:
-                for item in page.results:
-                    yield item
+        return _Records(self.responses())
 
-    async def pages(self) -> AsyncGenerator[Page[T]]:
+    def pages(self) -> AsyncGenerator[Page[T]]:
         """All pages, from the request's `cursor` on.
 
         A failure is raised once all pages before it have been given; its `cursor` is the place to go on from.
         """
-        request, coming = self.request, None
-        seen: set[object] = {_cursor(request)}
-        try:
-            while True:
-                page, raw = await self._fetch(request, coming)
-                coming, following = None, page.next
-                wrong = _why_not(following, seen)
-                if following and wrong is None:
-                    seen.add(following)
-                    request = request.evolve(cursor=following)
-                    coming = Prefetch(partial(self._send, request))
-                yield page
-                if wrong is not None:
-                    raise _unexpected(wrong, raw, _cursor(request))
-                if coming is None:
-                    return
-        finally:
-            if coming is not None:
-                coming.cancel()
+        return _PagesAlone(self.responses())
 
-    async def _fetch(
-        self, request: Request[Page[T]], coming: Prefetch[Response[Page[T]]] | None
-    ) -> tuple[Page[T], Success[Page[T]]]:
-        """The page that *request* asks for; raises any failure with the cursor to go on from."""
+    def responses(self) -> Responses[T]:
+        """All pages as the `Success` that each came in, with its drift and `raw_response`. Raises as `pages` does."""
+        return Responses(self._send, self.request)
+
+    # What makes it a coroutine: the steps of reading one page.
+
+    def send(self, value: Any) -> Any:
+        """Go on reading one page; see `collections.abc.Coroutine`."""
+        if self._begun is None:
+            self._begun = self.__await__()
+        return self._step(self._begun.send, value)
+
+    def throw(self, typ: Any, val: Any = None, tb: TracebackType | None = None) -> Any:
+        """Raise something where reading one page waits."""
+        error: BaseException = typ if val is None else val
+        if self._begun is None:
+            raise error
+        return self._step(self._begun.throw, error)
+
+    def close(self) -> None:
+        """Stop reading one page."""
+        begun, self._begun = self._begun, None
+        if begun is not None:
+            begun.close()
+
+    def _step(self, step: Callable[[Any], Any], value: Any) -> Any:
+        try:
+            return step(value)
+        except BaseException:
+            self._begun = None  # it has ended: whoever awaits this list next reads anew
+            raise
+
+
+class _Reading(AsyncGenerator[T]):
+    """An asynchronous iterator that can be left at any time.
+
+    Not a native generator: those need the event loop to close them after a `break`, of which trio warns.
+    """
+
+    async def asend(self, value: None) -> T:
+        return await self.__anext__()
+
+    async def athrow(self, typ: Any, val: Any = None, tb: TracebackType | None = None) -> T:
+        await self.aclose()
+        raise typ if val is None else val
+
+
+class Responses(_Reading[Success[Page[T]]], Generic[T]):
+    """All pages of a list, each as it came. While one is worked on, the next is being fetched."""
+
+    def __init__(
+        self, send: Callable[[Request[Page[T]]], Awaitable[Response[Page[T]]]], request: Request[Page[T]]
+    ) -> None:
+        self._send = send
+        self._request: Request[Page[T]] | None = request
+        """What to ask for next, None where there is nothing more."""
+        self._coming: Prefetch[Response[Page[T]]] | None = None
+        self._seen: set[object] = {_cursor(request)}
+        self._wrong: UnexpectedResponse | None = None
+        """What is raised in place of the page after the last one."""
+        self._waiting = False
+
+    async def __anext__(self) -> Success[Page[T]]:
+        if self._waiting:
+            raise RuntimeError("this list is already waiting for its next page, in another task")
+        self._waiting = True
+        try:
+            return await self._next()
+        except BaseException:
+            self._end()
+            raise
+        finally:
+            self._waiting = False
+
+    async def aclose(self) -> None:
+        """End it, and wait until the page that was being fetched has been given up."""
+        coming = self._coming
+        self._end()
+        if coming is not None:
+            with anyio.CancelScope(shield=True):
+                await coming.done.wait()
+
+    def __del__(self) -> None:
+        if self._coming is not None:
+            self._coming.abandon()
+
+    def _end(self) -> None:
+        if self._coming is not None:
+            self._coming.cancel()
+        self._request = self._coming = self._wrong = None
+
+    async def _next(self) -> Success[Page[T]]:
+        if self._wrong is not None:
+            raise self._wrong
+        if self._request is None:
+            raise StopAsyncIteration
+        response, following = await self._fetch(self._request)
+        self._coming = None
+        wrong = _why_not(following, self._seen)
+        if wrong is not None:
+            self._wrong = _unexpected(wrong, response, _cursor(self._request))
+        elif following:
+            self._seen.add(following)
+            self._request = self._request.evolve(cursor=following)
+            self._coming = Prefetch(partial(self._send, self._request))
+        else:
+            self._request = None
+        return response
+
+    async def _fetch(self, request: Request[Page[T]]) -> tuple[Success[Page[T]], object]:
+        """The page that *request* asks for and the next cursor; raises any failure with the cursor to go on from."""
         cursor = _cursor(request)
         try:
-            response = await (coming.result() if coming is not None else self._send(request))
+            response = await (self._coming.result() if self._coming is not None else self._send(request))
         except NoResponse as error:
-            raise error.evolve(cursor=cursor) from error.__cause__
+            raise error.evolve(cursor=cursor) from None
         if not isinstance(response, Success):
             raise response.evolve(cursor=cursor)
         page: Any = response.data  # its type is a promise that drift may have broken
         if not isinstance(page, Page) or not isinstance(cast("Any", page).results, list):
             raise _unexpected("this page has no list of results", response, cursor)
-        return cast("Page[T]", page), response
+        return response, cast("Any", page).next
+
+
+class _PagesAlone(_Reading[Page[T]], Generic[T]):
+    def __init__(self, responses: Responses[T]) -> None:
+        self._responses = responses
+
+    async def __anext__(self) -> Page[T]:
+        return (await self._responses.__anext__()).data
+
+    async def aclose(self) -> None:
+        await self._responses.aclose()
+
+
+class _Records(_Reading[T]):
+    def __init__(self, responses: Responses[T]) -> None:
+        self._responses = responses
+        self._records: Iterator[T] = iter(())
+
+    async def __anext__(self) -> T:
+        while True:
+            for record in self._records:
+                return record
+            self._records = iter((await self._responses.__anext__()).data.results)
+
+    async def aclose(self) -> None:
+        self._records = iter(())
+        await self._responses.aclose()
 
 
 def _cursor(request: Request[Any]) -> str | None:

@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
+import gc
+import warnings
+from collections.abc import Coroutine
+from typing import Any
+
 import anyio
 import anyio.lowlevel
 import httpx
 import pytest
+import sniffio
+import trio
 
 from kombo_async import (
     NotFound,
@@ -13,7 +21,7 @@ from kombo_async import (
     Success,
 )
 from tests.support.lists import Lists, ids
-from tests.support.wire import failure, mock_client, page
+from tests.support.wire import CANDIDATE, failure, mock_client, page
 
 pytestmark = pytest.mark.anyio
 
@@ -122,8 +130,6 @@ async def test_prefetch_stops_with_the_reading() -> None:
         assert isinstance(await kombo.ats.get_candidates(), Success)
 
 
-# trio warns of async generators that were not closed, and asks for contextlib.aclosing
-@pytest.mark.filterwarnings("ignore:Async generator:ResourceWarning")
 async def test_break_is_enough() -> None:
     """A plain `break` cancels the page that is under way, too, once the loop has let go of the list."""
     server, started, cancelled = Lists(), anyio.Event(), anyio.Event()
@@ -175,3 +181,177 @@ async def settle() -> None:
     """Let tasks that are ready run."""
     for _ in range(10):
         await anyio.lowlevel.checkpoint()
+
+
+# A list as a coroutine
+
+
+async def test_tasks_take_a_list() -> None:
+    """`create_task`, a task group and `gather` read one page of a list, as of any call."""
+    server = Lists()
+    async with mock_client(server) as kombo:
+        if sniffio.current_async_library() == "trio":
+            replies: list[Any] = []
+
+            async def read(pages: Any) -> None:
+                replies.append(await pages)
+
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(kombo.ats.get_candidates)
+                nursery.start_soon(read, kombo.ats.get_candidates())
+            assert len(replies) == 1
+        else:
+            task = asyncio.create_task(kombo.ats.get_candidates())
+            async with asyncio.TaskGroup() as group:
+                grouped = group.create_task(kombo.ats.get_candidates(cursor="c2"))
+            replies = [await task, grouped.result(), *await asyncio.gather(kombo.ats.get_candidates())]
+            assert [each.data.results[0].id for each in replies] == ["a", "c", "a"]
+        assert all(isinstance(each, Success) for each in replies)
+
+
+def test_asyncio_run_takes_a_list() -> None:
+    """A script can run a single call, though it cannot close its client then."""
+
+    async def main(pages: Any) -> Any:
+        return await pages
+
+    for run in (asyncio.run, lambda pages: asyncio.run(main(pages))):
+        kombo = mock_client(Lists())
+        reply = run(kombo.ats.get_candidates())
+        assert [each.id for each in reply.unwrap().results] == ["a", "b"]
+
+
+async def test_a_list_can_be_awaited_again() -> None:
+    """Each time reads anew, in tasks as well."""
+    server = Lists()
+    async with mock_client(server) as kombo:
+        candidates = kombo.ats.get_candidates()
+        for _ in range(2):
+            assert isinstance(await candidates, Success)
+            if sniffio.current_async_library() == "asyncio":
+                assert isinstance(await asyncio.create_task(candidates), Success)
+        assert len(server.asked) in (2, 4)
+
+
+async def test_a_task_that_reads_a_list_can_be_cancelled() -> None:
+    """Before it has begun, and while it waits; the list can be read again."""
+    if sniffio.current_async_library() == "trio":
+        pytest.skip("trio cancels scopes, not tasks")
+    block = anyio.Event()
+
+    async def handler(request: httpx.Request) -> httpx.Response:
+        await block.wait()
+        return page()
+
+    async with mock_client(handler) as kombo:
+        candidates = kombo.ats.get_candidates()
+        for steps in (0, 5):
+            task = asyncio.create_task(candidates)
+            for _ in range(steps):
+                await asyncio.sleep(0)
+            task.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await task
+        block.set()
+        assert isinstance(await candidates, Success)
+
+
+def test_a_list_that_is_not_awaited_asks_for_nothing_and_warns_of_nothing() -> None:
+    """Neither do its iterators."""
+    kombo = mock_client(Lists())
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        candidates = kombo.ats.get_candidates()
+        candidates.items(), candidates.pages(), candidates.responses()
+        candidates.close()
+        del candidates
+        gc.collect()
+    assert isinstance(kombo.ats.get_candidates(), Coroutine)
+
+
+# Leaving an iteration
+
+
+async def test_responses() -> None:
+    """`responses()` gives each page as the `Success` that it came in."""
+    drifting = page({**CANDIDATE, "id": 5}, next="c2")
+    async with mock_client(Lists(first=drifting)) as kombo:
+        replies = [reply async for reply in kombo.ats.get_candidates().responses()]
+    assert [len(each.drift) for each in replies] == [1, 0, 0]
+    assert [len(each.data.results) for each in replies] == [1, 2, 2]
+    assert all(each.raw_response.status_code == 200 for each in replies)
+
+
+@pytest.mark.parametrize("how", ["items", "pages", "responses"])
+async def test_leaving_leaves_no_task_behind(how: str) -> None:
+    """After a `break`, an exception or `aclose()`, what was being fetched is given up within a moment."""
+    under_way: set[str] = set()
+
+    async def handler(request: httpx.Request) -> httpx.Response:
+        if "cursor" not in request.url.params:
+            return page(CANDIDATE, next="c2")
+        under_way.add("c2")
+        try:
+            await anyio.sleep_forever()
+        finally:
+            under_way.discard("c2")
+        raise AssertionError
+
+    async def gone() -> None:
+        with anyio.fail_after(5):
+            while under_way:  # noqa: ASYNC110  (a set is clearer here than two events)
+                await anyio.sleep(0.001)
+
+    async with mock_client(handler) as kombo:
+        for ending in ("break", "exception", "aclose"):
+            iterator = getattr(kombo.ats.get_candidates(), how)()
+            await anext(iterator)
+            with anyio.fail_after(5):
+                while not under_way:  # noqa: ASYNC110
+                    await anyio.sleep(0.001)
+            if ending == "aclose":
+                await iterator.aclose()
+                assert not under_way, "it has been waited for"
+                with pytest.raises(StopAsyncIteration):
+                    await anext(iterator)
+            elif ending == "exception":
+                with pytest.raises(KeyError):
+                    await iterator.athrow(KeyError("x"))
+            del iterator
+            await gone()
+
+
+async def test_two_tasks_cannot_share_an_iteration() -> None:
+    """A page that is waited for is not given to two tasks: the second is told so."""
+    release = anyio.Event()
+
+    async def handler(request: httpx.Request) -> httpx.Response:
+        await release.wait()
+        return page()
+
+    async with mock_client(handler) as kombo, anyio.create_task_group() as group:
+        pages = kombo.ats.get_candidates().pages()
+
+        async def first() -> None:
+            assert (await anext(pages)).results == []
+
+        group.start_soon(first)
+        await settle()
+        with pytest.raises(RuntimeError, match="in another task"):
+            await anext(pages)
+        release.set()
+
+
+def test_an_iteration_that_outlives_its_event_loop() -> None:
+    """It can be let go of afterwards, without a word."""
+    kept: list[Any] = []
+
+    async def main() -> None:
+        async with mock_client(Lists()) as kombo:
+            kept.append(kombo.ats.get_candidates().items())
+            await anext(kept[0])
+
+    for backend in ("asyncio", "trio"):
+        anyio.run(main, backend=backend)
+        kept.clear()
+        gc.collect()
