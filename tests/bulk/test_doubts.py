@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import anyio
 import attrs
@@ -12,6 +13,7 @@ import pytest
 from kombo_async import ats
 from kombo_async._chain.limiter import FIRST_ACTIONS
 from kombo_async.bulk import (
+    ApplicationReconciler,
     Entry,
     Found,
     Look,
@@ -23,6 +25,7 @@ from kombo_async.bulk import (
     digest,
     read_journal,
 )
+from kombo_async.bulk._identity import shows_of, subject_of
 from kombo_async.sandbox import BASE_URL
 from tests.bulk.conftest import CREATE, INTEGRATION, Bench, by_name
 from tests.failures.calls import until
@@ -32,15 +35,29 @@ NOW = timedelta(0)
 
 
 async def leave_in_doubt(bench: Bench, path: Path, name: str, ago: timedelta) -> None:
-    """A journal as a run leaves it that was killed while *name* was being sent, *ago*."""
-    request = bench.application(name)
-    time = datetime.now(UTC) - ago
-    fingerprint = digest(request, INTEGRATION)
+    """A journal as a run leaves it that was killed while *name* was being sent, *ago* on the server's clock."""
+    key, entry = as_sent(bench.application(name), bench.sandbox.clock.now() - ago)
     journal = SqliteJournal(path)
     await journal.open(BASE_URL)
-    entry = Entry(state="sending", digest=fingerprint, first_sent=time, last_sent=time)
-    await journal.record(RowKey(fingerprint, "application", INTEGRATION), entry)
+    await journal.record(key, entry)
     await journal.aclose()
+
+
+def as_sent(request: ats.CreateApplication, time: datetime) -> tuple[RowKey, Entry]:
+    """What the journal says of a row that is being sent since *time*."""
+    identity = ApplicationReconciler().identity(request)
+    assert identity is not None
+    subject = subject_of(identity, INTEGRATION)
+    entry = Entry(
+        state="sending",
+        digest=digest(request, INTEGRATION),
+        subject=subject,
+        shows=shows_of(identity),
+        about=identity.about,
+        first_sent=time,
+        last_sent=time,
+    )
+    return RowKey(subject, identity.kind, INTEGRATION), entry
 
 
 async def test_lost_answers_are_found(bench: Bench) -> None:
@@ -55,14 +72,14 @@ async def test_lost_answers_are_found(bench: Bench) -> None:
     assert {each.ids["id"] for each in outcomes.values()} == made
 
 
-async def test_what_is_not_there_waits_for_certainty(bench: Bench) -> None:
-    """What is not to be seen yet is neither sent again nor guessed: it is in doubt, with the time to try again."""
+@pytest.mark.parametrize("resend_after", [None, timedelta(hours=24)])
+async def test_what_does_not_show_stays_in_doubt(bench: Bench, resend_after: timedelta | None) -> None:
+    """What does not show is neither sent again nor guessed, without your word, or before it says so."""
     bench.sandbox.faults.add(CREATE, status=500, code="PLATFORM.UNKNOWN_ERROR", times=1)
     async with bench.client() as kombo:
-        run = kombo.bulk(bench.applications(2), concurrency=1, resend_after=timedelta(hours=24))
-        outcomes = await by_name(run)
+        outcomes = await by_name(kombo.bulk(bench.applications(2), concurrency=1, resend_after=resend_after))
     assert outcomes["ada0"].result == "in_doubt"
-    assert "might still come, which can be told after" in outcomes["ada0"].message
+    assert "it does not show, which proves nothing" in outcomes["ada0"].message
     assert bench.made == ["ada1"]
 
 
@@ -98,17 +115,27 @@ async def test_an_older_application_is_not_taken_for_ours(bench: Bench, tmp_path
         await leave_in_doubt(bench, tmp_path / "j", "ada0", timedelta(seconds=5))
         outcomes = await by_name(kombo.bulk(bench.applications(1), journal=tmp_path / "j", resend_after=NOW))
     assert outcomes["ada0"].result == "in_doubt"
-    assert "had applied for this job before" in outcomes["ada0"].message
+    assert "it was made before this row was first sent" in outcomes["ada0"].message
     assert bench.asked == 1
 
 
-async def test_already_there_is_evidence_for_a_row_that_was_in_doubt(bench: Bench, tmp_path: Path) -> None:
-    """`ATS.APPLICATION_ALREADY_EXISTS` settles a doubt as done, and refuses a row that was never sent before."""
-    bench.sandbox.faults.add(CREATE, status=400, code="ATS.APPLICATION_ALREADY_EXISTS")
+@pytest.mark.parametrize("ours", [True, False])
+async def test_already_there_is_no_proof(bench: Bench, tmp_path: Path, ours: bool) -> None:
+    """`ATS.APPLICATION_ALREADY_EXISTS` refuses a row that was never sent; one that was is done only if it is found."""
     async with bench.client() as kombo:
         await leave_in_doubt(bench, tmp_path / "j", "ada0", timedelta(seconds=5))
-        outcomes = await by_name(kombo.bulk(bench.applications(2), journal=tmp_path / "j", resend_after=NOW))
-    assert (outcomes["ada0"].result, outcomes["ada1"].result) == ("done", "refused")
+        real, looks = bench.sandbox.faults, 0
+
+        def appears(call: Any) -> None:
+            nonlocal looks
+            looks += call.operation == "GetAtsCandidates"
+
+        bench.sandbox.request_log.watch(appears)
+        real.add(CREATE, status=400, code="ATS.APPLICATION_ALREADY_EXISTS", after_performing=ours)
+        run = kombo.bulk(bench.applications(2), journal=tmp_path / "j", resend_after=NOW)
+        outcomes = await by_name(run)
+    assert (outcomes["ada0"].result, outcomes["ada1"].result) == ("done" if ours else "in_doubt", "refused")
+    assert looks > 1
 
 
 async def test_a_failing_look_settles_nothing(bench: Bench, tmp_path: Path) -> None:
@@ -122,17 +149,19 @@ async def test_a_failing_look_settles_nothing(bench: Bench, tmp_path: Path) -> N
     assert bench.asked == 0
 
 
-async def test_a_changed_row_cannot_be_settled(bench: Bench, tmp_path: Path) -> None:
-    """A row in doubt whose key came back with other fields is not looked for by what it is now."""
-    journal, key = tmp_path / "j", "row 1"
+async def test_a_row_in_doubt_that_came_back_with_another_name(bench: Bench, tmp_path: Path) -> None:
+    """What to look for is not known any more: it is in doubt, whatever is found."""
+    journal = tmp_path / "j"
     async with bench.client() as kombo:
-        bench.sandbox.faults.add(CREATE, status=500, code="PLATFORM.UNKNOWN_ERROR", times=1)
-        await by_name(kombo.bulk(bench.applications(1), journal=journal, key=lambda _: key))
-        changed = [bench.application("grace")]
-        outcomes = await by_name(kombo.bulk(changed, journal=journal, key=lambda _: key, resend_after=NOW))
-    assert outcomes["grace"].result == "in_doubt"
-    assert "changed" in outcomes["grace"].message
-    assert bench.made == []
+        bench.sandbox.faults.add(CREATE, status=500, code="PLATFORM.UNKNOWN_ERROR", after_performing=True, times=1)
+        bench.sandbox.faults.add("GetAtsCandidates", status=403, times=1)
+        await by_name(kombo.bulk(bench.applications(1), journal=journal))
+        row = bench.application("ada0")
+        changed = row.evolve(candidate=row.candidate.evolve(first_name="Grace"))
+        outcomes = await by_name(kombo.bulk([changed], journal=journal, resend_after=NOW))
+    assert outcomes["Grace"].result == "in_doubt"
+    assert "changed" in outcomes["Grace"].message
+    assert bench.made == ["ada0"]
 
 
 async def test_operations_without_a_reconciler_stay_in_doubt(bench: Bench) -> None:
