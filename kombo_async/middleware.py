@@ -47,6 +47,11 @@ class Call:
     """The request as it goes over the wire; None until the chain has encoded it."""
     attempt_middleware: tuple[Middleware, ...] = attrs.field(default=(), repr=False)
     """Steps around each attempt of this call, the first outermost."""
+    before_write: Callable[[], None] | None = attrs.field(default=None, repr=False)
+    """Called right before each write of an attempt to the network; over a transport of yours, once before it.
+
+    What it raises keeps the bytes back, closes the connection, and comes out of the attempt.
+    """
 
     @property
     def operation(self) -> Operation:

@@ -7,7 +7,7 @@ than the answer. None of it is taken from httpcore's or h11's inside: they only 
 from __future__ import annotations
 
 import ssl
-from collections.abc import AsyncIterator, Awaitable, Iterable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import suppress
 from typing import Any
 
@@ -31,6 +31,8 @@ class Progress:
     """Whether our transport has it: only then does `written` say anything."""
     written: bool = False
     """Whether any byte of the request was handed over to be sent."""
+    before_write: Callable[[], None] | None = None
+    """Called before each write of the request; what it raises keeps the bytes back."""
     unreadable: str = ""
     """Why the body of the answer cannot be had, where it cannot."""
 
@@ -172,6 +174,9 @@ class NetworkStream(httpcore.AsyncNetworkStream):
 
     async def _flush(self, timeout: float | None) -> None:
         if self._pending:
+            progress = self._network.progress
+            if progress.before_write is not None and progress.written:
+                progress.before_write()
             sending = self._stream.send(b"".join(self._pending))
             self._pending.clear()
             self._size = 0

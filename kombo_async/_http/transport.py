@@ -170,7 +170,7 @@ class Http:
     async def __call__(self, call: Call) -> Response[Any]:
         """Send the request of *call* and decode its answer. Raises `NoResponse` where none came."""
         self.open()
-        attempt = _Attempt(call, _progress() if self._connections is not None else _NOT_KNOWN)
+        attempt = _Attempt(call, _progress(call) if self._connections is not None else _NOT_KNOWN)
         now = self._clock.time()
         attempt.seconds = call.timeout if call.deadline is None else min(call.timeout, call.deadline - now)
         if attempt.seconds <= 0:
@@ -252,6 +252,8 @@ class Http:
 
     async def _exchange(self, attempt: _Attempt) -> Response[Any]:
         """Send, read the answer to its end, and decode it."""
+        if attempt.call.before_write is not None and self._connections is None:
+            attempt.call.before_write()
         attempt.begun = True
         start = time.perf_counter()
         with quiet():
@@ -302,10 +304,10 @@ _NOT_KNOWN = _Unknown()
 _OTEL = "opentelemetry.instrumentation.httpx"
 
 
-def _progress() -> Any:
+def _progress(call: Call) -> Any:
     from kombo_async._http.network import Progress
 
-    return Progress()
+    return Progress(before_write=call.before_write)
 
 
 @cache

@@ -10,6 +10,7 @@ import anyio
 import attrs
 import msgspec
 
+from kombo_async._clock import Clock
 from kombo_async._codec.codes import meaning_of
 from kombo_async._codec.plain import plain_json
 from kombo_async.bulk._faults import in_words, machine_fault
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
 
 LATEST = 5.0
 """Seconds that may pass between the time of sending that the journal says and the sending; else it is written again."""
+LONGEST_UPLOAD = 300.0
+"""Seconds after which a request that has not left whole is broken off: it cannot be performed before it is whole."""
 NO_ID = "Kombo answered with success, but did not name what was made"
 NOT_KOMBOS = "the answer was a success, but not one of Kombo's"
 
@@ -48,6 +51,32 @@ class Sent:
     """When the row was sent first and last by this process, on its monotonic clock."""
 
 
+class _TooLate(Exception):
+    """Too much time has passed since the row was written down as being sent: it must be written down again."""
+
+
+@attrs.define
+class _LastCheck:
+    """What is checked right before anything of a request leaves: that the journal still allows it, and says when."""
+
+    journal: Journal
+    clock: Clock
+    written_down: float
+    allowed: float
+    """Seconds that may have passed since."""
+    begun: float | None = None
+    """When the first byte left."""
+
+    def __call__(self) -> None:
+        """Raise what keeps the request back."""
+        self.journal.check()
+        now = self.clock.time()
+        if now - self.written_down > (self.allowed if self.begun is None else LONGEST_UPLOAD):
+            raise _TooLate
+        if self.begun is None:
+            self.begun = now
+
+
 @attrs.define
 class Leaving:
     """The step around each attempt: the row is durably *sending* before the attempt leaves."""
@@ -66,9 +95,21 @@ class Leaving:
         if not self.gate.enter(self.key):
             raise NotNow
         first, before = self.moments, self.may_have_applied
-        now = await self._write_down()
-        self.moments = (first[0] if first and before else now, now)
-        self.may_have_applied = not call.operation.safe
+        allowed = LATEST
+        while True:
+            now = await self._write_down(allowed)
+            self.moments = (first[0] if first and before else now, now)
+            self.may_have_applied = not call.operation.safe
+            check = _LastCheck(self.journal, self.clock.clock, now, allowed)
+            try:
+                return await self._attempt(attrs.evolve(call, before_write=check), call_next, before)
+            except _TooLate:  # nothing has left, or not all of it
+                self.may_have_applied = before
+                allowed *= 2  # where it always takes so long to connect, it has to leave at some time
+            finally:
+                self.moments = (self.moments[0], check.begun or now)
+
+    async def _attempt(self, call: Call, call_next: Next, before: bool) -> Response[Any]:
         try:
             response = await call_next(call)
         except NoResponse as error:
@@ -82,8 +123,8 @@ class Leaving:
         self.gate.heed(self.key, response, None)
         return response
 
-    async def _write_down(self) -> float:
-        """Write the row down as being sent, durably; gives the moment that it says."""
+    async def _write_down(self, allowed: float) -> float:
+        """Write the row down as being sent, durably; gives the moment that it says, at most *allowed* seconds ago."""
         while True:
             now = self.clock.clock.time()
             sending = attrs.evolve(
@@ -94,8 +135,7 @@ class Leaving:
             )
             await self.journal.record(self.key, sending)
             self.entry = sending
-            self.journal.check()
-            if self.clock.clock.time() - now <= LATEST:
+            if self.clock.clock.time() - now <= allowed:
                 return now
 
 
