@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 
+pytest_plugins = ["pytester"]
+
 SHARED = Path(__file__).parents[2] / "shared"
 """The folder beside the project with `openapi/kombo.json`; absent in a plain clone."""
 

@@ -29,6 +29,7 @@ class Sandbox(SandboxCore):
         actions_at_once: How many actions may be in flight for an integration.
         rate_limit: (requests, seconds) for a rate limit; None for no limit.
         allow_duplicates: Take a second application of the same person for a job instead of refusing it.
+        virtual_time: Let no wait take real time: the sandbox's latency, and its clients' retries, pauses and deadlines.
         start: What the clock begins with, instead of the real time.
         hosts: Names of this machine by which it may be asked for, beside localhost, 127.0.0.1 and the like.
         state: A file to keep the state in (SQLite). Without one, it is gone with the sandbox.
@@ -37,7 +38,10 @@ class Sandbox(SandboxCore):
     def client(self, integration_id: str | None = None, **options: Any) -> AsyncKomboClient:
         """A client of this sandbox in the same process, without sockets; *options* as of `AsyncKomboClient`."""
         settings: dict[str, Any] = {"api_key": self.api_key, "base_url": BASE_URL, **options}
-        return AsyncKomboClient(integration_id=integration_id, transport=SandboxTransport(self), **settings)
+        if self.clock.is_virtual:
+            settings.setdefault("clock", self.clock)
+        transport = SandboxTransport(self, self.clock)
+        return AsyncKomboClient(integration_id=integration_id, transport=transport, **settings)
 
     @cached_property
     def _site(self) -> Starlette:

@@ -1,9 +1,10 @@
-"""The pytest plugin: a sandbox and a client of it for each test, in the same process, without sockets.
+"""The pytest plugin: a sandbox and a client of it for each test, in the same process, without sockets or waits.
 
     async def test_hiring(kombo, kombo_sandbox):
         await hire(kombo, "frank@example.com")
-        (created,) = kombo_sandbox.performed("PostAtsCandidates")
+        kombo_sandbox.assert_sent("PostAtsCandidates", times=1)
 
+Time is virtual: retries, pauses, first syncs and deadlines move the sandbox's clock instead of taking real time.
 Installing `kombo_async[sandbox]` makes the fixtures available; nothing is imported until a test asks for one.
 """
 
@@ -21,27 +22,49 @@ if TYPE_CHECKING:
 def pytest_configure(config: pytest.Config) -> None:
     """Make the marker known."""
     config.addinivalue_line(
-        "markers", "kombo(**settings): settings of the `kombo_sandbox` of this test, as of `Sandbox(...)`"
+        "markers",
+        "kombo(**settings): settings of `kombo_sandbox` (as of `Sandbox(...)`, and `scene=`) "
+        "and of `kombo` (as of `AsyncKomboClient(...)`)",
     )
+
+
+def _settings(request: pytest.FixtureRequest) -> tuple[dict[str, Any], dict[str, Any]]:
+    """What the markers of a test say: for the sandbox, and for the client."""
+    from inspect import signature
+
+    from kombo_async import AsyncKomboClient
+    from kombo_async.sandbox import Sandbox
+
+    ours, clients = ({*signature(cls.__init__).parameters} - {"self"} for cls in (Sandbox, AsyncKomboClient))
+    settings: dict[str, Any] = {}
+    for marker in reversed(list(request.node.iter_markers("kombo"))):
+        if marker.args:
+            raise pytest.UsageError("the marker kombo takes settings by name, such as kombo(candidates=5)")
+        settings.update(marker.kwargs)
+    unknown = sorted(settings.keys() - ours - clients)
+    if unknown:
+        raise pytest.UsageError(f"{', '.join(unknown)}: neither Sandbox nor AsyncKomboClient has such a setting")
+    for_sandbox = {name: value for name, value in settings.items() if name in ours}
+    for_client = {name: value for name, value in settings.items() if name not in ours}
+    return {"virtual_time": True, **for_sandbox}, for_client
 
 
 @pytest.fixture
 def kombo_sandbox(request: pytest.FixtureRequest) -> Sandbox:
-    """A fresh sandbox; `@pytest.mark.kombo(employees=500)` gives it other settings."""
+    """A fresh sandbox with virtual time; `@pytest.mark.kombo(employees=500)` gives it other settings."""
     from kombo_async.sandbox import Sandbox
 
-    settings: dict[str, Any] = {}
-    for marker in reversed(list(request.node.iter_markers("kombo"))):
-        settings.update(marker.kwargs)
-    return Sandbox(**settings)
+    return Sandbox(**_settings(request)[0])
 
 
 @pytest.fixture
-def kombo(kombo_sandbox: Sandbox) -> AsyncKomboClient:
+def kombo(request: pytest.FixtureRequest, kombo_sandbox: Sandbox) -> AsyncKomboClient:
     """A client of `kombo_sandbox`, for its Greenhouse integration; `kombo.for_integration(...)` gives others.
 
+    The marker takes its settings, too: `@pytest.mark.kombo(retry=RetryPolicy.none(), integration_id="...")`.
     It holds no connections, so there is nothing to close.
     """
     from kombo_async.sandbox import GREENHOUSE
 
-    return kombo_sandbox.client(GREENHOUSE)
+    settings = {"integration_id": GREENHOUSE, **_settings(request)[1]}
+    return kombo_sandbox.client(**settings)

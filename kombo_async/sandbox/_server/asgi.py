@@ -6,12 +6,11 @@ from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from email.utils import formatdate
 from typing import Any, TypeAlias, cast
 
-import anyio
-
 from kombo_async.sandbox._api.answers import failure
 from kombo_async.sandbox._api.hosts import is_local
 from kombo_async.sandbox._server.core import SandboxCore
 from kombo_async.sandbox._server.pipeline import Incoming, Outgoing, process
+from kombo_async.sandbox._state.clock import Clock
 from kombo_async.sandbox._state.refusals import Refusal
 
 Scope: TypeAlias = MutableMapping[str, Any]
@@ -41,7 +40,7 @@ async def answer_call(sandbox: SandboxCore, scope: Scope, receive: Receive, send
     raw_path: bytes = scope.get("raw_path") or scope["path"].encode()
     headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in scope["headers"]}
     if not is_local(headers.get("host", ""), sandbox.hosts):
-        await _send(Outgoing(failure(_WRONG_HOST, None)), _date(sandbox), scope, receive, send)
+        await _send(Outgoing(failure(_WRONG_HOST, None)), scope, receive, send, sandbox.clock)
         return
     incoming = Incoming(
         method=scope["method"],
@@ -51,13 +50,12 @@ async def answer_call(sandbox: SandboxCore, scope: Scope, receive: Receive, send
         body=await read_body(receive),
         root=f"{scope.get('scheme', 'http')}://{headers.get('host', 'localhost')}",
     )
-    outgoing = await process(sandbox, incoming)
-    await _send(outgoing, _date(sandbox), scope, receive, send)
+    await _send(await process(sandbox, incoming), scope, receive, send, sandbox.clock)
 
 
-def _date(sandbox: SandboxCore) -> tuple[bytes, bytes]:
+def _date(clock: Clock) -> tuple[bytes, bytes]:
     """The `Date` of an answer: what time it is at Kombo, by the sandbox's clock."""
-    return b"date", formatdate(int(sandbox.clock.time()), usegmt=True).encode("ascii")
+    return b"date", formatdate(int(clock.time()), usegmt=True).encode("ascii")
 
 
 async def read_body(receive: Receive) -> bytes:
@@ -73,7 +71,7 @@ async def read_body(receive: Receive) -> bytes:
     return b"".join(parts)
 
 
-async def _send(outgoing: Outgoing, date: tuple[bytes, bytes], scope: Scope, receive: Receive, send: Send) -> None:
+async def _send(outgoing: Outgoing, scope: Scope, receive: Receive, send: Send, clock: Clock) -> None:
     answer, fault = outgoing.answer, outgoing.fault
     connection = None if fault is None else fault.connection
     if connection == "hang":
@@ -82,14 +80,15 @@ async def _send(outgoing: Outgoing, date: tuple[bytes, bytes], scope: Scope, rec
     if connection in ("reset", "close"):
         await _break(scope, receive, connection)
         return
-    await send({"type": "http.response.start", "status": answer.status, "headers": [date, *answer.raw_headers()]})
+    headers = [_date(clock), *answer.raw_headers()]
+    await send({"type": "http.response.start", "status": answer.status, "headers": headers})
     if fault is None or not (fault.slow or connection == "cut"):
         await send({"type": "http.response.body", "body": answer.body})
         return
     length = len(answer.body)
     whole = length // 2 if connection == "cut" else length
     for place in range(SLICES):
-        await anyio.sleep(fault.slow / SLICES)
+        await clock.sleep(fault.slow / SLICES)
         part = answer.body[whole * place // SLICES : whole * (place + 1) // SLICES]
         last = place == SLICES - 1 and connection != "cut"
         await send({"type": "http.response.body", "body": part, "more_body": not last})

@@ -12,10 +12,12 @@ from typing import Any
 import attrs
 
 from kombo_async._generated.events import ReceivedOrder
+from kombo_async._generated.operations import REQUESTS
 from kombo_async.sandbox._api.projection import shape
 from kombo_async.sandbox._handlers.connect_flow import fail, follow
 from kombo_async.sandbox._seed.assessments import place_order
 from kombo_async.sandbox._seed.seeding import fill
+from kombo_async.sandbox._server.assertions import describe_mismatch, includes
 from kombo_async.sandbox._server.faults import Faults
 from kombo_async.sandbox._server.latency import Latency, LatencyLike, latency_of
 from kombo_async.sandbox._server.limits import ACTIONS_AT_ONCE, Concurrency, RateLimit
@@ -26,6 +28,7 @@ from kombo_async.sandbox._state.defaults import API_KEY, add_defaults
 from kombo_async.sandbox._state.environment import Environment
 from kombo_async.sandbox._state.files import StoredFile
 from kombo_async.sandbox._state.integrations import Integration
+from kombo_async.sandbox._state.models import suggestion
 from kombo_async.sandbox._state.sizes import Sizes
 from kombo_async.sandbox._state.store import Record, World
 from kombo_async.sandbox._webhooks.webhooks import Webhooks
@@ -55,10 +58,11 @@ class SandboxCore:
         rate_limit: tuple[int, float] | None = None,
         allow_duplicates: bool = False,
         start: datetime | None = None,
+        virtual_time: bool = False,
         state: str | os.PathLike[str] | None = None,
         hosts: Sequence[str] = (),
     ) -> None:
-        self.clock: Clock = Clock(start)
+        self.clock: Clock = Clock(start, virtual=virtual_time)
         self.environment: Environment = Environment(
             seed=seed,
             sizes=Sizes(employees=employees, candidates=candidates, jobs=jobs, courses=courses, orders=orders),
@@ -209,6 +213,35 @@ class SandboxCore:
     def performed(self, operation_id: str | None = None, *, integration: str | None = None) -> list[LoggedRequest]:
         """The requests that were really done, whatever was answered."""
         return self.request_log.find_all(operation_id, integration=integration, performed=True)
+
+    def assert_sent(
+        self,
+        operation_id: str | None = None,
+        *,
+        times: int | None = None,
+        integration: str | None = None,
+        status: int | None = None,
+        performed: bool | None = None,
+        body: Mapping[str, Any] | None = None,
+    ) -> list[LoggedRequest]:
+        """Assert that such requests came (*times* of them, else at least one), and give them back.
+
+        *body* is a part of the body: each of its fields must be there, at any depth. `AssertionError` shows what came.
+        """
+        __tracebackhide__ = True
+        if operation_id is not None and operation_id not in REQUESTS:
+            raise ValueError(f"there is no operation {operation_id!r}{suggestion(operation_id, REQUESTS)}")
+        found = [
+            request
+            for request in self.request_log.find_all(
+                operation_id, integration=integration, status=status, performed=performed
+            )
+            if body is None or includes(request.body, body)
+        ]
+        if (not found) if times is None else len(found) != times:
+            wanted = {"integration": integration, "status": status, "performed": performed, "body": body}
+            raise AssertionError(describe_mismatch(operation_id, times, wanted, found, self.request_log.find_all()))
+        return found
 
     def set_latency(self, *, actions: LatencyLike | None = None, reads: LatencyLike | None = None) -> None:
         """Change how long calls take; None leaves it."""

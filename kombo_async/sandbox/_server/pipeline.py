@@ -7,7 +7,6 @@ import time
 from inspect import isawaitable
 from typing import Any, get_origin
 
-import anyio
 import attrs
 
 from kombo_async.pages import Page
@@ -60,6 +59,7 @@ class Outgoing:
 async def process(sandbox: SandboxCore, incoming: Incoming) -> Outgoing:
     """Answer a call, and take it down in the request_log."""
     started = time.perf_counter()
+    sandbox.clock.tick()
     route = find(incoming.method, incoming.path)
     call = _open(sandbox, incoming, route)
     fault = sandbox.faults.strike(call.operation, call.integration)
@@ -93,7 +93,7 @@ async def _fail(
         if call.performed:
             call.answered(answer.body, "done")
     if fault.delay:
-        await anyio.sleep(fault.delay)
+        await sandbox.clock.sleep(fault.delay)
     if fault.after_performing and not call.performed:
         return answer, None
     return instead or answer, fault
@@ -194,7 +194,7 @@ def _integration(sandbox: SandboxCore, incoming: Incoming, operation: Operation)
 async def _wait(sandbox: SandboxCore, operation: Operation) -> None:
     latency = sandbox.action_latency if operation.action else sandbox.read_latency
     if latency is not None:
-        await anyio.sleep(latency.draw(sandbox.random))
+        await sandbox.clock.sleep(latency.draw(sandbox.random))
 
 
 def _resolved(world: World, incoming: Incoming, request: Request[Any]) -> Request[Any]:

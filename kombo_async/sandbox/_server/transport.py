@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
-import anyio
+import math
+
 import httpx
 
 from kombo_async.sandbox._server.asgi import Application, ConnectionBroken, Message, Scope
+from kombo_async.sandbox._state.clock import Clock
 
 
-class SandboxTransport(httpx.AsyncBaseTransport):
+class SandboxTransport(httpx.ASGITransport):
     """Hands requests to the sandbox. Connections that faults break are httpx's exceptions, as over a socket.
 
     Timeouts of connections, TLS and proxies play no part here; test those against `serve`.
     """
 
-    def __init__(self, sandbox: Application) -> None:
+    def __init__(self, sandbox: Application, clock: Clock | None = None) -> None:
+        super().__init__(sandbox)
         self._sandbox = sandbox
+        self._clock: Clock = clock or getattr(sandbox, "clock", None) or Clock()
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         """Answer *request*."""
@@ -37,7 +41,9 @@ class SandboxTransport(httpx.AsyncBaseTransport):
 
         async def receive() -> Message:
             if not waiting:
-                await anyio.sleep_forever()  # a caller who goes away cancels this task: there is no disconnect to tell
+                await self._clock.sleep(
+                    math.inf
+                )  # a caller who goes away cancels this task: there is no disconnect to tell
             return waiting.pop()
 
         async def send(message: Message) -> None:

@@ -1,0 +1,276 @@
+"""Time in tests with the fixtures: no wait is real, whatever waits, and deadlines still hold."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from datetime import timedelta
+from typing import Any
+
+import anyio
+import pytest
+
+from kombo_async import AsyncKomboClient, RateLimited, RetryPolicy, Success
+from kombo_async.errors import ServerError, SyncPending, TimedOut
+from kombo_async.sandbox import GREENHOUSE, Sandbox
+from kombo_async.sandbox._state.clock import Clock
+
+pytestmark = pytest.mark.anyio
+
+
+@pytest.fixture(autouse=True)
+def no_real_time() -> Iterator[None]:
+    """Each of these tests would take from ten seconds to hours if its waits were real."""
+    started = time.process_time()
+    yield
+    assert time.process_time() - started < 2
+
+
+def passed(sandbox: Sandbox, since: float) -> float:
+    return sandbox.clock.time() - since
+
+
+async def test_retries_and_retry_after(kombo: AsyncKomboClient, kombo_sandbox: Sandbox) -> None:
+    """The client waits as long as it is told, by the sandbox's clock."""
+    start = kombo_sandbox.clock.time()
+    kombo_sandbox.faults.add(status=429, code="PLATFORM.RATE_LIMIT_EXCEEDED", headers={"Retry-After": "20"}, times=2)
+    assert isinstance(await kombo.ats.get_tags(), Success)
+    assert 40 <= passed(kombo_sandbox, start) < 45
+
+
+async def test_backoff_without_retry_after(kombo: AsyncKomboClient, kombo_sandbox: Sandbox) -> None:
+    """A read that fails for a while."""
+    kombo_sandbox.faults.add("GetAtsTags", status=503, html=True, times=2)
+    assert isinstance(await kombo.ats.get_tags(), Success)
+    kombo_sandbox.assert_sent("GetAtsTags", times=3)
+
+
+@pytest.mark.kombo(retry=RetryPolicy(sync_wait=3600))
+async def test_a_first_sync_of_half_an_hour(kombo: AsyncKomboClient, kombo_sandbox: Sandbox) -> None:
+    """Is over in no time, and not before its time."""
+    kombo_sandbox.add_integration("lever:new", sync_pending=1800.0)
+    start = kombo_sandbox.clock.time()
+    assert isinstance(await kombo.for_integration("lever:new").ats.get_jobs(), Success)
+    assert 1800 <= passed(kombo_sandbox, start) < 2000
+
+
+@pytest.mark.kombo(deadline=30)
+async def test_deadlines_count_on_the_same_clock(kombo: AsyncKomboClient, kombo_sandbox: Sandbox) -> None:
+    """A first sync that takes longer than the call may."""
+    kombo_sandbox.add_integration("lever:new", sync_pending=1800.0)
+    start = kombo_sandbox.clock.time()
+    assert isinstance(await kombo.for_integration("lever:new").ats.get_jobs(), SyncPending)
+    assert passed(kombo_sandbox, start) <= 30
+
+
+@pytest.mark.kombo(timeout=20, retry=RetryPolicy.none())
+@pytest.mark.parametrize("settings", [{"connection": "hang"}, {"delay": 60.0}, {"slow": 60.0}])
+async def test_timeouts_of_attempts(kombo: AsyncKomboClient, kombo_sandbox: Sandbox, settings: dict[str, Any]) -> None:
+    """An answer that does not come, comes late, or drips."""
+    kombo_sandbox.faults.add("GetAtsTags", **settings)
+    start = kombo_sandbox.clock.time()
+    with pytest.raises(TimedOut):
+        await kombo.ats.get_tags()
+    assert passed(kombo_sandbox, start) == pytest.approx(20, abs=0.1)
+
+
+@pytest.mark.kombo(latency=(5.0, 60.0), read_latency=2.0)
+async def test_the_latency_of_the_sandbox(kombo: AsyncKomboClient, kombo_sandbox: Sandbox) -> None:
+    """Fifty calls at once take as long as the longest."""
+    start = kombo_sandbox.clock.time()
+
+    async def read() -> None:
+        (await kombo.ats.get_tags()).unwrap()
+
+    async with anyio.create_task_group() as tasks:
+        for _ in range(50):
+            tasks.start_soon(read)
+    assert 2 <= passed(kombo_sandbox, start) < 3
+    candidate = kombo_sandbox.world(GREENHOUSE).table("ats_candidates")[0].id
+    async with anyio.create_task_group() as tasks:
+        for _ in range(50):
+            tasks.start_soon(lambda: kombo.ats.get_candidate_attachments(candidate))
+    assert kombo_sandbox.concurrency.most[GREENHOUSE] > 20
+    assert passed(kombo_sandbox, start) > 10
+
+
+async def test_waits_at_once_pass_together(kombo_sandbox: Sandbox) -> None:
+    """In the order in which they end, each at its time."""
+    clock = kombo_sandbox.clock
+    start = clock.time()
+    woken: list[tuple[int, float]] = []
+
+    async def wait(seconds: int) -> None:
+        await clock.sleep(seconds)
+        woken.append((seconds, round(clock.time() - start, 6)))
+
+    async with anyio.create_task_group() as tasks:
+        for seconds in (300, 5, 60, 1, 60, 7200):
+            tasks.start_soon(wait, seconds)
+    assert woken == [(1, 1), (5, 5), (60, 60), (60, 60), (300, 300), (7200, 7200)]
+
+
+async def test_a_sleeper_who_is_cancelled_holds_nobody_up(kombo_sandbox: Sandbox) -> None:
+    """Not even the one who let time pass for all."""
+    clock = kombo_sandbox.clock
+    start = clock.time()
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(clock.sleep, 100)
+        with clock.until(start + 10) as scope:
+            await clock.sleep(50)
+        assert scope.cancelled_caught
+        assert clock.time() - start == 10
+    assert clock.time() - start == 100
+
+
+async def test_a_wait_in_real_time_beside_it(kombo_sandbox: Sandbox) -> None:
+    """Who waits for something of the real world is not forgotten."""
+    event = anyio.Event()
+
+    async def later() -> None:
+        await anyio.sleep(0.05)
+        event.set()
+
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(later)
+        tasks.start_soon(kombo_sandbox.clock.sleep, 1e6)
+        await event.wait()
+
+
+async def test_bulk_waits_by_the_same_clock(kombo: AsyncKomboClient, kombo_sandbox: Sandbox) -> None:
+    """A rate limit in the middle of it."""
+    from kombo_async import ats
+
+    job = next(row.id for row in kombo_sandbox.world(GREENHOUSE).table("ats_jobs"))
+    kombo_sandbox.faults.add(
+        "PostAtsJobsJobIdApplications",
+        status=429, code="PLATFORM.RATE_LIMIT_EXCEEDED", headers={"Retry-After": "60"}, skip=3, times=2,
+    )  # fmt: skip
+    start = kombo_sandbox.clock.time()
+    rows = [
+        ats.CreateApplication(
+            job_id=job,
+            candidate=ats.CandidateInput(first_name="A", last_name="B", email_address=f"a{number}@example.com"),
+        )
+        for number in range(40)
+    ]
+    outcomes = [outcome async for outcome in kombo.bulk(rows)]
+    assert {outcome.result for outcome in outcomes} == {"done"}
+    assert 60 <= passed(kombo_sandbox, start) < 300
+    kombo_sandbox.assert_sent("PostAtsJobsJobIdApplications", times=40, performed=True)
+
+
+async def test_requests_come_one_after_the_other(kombo: AsyncKomboClient, kombo_sandbox: Sandbox) -> None:
+    """What comes later has a later time, though the clock stands: `updated_after` tells them apart."""
+    candidate = kombo_sandbox.world(GREENHOUSE).table("ats_candidates")[0].id
+    from kombo_async import ats
+
+    (await kombo.ats.add_candidate_tag(candidate, tag=ats.TagInput(name="a"))).unwrap()
+    since = kombo_sandbox.clock.now() + timedelta(milliseconds=1)
+    assert (await kombo.ats.get_candidates(updated_after=since)).unwrap().results == []
+    (await kombo.ats.add_candidate_tag(candidate, tag=ats.TagInput(name="b"))).unwrap()
+    assert len((await kombo.ats.get_candidates(updated_after=since)).unwrap().results) == 1
+
+
+@pytest.mark.kombo(virtual_time=False)
+async def test_real_time_can_be_had(kombo_sandbox: Sandbox) -> None:
+    """By the marker."""
+    assert not kombo_sandbox.clock.is_virtual
+
+
+@pytest.mark.kombo(candidates=3, retry=RetryPolicy.none(), integration_id="lever:other")
+async def test_the_marker_takes_settings_of_both(kombo: AsyncKomboClient, kombo_sandbox: Sandbox) -> None:
+    """Of the sandbox and of the client."""
+    kombo_sandbox.add_integration("lever:other")
+    kombo_sandbox.faults.add(status=429, code="PLATFORM.RATE_LIMIT_EXCEEDED", times=1)
+    assert isinstance(await kombo.ats.get_candidates(), RateLimited)
+    assert len((await kombo.ats.get_candidates()).unwrap().results) == 3
+    kombo_sandbox.assert_sent("GetAtsCandidates", times=2, integration="lever:other")
+
+
+async def test_an_assertion_shows_what_was_sent(kombo: AsyncKomboClient, kombo_sandbox: Sandbox) -> None:
+    """Each request with its status and body."""
+    from kombo_async import ats
+
+    candidate = kombo_sandbox.world(GREENHOUSE).table("ats_candidates")[0].id
+    kombo_sandbox.faults.add("PostAtsCandidatesCandidateIdTags", status=500, times=1)
+    answer = await kombo.ats.add_candidate_tag(candidate, tag=ats.TagInput(name="Star"))
+    assert isinstance(answer, ServerError)
+    (sent,) = kombo_sandbox.assert_sent("PostAtsCandidatesCandidateIdTags", body={"tag": {"name": "Star"}}, status=500)
+    assert not sent.performed
+    with pytest.raises(AssertionError) as raised:
+        kombo_sandbox.assert_sent("PostAtsCandidatesCandidateIdTags", times=2, body={"tag": {"name": "Moon"}})
+    message = str(raised.value)
+    assert "PostAtsCandidatesCandidateIdTags with body={'tag': {'name': 'Moon'}}" in message
+    assert "2 times, but was sent 0 times" in message
+    assert f"/ats/candidates/{candidate}/tags -> 500" in message
+    assert '{"tag":{"name":"Star"}}' in message
+    with pytest.raises(AssertionError, match="none at all"):
+        Sandbox().assert_sent("GetAtsTags")
+    with pytest.raises(ValueError, match="GetAtsTags"):
+        kombo_sandbox.assert_sent("GetAtsTag")
+
+
+def test_a_wrong_marker_is_told(pytester: pytest.Pytester) -> None:
+    """With the name of the setting."""
+    pytester.makepyfile("""
+        import pytest
+        @pytest.mark.kombo(candidate=3)
+        def test_it(kombo): pass
+    """)
+    result = pytester.runpytest_subprocess("-p", "no:cacheprovider")
+    result.stdout.fnmatch_lines(["*candidate: neither Sandbox nor AsyncKomboClient has such a setting*"])
+
+
+def test_stale_deadlines_do_not_pile_up() -> None:
+    """Nor move the clock."""
+    clock = Clock(virtual=True)
+
+    async def main() -> None:
+        for _ in range(5000):
+            with clock.until(clock.time() + 3600):
+                pass
+        assert len(clock._deadlines) < 3000
+        start = clock.time()
+        await clock.sleep(5)
+        assert clock.time() - start == 5
+
+    anyio.run(main)
+
+
+FRAMEWORKS = {
+    "anyio": ("@pytest.mark.anyio", []),
+    "pytest-asyncio": ("@pytest.mark.asyncio", []),
+    "asyncio.run": ("", ["import asyncio"]),
+    "trio.run": ("", ["import trio"]),
+}
+
+
+@pytest.mark.parametrize("framework", FRAMEWORKS)
+def test_any_test_framework_will_do(pytester: pytest.Pytester, framework: str) -> None:
+    """The fixtures are plain ones: waits are virtual in each."""
+    if framework == "pytest-asyncio":
+        pytest.importorskip("pytest_asyncio", reason="needs pytest-asyncio")
+    mark, imports = FRAMEWORKS[framework]
+    body = "kombo_sandbox.faults.add(status=429, headers={'Retry-After': '59'}, times=1)"
+    runner = framework.partition(".")[0]
+    lines = [*imports, "import pytest", mark]
+    if framework.endswith(".run"):
+        lines += [
+            "def test_it(kombo, kombo_sandbox):",
+            f"    {body}",
+            "    async def call(): return (await kombo.ats.get_tags()).unwrap()",
+            f"    assert {runner}.run({'call' if runner == 'trio' else 'call()'}).results",
+        ]
+    else:
+        lines += [
+            "async def test_it(kombo, kombo_sandbox):",
+            f"    {body}",
+            "    (await kombo.ats.get_tags()).unwrap()",
+        ]
+    pytester.makepyfile("\n".join(lines))
+    started = time.monotonic()
+    result = pytester.runpytest_subprocess("-p", "no:cacheprovider", "-p", "no:xdist")
+    count = 2 if framework == "anyio" else 1  # anyio's plugin runs it on asyncio and on trio
+    result.assert_outcomes(passed=count)
+    assert time.monotonic() - started < 30
