@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, date, datetime
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeAlias, TypeVar, cast, dataclass_transform
 
 import attrs
@@ -155,10 +156,11 @@ def wire_time(value: date | datetime) -> str:
     """*value* as Kombo writes it: `2026-05-19T08:30:00.000Z`, or `2026-05-19` for a date."""
     if not isinstance(value, datetime):
         return value.isoformat()
+    precision = "microseconds" if value.tzinfo is not None and value.microsecond % 1000 else "milliseconds"
     if value.tzinfo is None:
-        return value.isoformat(timespec="milliseconds")
-    precision = "microseconds" if value.microsecond % 1000 else "milliseconds"
-    return value.astimezone(UTC).isoformat(timespec=precision).replace("+00:00", "Z")
+        return value.isoformat(timespec=precision)
+    in_utc = value if value.tzinfo is UTC else value.astimezone(UTC)
+    return in_utc.isoformat(timespec=precision).removesuffix("+00:00") + "Z"
 
 
 def to_dict(obj: Any) -> Any:
@@ -167,19 +169,49 @@ def to_dict(obj: Any) -> Any:
     Fields that are `UNSET` are left out, times are strings as Kombo writes them.
     A file given to an attachment by its path is read and comes as base64.
     """
-    cls: Any = obj.__class__
+    cls: Any = type(obj)
+    if cls in _PLAIN:
+        return obj
+    convert = _CONVERTERS.get(cls)
+    if convert is None:
+        convert = _CONVERTERS[cls] = _converter(cls)
+    return convert(obj)
+
+
+_PLAIN: frozenset[type] = frozenset({str, int, float, bool, type(None)})
+_CONVERTERS: dict[type, Callable[[Any], Any]] = {}
+"""How to make plain data of each class that has come; made when it first does."""
+
+
+def _converter(cls: Any) -> Callable[[Any], Any]:
+    if issubclass(cls, UnknownVariant):
+        return lambda obj: obj.data
     if attrs.has(cls):
-        if isinstance(obj, UnknownVariant):
-            return obj.data
-        wire_names: Mapping[str, str] = getattr(obj, "__wire_names__", {})
-        values = ((name, getattr(obj, name)) for name in field_names(cls))
-        return {wire_names.get(name, name): to_dict(value) for name, value in values if value is not UNSET}
-    if isinstance(obj, Mapping):
-        return {key: to_dict(value) for key, value in cast("Mapping[str, Any]", obj).items()}
-    if isinstance(obj, list | tuple):
-        return [to_dict(value) for value in cast("Sequence[Any]", obj)]
-    if isinstance(obj, date):
-        return wire_time(obj)
-    if hasattr(obj, "to_base64"):
-        return obj.to_base64()
-    return obj
+        return _model_converter(cls)
+    if issubclass(cls, Mapping):
+        return lambda obj: {key: to_dict(value) for key, value in obj.items()}
+    if issubclass(cls, list | tuple):
+        return lambda obj: [to_dict(value) for value in obj]
+    if issubclass(cls, date):
+        return wire_time
+    if hasattr(cls, "to_base64"):
+        return lambda obj: obj.to_base64()
+    return lambda obj: obj
+
+
+def _model_converter(cls: Any) -> Callable[[Any], dict[str, Any]]:
+    fields = field_names(cls)
+    wire_names = getattr(cls, "__wire_names__", {})
+    names = [wire_names.get(name, name) for name in fields]
+    values_of: Callable[[Any], tuple[Any, ...]] = (
+        attrgetter(*fields) if len(fields) > 1 else lambda obj: tuple(getattr(obj, name) for name in fields)
+    )
+
+    def convert(obj: Any) -> dict[str, Any]:
+        values = values_of(obj)
+        if _PLAIN.issuperset(map(type, values)):
+            return dict(zip(names, values, strict=True))
+        pairs = zip(names, values, strict=True)
+        return {name: value if type(value) in _PLAIN else to_dict(value) for name, value in pairs if value is not UNSET}
+
+    return convert

@@ -41,11 +41,6 @@ def _record_decoder(record: Any) -> msgspec.json.Decoder[Any]:
     return msgspec.json.Decoder(record, dec_hook=choose_variant)
 
 
-def raw_records(body: bytes) -> list[memoryview]:
-    """The JSON of each record of a page, as it came. Raises `msgspec.MsgspecError` where *body* is not a page."""
-    return [memoryview(raw) for raw in _raw_decoder().decode(body).data.results]
-
-
 def read_page(page: Any, body: bytes, reading: Reading) -> tuple[Any, list[ActionWarning]] | None:
     """The *page* (`Page[Candidate]`) and the warnings in *body*; None if that is not a page, or most does not fit."""
     try:

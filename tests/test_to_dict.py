@@ -1,0 +1,62 @@
+"""`to_dict`: plain data of anything that a request or an answer can hold, at a price that an export can pay."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from datetime import UTC, date, datetime, timedelta, timezone
+from types import MappingProxyType
+from typing import Any
+
+import pytest
+
+from kombo_async import UnknownVariant, ats, to_dict
+from kombo_async._codec.decode import decode
+from tests.support.wire import CANDIDATE, page
+
+
+class Text(str):
+    """Text of a library's own class."""
+
+
+@pytest.mark.parametrize(
+    ("value", "plain"),
+    [
+        (None, None),
+        (True, True),
+        (1.5, 1.5),
+        ("x", "x"),
+        (Text("x"), "x"),
+        (datetime(2026, 5, 19, 8, 30, tzinfo=UTC), "2026-05-19T08:30:00.000Z"),
+        (datetime(2026, 5, 19, 10, 30, tzinfo=timezone(timedelta(hours=2))), "2026-05-19T08:30:00.000Z"),
+        (datetime(2026, 5, 19, 8, 30, 0, 123_000, tzinfo=UTC), "2026-05-19T08:30:00.123Z"),
+        (datetime(2026, 5, 19, 8, 30, 0, 123_456, tzinfo=UTC), "2026-05-19T08:30:00.123456Z"),
+        (datetime(2026, 5, 19, 8, 30), "2026-05-19T08:30:00.000"),
+        (date(2026, 5, 19), "2026-05-19"),
+        ((1, [date(2026, 5, 19)]), [1, ["2026-05-19"]]),
+        (MappingProxyType({"a": (date(2026, 5, 19),)}), {"a": ["2026-05-19"]}),
+        (UnknownVariant(tag="X", data={"type": "X"}), {"type": "X"}),
+        (ats.TagInput(name="x"), {"name": "x"}),
+        (ats.CandidateInput(first_name="F", last_name="D", email_address="e"), None),
+        (ats.GreenhousePostHeaders(on_behalf_of="7"), {"On-Behalf-Of": "7"}),
+    ],
+)
+def test_each_kind_of_value(value: Any, plain: Any) -> None:
+    """Models and mappings become dicts, sequences lists, times text; what is left out stays out."""
+    if isinstance(value, ats.CandidateInput):
+        plain = {"first_name": "F", "last_name": "D", "email_address": "e"}
+    for _ in range(2):  # the second time by what the first has learned of its class
+        assert to_dict(value) == plain
+        assert type(to_dict([value])) is list
+    assert json.loads(json.dumps(to_dict({"a": value}))) == {"a": plain}
+
+
+def test_an_answer_comes_back_as_it_came() -> None:
+    """Whole, and sharing no dict or list with the answer's own, except where any JSON may be."""
+    raw = page({**CANDIDATE, "tags": [{"id": "1", "remote_id": None, "name": "x"}]})
+    (record,) = decode(ats.GetCandidates, raw, raw.content, attempts=1).unwrap().results
+    plain = to_dict(record)
+    assert isinstance(plain, Mapping)
+    assert plain == {**CANDIDATE, "tags": [{"id": "1", "remote_id": None, "name": "x"}]}
+    plain["tags"].clear()
+    assert len(record.tags) == 1
