@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 import os
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -32,3 +34,10 @@ needs_openapi = pytest.mark.skipif(not OPENAPI.exists(), reason="needs ../shared
 def anyio_backend(request: pytest.FixtureRequest) -> Any:
     """Every async test runs on each event loop that the client supports."""
     return request.param
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _nothing_left_open() -> Iterator[None]:
+    """What a module's tests leave open (sockets, loops, generators) is found at its end, not in some later test."""
+    yield
+    gc.collect()
