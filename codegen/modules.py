@@ -41,9 +41,9 @@ class Module:
 
     def documented(self, model: Model) -> str:
         """Return the docstring of a model."""
-        verb = "take" if model.place.incoming else "answer"
+        verb = "take" if model.place.incoming else "return"
         otherwise = f"What `{model.place.root}` {verb}s as `{model.place.path}`." if model.place.path else ""
-        return self.glossary.model(model.qualified, otherwise or f"What `{model.place.root}` answers.")
+        return self.glossary.model(model.qualified, otherwise or f"What `{model.place.root}` returns.")
 
     # ------------------------------------------------------------------ parts
 
@@ -180,7 +180,7 @@ class EventsModule(Module):
         self.imports.add("typing", "Literal", "TypeAlias", "TypeVar")
         entries = "".join(f"    {event!r}: {name},\n" for event, name in events)
         yield UNKNOWN_EVENT
-        yield f'EVENTS: Mapping[str, type[Model]] = {{\n{entries}}}\n"""The class of each type of webhook."""'
+        yield f'EVENTS: Mapping[str, type[Model]] = {{\n{entries}}}\n"""The class of each type of event."""'
         union = " | ".join([*(name for _, name in events), "UnknownEvent"])
         yield f'Event: TypeAlias = {union}\n"""The tagged union of all events: `match` on it is exhaustive."""'
         yield 'EventT = TypeVar("EventT", bound=Event)'
@@ -194,23 +194,23 @@ class UnknownEvent(Model):
     """An event of a type that this version does not know."""
 
     id: str
-    """ID of the event; one that is sent again bears the same."""
+    """ID of the event. A repeated delivery has the same ID."""
     type: str
-    """Kombo's name of the type."""
+    """Kombo's name for the type."""
     data: JSON
-    """What the event says, as it came."""
+    """The data of the event, as Kombo sent it."""
 '''.strip()
 
 SUBSCRIPTIONS = '''
 class EventSubscriptions(ABC):
-    """Registers functions for the types of events, each typed as the event that it gets."""
+    """Registers handlers by type of event; each is typed with the event that it gets."""
 
 {overloads}
 
     def on(self, type: str) -> Any:
-        """A decorator: the function handles events of *type*. Several may; they run one after the other.
+        """Decorate a function that handles events of *type*. Several functions for one type run one after the other.
 
-        For a type that this version does not know, it gets an `UnknownEvent`.
+        The events of a type that this version does not know are `UnknownEvent`s.
         """
 
         def register(handler: Handler[Any]) -> Handler[Any]:

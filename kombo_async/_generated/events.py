@@ -31,7 +31,7 @@ ModelName: TypeAlias = Literal[
     "hris_join_staffing_entities_skills",
 ] | str
 # fmt: on
-"""Kombo's names of its models, as far as they are known."""
+"""Kombo's names of its models that are known; others may appear without notice."""
 
 
 @model
@@ -58,10 +58,13 @@ class DataChange(Model):
 
 @model
 class DataChanged(Model):
-    """Records changed in Kombo's copy; read them with `updated_after`."""
+    """Records changed in Kombo's copy.
+
+    Read them with `updated_after`, except what an operation lists in `blind_spots`.
+    """
 
     id: str
-    """ID of the event; one that is sent again bears the same."""
+    """ID of the event. A repeated delivery has the same ID."""
     type: Literal["data-changed"]
     data: DataChange
 
@@ -82,10 +85,10 @@ class FailedConnectionFlow(Model):
 
 @model
 class ConnectionFlowFailed(Model):
-    """A customer tried to connect a system and did not succeed."""
+    """A customer tried to connect a system and failed."""
 
     id: str
-    """ID of the event; one that is sent again bears the same."""
+    """ID of the event. A repeated delivery has the same ID."""
     type: Literal["connection-flow-failed"]
     data: FailedConnectionFlow
 
@@ -101,7 +104,7 @@ class IntegrationInfo(Model):
     category: IntegrationCategory
     """Kind of system: HRIS, ATS, ASSESSMENT or LMS."""
     end_user: EndUser
-    """Your customer to whom the integration belongs."""
+    """Your customer, to whom the integration belongs."""
 
 
 @model
@@ -109,7 +112,7 @@ class IntegrationCreated(Model):
     """A customer connected a system: there is a new integration."""
 
     id: str
-    """ID of the event; one that is sent again bears the same."""
+    """ID of the event. A repeated delivery has the same ID."""
     type: Literal["integration-created"]
     data: IntegrationInfo
 
@@ -125,7 +128,7 @@ class DeletedIntegration(Model):
     category: IntegrationCategory
     """Kind of system: HRIS, ATS, ASSESSMENT or LMS."""
     end_user: EndUser
-    """Your customer to whom the integration belongs."""
+    """Your customer, to whom the integration belongs."""
     deleted_at: datetime
     """When it was deleted."""
 
@@ -135,7 +138,7 @@ class IntegrationDeleted(Model):
     """An integration was deleted."""
 
     id: str
-    """ID of the event; one that is sent again bears the same."""
+    """ID of the event. A repeated delivery has the same ID."""
     type: Literal["integration-deleted"]
     data: DeletedIntegration
 
@@ -162,7 +165,7 @@ class AssessmentOrderReceived(Model):
     """A recruiter ordered an assessment or a check."""
 
     id: str
-    """ID of the event; one that is sent again bears the same."""
+    """ID of the event. A repeated delivery has the same ID."""
     type: Literal["assessment:order-received"]
     data: ReceivedOrder
 
@@ -172,7 +175,7 @@ class InlineAssessmentOrderReceived(Model):
     """An inline assessment was ordered."""
 
     id: str
-    """ID of the event; one that is sent again bears the same."""
+    """ID of the event. A repeated delivery has the same ID."""
     type: Literal["inline-assessment:order-received"]
     data: ReceivedOrder
 
@@ -188,7 +191,7 @@ class IntegrationState(Model):
     integration_category: IntegrationCategory
     """Kind of system: HRIS, ATS, ASSESSMENT or LMS."""
     end_user: EndUser
-    """Your customer to whom the integration belongs."""
+    """Your customer, to whom the integration belongs."""
     qa_status: Literal["PENDING", "FAILED", "PASSED"] | str
     """How Kombo's quality check of the integration went."""
     setup_status: SetupStatus
@@ -204,7 +207,7 @@ class IntegrationStateChanged(Model):
     """The state or the set-up of an integration changed."""
 
     id: str
-    """ID of the event; one that is sent again bears the same."""
+    """ID of the event. A repeated delivery has the same ID."""
     type: Literal["integration-state-changed"]
     data: IntegrationState
 
@@ -214,7 +217,7 @@ class AiApplyApplicationStatusUpdated(Model):
     """An application submitted with AI Apply has a new status."""
 
     id: str
-    """ID of the event; one that is sent again bears the same."""
+    """ID of the event. A repeated delivery has the same ID."""
     type: Literal["ai-apply-application-status-updated"]
     data: Application
 
@@ -224,7 +227,7 @@ class AiApplyJobPostingStatusUpdated(Model):
     """A job posting of AI Apply has a new availability."""
 
     id: str
-    """ID of the event; one that is sent again bears the same."""
+    """ID of the event. A repeated delivery has the same ID."""
     type: Literal["ai-apply-job-posting-status-updated"]
     data: JobPosting
 
@@ -250,17 +253,20 @@ class FinishedSync(Model):
     integration_category: IntegrationCategory
     """Kind of system: HRIS, ATS, ASSESSMENT or LMS."""
     end_user: EndUser
-    """Your customer to whom the integration belongs."""
+    """Your customer, to whom the integration belongs."""
     log_url: str
     """Page with the logs in Kombo's dashboard."""
 
 
 @model
 class SyncFinished(Model):
-    """A sync ended, well or not."""
+    """A sync ended, successfully or not.
+
+    Deprecated; use `data-changed`.
+    """
 
     id: str
-    """ID of the event; one that is sent again bears the same."""
+    """ID of the event. A repeated delivery has the same ID."""
     type: Literal["sync-finished"]
     data: FinishedSync
 
@@ -301,7 +307,7 @@ class IssueStatusChanged(Model):
     """An issue with an integration was raised or resolved."""
 
     id: str
-    """ID of the event; one that is sent again bears the same."""
+    """ID of the event. A repeated delivery has the same ID."""
     type: Literal["issue-status-changed"]
     data: IssueChange
 
@@ -326,7 +332,7 @@ class AiApplyDataChanged(Model):
     """Records of AI Apply changed; read them with `updated_after`."""
 
     id: str
-    """Kombo's ID of the record."""
+    """ID of the event. A repeated delivery has the same ID."""
     type: Literal["ai-apply-data-changed"]
     data: AiApplyDataChange
 
@@ -336,11 +342,11 @@ class UnknownEvent(Model):
     """An event of a type that this version does not know."""
 
     id: str
-    """ID of the event; one that is sent again bears the same."""
+    """ID of the event. A repeated delivery has the same ID."""
     type: str
-    """Kombo's name of the type."""
+    """Kombo's name for the type."""
     data: JSON
-    """What the event says, as it came."""
+    """The data of the event, as Kombo sent it."""
 
 
 EVENTS: Mapping[str, type[Model]] = {
@@ -357,7 +363,7 @@ EVENTS: Mapping[str, type[Model]] = {
     "issue-status-changed": IssueStatusChanged,
     "ai-apply-data-changed": AiApplyDataChanged,
 }
-"""The class of each type of webhook."""
+"""The class of each type of event."""
 
 
 Event: TypeAlias = (

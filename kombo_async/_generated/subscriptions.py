@@ -16,7 +16,7 @@ HandlerOf: TypeAlias = Callable[[Handler[EventT]], Handler[EventT]]
 
 
 class EventSubscriptions(ABC):
-    """Registers functions for the types of events, each typed as the event that it gets."""
+    """Registers handlers by type of event; each is typed with the event that it gets."""
 
     @overload
     def on(self, type: Literal["data-changed"]) -> HandlerOf[events.DataChanged]: ...
@@ -52,9 +52,9 @@ class EventSubscriptions(ABC):
     def on(self, type: str) -> HandlerOf[Any]: ...
 
     def on(self, type: str) -> Any:
-        """A decorator: the function handles events of *type*. Several may; they run one after the other.
+        """Decorate a function that handles events of *type*. Several functions for one type run one after the other.
 
-        For a type that this version does not know, it gets an `UnknownEvent`.
+        The events of a type that this version does not know are `UnknownEvent`s.
         """
 
         def register(handler: Handler[Any]) -> Handler[Any]:

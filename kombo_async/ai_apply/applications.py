@@ -176,10 +176,10 @@ class GetApplications(Request[Page[Application]]):
     )
 
     cursor: str | Unset = UNSET
-    """Where to go on: `next` of the page before."""
+    """Where to continue: `next` of the previous page."""
     page_size: int | Unset = UNSET
-    """How many records a page has, at most 250; Kombo's default is 100."""
+    """Records per page, at most 250; Kombo's default is 100."""
     ids: Sequence[str] | Unset = UNSET
-    """Only the records with these IDs of Kombo's."""
+    """Only records with these Kombo IDs."""
     job_posting_ids: Sequence[str] | Unset = UNSET
     """Only applications to these job postings (Kombo's IDs)."""

@@ -143,7 +143,7 @@ else:
 
 @model
 class JobPostingForm(Model):
-    """What `get_job_posting_forms` answers."""
+    """What `get_job_posting_forms` returns."""
 
     id: str
     """Kombo's ID of the record."""
@@ -197,9 +197,9 @@ class GetJobPostingForms(Request[Page[JobPostingForm]]):
     )
 
     cursor: str | Unset = UNSET
-    """Where to go on: `next` of the page before."""
+    """Where to continue: `next` of the previous page."""
     page_size: int | Unset = UNSET
-    """How many records a page has, at most 5, which is Kombo's default, too."""
+    """Records per page, at most 5, which is also Kombo's default."""
     career_site_ids: Sequence[str] | Unset = UNSET
     """Only records of these career sites (Kombo's IDs)."""
     job_codes: Sequence[str] | Unset = UNSET

@@ -51,7 +51,7 @@ class BulkImport(Model):
     created: int
     """How many job postings are new."""
     processed: int
-    """How many job postings were gone through."""
+    """How many job postings were processed."""
     archived: int
     """How many job postings were archived."""
 
@@ -73,11 +73,11 @@ class GetJobFeeds(Request[Page[JobFeed]]):
     )
 
     cursor: str | Unset = UNSET
-    """Where to go on: `next` of the page before."""
+    """Where to continue: `next` of the previous page."""
     page_size: int | Unset = UNSET
-    """How many records a page has, at most 250; Kombo's default is 100."""
+    """Records per page, at most 250; Kombo's default is 100."""
     ids: Sequence[str] | Unset = UNSET
-    """Only the records with these IDs of Kombo's."""
+    """Only records with these Kombo IDs."""
 
 
 @model

@@ -89,11 +89,11 @@ class GetJobPostings(Request[Page[JobPosting]]):
     )
 
     cursor: str | Unset = UNSET
-    """Where to go on: `next` of the page before."""
+    """Where to continue: `next` of the previous page."""
     page_size: int | Unset = UNSET
-    """How many records a page has, at most 250; Kombo's default is 100."""
+    """Records per page, at most 250; Kombo's default is 100."""
     ids: Sequence[str] | Unset = UNSET
-    """Only the records with these IDs of Kombo's."""
+    """Only records with these Kombo IDs."""
     career_site_ids: Sequence[str] | Unset = UNSET
     """Only records of these career sites (Kombo's IDs)."""
     job_codes: Sequence[str] | Unset = UNSET

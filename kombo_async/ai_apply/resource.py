@@ -28,9 +28,9 @@ class AIApply(Resource):
         """Read your career sites, page by page.
 
         Args:
-            cursor: Where to go on: `next` of the page before.
-            page_size: How many records a page has, at most 250; Kombo's default is 100.
-            ids: Only the records with these IDs of Kombo's.
+            cursor: Where to continue: `next` of the previous page.
+            page_size: Records per page, at most 250; Kombo's default is 100.
+            ids: Only records with these Kombo IDs.
             options: Settings of this call only, in place of the client's own.
         """
         return self._pages(ai_apply.GetCareerSites(cursor=cursor, page_size=page_size, ids=ids), options)
@@ -58,9 +58,9 @@ class AIApply(Resource):
         """Read your job postings, page by page.
 
         Args:
-            cursor: Where to go on: `next` of the page before.
-            page_size: How many records a page has, at most 250; Kombo's default is 100.
-            ids: Only the records with these IDs of Kombo's.
+            cursor: Where to continue: `next` of the previous page.
+            page_size: Records per page, at most 250; Kombo's default is 100.
+            ids: Only records with these Kombo IDs.
             career_site_ids: Only records of these career sites (Kombo's IDs).
             job_codes: Only jobs with one of these codes.
             updated_after: Only records that changed after this time, themselves or in records nested in them.
@@ -118,8 +118,8 @@ class AIApply(Resource):
         A page has at most 5 postings.
 
         Args:
-            cursor: Where to go on: `next` of the page before.
-            page_size: How many records a page has, at most 5, which is Kombo's default, too.
+            cursor: Where to continue: `next` of the previous page.
+            page_size: Records per page, at most 5, which is also Kombo's default.
             career_site_ids: Only records of these career sites (Kombo's IDs).
             job_codes: Only jobs with one of these codes.
             updated_after: Only records that changed after this time, themselves or in records nested in them.
@@ -197,9 +197,9 @@ class AIApply(Resource):
         """Read the applications that you submitted, page by page.
 
         Args:
-            cursor: Where to go on: `next` of the page before.
-            page_size: How many records a page has, at most 250; Kombo's default is 100.
-            ids: Only the records with these IDs of Kombo's.
+            cursor: Where to continue: `next` of the previous page.
+            page_size: Records per page, at most 250; Kombo's default is 100.
+            ids: Only records with these Kombo IDs.
             job_posting_ids: Only applications to these job postings (Kombo's IDs).
             options: Settings of this call only, in place of the client's own.
         """
@@ -220,15 +220,15 @@ class AIApply(Resource):
         career_site_ids: Sequence[str] | Unset = UNSET,
         options: Options | None = None,
     ) -> Pages[ai_apply.Job]:
-        """Read job postings in the shape of jobs of a recruiting system, page by page.
+        """Read job postings in the format of jobs of a recruiting system, page by page.
 
         Deprecated; see `get_job_postings`. A page has at most 5 jobs.
 
         Args:
-            cursor: Where to go on: `next` of the page before.
-            page_size: How many records a page has, at most 5, which is Kombo's default, too.
-            ids: Only the records with these IDs of Kombo's.
-            remote_ids: Only the records with these IDs of the connected system's.
+            cursor: Where to continue: `next` of the previous page.
+            page_size: Records per page, at most 5, which is also Kombo's default.
+            ids: Only records with these Kombo IDs.
+            remote_ids: Only records with these IDs of the connected system.
             job_codes: Only jobs with one of these codes.
             career_site_ids: Only records of these career sites (Kombo's IDs).
             options: Settings of this call only, in place of the client's own.
@@ -261,7 +261,7 @@ class AIApply(Resource):
         query_params: dict[str, str] | Unset = UNSET,
         options: Options | None = None,
     ) -> Response[ai_apply.CreatedApplication]:
-        """Create an application for a job posting, in the shape of a recruiting system's.
+        """Create an application for a job posting, in the format of a recruiting system.
 
         Deprecated; see `inquire_job_posting` and `submit_job_application`.
 
@@ -269,7 +269,7 @@ class AIApply(Resource):
             job_id: Kombo's ID of the job.
             candidate: The candidate who applies.
             stage_id: Kombo's ID of the stage in which the application begins.
-            attachments: Files to send along.
+            attachments: Files to attach.
             source: Where the candidate came from. Deprecated.
             sourced_by: The user who found the candidate.
             gdpr_consent: The candidate's consent to the use of personal data.
@@ -305,9 +305,9 @@ class AIApply(Resource):
         """Read your job feeds, page by page.
 
         Args:
-            cursor: Where to go on: `next` of the page before.
-            page_size: How many records a page has, at most 250; Kombo's default is 100.
-            ids: Only the records with these IDs of Kombo's.
+            cursor: Where to continue: `next` of the previous page.
+            page_size: Records per page, at most 250; Kombo's default is 100.
+            ids: Only records with these Kombo IDs.
             options: Settings of this call only, in place of the client's own.
         """
         return self._pages(ai_apply.GetJobFeeds(cursor=cursor, page_size=page_size, ids=ids), options)

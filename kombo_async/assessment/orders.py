@@ -31,7 +31,7 @@ class OrderCandidate(Model):
 
 @model
 class OrderApplication(Model):
-    """The application for which the order was made."""
+    """The application for that the order was made."""
 
     remote_id: str | None
     """The connected system's own ID of the record."""
@@ -152,11 +152,11 @@ class GetOrders(Request[Page[Order]]):
     )
 
     cursor: str | Unset = UNSET
-    """Where to go on: `next` of the page before."""
+    """Where to continue: `next` of the previous page."""
     page_size: int | Unset = UNSET
-    """How many records a page has, at most 250; Kombo's default is 100."""
+    """Records per page, at most 250; Kombo's default is 100."""
     ids: Sequence[str] | Unset = UNSET
-    """Only the records with these IDs of Kombo's."""
+    """Only records with these Kombo IDs."""
     statuses: Sequence[OrderStatus] | Unset = UNSET
     """Only records with one of these statuses."""
     created_after: datetime | date | str | Unset = UNSET
@@ -181,9 +181,9 @@ class GetOpenOrders(Request[Page[OpenOrder]]):
     )
 
     cursor: str | Unset = UNSET
-    """Where to go on: `next` of the page before."""
+    """Where to continue: `next` of the previous page."""
     page_size: int | Unset = UNSET
-    """How many records a page has, at most 250; Kombo's default is 100."""
+    """Records per page, at most 250; Kombo's default is 100."""
 
 
 @model

@@ -50,9 +50,9 @@ class Assessment(Resource):
         """Read the assessments and checks that recruiters ordered, page by page.
 
         Args:
-            cursor: Where to go on: `next` of the page before.
-            page_size: How many records a page has, at most 250; Kombo's default is 100.
-            ids: Only the records with these IDs of Kombo's.
+            cursor: Where to continue: `next` of the previous page.
+            page_size: Records per page, at most 250; Kombo's default is 100.
+            ids: Only records with these Kombo IDs.
             statuses: Only records with one of these statuses.
             created_after: Only what was created after this time.
             options: Settings of this call only, in place of the client's own.
@@ -79,9 +79,9 @@ class Assessment(Resource):
         Read the assessments and checks that recruiters ordered, page by page.
 
         Args:
-            cursor: Where to go on: `next` of the page before.
-            page_size: How many records a page has, at most 250; Kombo's default is 100.
-            ids: Only the records with these IDs of Kombo's.
+            cursor: Where to continue: `next` of the previous page.
+            page_size: Records per page, at most 250; Kombo's default is 100.
+            ids: Only records with these Kombo IDs.
             statuses: Only records with one of these statuses.
             created_after: Only what was created after this time.
             options: Settings of this call only, in place of the client's own.
@@ -102,8 +102,8 @@ class Assessment(Resource):
         Deprecated; use `get_orders` with `statuses=["OPEN"]`.
 
         Args:
-            cursor: Where to go on: `next` of the page before.
-            page_size: How many records a page has, at most 250; Kombo's default is 100.
+            cursor: Where to continue: `next` of the previous page.
+            page_size: Records per page, at most 250; Kombo's default is 100.
             options: Settings of this call only, in place of the client's own.
         """
         return self._pages(assessment.GetOpenOrders(cursor=cursor, page_size=page_size), options)

@@ -42,7 +42,7 @@ else:
 
 @model
 class AttachmentRestrictionsByType(Model):
-    """Which files can be sent along, by type of attachment."""
+    """Which files can be attached, by type of attachment."""
 
     CV: FilesSupport
     """Rules for CVs."""
@@ -54,7 +54,7 @@ class AttachmentRestrictionsByType(Model):
 
 @model
 class AttachmentRestrictions(Model):
-    """Which files can be sent along, and how large all may be together."""
+    """Which files can be attached, and how large all of them may be together."""
 
     total_size_bytes: int | float | None
     """How large all files together may be, in bytes."""

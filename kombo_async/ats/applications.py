@@ -51,7 +51,7 @@ class ApplicationCandidate(Model):
 
 @model
 class CurrentStage(Model):
-    """The stage which an application is in."""
+    """The stage that an application is in."""
 
     id: str
     """Kombo's ID of the record."""
@@ -67,7 +67,7 @@ class CurrentStage(Model):
 
 @model
 class ApplicationInterview(Model):
-    """An interview of the application in short."""
+    """A summary of an interview of the application."""
 
     id: str
     """Kombo's ID of the record."""
@@ -86,7 +86,7 @@ class ApplicationInterview(Model):
 
 @model
 class ApplicationOffer(Model):
-    """An offer made on the application in short."""
+    """A summary of an offer made on the application."""
 
     id: str
     """Kombo's ID of the record."""
@@ -133,10 +133,10 @@ class Application(Model):
     remote_updated_at: datetime | None
     """When the record last changed in the connected system."""
     remote_data: dict[str, JSON] | None
-    """The record as the connected system gave it, if Kombo hands it on."""
+    """The record as the connected system gave it, if Kombo passes it on."""
     candidate: ApplicationCandidate | None
     current_stage: CurrentStage | None
-    """The stage of the hiring process which the application is in."""
+    """The stage of the hiring process that the application is in."""
     job: JobRef | None
     interviews: list[ApplicationInterview]
     """Interviews of the application."""
@@ -181,7 +181,7 @@ class CreatedApplicationCandidate(Model):
     remote_updated_at: datetime | None
     """When the record last changed in the connected system."""
     remote_data: dict[str, JSON] | None
-    """The record as the connected system gave it, if Kombo hands it on."""
+    """The record as the connected system gave it, if Kombo passes it on."""
     changed_at: datetime
     """When Kombo's copy of the record last changed."""
     remote_deleted_at: datetime | None
@@ -227,9 +227,9 @@ class CreatedApplication(Model):
     remote_updated_at: datetime | None
     """When the record last changed in the connected system."""
     remote_data: dict[str, JSON] | None
-    """The record as the connected system gave it, if Kombo hands it on."""
+    """The record as the connected system gave it, if Kombo passes it on."""
     current_stage: StageRef | None
-    """The stage of the hiring process which the application is in."""
+    """The stage of the hiring process that the application is in."""
     job: JobRef | None
     candidate: CreatedApplicationCandidate | None
 
@@ -265,21 +265,21 @@ class GetApplications(Request[Page[Application]]):
     )
 
     cursor: str | Unset = UNSET
-    """Where to go on: `next` of the page before."""
+    """Where to continue: `next` of the previous page."""
     page_size: int | Unset = UNSET
-    """How many records a page has, at most 250; Kombo's default is 100."""
+    """Records per page, at most 250; Kombo's default is 100."""
     updated_after: datetime | date | str | Unset = UNSET
     """Only records that changed after this time, themselves or in records nested in them. Changes inside of
     `current_stage` and `job` do not count.
     """
     include_deleted: bool | Unset = UNSET
-    """Whether deleted records come too, with `remote_deleted_at` set; false if left out."""
+    """Whether to include deleted records, which have `remote_deleted_at` set; false by default."""
     ignore_unsupported_filters: bool | Unset = UNSET
-    """Whether filters that cannot be applied are passed over; false if left out."""
+    """Whether to ignore filters that the connected system does not support; false by default."""
     ids: Sequence[str] | Unset = UNSET
-    """Only the records with these IDs of Kombo's."""
+    """Only records with these Kombo IDs."""
     remote_ids: Sequence[str] | Unset = UNSET
-    """Only the records with these IDs of the connected system's."""
+    """Only records with these IDs of the connected system."""
     outcome: ats.ApplicationOutcome | Unset = UNSET
     """Use `outcomes`. Deprecated."""
     outcomes: Sequence[ats.ApplicationOutcome] | Unset = UNSET
@@ -328,7 +328,7 @@ class CreateApplication(Request[CreatedApplication]):
     candidate: ats.CandidateInput
     """The candidate who applies."""
     attachments: Sequence[ats.AttachmentInput] | Unset = UNSET
-    """Files to send along."""
+    """Files to attach."""
     source: ats.SourceInput | Unset = UNSET
     """Where the candidate came from. Deprecated."""
     sourced_by: ats.SourcedBy | Unset = UNSET

@@ -72,14 +72,14 @@ class CandidateInput(Model):
     last_name: str
     email_address: str
     additional_email_addresses: Sequence[EmailAddressInput] | Unset = UNSET
-    """E-mail addresses beside the main one."""
+    """E-mail addresses other than the main one."""
     company: str | Unset = UNSET
     """The company where the candidate works."""
     title: str | Unset = UNSET
     """Job title of the candidate."""
     phone_number: str | Unset = UNSET
     additional_phone_numbers: Sequence[PhoneNumberInput] | Unset = UNSET
-    """Phone numbers beside the main one."""
+    """Phone numbers other than the main one."""
     location: LocationInput | Unset = UNSET
     """Where the candidate lives."""
     gender: Literal["MALE", "FEMALE", "OTHER"] | str | Unset = UNSET

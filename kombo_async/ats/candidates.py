@@ -25,7 +25,7 @@ from kombo_async.request import Operation, Request
 
 @model
 class CandidateApplication(Model):
-    """An application of the candidate in short."""
+    """A summary of an application of the candidate."""
 
     id: str
     """Kombo's ID of the record."""
@@ -46,13 +46,13 @@ class CandidateApplication(Model):
     remote_updated_at: datetime | None
     """When the record last changed in the connected system."""
     current_stage: StageRef | None
-    """The stage of the hiring process which the application is in."""
+    """The stage of the hiring process that the application is in."""
     job: JobRef | None
 
 
 @model
 class Candidate(Model):
-    """A person who applied, with tags and applications in short."""
+    """A person who applied, with tags and a summary of each application."""
 
     id: str
     """Kombo's ID of the record."""
@@ -87,7 +87,7 @@ class Candidate(Model):
     remote_updated_at: datetime | None
     """When the record last changed in the connected system."""
     remote_data: dict[str, JSON] | None
-    """The record as the connected system gave it, if Kombo hands it on."""
+    """The record as the connected system gave it, if Kombo passes it on."""
     changed_at: datetime
     """When Kombo's copy of the record last changed."""
     remote_deleted_at: datetime | None
@@ -137,21 +137,21 @@ class GetCandidates(Request[Page[Candidate]]):
     )
 
     cursor: str | Unset = UNSET
-    """Where to go on: `next` of the page before."""
+    """Where to continue: `next` of the previous page."""
     page_size: int | Unset = UNSET
-    """How many records a page has, at most 250; Kombo's default is 100."""
+    """Records per page, at most 250; Kombo's default is 100."""
     updated_after: datetime | date | str | Unset = UNSET
     """Only records that changed after this time, themselves or in records nested in them. Changes inside of `tags`
     do not count.
     """
     include_deleted: bool | Unset = UNSET
-    """Whether deleted records come too, with `remote_deleted_at` set; false if left out."""
+    """Whether to include deleted records, which have `remote_deleted_at` set; false by default."""
     ignore_unsupported_filters: bool | Unset = UNSET
-    """Whether filters that cannot be applied are passed over; false if left out."""
+    """Whether to ignore filters that the connected system does not support; false by default."""
     ids: Sequence[str] | Unset = UNSET
-    """Only the records with these IDs of Kombo's."""
+    """Only records with these Kombo IDs."""
     remote_ids: Sequence[str] | Unset = UNSET
-    """Only the records with these IDs of the connected system's."""
+    """Only records with these IDs of the connected system."""
     email: str | Unset = UNSET
     """Only candidates with this e-mail address."""
     job_ids: Sequence[str] | Unset = UNSET
@@ -196,7 +196,7 @@ class CreateCandidate(Request[Candidate]):
     screening_question_answers: Sequence[ats.ScreeningAnswerInput] | Unset = UNSET
     """Answers to the job's screening questions."""
     attachments: Sequence[ats.AttachmentInput] | Unset = UNSET
-    """Files to send along."""
+    """Files to attach."""
     source: ats.SourceInput | Unset = UNSET
     """Where the candidate came from. Deprecated."""
     sourced_by: ats.SourcedBy | Unset = UNSET

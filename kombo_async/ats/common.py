@@ -22,7 +22,7 @@ OfferStatus: TypeAlias = Literal["ACCEPTED", "DECLINED", "SENT", "APPROVED", "DR
 
 @model
 class JobRef(Model):
-    """The job in short."""
+    """A summary of the job."""
 
     id: str
     """Kombo's ID of the record."""
@@ -63,7 +63,7 @@ class SocialMedia(Model):
 
 @model
 class StageRef(Model):
-    """The stage in short."""
+    """A summary of the stage."""
 
     id: str
     """Kombo's ID of the record."""
@@ -101,7 +101,7 @@ class UserRole(Model):
 
 @model
 class CandidateRef(Model):
-    """The candidate in short."""
+    """A summary of the candidate."""
 
     id: str
     """Kombo's ID of the record."""
@@ -115,7 +115,7 @@ class CandidateRef(Model):
 
 @model
 class UserRef(Model):
-    """The user in short."""
+    """A summary of the user."""
 
     id: str
     """Kombo's ID of the record."""

@@ -34,7 +34,7 @@ class JobStage(Model):
     """The connected system's own ID of the record."""
     name: str | None
     remote_data: dict[str, JSON] | None
-    """The record as the connected system gave it, if Kombo hands it on."""
+    """The record as the connected system gave it, if Kombo passes it on."""
     index: int | Unset | None = UNSET
     """Place in the hiring process."""
     status: Literal["ACTIVE", "INACTIVE"] | str | Unset | None = UNSET
@@ -60,7 +60,7 @@ class JobPosting(Model):
     url: str | None
     """Page of the posting."""
     remote_data: dict[str, JSON] | None
-    """The record as the connected system gave it, if Kombo hands it on."""
+    """The record as the connected system gave it, if Kombo passes it on."""
 
 
 @model
@@ -142,7 +142,7 @@ class Job(Model):
     contact_id: str | None
     """Kombo's ID of the contact person. Deprecated."""
     remote_data: dict[str, JSON] | None
-    """The record as the connected system gave it, if Kombo hands it on."""
+    """The record as the connected system gave it, if Kombo passes it on."""
     changed_at: datetime
     """When Kombo's copy of the record last changed."""
     remote_deleted_at: datetime | None
@@ -150,7 +150,7 @@ class Job(Model):
     stages: list[JobStage]
     """Stages of the job's hiring process."""
     screening_questions: list[ScreeningQuestion]
-    """Questions which applicants have to answer."""
+    """Questions that applicants have to answer."""
     job_postings: list[JobPosting]
     """Advertisements of the job."""
     hiring_team: list[HiringTeamMember]
@@ -190,21 +190,21 @@ class GetJobs(Request[Page[Job]]):
     )
 
     cursor: str | Unset = UNSET
-    """Where to go on: `next` of the page before."""
+    """Where to continue: `next` of the previous page."""
     page_size: int | Unset = UNSET
-    """How many records a page has, at most 250; Kombo's default is 100."""
+    """Records per page, at most 250; Kombo's default is 100."""
     updated_after: datetime | date | str | Unset = UNSET
     """Only records that changed after this time, themselves or in records nested in them. Changes inside of `stages`
     and `hiring_team` do not count.
     """
     include_deleted: bool | Unset = UNSET
-    """Whether deleted records come too, with `remote_deleted_at` set; false if left out."""
+    """Whether to include deleted records, which have `remote_deleted_at` set; false by default."""
     ignore_unsupported_filters: bool | Unset = UNSET
-    """Whether filters that cannot be applied are passed over; false if left out."""
+    """Whether to ignore filters that the connected system does not support; false by default."""
     ids: Sequence[str] | Unset = UNSET
-    """Only the records with these IDs of Kombo's."""
+    """Only records with these Kombo IDs."""
     remote_ids: Sequence[str] | Unset = UNSET
-    """Only the records with these IDs of the connected system's."""
+    """Only records with these IDs of the connected system."""
     job_codes: Sequence[str] | Unset = UNSET
     """Only jobs with one of these codes."""
     post_url: str | Unset = UNSET

@@ -39,14 +39,15 @@ class ATS(Resource):
         """Read the applications of an integration, page by page.
 
         Args:
-            cursor: Where to go on: `next` of the page before.
-            page_size: How many records a page has, at most 250; Kombo's default is 100.
+            cursor: Where to continue: `next` of the previous page.
+            page_size: Records per page, at most 250; Kombo's default is 100.
             updated_after: Only records that changed after this time, themselves or in records nested in them. Changes
                 inside of `current_stage` and `job` do not count.
-            include_deleted: Whether deleted records come too, with `remote_deleted_at` set; false if left out.
-            ignore_unsupported_filters: Whether filters that cannot be applied are passed over; false if left out.
-            ids: Only the records with these IDs of Kombo's.
-            remote_ids: Only the records with these IDs of the connected system's.
+            include_deleted: Whether to include deleted records, which have `remote_deleted_at` set; false by default.
+            ignore_unsupported_filters: Whether to ignore filters that the connected system does not support; false by
+                default.
+            ids: Only records with these Kombo IDs.
+            remote_ids: Only records with these IDs of the connected system.
             outcome: Use `outcomes`. Deprecated.
             outcomes: Only applications with one of these outcomes.
             job_ids: Only records of these jobs (Kombo's IDs).
@@ -111,7 +112,7 @@ class ATS(Resource):
             application_id: Kombo's ID of the application.
             label: Text of the link.
             url: Address of the result.
-            details: Further values to write beside the link.
+            details: Further values to write along with the link.
             remote_fields: Further fields that only one tool knows, each under the tool's name.
             options: Settings of this call only, in place of the client's own.
         """
@@ -305,14 +306,15 @@ class ATS(Resource):
         """Read the candidates of an integration, page by page.
 
         Args:
-            cursor: Where to go on: `next` of the page before.
-            page_size: How many records a page has, at most 250; Kombo's default is 100.
+            cursor: Where to continue: `next` of the previous page.
+            page_size: Records per page, at most 250; Kombo's default is 100.
             updated_after: Only records that changed after this time, themselves or in records nested in them. Changes
                 inside of `tags` do not count.
-            include_deleted: Whether deleted records come too, with `remote_deleted_at` set; false if left out.
-            ignore_unsupported_filters: Whether filters that cannot be applied are passed over; false if left out.
-            ids: Only the records with these IDs of Kombo's.
-            remote_ids: Only the records with these IDs of the connected system's.
+            include_deleted: Whether to include deleted records, which have `remote_deleted_at` set; false by default.
+            ignore_unsupported_filters: Whether to ignore filters that the connected system does not support; false by
+                default.
+            ids: Only records with these Kombo IDs.
+            remote_ids: Only records with these IDs of the connected system.
             email: Only candidates with this e-mail address.
             job_ids: Only candidates who applied for one of these jobs (Kombo's IDs).
             first_name: Only candidates with this given name.
@@ -357,7 +359,7 @@ class ATS(Resource):
             candidate: The candidate to create.
             application: Which job the candidate applies for, and where the process begins.
             screening_question_answers: Answers to the job's screening questions.
-            attachments: Files to send along.
+            attachments: Files to attach.
             source: Where the candidate came from. Deprecated.
             sourced_by: The user who found the candidate.
             gdpr_consent: The candidate's consent to the use of personal data.
@@ -430,7 +432,7 @@ class ATS(Resource):
             candidate_id: Kombo's ID of the candidate.
             label: Text of the link.
             url: Address of the result.
-            details: Further values to write beside the link.
+            details: Further values to write along with the link.
             remote_fields: Further fields that only one tool knows, each under the tool's name.
             options: Settings of this call only, in place of the client's own.
         """
@@ -496,13 +498,14 @@ class ATS(Resource):
         """Read the tags that candidates can have, page by page.
 
         Args:
-            cursor: Where to go on: `next` of the page before.
-            page_size: How many records a page has, at most 250; Kombo's default is 100.
+            cursor: Where to continue: `next` of the previous page.
+            page_size: Records per page, at most 250; Kombo's default is 100.
             updated_after: Only records that changed after this time, themselves or in records nested in them.
-            include_deleted: Whether deleted records come too, with `remote_deleted_at` set; false if left out.
-            ignore_unsupported_filters: Whether filters that cannot be applied are passed over; false if left out.
-            ids: Only the records with these IDs of Kombo's.
-            remote_ids: Only the records with these IDs of the connected system's.
+            include_deleted: Whether to include deleted records, which have `remote_deleted_at` set; false by default.
+            ignore_unsupported_filters: Whether to ignore filters that the connected system does not support; false by
+                default.
+            ids: Only records with these Kombo IDs.
+            remote_ids: Only records with these IDs of the connected system.
             options: Settings of this call only, in place of the client's own.
         """
         return self._pages(
@@ -518,7 +521,7 @@ class ATS(Resource):
             options,
         )
 
-    @deprecated("`get_jobs` answers the stages of each job.")
+    @deprecated("`get_jobs` returns the stages of each job.")
     def get_application_stages(
         self,
         *,
@@ -531,18 +534,19 @@ class ATS(Resource):
         remote_ids: Sequence[str] | Unset = UNSET,
         options: Options | None = None,
     ) -> Pages[ats.ApplicationStage]:
-        """Read the stages of the hiring processes, page by page.
+        """Read the stages of hiring processes, page by page.
 
-        Deprecated; `get_jobs` answers the stages of each job.
+        Deprecated; `get_jobs` returns the stages of each job.
 
         Args:
-            cursor: Where to go on: `next` of the page before.
-            page_size: How many records a page has, at most 250; Kombo's default is 100.
+            cursor: Where to continue: `next` of the previous page.
+            page_size: Records per page, at most 250; Kombo's default is 100.
             updated_after: Only records that changed after this time, themselves or in records nested in them.
-            include_deleted: Whether deleted records come too, with `remote_deleted_at` set; false if left out.
-            ignore_unsupported_filters: Whether filters that cannot be applied are passed over; false if left out.
-            ids: Only the records with these IDs of Kombo's.
-            remote_ids: Only the records with these IDs of the connected system's.
+            include_deleted: Whether to include deleted records, which have `remote_deleted_at` set; false by default.
+            ignore_unsupported_filters: Whether to ignore filters that the connected system does not support; false by
+                default.
+            ids: Only records with these Kombo IDs.
+            remote_ids: Only records with these IDs of the connected system.
             options: Settings of this call only, in place of the client's own.
         """
         return self._pages(
@@ -581,14 +585,15 @@ class ATS(Resource):
         """Read the jobs of an integration, page by page.
 
         Args:
-            cursor: Where to go on: `next` of the page before.
-            page_size: How many records a page has, at most 250; Kombo's default is 100.
+            cursor: Where to continue: `next` of the previous page.
+            page_size: Records per page, at most 250; Kombo's default is 100.
             updated_after: Only records that changed after this time, themselves or in records nested in them. Changes
                 inside of `stages` and `hiring_team` do not count.
-            include_deleted: Whether deleted records come too, with `remote_deleted_at` set; false if left out.
-            ignore_unsupported_filters: Whether filters that cannot be applied are passed over; false if left out.
-            ids: Only the records with these IDs of Kombo's.
-            remote_ids: Only the records with these IDs of the connected system's.
+            include_deleted: Whether to include deleted records, which have `remote_deleted_at` set; false by default.
+            ignore_unsupported_filters: Whether to ignore filters that the connected system does not support; false by
+                default.
+            ids: Only records with these Kombo IDs.
+            remote_ids: Only records with these IDs of the connected system.
             job_codes: Only jobs with one of these codes.
             post_url: Only jobs that are advertised on this page.
             status: Use `statuses`. Deprecated.
@@ -642,7 +647,7 @@ class ATS(Resource):
             job_id: Kombo's ID of the job.
             candidate: The candidate who applies.
             stage_id: Kombo's ID of the stage in which the application begins.
-            attachments: Files to send along.
+            attachments: Files to attach.
             source: Where the candidate came from. Deprecated.
             sourced_by: The user who found the candidate.
             gdpr_consent: The candidate's consent to the use of personal data.
@@ -681,13 +686,14 @@ class ATS(Resource):
         """Read the users of the recruiting system, page by page.
 
         Args:
-            cursor: Where to go on: `next` of the page before.
-            page_size: How many records a page has, at most 250; Kombo's default is 100.
+            cursor: Where to continue: `next` of the previous page.
+            page_size: Records per page, at most 250; Kombo's default is 100.
             updated_after: Only records that changed after this time, themselves or in records nested in them.
-            include_deleted: Whether deleted records come too, with `remote_deleted_at` set; false if left out.
-            ignore_unsupported_filters: Whether filters that cannot be applied are passed over; false if left out.
-            ids: Only the records with these IDs of Kombo's.
-            remote_ids: Only the records with these IDs of the connected system's.
+            include_deleted: Whether to include deleted records, which have `remote_deleted_at` set; false by default.
+            ignore_unsupported_filters: Whether to ignore filters that the connected system does not support; false by
+                default.
+            ids: Only records with these Kombo IDs.
+            remote_ids: Only records with these IDs of the connected system.
             emails: Only users with one of these e-mail addresses.
             options: Settings of this call only, in place of the client's own.
         """
@@ -721,13 +727,14 @@ class ATS(Resource):
         """Read the roles that users can have, in the whole system or for a job, page by page.
 
         Args:
-            cursor: Where to go on: `next` of the page before.
-            page_size: How many records a page has, at most 250; Kombo's default is 100.
+            cursor: Where to continue: `next` of the previous page.
+            page_size: Records per page, at most 250; Kombo's default is 100.
             updated_after: Only records that changed after this time, themselves or in records nested in them.
-            include_deleted: Whether deleted records come too, with `remote_deleted_at` set; false if left out.
-            ignore_unsupported_filters: Whether filters that cannot be applied are passed over; false if left out.
-            ids: Only the records with these IDs of Kombo's.
-            remote_ids: Only the records with these IDs of the connected system's.
+            include_deleted: Whether to include deleted records, which have `remote_deleted_at` set; false by default.
+            ignore_unsupported_filters: Whether to ignore filters that the connected system does not support; false by
+                default.
+            ids: Only records with these Kombo IDs.
+            remote_ids: Only records with these IDs of the connected system.
             scopes: Only roles with one of these scopes.
             options: Settings of this call only, in place of the client's own.
         """
@@ -760,13 +767,14 @@ class ATS(Resource):
         """Read the offers made to candidates, page by page.
 
         Args:
-            cursor: Where to go on: `next` of the page before.
-            page_size: How many records a page has, at most 250; Kombo's default is 100.
+            cursor: Where to continue: `next` of the previous page.
+            page_size: Records per page, at most 250; Kombo's default is 100.
             updated_after: Only records that changed after this time, themselves or in records nested in them.
-            include_deleted: Whether deleted records come too, with `remote_deleted_at` set; false if left out.
-            ignore_unsupported_filters: Whether filters that cannot be applied are passed over; false if left out.
-            ids: Only the records with these IDs of Kombo's.
-            remote_ids: Only the records with these IDs of the connected system's.
+            include_deleted: Whether to include deleted records, which have `remote_deleted_at` set; false by default.
+            ignore_unsupported_filters: Whether to ignore filters that the connected system does not support; false by
+                default.
+            ids: Only records with these Kombo IDs.
+            remote_ids: Only records with these IDs of the connected system.
             options: Settings of this call only, in place of the client's own.
         """
         return self._pages(
@@ -794,16 +802,17 @@ class ATS(Resource):
         remote_ids: Sequence[str] | Unset = UNSET,
         options: Options | None = None,
     ) -> Pages[ats.RejectionReason]:
-        """Read the reasons for which applications can be rejected, page by page.
+        """Read the reasons for rejecting applications, page by page.
 
         Args:
-            cursor: Where to go on: `next` of the page before.
-            page_size: How many records a page has, at most 250; Kombo's default is 100.
+            cursor: Where to continue: `next` of the previous page.
+            page_size: Records per page, at most 250; Kombo's default is 100.
             updated_after: Only records that changed after this time, themselves or in records nested in them.
-            include_deleted: Whether deleted records come too, with `remote_deleted_at` set; false if left out.
-            ignore_unsupported_filters: Whether filters that cannot be applied are passed over; false if left out.
-            ids: Only the records with these IDs of Kombo's.
-            remote_ids: Only the records with these IDs of the connected system's.
+            include_deleted: Whether to include deleted records, which have `remote_deleted_at` set; false by default.
+            ignore_unsupported_filters: Whether to ignore filters that the connected system does not support; false by
+                default.
+            ids: Only records with these Kombo IDs.
+            remote_ids: Only records with these IDs of the connected system.
             options: Settings of this call only, in place of the client's own.
         """
         return self._pages(
@@ -835,14 +844,15 @@ class ATS(Resource):
         """Read the interviews of an integration, page by page.
 
         Args:
-            cursor: Where to go on: `next` of the page before.
-            page_size: How many records a page has, at most 250; Kombo's default is 100.
+            cursor: Where to continue: `next` of the previous page.
+            page_size: Records per page, at most 250; Kombo's default is 100.
             updated_after: Only records that changed after this time, themselves or in records nested in them. Changes
                 inside of `users` do not count.
-            include_deleted: Whether deleted records come too, with `remote_deleted_at` set; false if left out.
-            ignore_unsupported_filters: Whether filters that cannot be applied are passed over; false if left out.
-            ids: Only the records with these IDs of Kombo's.
-            remote_ids: Only the records with these IDs of the connected system's.
+            include_deleted: Whether to include deleted records, which have `remote_deleted_at` set; false by default.
+            ignore_unsupported_filters: Whether to ignore filters that the connected system does not support; false by
+                default.
+            ids: Only records with these Kombo IDs.
+            remote_ids: Only records with these IDs of the connected system.
             job_ids: Only records of these jobs (Kombo's IDs).
             options: Settings of this call only, in place of the client's own.
         """
@@ -911,10 +921,10 @@ class ATS(Resource):
     ) -> Response[ats.TrackedApplication]:
         """Import an application that you track already, by its IDs in the connected system.
 
-        Fill the one field that bears the name of the connected tool.
+        Set the one field that is named after the connected tool.
 
         Args:
-            tracked_at: From when you track the application; null: not known.
+            tracked_at: From when you track the application; null if that is not known.
             erecruiter: How to find the application in eRecruiter.
             successfactors: How to find the application in SAP SuccessFactors.
             recruitee: How to find the application in Recruitee.
@@ -955,14 +965,15 @@ class ATS(Resource):
         """Read the notes on candidates and applications, page by page.
 
         Args:
-            cursor: Where to go on: `next` of the page before.
-            page_size: How many records a page has, at most 250; Kombo's default is 100.
+            cursor: Where to continue: `next` of the previous page.
+            page_size: Records per page, at most 250; Kombo's default is 100.
             updated_after: Only records that changed after this time, themselves or in records nested in them. Changes
                 inside of `author` do not count.
-            include_deleted: Whether deleted records come too, with `remote_deleted_at` set; false if left out.
-            ignore_unsupported_filters: Whether filters that cannot be applied are passed over; false if left out.
-            ids: Only the records with these IDs of Kombo's.
-            remote_ids: Only the records with these IDs of the connected system's.
+            include_deleted: Whether to include deleted records, which have `remote_deleted_at` set; false by default.
+            ignore_unsupported_filters: Whether to ignore filters that the connected system does not support; false by
+                default.
+            ids: Only records with these Kombo IDs.
+            remote_ids: Only records with these IDs of the connected system.
             candidate_ids: Only records of these candidates (Kombo's IDs).
             application_ids: Only records of these applications (Kombo's IDs).
             options: Settings of this call only, in place of the client's own.
@@ -999,14 +1010,15 @@ class ATS(Resource):
         """Read the scorecards that interviewers filled in, page by page.
 
         Args:
-            cursor: Where to go on: `next` of the page before.
-            page_size: How many records a page has, at most 250; Kombo's default is 100.
+            cursor: Where to continue: `next` of the previous page.
+            page_size: Records per page, at most 250; Kombo's default is 100.
             updated_after: Only records that changed after this time, themselves or in records nested in them. Changes
                 inside of `author` do not count.
-            include_deleted: Whether deleted records come too, with `remote_deleted_at` set; false if left out.
-            ignore_unsupported_filters: Whether filters that cannot be applied are passed over; false if left out.
-            ids: Only the records with these IDs of Kombo's.
-            remote_ids: Only the records with these IDs of the connected system's.
+            include_deleted: Whether to include deleted records, which have `remote_deleted_at` set; false by default.
+            ignore_unsupported_filters: Whether to ignore filters that the connected system does not support; false by
+                default.
+            ids: Only records with these Kombo IDs.
+            remote_ids: Only records with these IDs of the connected system.
             candidate_ids: Only records of these candidates (Kombo's IDs).
             application_ids: Only records of these applications (Kombo's IDs).
             options: Settings of this call only, in place of the client's own.
@@ -1045,14 +1057,15 @@ class ATS(Resource):
         Read the scorecards that interviewers filled in, page by page.
 
         Args:
-            cursor: Where to go on: `next` of the page before.
-            page_size: How many records a page has, at most 250; Kombo's default is 100.
+            cursor: Where to continue: `next` of the previous page.
+            page_size: Records per page, at most 250; Kombo's default is 100.
             updated_after: Only records that changed after this time, themselves or in records nested in them. Changes
                 inside of `author` do not count.
-            include_deleted: Whether deleted records come too, with `remote_deleted_at` set; false if left out.
-            ignore_unsupported_filters: Whether filters that cannot be applied are passed over; false if left out.
-            ids: Only the records with these IDs of Kombo's.
-            remote_ids: Only the records with these IDs of the connected system's.
+            include_deleted: Whether to include deleted records, which have `remote_deleted_at` set; false by default.
+            ignore_unsupported_filters: Whether to ignore filters that the connected system does not support; false by
+                default.
+            ids: Only records with these Kombo IDs.
+            remote_ids: Only records with these IDs of the connected system.
             candidate_ids: Only records of these candidates (Kombo's IDs).
             application_ids: Only records of these applications (Kombo's IDs).
             options: Settings of this call only, in place of the client's own.
@@ -1089,13 +1102,14 @@ class ATS(Resource):
         """Read what is known of the attachments of candidates and applications, page by page.
 
         Args:
-            cursor: Where to go on: `next` of the page before.
-            page_size: How many records a page has, at most 250; Kombo's default is 100.
+            cursor: Where to continue: `next` of the previous page.
+            page_size: Records per page, at most 250; Kombo's default is 100.
             updated_after: Only records that changed after this time, themselves or in records nested in them.
-            include_deleted: Whether deleted records come too, with `remote_deleted_at` set; false if left out.
-            ignore_unsupported_filters: Whether filters that cannot be applied are passed over; false if left out.
-            ids: Only the records with these IDs of Kombo's.
-            remote_ids: Only the records with these IDs of the connected system's.
+            include_deleted: Whether to include deleted records, which have `remote_deleted_at` set; false by default.
+            ignore_unsupported_filters: Whether to ignore filters that the connected system does not support; false by
+                default.
+            ids: Only records with these Kombo IDs.
+            remote_ids: Only records with these IDs of the connected system.
             candidate_ids: Only records of these candidates (Kombo's IDs).
             application_ids: Only records of these applications (Kombo's IDs).
             options: Settings of this call only, in place of the client's own.
@@ -1134,13 +1148,14 @@ class ATS(Resource):
         Read what is known of the attachments of candidates and applications, page by page.
 
         Args:
-            cursor: Where to go on: `next` of the page before.
-            page_size: How many records a page has, at most 250; Kombo's default is 100.
+            cursor: Where to continue: `next` of the previous page.
+            page_size: Records per page, at most 250; Kombo's default is 100.
             updated_after: Only records that changed after this time, themselves or in records nested in them.
-            include_deleted: Whether deleted records come too, with `remote_deleted_at` set; false if left out.
-            ignore_unsupported_filters: Whether filters that cannot be applied are passed over; false if left out.
-            ids: Only the records with these IDs of Kombo's.
-            remote_ids: Only the records with these IDs of the connected system's.
+            include_deleted: Whether to include deleted records, which have `remote_deleted_at` set; false by default.
+            ignore_unsupported_filters: Whether to ignore filters that the connected system does not support; false by
+                default.
+            ids: Only records with these Kombo IDs.
+            remote_ids: Only records with these IDs of the connected system.
             candidate_ids: Only records of these candidates (Kombo's IDs).
             application_ids: Only records of these applications (Kombo's IDs).
             options: Settings of this call only, in place of the client's own.

@@ -13,7 +13,7 @@ from kombo_async.request import Operation, Request
 
 @model
 class ResultLinkAttribute(Model):
-    """A value to write beside the link, under a key."""
+    """A value to write along with the link, under a key."""
 
     key: str
     """Name of the value."""
@@ -22,7 +22,7 @@ class ResultLinkAttribute(Model):
 
 @model
 class ResultLinkDetails(Model):
-    """Values to write into custom fields beside the link."""
+    """Values to write into custom fields along with the link."""
 
     custom_field_name_prefix: str
     """How the names of the custom fields begin that take the values."""
@@ -53,7 +53,7 @@ class AddApplicationResultLink(Request[dict[str, JSON]]):
     url: str
     """Address of the result."""
     details: ResultLinkDetails | Unset = UNSET
-    """Further values to write beside the link."""
+    """Further values to write along with the link."""
     remote_fields: ats.ResultLinkRemoteFields | Unset = UNSET
     """Further fields that only one tool knows, each under the tool's name."""
 
@@ -83,6 +83,6 @@ class AddCandidateResultLink(Request[dict[str, JSON]]):
     url: str
     """Address of the result."""
     details: ResultLinkDetails | Unset = UNSET
-    """Further values to write beside the link."""
+    """Further values to write along with the link."""
     remote_fields: ats.ResultLinkRemoteFields | Unset = UNSET
     """Further fields that only one tool knows, each under the tool's name."""

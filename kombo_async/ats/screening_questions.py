@@ -138,7 +138,7 @@ else:
 
 @model
 class ScreeningQuestion(Model):
-    """A question which applicants for the job have to answer."""
+    """A question that applicants for the job have to answer."""
 
     id: str
     """Kombo's ID of the record."""

@@ -129,7 +129,7 @@ else:
 
 @model
 class ImportedIds(Model):
-    """The IDs by which an application was imported, under the tool's name."""
+    """The IDs by that an application was imported, under the tool's name."""
 
     erecruiter: ErecruiterId | Unset = UNSET
     """How to find the application in eRecruiter."""
@@ -154,16 +154,16 @@ class TrackedApplication(Model):
     id: str
     """Kombo's ID of the tracked application."""
     tracked_at: datetime | None
-    """From when you track the application; null: not known."""
+    """From when you track the application; null if that is not known."""
     imported_id: ImportedIds
-    """The IDs by which the application was imported."""
+    """The IDs by that the application was imported."""
 
 
 @model
 class ImportTrackedApplication(Request[TrackedApplication]):
     """Import an application that you track already, by its IDs in the connected system.
 
-    Fill the one field that bears the name of the connected tool.
+    Set the one field that is named after the connected tool.
 
     `POST /ats/import-tracked-application`
     """
@@ -198,6 +198,6 @@ class ImportTrackedApplication(Request[TrackedApplication]):
     smartrecruiters: SmartRecruitersId | Unset = UNSET
     """How to find the application in SmartRecruiters."""
     tracked_at: datetime | date | str | None
-    """From when you track the application; null: not known."""
+    """From when you track the application; null if that is not known."""
     greenhousev3: ApplicationId | Unset = UNSET
     """How to find the application in Greenhouse, by the third version of its API."""

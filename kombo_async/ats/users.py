@@ -27,7 +27,7 @@ class User(Model):
     email: str | Unset | None = UNSET
     status: Literal["ACTIVE", "INACTIVE"] | str | None
     remote_data: dict[str, JSON] | None
-    """The record as the connected system gave it, if Kombo hands it on."""
+    """The record as the connected system gave it, if Kombo passes it on."""
     changed_at: datetime
     """When Kombo's copy of the record last changed."""
     remote_deleted_at: datetime | None
@@ -51,7 +51,7 @@ class Role(Model):
     unified_type: RoleType | None
     """Kombo's name for it, the same for all tools."""
     remote_data: dict[str, JSON] | None
-    """The record as the connected system gave it, if Kombo hands it on."""
+    """The record as the connected system gave it, if Kombo passes it on."""
     changed_at: datetime
     """When Kombo's copy of the record last changed."""
     remote_deleted_at: datetime | None
@@ -83,19 +83,19 @@ class GetUsers(Request[Page[User]]):
     )
 
     cursor: str | Unset = UNSET
-    """Where to go on: `next` of the page before."""
+    """Where to continue: `next` of the previous page."""
     page_size: int | Unset = UNSET
-    """How many records a page has, at most 250; Kombo's default is 100."""
+    """Records per page, at most 250; Kombo's default is 100."""
     updated_after: datetime | date | str | Unset = UNSET
     """Only records that changed after this time, themselves or in records nested in them."""
     include_deleted: bool | Unset = UNSET
-    """Whether deleted records come too, with `remote_deleted_at` set; false if left out."""
+    """Whether to include deleted records, which have `remote_deleted_at` set; false by default."""
     ignore_unsupported_filters: bool | Unset = UNSET
-    """Whether filters that cannot be applied are passed over; false if left out."""
+    """Whether to ignore filters that the connected system does not support; false by default."""
     ids: Sequence[str] | Unset = UNSET
-    """Only the records with these IDs of Kombo's."""
+    """Only records with these Kombo IDs."""
     remote_ids: Sequence[str] | Unset = UNSET
-    """Only the records with these IDs of the connected system's."""
+    """Only records with these IDs of the connected system."""
     emails: Sequence[str] | Unset = UNSET
     """Only users with one of these e-mail addresses."""
 
@@ -125,18 +125,18 @@ class GetRoles(Request[Page[Role]]):
     )
 
     cursor: str | Unset = UNSET
-    """Where to go on: `next` of the page before."""
+    """Where to continue: `next` of the previous page."""
     page_size: int | Unset = UNSET
-    """How many records a page has, at most 250; Kombo's default is 100."""
+    """Records per page, at most 250; Kombo's default is 100."""
     updated_after: datetime | date | str | Unset = UNSET
     """Only records that changed after this time, themselves or in records nested in them."""
     include_deleted: bool | Unset = UNSET
-    """Whether deleted records come too, with `remote_deleted_at` set; false if left out."""
+    """Whether to include deleted records, which have `remote_deleted_at` set; false by default."""
     ignore_unsupported_filters: bool | Unset = UNSET
-    """Whether filters that cannot be applied are passed over; false if left out."""
+    """Whether to ignore filters that the connected system does not support; false by default."""
     ids: Sequence[str] | Unset = UNSET
-    """Only the records with these IDs of Kombo's."""
+    """Only records with these Kombo IDs."""
     remote_ids: Sequence[str] | Unset = UNSET
-    """Only the records with these IDs of the connected system's."""
+    """Only records with these IDs of the connected system."""
     scopes: Sequence[ats.RoleScope] | Unset = UNSET
     """Only roles with one of these scopes."""

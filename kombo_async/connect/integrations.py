@@ -43,7 +43,7 @@ class GetIntegrationByToken(Request[ConnectedIntegration]):
     )
 
     token: str
-    """Token that the connection flow handed to your page."""
+    """Token that the connection flow passed to your page."""
 
 
 @model
@@ -64,4 +64,4 @@ class ActivateIntegration(Request[ConnectedIntegration]):
     )
 
     token: str
-    """Token that the connection flow handed to your page."""
+    """Token that the connection flow passed to your page."""

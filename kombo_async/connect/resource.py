@@ -30,7 +30,7 @@ class Connect(Resource):
         enable_static_ips: bool | Unset = UNSET,
         options: Options | None = None,
     ) -> Response[connect.ConnectionLink]:
-        """Create a link by which a customer connects a system.
+        """Create a link with which a customer connects a system.
 
         Args:
             end_user_email: E-mail address of the person who connects the system.
@@ -39,12 +39,12 @@ class Connect(Resource):
             remote_environment: Which environment of the tool to connect, if it has several.
             integration_category: Kind of system: HRIS, ATS, ASSESSMENT or LMS; HRIS if left out.
             integration_tool: The tool to connect; the customer chooses if it is left out.
-            language: Language of the page the link opens; English if left out.
+            language: Language of the page the link opens; English by default.
             scope_config_id: Kombo's ID of the scope config, the rules on what may be read and written.
-            enable_filtering: Whether the person who connects can choose what is synced; false if left out.
-            enable_field_mapping: Whether the person who connects can map custom fields; false if left out.
+            enable_filtering: Whether the person who connects can choose what is synced; false by default.
+            enable_field_mapping: Whether the person who connects can map custom fields; false by default.
             link_type: EMBEDDED to open inside your product, MAGIC_LINK to send; EMBEDDED if left out.
-            enable_static_ips: Whether Kombo calls the system from fixed IP addresses; false if left out.
+            enable_static_ips: Whether Kombo calls the system from fixed IP addresses; false by default.
             options: Settings of this call only, in place of the client's own.
         """
         return await self._send(
@@ -71,7 +71,7 @@ class Connect(Resource):
         """Read the integration that a customer has just connected, by the flow's token.
 
         Args:
-            token: Token that the connection flow handed to your page.
+            token: Token that the connection flow passed to your page.
             options: Settings of this call only, in place of the client's own.
         """
         return await self._send(connect.GetIntegrationByToken(token=token), options)
@@ -85,7 +85,7 @@ class Connect(Resource):
         Deprecated; `get_integration_by_token` reads the integration.
 
         Args:
-            token: Token that the connection flow handed to your page.
+            token: Token that the connection flow passed to your page.
             options: Settings of this call only, in place of the client's own.
         """
         return await self._send(connect.ActivateIntegration(token=token), options)

@@ -30,7 +30,7 @@ class DatevPermission(Model):
     """Whether a DATEV service is enabled, and if not, why."""
 
     ready: bool
-    """Whether all is set up for it."""
+    """Whether everything is set up for it."""
     error: str | Unset = UNSET
     """Why the service is not ready."""
 
@@ -154,7 +154,7 @@ class GetDatevDataPushes(Request[DatevDataPushes]):
 
 @model
 class PushDatevGeneralData(Request[DatevPushedData]):
-    """Push general employee data to DATEV; answers the files sent.
+    """Push general employee data to DATEV; returns the files sent.
 
     `POST /custom/datev/push-data/general`
     """
@@ -166,7 +166,7 @@ class PushDatevGeneralData(Request[DatevPushedData]):
 
 @model
 class PushDatevPayrollData(Request[DatevPushedData]):
-    """Push the payroll data of a month to DATEV; answers the files sent.
+    """Push the payroll data of a month to DATEV; returns the files sent.
 
     `POST /custom/datev/push-data/payroll`
     """

@@ -24,7 +24,7 @@ class DatevDocumentPermissionGranted(Model):
     """The document service is enabled for some documents."""
 
     ready: bool
-    """Whether all is set up for it."""
+    """Whether everything is set up for it."""
     documents_granted: list[str]
     """DATEV documents that may be fetched."""
 
@@ -34,7 +34,7 @@ class DatevDocumentPermissionMissing(Model):
     """The document service is not enabled."""
 
     ready: bool
-    """Whether all is set up for it."""
+    """Whether everything is set up for it."""
     error: str
     """Why the service is not ready."""
 
@@ -54,7 +54,7 @@ else:
 
 @model
 class DatevEmployeeRef(Model):
-    """The employee in short."""
+    """A summary of the employee."""
 
     id: str | None
     """Kombo's ID of the employee; null if Kombo does not know the employee."""
@@ -64,7 +64,7 @@ class DatevEmployeeRef(Model):
 
 @model
 class DatevAvailableDocument(Model):
-    """A kind of payroll document that DATEV has, and for whom."""
+    """A kind of payroll document that DATEV has, and the employees it is for."""
 
     document_type: str
     """Four-letter DATEV code of the document."""

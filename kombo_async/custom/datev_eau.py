@@ -43,7 +43,7 @@ class DatevIncapacity(Model):
     end_work_incapacity_au: str | None
     """Until when the doctor certifies the incapacity."""
     actual_end_work_incapacity_au: str | Unset | None = UNSET
-    """When the incapacity ended in fact."""
+    """When the incapacity actually ended."""
     date_of_diagnosis: str | None
     """When the diagnosis was made."""
     flag_current_work_incapacity: int | float | None
@@ -75,7 +75,7 @@ class DatevEauError(Model):
     error_text: str | None
     """What the error is, in words."""
     error_value: str | None
-    """The value at fault."""
+    """The invalid value."""
 
 
 @model
@@ -85,7 +85,7 @@ class DatevEauFeedback(Model):
     guid: str
     """Unique ID of the answer."""
     contact_person: DatevEauInsuranceContact | None
-    """Whom to turn to."""
+    """The person to contact."""
     incapacity_for_work: DatevIncapacity
     """What the certificate says."""
     error_block_list: list[DatevEauError] | None
@@ -116,7 +116,7 @@ class DatevEauRequest(Model):
 
 @model
 class DatevEauNotification(Model):
-    """Whom to tell about the answer."""
+    """Who is told about the answer."""
 
     email: str
     """E-mail address to write to."""
@@ -153,7 +153,7 @@ class DatevEauRequestRef(Model):
     """The eAU request that was made."""
 
     eau_id: str
-    """ID of the eAU request, as `create_datev_eau_request` answers it."""
+    """ID of the eAU request, as `create_datev_eau_request` returns it."""
 
 
 @model
@@ -180,14 +180,14 @@ class GetDatevEauRequest(Request[DatevEauRequest]):
     )
 
     eau_id: str
-    """ID of the eAU request, as `create_datev_eau_request` answers it."""
+    """ID of the eAU request, as `create_datev_eau_request` returns it."""
 
 
 @model
 class CreateDatevEauRequest(Request[DatevEauRequestRef]):
     """Ask the health insurer for an employee's eAU, the electronic sick note.
 
-    Answers an `eau_id`; `get_datev_eau_request` reads the outcome.
+    Returns an `eau_id`; `get_datev_eau_request` reads the outcome.
 
     `POST /custom/datev/employees/{employee_id}/eau-requests`
     """
@@ -205,6 +205,6 @@ class CreateDatevEauRequest(Request[DatevEauRequestRef]):
     start_work_incapacity: str
     """First day of the incapacity for work, `yyyy-MM-dd`."""
     notification: DatevEauNotification | Unset = UNSET
-    """Whom to tell about the answer."""
+    """Who is told about the answer."""
     contact_person: DatevEauContactInput | Unset = UNSET
-    """Whom to turn to."""
+    """The person to contact."""

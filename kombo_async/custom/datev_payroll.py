@@ -109,6 +109,6 @@ class SetDatevCompensations(Request[dict[str, JSON]]):
     employee_id: str
     """Kombo's ID of the employee."""
     effective_date: dt.datetime | dt.date | str
-    """From when it holds."""
+    """Date from which it applies."""
     compensations: Sequence[DatevCompensation]
     """The employee's pay from `effective_date` on."""

@@ -94,7 +94,7 @@ class Custom(Resource):
         """Read how far an eAU request is, and the health insurer's answers.
 
         Args:
-            eau_id: ID of the eAU request, as `create_datev_eau_request` answers it.
+            eau_id: ID of the eAU request, as `create_datev_eau_request` returns it.
             options: Settings of this call only, in place of the client's own.
         """
         return await self._send(custom.GetDatevEauRequest(eau_id=eau_id), options)
@@ -177,13 +177,13 @@ class Custom(Resource):
     ) -> Response[custom.DatevEauRequestRef]:
         """Ask the health insurer for an employee's eAU, the electronic sick note.
 
-        Answers an `eau_id`; `get_datev_eau_request` reads the outcome.
+        Returns an `eau_id`; `get_datev_eau_request` reads the outcome.
 
         Args:
             employee_id: Kombo's ID of the employee.
             start_work_incapacity: First day of the incapacity for work, `yyyy-MM-dd`.
-            notification: Whom to tell about the answer.
-            contact_person: Whom to turn to.
+            notification: Who is told about the answer.
+            contact_person: The person to contact.
             options: Settings of this call only, in place of the client's own.
         """
         return await self._send(
@@ -239,7 +239,7 @@ class Custom(Resource):
 
         Args:
             employee_id: Kombo's ID of the employee.
-            effective_date: From when it holds.
+            effective_date: Date from which it applies.
             compensations: The employee's pay from `effective_date` on.
             options: Settings of this call only, in place of the client's own.
         """
@@ -267,7 +267,7 @@ class Custom(Resource):
         return await self._send(custom.GetDatevDataPushes(), options)
 
     async def push_datev_general_data(self, *, options: Options | None = None) -> Response[custom.DatevPushedData]:
-        """Push general employee data to DATEV; answers the files sent.
+        """Push general employee data to DATEV; returns the files sent.
 
         Args:
             options: Settings of this call only, in place of the client's own.
@@ -277,7 +277,7 @@ class Custom(Resource):
     async def push_datev_payroll_data(
         self, *, payroll_month: datetime | date | str, options: Options | None = None
     ) -> Response[custom.DatevPushedData]:
-        """Push the payroll data of a month to DATEV; answers the files sent.
+        """Push the payroll data of a month to DATEV; returns the files sent.
 
         Args:
             payroll_month: The month of the payroll, as a date in it.
@@ -300,7 +300,7 @@ class Custom(Resource):
         Args:
             employee_id: Kombo's ID of the employee.
             supplement_code: Silae's code of the supplement.
-            effective_date: The date for which the supplement counts.
+            effective_date: The date for that the supplement counts.
             element_amount: The supplement as an amount.
             element_string: The supplement as text.
             options: Settings of this call only, in place of the client's own.

@@ -83,9 +83,9 @@ class GetIntegrationFields(Request[Page[IntegrationField]]):
     integration_id: str
     """ID of the integration, `<tool>:<id>`."""
     cursor: str | Unset = UNSET
-    """Where to go on: `next` of the page before."""
+    """Where to continue: `next` of the previous page."""
     page_size: int | Unset = UNSET
-    """How many records a page has, at most 2000; Kombo's default is 100."""
+    """Records per page, at most 2000; Kombo's default is 100."""
 
 
 @model
@@ -130,9 +130,9 @@ class GetCustomFields(Request[Page[CustomField]]):
     integration_id: str
     """ID of the integration, `<tool>:<id>`."""
     cursor: str | Unset = UNSET
-    """Where to go on: `next` of the page before."""
+    """Where to continue: `next` of the previous page."""
     page_size: int | Unset = UNSET
-    """How many records a page has, at most 250; Kombo's default is 100."""
+    """Records per page, at most 250; Kombo's default is 100."""
 
 
 @model

@@ -76,7 +76,7 @@ class SendPassthroughRequest(Request[PassthroughResponse]):
     data: JSON | Unset = UNSET
     """Body of the request, any JSON."""
     response_as_base64: bool | Unset = UNSET
-    """Whether to answer the body as base64, as for files."""
+    """Whether to return the body as base64, for files."""
     multipart_form_data: Sequence[MultipartField] | Unset = UNSET
     """Parts of a `multipart/form-data` body, to send instead of `data`."""
     api_options: dict[str, str] | Unset = UNSET

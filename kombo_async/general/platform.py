@@ -55,4 +55,4 @@ class TriggerSync(Request[TriggeredSync]):
     operation: ClassVar[Operation] = Operation(id="PostForceSync", method="POST", path="/force-sync", body=("type",))
 
     type: Literal["FULL", "DELTA"] | str | Unset = UNSET
-    """FULL, or DELTA for what changed only; FULL if left out."""
+    """FULL, or DELTA for what changed only; FULL by default."""

@@ -33,7 +33,7 @@ class General(Resource):
         The answer names the sync; the `sync-finished` webhook reports when it has ended.
 
         Args:
-            type: FULL, or DELTA for what changed only; FULL if left out.
+            type: FULL, or DELTA for what changed only; FULL by default.
             options: Settings of this call only, in place of the client's own.
         """
         return await self._send(general.TriggerSync(type=type), options)
@@ -65,7 +65,7 @@ class General(Resource):
             headers: HTTP headers to send along.
             params: Query parameters.
             data: Body of the request, any JSON.
-            response_as_base64: Whether to answer the body as base64, as for files.
+            response_as_base64: Whether to return the body as base64, for files.
             multipart_form_data: Parts of a `multipart/form-data` body, to send instead of `data`.
             api_options: Options that the chosen API takes.
             options: Settings of this call only, in place of the client's own.
@@ -115,7 +115,7 @@ class General(Resource):
 
         Args:
             integration_id: ID of the integration, `<tool>:<id>`.
-            value: Whether the integration is to be on.
+            value: Whether to enable the integration.
             options: Settings of this call only, in place of the client's own.
         """
         return await self._send(general.SetIntegrationEnabled(integration_id=integration_id, value=value), options)
@@ -129,11 +129,11 @@ class General(Resource):
         link_type: general.LinkType | Unset = UNSET,
         options: Options | None = None,
     ) -> Response[general.IntegrationLink]:
-        """Create a link by which your customer renews the connection of an integration.
+        """Create a link with which your customer reconnects an integration.
 
         Args:
             integration_id: ID of the integration, `<tool>:<id>`.
-            language: Language of the page the link opens; English if left out.
+            language: Language of the page the link opens; English by default.
             scope_config_id: Kombo's ID of the scope config, the rules on what may be read and written.
             link_type: EMBEDDED to open inside your product, MAGIC_LINK to send; EMBEDDED if left out.
             options: Settings of this call only, in place of the client's own.
@@ -153,12 +153,12 @@ class General(Resource):
         language: general.Language | Unset | None = UNSET,
         options: Options | None = None,
     ) -> Response[general.IntegrationLink]:
-        """Create a link by which your customer finishes the set-up of an integration.
+        """Create a link with which your customer finishes setting up an integration.
 
         Args:
             integration_id: ID of the integration, `<tool>:<id>`.
             link_type: EMBEDDED to open inside your product, MAGIC_LINK to send to your customer.
-            language: Language of the page the link opens; English if left out.
+            language: Language of the page the link opens; English by default.
             options: Settings of this call only, in place of the client's own.
         """
         return await self._send(
@@ -179,8 +179,8 @@ class General(Resource):
 
         Args:
             integration_id: ID of the integration, `<tool>:<id>`.
-            cursor: Where to go on: `next` of the page before.
-            page_size: How many records a page has, at most 2000; Kombo's default is 100.
+            cursor: Where to continue: `next` of the previous page.
+            page_size: Records per page, at most 2000; Kombo's default is 100.
             options: Settings of this call only, in place of the client's own.
         """
         return self._pages(
@@ -224,8 +224,8 @@ class General(Resource):
 
         Args:
             integration_id: ID of the integration, `<tool>:<id>`.
-            cursor: Where to go on: `next` of the page before.
-            page_size: How many records a page has, at most 250; Kombo's default is 100.
+            cursor: Where to continue: `next` of the previous page.
+            page_size: Records per page, at most 250; Kombo's default is 100.
             options: Settings of this call only, in place of the client's own.
         """
         return self._pages(

@@ -12,14 +12,14 @@ from kombo_async.request import Operation, Request
 
 @model
 class ToolAssets(Model):
-    """Where the pictures of a tool are."""
+    """URLs of the pictures of a tool."""
 
     logo_url: str
-    """Where the logo is."""
+    """URL of the logo."""
     icon_url: str
-    """Where the icon is."""
+    """URL of the icon."""
     icon_black_url: str
-    """Where the black icon is."""
+    """URL of the black icon."""
 
 
 @model
@@ -89,7 +89,7 @@ class Tool(Model):
     partner_only_details_markdown: str | None
     """Notes on what is open to the tool's partners only, in Markdown."""
     connection_guide_url: str | None
-    """Where the guide to connecting the tool is, if there is one."""
+    """URL of the guide to connecting the tool, if there is one."""
     coverage: ToolCoverage
     """What Kombo supports of the tool."""
 

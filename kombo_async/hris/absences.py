@@ -61,7 +61,7 @@ class Absence(Model):
     remote_deleted_at: datetime | None
     """When the record was deleted in the connected system; null while it is there."""
     remote_data: dict[str, JSON] | None
-    """The record as the connected system gave it, if Kombo hands it on."""
+    """The record as the connected system gave it, if Kombo passes it on."""
     type: AbsenceType | None
     """The type of absence."""
 
@@ -109,7 +109,7 @@ class ChangedAbsence(Model):
     remote_deleted_at: datetime | None
     """When the record was deleted in the connected system; null while it is there."""
     remote_data: dict[str, JSON] | None
-    """The record as the connected system gave it, if Kombo hands it on."""
+    """The record as the connected system gave it, if Kombo passes it on."""
 
 
 @model
@@ -142,19 +142,19 @@ class GetAbsences(Request[Page[Absence]]):
     )
 
     cursor: str | Unset = UNSET
-    """Where to go on: `next` of the page before."""
+    """Where to continue: `next` of the previous page."""
     page_size: int | Unset = UNSET
-    """How many records a page has, at most 250; Kombo's default is 100."""
+    """Records per page, at most 250; Kombo's default is 100."""
     updated_after: datetime | date | str | Unset = UNSET
     """Only records that changed after this time, themselves or in records nested in them."""
     include_deleted: bool | Unset = UNSET
-    """Whether deleted records come too, with `remote_deleted_at` set; false if left out."""
+    """Whether to include deleted records, which have `remote_deleted_at` set; false by default."""
     ignore_unsupported_filters: bool | Unset = UNSET
-    """Whether filters that cannot be applied are passed over; false if left out."""
+    """Whether to ignore filters that the connected system does not support; false by default."""
     ids: Sequence[str] | Unset = UNSET
-    """Only the records with these IDs of Kombo's."""
+    """Only records with these Kombo IDs."""
     remote_ids: Sequence[str] | Unset = UNSET
-    """Only the records with these IDs of the connected system's."""
+    """Only records with these IDs of the connected system."""
     date_from: datetime | date | str | Unset = UNSET
     """Only absences from this date on."""
     date_until: datetime | date | str | Unset = UNSET
@@ -209,9 +209,9 @@ class CreateAbsence(Request[ChangedAbsence]):
     end_date: datetime | date | str
     """Last day."""
     start_half_day: bool | Unset = UNSET
-    """Whether the first day is a half day; false if left out."""
+    """Whether the first day is a half day; false by default."""
     end_half_day: bool | Unset = UNSET
-    """Whether the last day is a half day; false if left out."""
+    """Whether the last day is a half day; false by default."""
     amount: int | float | Unset = UNSET
     """How long it is, counted in `unit`."""
     unit: hris.TimeUnit | Unset = UNSET
@@ -230,7 +230,7 @@ class CreateAbsence(Request[ChangedAbsence]):
 class DeleteAbsence(Request[ChangedAbsence]):
     """Delete an absence.
 
-    Answers the deleted absence.
+    Returns the deleted absence.
 
     `DELETE /hris/absences/{absence_id}`
     """

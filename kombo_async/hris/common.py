@@ -25,7 +25,7 @@ TimeUnit: TypeAlias = Literal["HOURS", "DAYS"] | str
 
 @model
 class GroupRef(Model):
-    """The group in short."""
+    """A summary of the group."""
 
     id: str
     """Kombo's ID of the record."""
@@ -38,7 +38,7 @@ class GroupRef(Model):
 
 @model
 class EmployeeRef(Model):
-    """The employee in short."""
+    """A summary of the employee."""
 
     id: str
     """Kombo's ID of the record."""

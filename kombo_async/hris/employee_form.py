@@ -315,7 +315,7 @@ class GetEmployeeForm(Request[EmployeeForm]):
     )
 
     staffing_entity_id: str | Unset = UNSET
-    """Kombo's ID of the staffing entity which the new employee is to fill."""
+    """Kombo's ID of the staffing entity that the new employee fills."""
 
 
 @model

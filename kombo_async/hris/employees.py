@@ -106,7 +106,7 @@ class EmployeeTimeOffBalance(Model):
     used_unit: TimeUnit | None
     """Unit of `used`: hours or days."""
     remote_data: dict[str, JSON] | None
-    """The record as the connected system gave it, if Kombo hands it on."""
+    """The record as the connected system gave it, if Kombo passes it on."""
 
 
 @model
@@ -208,7 +208,7 @@ class Employee(Model):
     integration_fields: list[IntegrationFieldValue]
     """Fields of the connected system that are passed through, each with its value."""
     remote_data: dict[str, JSON] | None
-    """The record as the connected system gave it, if Kombo hands it on."""
+    """The record as the connected system gave it, if Kombo passes it on."""
     employments: list[Employment]
     """Job titles and pay of the employee over time."""
     time_off_balances: list[EmployeeTimeOffBalance]
@@ -307,7 +307,7 @@ class CreatedEmployee(Model):
     integration_fields: list[IntegrationFieldValue]
     """Fields of the connected system that are passed through, each with its value."""
     remote_data: dict[str, JSON] | None
-    """The record as the connected system gave it, if Kombo hands it on."""
+    """The record as the connected system gave it, if Kombo passes it on."""
 
 
 @model
@@ -371,7 +371,7 @@ class UpdatedEmployee(Model):
     remote_deleted_at: datetime | None
     """When the record was deleted in the connected system; null while it is there."""
     remote_data: dict[str, JSON] | None
-    """The record as the connected system gave it, if Kombo hands it on."""
+    """The record as the connected system gave it, if Kombo passes it on."""
 
 
 @model
@@ -407,21 +407,21 @@ class GetEmployees(Request[Page[Employee]]):
     )
 
     cursor: str | Unset = UNSET
-    """Where to go on: `next` of the page before."""
+    """Where to continue: `next` of the previous page."""
     page_size: int | Unset = UNSET
-    """How many records a page has, at most 250; Kombo's default is 100."""
+    """Records per page, at most 250; Kombo's default is 100."""
     updated_after: datetime | date | str | Unset = UNSET
     """Only records that changed after this time, themselves or in records nested in them. Changes inside of `groups`
     and `teams` do not count.
     """
     include_deleted: bool | Unset = UNSET
-    """Whether deleted records come too, with `remote_deleted_at` set; false if left out."""
+    """Whether to include deleted records, which have `remote_deleted_at` set; false by default."""
     ignore_unsupported_filters: bool | Unset = UNSET
-    """Whether filters that cannot be applied are passed over; false if left out."""
+    """Whether to ignore filters that the connected system does not support; false by default."""
     ids: Sequence[str] | Unset = UNSET
-    """Only the records with these IDs of Kombo's."""
+    """Only records with these Kombo IDs."""
     remote_ids: Sequence[str] | Unset = UNSET
-    """Only the records with these IDs of the connected system's."""
+    """Only records with these IDs of the connected system."""
     employment_status: EmploymentStatus | Unset = UNSET
     """Use `employment_statuses`. Deprecated."""
     employment_statuses: Sequence[EmploymentStatus] | Unset = UNSET

@@ -58,7 +58,7 @@ class PayRun(Model):
 
 @model
 class PayRunRef(Model):
-    """The pay run in short."""
+    """A summary of the pay run."""
 
     id: str
     """Kombo's ID of the record."""
@@ -100,7 +100,7 @@ class Payslip(Model):
     """Sums of the pay."""
     employee: EmployeeRef
     pay_run: PayRunRef | None
-    """The pay run which the payslip belongs to."""
+    """The pay run that the payslip belongs to."""
     line_items: list[PayslipItem]
     """Lines of the payslip."""
 
@@ -130,19 +130,19 @@ class GetPayRuns(Request[Page[PayRun]]):
     )
 
     cursor: str | Unset = UNSET
-    """Where to go on: `next` of the page before."""
+    """Where to continue: `next` of the previous page."""
     page_size: int | Unset = UNSET
-    """How many records a page has, at most 250; Kombo's default is 100."""
+    """Records per page, at most 250; Kombo's default is 100."""
     updated_after: datetime | date | str | Unset = UNSET
     """Only records that changed after this time, themselves or in records nested in them."""
     include_deleted: bool | Unset = UNSET
-    """Whether deleted records come too, with `remote_deleted_at` set; false if left out."""
+    """Whether to include deleted records, which have `remote_deleted_at` set; false by default."""
     ignore_unsupported_filters: bool | Unset = UNSET
-    """Whether filters that cannot be applied are passed over; false if left out."""
+    """Whether to ignore filters that the connected system does not support; false by default."""
     ids: Sequence[str] | Unset = UNSET
-    """Only the records with these IDs of Kombo's."""
+    """Only records with these Kombo IDs."""
     remote_ids: Sequence[str] | Unset = UNSET
-    """Only the records with these IDs of the connected system's."""
+    """Only records with these IDs of the connected system."""
     legal_entity_ids: Sequence[str] | Unset = UNSET
     """Only records of these legal entities (Kombo's IDs)."""
 
@@ -175,21 +175,21 @@ class GetPayslips(Request[Page[Payslip]]):
     )
 
     cursor: str | Unset = UNSET
-    """Where to go on: `next` of the page before."""
+    """Where to continue: `next` of the previous page."""
     page_size: int | Unset = UNSET
-    """How many records a page has, at most 250; Kombo's default is 100."""
+    """Records per page, at most 250; Kombo's default is 100."""
     updated_after: datetime | date | str | Unset = UNSET
     """Only records that changed after this time, themselves or in records nested in them. Changes inside of
     `employee` and `pay_run` do not count.
     """
     include_deleted: bool | Unset = UNSET
-    """Whether deleted records come too, with `remote_deleted_at` set; false if left out."""
+    """Whether to include deleted records, which have `remote_deleted_at` set; false by default."""
     ignore_unsupported_filters: bool | Unset = UNSET
-    """Whether filters that cannot be applied are passed over; false if left out."""
+    """Whether to ignore filters that the connected system does not support; false by default."""
     ids: Sequence[str] | Unset = UNSET
-    """Only the records with these IDs of Kombo's."""
+    """Only records with these Kombo IDs."""
     remote_ids: Sequence[str] | Unset = UNSET
-    """Only the records with these IDs of the connected system's."""
+    """Only records with these IDs of the connected system."""
     legal_entity_ids: Sequence[str] | Unset = UNSET
     """Only records of these legal entities (Kombo's IDs)."""
     employee_ids: Sequence[str] | Unset = UNSET

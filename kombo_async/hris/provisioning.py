@@ -23,13 +23,13 @@ class ProvisionedUser(Model):
 
 @model
 class ProvisioningOptions(Model):
-    """What the comparison is to answer."""
+    """What the comparison returns."""
 
     employee_fields: Sequence[
         Literal["id", "remote_id", "first_name", "last_name", "groups", "avatar", "work_location_id", "legal_entity_id"]
         | str
     ]
-    """Which fields of the employees to answer."""
+    """Which fields of the employees to return."""
 
 
 @model
@@ -65,7 +65,7 @@ class ProvisioningEmployee(Model):
 
 @model
 class UserToProvision(Model):
-    """An employee in the group whom you do not have as a user."""
+    """An employee in the group who is not your user yet."""
 
     email: str | None
     employee: ProvisioningEmployee
@@ -83,14 +83,14 @@ class MatchedUser(Model):
 
 @model
 class ProvisioningDiffUsers(Model):
-    """Your users and the group's employees, sorted by what is to be done."""
+    """Your users and the group's employees, sorted by what to do."""
 
     to_provision: list[UserToProvision]
-    """Employees in the group whom you do not have: to add."""
+    """Employees in the group who are not your users yet: to add."""
     to_deprovision: list[ProvisionedUser]
-    """Users whom you have and who are not in the group: to remove."""
+    """Your users who are not in the group: to remove."""
     already_provisioned: list[MatchedUser]
-    """Users whom you have and who belong to the group."""
+    """Your users who belong to the group."""
 
 
 @model
@@ -98,7 +98,7 @@ class ProvisioningDiff(Model):
     """How your users and the employees of a provisioning group differ."""
 
     users: ProvisioningDiffUsers
-    """Your users and the group's employees, sorted by what is to be done."""
+    """Your users and the group's employees, sorted by what to do."""
 
 
 @model
@@ -114,7 +114,7 @@ class ProvisioningSetupLink(Model):
 class GetProvisioningDiff(Request[ProvisioningDiff]):
     """Compare your users with the employees of a provisioning group.
 
-    The answer lists whom to add, whom to remove, and who is there already.
+    The answer lists who to add, who to remove, and who is already a user.
 
     `POST /hris/provisioning-groups/{group_id}/diff`
     """
@@ -130,9 +130,9 @@ class GetProvisioningDiff(Request[ProvisioningDiff]):
     group_id: str
     """Kombo's ID of the provisioning group."""
     provisioned_users: Sequence[ProvisionedUser]
-    """The users whom you have now."""
+    """Your current users."""
     options: ProvisioningOptions
-    """What the comparison is to answer."""
+    """What the comparison returns."""
 
 
 @model
@@ -155,4 +155,4 @@ class CreateProvisioningSetupLink(Request[ProvisioningSetupLink]):
     group_id: str
     """Kombo's ID of the provisioning group."""
     language: hris.Language | Unset | None = UNSET
-    """Language of the page the link opens; English if left out."""
+    """Language of the page the link opens; English by default."""

@@ -28,12 +28,12 @@ class HRIS(Resource):
     ) -> Response[hris.ProvisioningDiff]:
         """Compare your users with the employees of a provisioning group.
 
-        The answer lists whom to add, whom to remove, and who is there already.
+        The answer lists who to add, who to remove, and who is already a user.
 
         Args:
             group_id: Kombo's ID of the provisioning group.
-            provisioned_users: The users whom you have now.
-            options_: What the comparison is to answer.
+            provisioned_users: Your current users.
+            options_: What the comparison returns.
             options: Settings of this call only, in place of the client's own.
         """
         return await self._send(
@@ -50,7 +50,7 @@ class HRIS(Resource):
 
         Args:
             group_id: Kombo's ID of the provisioning group.
-            language: Language of the page the link opens; English if left out.
+            language: Language of the page the link opens; English by default.
             options: Settings of this call only, in place of the client's own.
         """
         return await self._send(hris.CreateProvisioningSetupLink(group_id=group_id, language=language), options)
@@ -78,14 +78,15 @@ class HRIS(Resource):
         """Read the employees of an integration, page by page.
 
         Args:
-            cursor: Where to go on: `next` of the page before.
-            page_size: How many records a page has, at most 250; Kombo's default is 100.
+            cursor: Where to continue: `next` of the previous page.
+            page_size: Records per page, at most 250; Kombo's default is 100.
             updated_after: Only records that changed after this time, themselves or in records nested in them. Changes
                 inside of `groups` and `teams` do not count.
-            include_deleted: Whether deleted records come too, with `remote_deleted_at` set; false if left out.
-            ignore_unsupported_filters: Whether filters that cannot be applied are passed over; false if left out.
-            ids: Only the records with these IDs of Kombo's.
-            remote_ids: Only the records with these IDs of the connected system's.
+            include_deleted: Whether to include deleted records, which have `remote_deleted_at` set; false by default.
+            ignore_unsupported_filters: Whether to ignore filters that the connected system does not support; false by
+                default.
+            ids: Only records with these Kombo IDs.
+            remote_ids: Only records with these IDs of the connected system.
             employment_status: Use `employment_statuses`. Deprecated.
             employment_statuses: Only employees with one of these statuses.
             group_ids: Only employees in these groups (Kombo's IDs).
@@ -186,7 +187,7 @@ class HRIS(Resource):
         Answer it with `create_employee_with_form`.
 
         Args:
-            staffing_entity_id: Kombo's ID of the staffing entity which the new employee is to fill.
+            staffing_entity_id: Kombo's ID of the staffing entity that the new employee fills.
             options: Settings of this call only, in place of the client's own.
         """
         return await self._send(hris.GetEmployeeForm(staffing_entity_id=staffing_entity_id), options)
@@ -321,13 +322,14 @@ class HRIS(Resource):
         """Read the categories that employees' documents are filed under, page by page.
 
         Args:
-            cursor: Where to go on: `next` of the page before.
-            page_size: How many records a page has, at most 250; Kombo's default is 100.
+            cursor: Where to continue: `next` of the previous page.
+            page_size: Records per page, at most 250; Kombo's default is 100.
             updated_after: Only records that changed after this time, themselves or in records nested in them.
-            include_deleted: Whether deleted records come too, with `remote_deleted_at` set; false if left out.
-            ignore_unsupported_filters: Whether filters that cannot be applied are passed over; false if left out.
-            ids: Only the records with these IDs of Kombo's.
-            remote_ids: Only the records with these IDs of the connected system's.
+            include_deleted: Whether to include deleted records, which have `remote_deleted_at` set; false by default.
+            ignore_unsupported_filters: Whether to ignore filters that the connected system does not support; false by
+                default.
+            ids: Only records with these Kombo IDs.
+            remote_ids: Only records with these IDs of the connected system.
             options: Settings of this call only, in place of the client's own.
         """
         return self._pages(
@@ -343,7 +345,7 @@ class HRIS(Resource):
             options,
         )
 
-    @deprecated("Use `get_groups`, which answers the same shape.")
+    @deprecated("Use `get_groups`, which returns the same shape.")
     def get_teams(
         self,
         *,
@@ -358,16 +360,17 @@ class HRIS(Resource):
     ) -> Pages[hris.Group]:
         """Read the teams of an integration, page by page.
 
-        Deprecated; use `get_groups`, which answers the same shape.
+        Deprecated; use `get_groups`, which returns the same shape.
 
         Args:
-            cursor: Where to go on: `next` of the page before.
-            page_size: How many records a page has, at most 250; Kombo's default is 100.
+            cursor: Where to continue: `next` of the previous page.
+            page_size: Records per page, at most 250; Kombo's default is 100.
             updated_after: Only records that changed after this time, themselves or in records nested in them.
-            include_deleted: Whether deleted records come too, with `remote_deleted_at` set; false if left out.
-            ignore_unsupported_filters: Whether filters that cannot be applied are passed over; false if left out.
-            ids: Only the records with these IDs of Kombo's.
-            remote_ids: Only the records with these IDs of the connected system's.
+            include_deleted: Whether to include deleted records, which have `remote_deleted_at` set; false by default.
+            ignore_unsupported_filters: Whether to ignore filters that the connected system does not support; false by
+                default.
+            ids: Only records with these Kombo IDs.
+            remote_ids: Only records with these IDs of the connected system.
             options: Settings of this call only, in place of the client's own.
         """
         return self._pages(
@@ -400,13 +403,14 @@ class HRIS(Resource):
         """Read the departments, teams and cost centres of an integration, page by page.
 
         Args:
-            cursor: Where to go on: `next` of the page before.
-            page_size: How many records a page has, at most 250; Kombo's default is 100.
+            cursor: Where to continue: `next` of the previous page.
+            page_size: Records per page, at most 250; Kombo's default is 100.
             updated_after: Only records that changed after this time, themselves or in records nested in them.
-            include_deleted: Whether deleted records come too, with `remote_deleted_at` set; false if left out.
-            ignore_unsupported_filters: Whether filters that cannot be applied are passed over; false if left out.
-            ids: Only the records with these IDs of Kombo's.
-            remote_ids: Only the records with these IDs of the connected system's.
+            include_deleted: Whether to include deleted records, which have `remote_deleted_at` set; false by default.
+            ignore_unsupported_filters: Whether to ignore filters that the connected system does not support; false by
+                default.
+            ids: Only records with these Kombo IDs.
+            remote_ids: Only records with these IDs of the connected system.
             types: Only groups of these types; `null` for those without.
             name_contains: Only records with this text in their name.
             options: Settings of this call only, in place of the client's own.
@@ -441,13 +445,14 @@ class HRIS(Resource):
         """Read the employments, job titles and pay over time, page by page.
 
         Args:
-            cursor: Where to go on: `next` of the page before.
-            page_size: How many records a page has, at most 250; Kombo's default is 100.
+            cursor: Where to continue: `next` of the previous page.
+            page_size: Records per page, at most 250; Kombo's default is 100.
             updated_after: Only records that changed after this time, themselves or in records nested in them.
-            include_deleted: Whether deleted records come too, with `remote_deleted_at` set; false if left out.
-            ignore_unsupported_filters: Whether filters that cannot be applied are passed over; false if left out.
-            ids: Only the records with these IDs of Kombo's.
-            remote_ids: Only the records with these IDs of the connected system's.
+            include_deleted: Whether to include deleted records, which have `remote_deleted_at` set; false by default.
+            ignore_unsupported_filters: Whether to ignore filters that the connected system does not support; false by
+                default.
+            ids: Only records with these Kombo IDs.
+            remote_ids: Only records with these IDs of the connected system.
             options: Settings of this call only, in place of the client's own.
         """
         return self._pages(
@@ -479,13 +484,14 @@ class HRIS(Resource):
         """Read the work locations of an integration, page by page.
 
         Args:
-            cursor: Where to go on: `next` of the page before.
-            page_size: How many records a page has, at most 250; Kombo's default is 100.
+            cursor: Where to continue: `next` of the previous page.
+            page_size: Records per page, at most 250; Kombo's default is 100.
             updated_after: Only records that changed after this time, themselves or in records nested in them.
-            include_deleted: Whether deleted records come too, with `remote_deleted_at` set; false if left out.
-            ignore_unsupported_filters: Whether filters that cannot be applied are passed over; false if left out.
-            ids: Only the records with these IDs of Kombo's.
-            remote_ids: Only the records with these IDs of the connected system's.
+            include_deleted: Whether to include deleted records, which have `remote_deleted_at` set; false by default.
+            ignore_unsupported_filters: Whether to ignore filters that the connected system does not support; false by
+                default.
+            ids: Only records with these Kombo IDs.
+            remote_ids: Only records with these IDs of the connected system.
             name_contains: Only records with this text in their name.
             options: Settings of this call only, in place of the client's own.
         """
@@ -518,13 +524,14 @@ class HRIS(Resource):
         """Read the types of absence, such as holiday or sick leave, page by page.
 
         Args:
-            cursor: Where to go on: `next` of the page before.
-            page_size: How many records a page has, at most 250; Kombo's default is 100.
+            cursor: Where to continue: `next` of the previous page.
+            page_size: Records per page, at most 250; Kombo's default is 100.
             updated_after: Only records that changed after this time, themselves or in records nested in them.
-            include_deleted: Whether deleted records come too, with `remote_deleted_at` set; false if left out.
-            ignore_unsupported_filters: Whether filters that cannot be applied are passed over; false if left out.
-            ids: Only the records with these IDs of Kombo's.
-            remote_ids: Only the records with these IDs of the connected system's.
+            include_deleted: Whether to include deleted records, which have `remote_deleted_at` set; false by default.
+            ignore_unsupported_filters: Whether to ignore filters that the connected system does not support; false by
+                default.
+            ids: Only records with these Kombo IDs.
+            remote_ids: Only records with these IDs of the connected system.
             options: Settings of this call only, in place of the client's own.
         """
         return self._pages(
@@ -556,13 +563,14 @@ class HRIS(Resource):
         """Read how much time off employees have left, page by page.
 
         Args:
-            cursor: Where to go on: `next` of the page before.
-            page_size: How many records a page has, at most 250; Kombo's default is 100.
+            cursor: Where to continue: `next` of the previous page.
+            page_size: Records per page, at most 250; Kombo's default is 100.
             updated_after: Only records that changed after this time, themselves or in records nested in them.
-            include_deleted: Whether deleted records come too, with `remote_deleted_at` set; false if left out.
-            ignore_unsupported_filters: Whether filters that cannot be applied are passed over; false if left out.
-            ids: Only the records with these IDs of Kombo's.
-            remote_ids: Only the records with these IDs of the connected system's.
+            include_deleted: Whether to include deleted records, which have `remote_deleted_at` set; false by default.
+            ignore_unsupported_filters: Whether to ignore filters that the connected system does not support; false by
+                default.
+            ids: Only records with these Kombo IDs.
+            remote_ids: Only records with these IDs of the connected system.
             employee_id: Only balances of this employee (Kombo's ID).
             options: Settings of this call only, in place of the client's own.
         """
@@ -601,13 +609,14 @@ class HRIS(Resource):
         """Read the absences of employees, page by page.
 
         Args:
-            cursor: Where to go on: `next` of the page before.
-            page_size: How many records a page has, at most 250; Kombo's default is 100.
+            cursor: Where to continue: `next` of the previous page.
+            page_size: Records per page, at most 250; Kombo's default is 100.
             updated_after: Only records that changed after this time, themselves or in records nested in them.
-            include_deleted: Whether deleted records come too, with `remote_deleted_at` set; false if left out.
-            ignore_unsupported_filters: Whether filters that cannot be applied are passed over; false if left out.
-            ids: Only the records with these IDs of Kombo's.
-            remote_ids: Only the records with these IDs of the connected system's.
+            include_deleted: Whether to include deleted records, which have `remote_deleted_at` set; false by default.
+            ignore_unsupported_filters: Whether to ignore filters that the connected system does not support; false by
+                default.
+            ids: Only records with these Kombo IDs.
+            remote_ids: Only records with these IDs of the connected system.
             date_from: Only absences from this date on.
             date_until: Only absences up to this date.
             type_ids: Only records of these absence types (Kombo's IDs).
@@ -662,8 +671,8 @@ class HRIS(Resource):
             end_date: Last day.
             employee_note: What the employee notes on the absence, or null.
             status: REQUESTED to ask for it, APPROVED to enter it; REQUESTED if left out.
-            start_half_day: Whether the first day is a half day; false if left out.
-            end_half_day: Whether the last day is a half day; false if left out.
+            start_half_day: Whether the first day is a half day; false by default.
+            end_half_day: Whether the last day is a half day; false by default.
             amount: How long it is, counted in `unit`.
             unit: Unit of the amount: hours or days.
             start_time: Time of day when it begins, such as `09:30`.
@@ -699,7 +708,7 @@ class HRIS(Resource):
     ) -> Response[hris.ChangedAbsence]:
         """Delete an absence.
 
-        Answers the deleted absence.
+        Returns the deleted absence.
 
         Args:
             absence_id: Kombo's ID of the absence.
@@ -724,13 +733,14 @@ class HRIS(Resource):
         """Read the legal entities of an integration, page by page.
 
         Args:
-            cursor: Where to go on: `next` of the page before.
-            page_size: How many records a page has, at most 250; Kombo's default is 100.
+            cursor: Where to continue: `next` of the previous page.
+            page_size: Records per page, at most 250; Kombo's default is 100.
             updated_after: Only records that changed after this time, themselves or in records nested in them.
-            include_deleted: Whether deleted records come too, with `remote_deleted_at` set; false if left out.
-            ignore_unsupported_filters: Whether filters that cannot be applied are passed over; false if left out.
-            ids: Only the records with these IDs of Kombo's.
-            remote_ids: Only the records with these IDs of the connected system's.
+            include_deleted: Whether to include deleted records, which have `remote_deleted_at` set; false by default.
+            ignore_unsupported_filters: Whether to ignore filters that the connected system does not support; false by
+                default.
+            ids: Only records with these Kombo IDs.
+            remote_ids: Only records with these IDs of the connected system.
             name_contains: Only records with this text in their name.
             options: Settings of this call only, in place of the client's own.
         """
@@ -768,13 +778,14 @@ class HRIS(Resource):
         """Read the hours that employees worked, page by page.
 
         Args:
-            cursor: Where to go on: `next` of the page before.
-            page_size: How many records a page has, at most 250; Kombo's default is 100.
+            cursor: Where to continue: `next` of the previous page.
+            page_size: Records per page, at most 250; Kombo's default is 100.
             updated_after: Only records that changed after this time, themselves or in records nested in them.
-            include_deleted: Whether deleted records come too, with `remote_deleted_at` set; false if left out.
-            ignore_unsupported_filters: Whether filters that cannot be applied are passed over; false if left out.
-            ids: Only the records with these IDs of Kombo's.
-            remote_ids: Only the records with these IDs of the connected system's.
+            include_deleted: Whether to include deleted records, which have `remote_deleted_at` set; false by default.
+            ignore_unsupported_filters: Whether to ignore filters that the connected system does not support; false by
+                default.
+            ids: Only records with these Kombo IDs.
+            remote_ids: Only records with these IDs of the connected system.
             employee_id: Only timesheets of this employee (Kombo's ID).
             started_before: Only what began before this time.
             started_after: Only what began after this time.
@@ -815,13 +826,14 @@ class HRIS(Resource):
         """Read the cycles in which performance is reviewed, page by page.
 
         Args:
-            cursor: Where to go on: `next` of the page before.
-            page_size: How many records a page has, at most 250; Kombo's default is 100.
+            cursor: Where to continue: `next` of the previous page.
+            page_size: Records per page, at most 250; Kombo's default is 100.
             updated_after: Only records that changed after this time, themselves or in records nested in them.
-            include_deleted: Whether deleted records come too, with `remote_deleted_at` set; false if left out.
-            ignore_unsupported_filters: Whether filters that cannot be applied are passed over; false if left out.
-            ids: Only the records with these IDs of Kombo's.
-            remote_ids: Only the records with these IDs of the connected system's.
+            include_deleted: Whether to include deleted records, which have `remote_deleted_at` set; false by default.
+            ignore_unsupported_filters: Whether to ignore filters that the connected system does not support; false by
+                default.
+            ids: Only records with these Kombo IDs.
+            remote_ids: Only records with these IDs of the connected system.
             options: Settings of this call only, in place of the client's own.
         """
         return self._pages(
@@ -855,13 +867,14 @@ class HRIS(Resource):
         """Read the performance reviews of employees, page by page.
 
         Args:
-            cursor: Where to go on: `next` of the page before.
-            page_size: How many records a page has, at most 250; Kombo's default is 100.
+            cursor: Where to continue: `next` of the previous page.
+            page_size: Records per page, at most 250; Kombo's default is 100.
             updated_after: Only records that changed after this time, themselves or in records nested in them.
-            include_deleted: Whether deleted records come too, with `remote_deleted_at` set; false if left out.
-            ignore_unsupported_filters: Whether filters that cannot be applied are passed over; false if left out.
-            ids: Only the records with these IDs of Kombo's.
-            remote_ids: Only the records with these IDs of the connected system's.
+            include_deleted: Whether to include deleted records, which have `remote_deleted_at` set; false by default.
+            ignore_unsupported_filters: Whether to ignore filters that the connected system does not support; false by
+                default.
+            ids: Only records with these Kombo IDs.
+            remote_ids: Only records with these IDs of the connected system.
             types: Only reviews by these people: manager, direct report, peer or the employee.
             review_cycle_ids: Only reviews of these cycles (Kombo's IDs).
             reviewee_ids: Only reviews of these employees (Kombo's IDs).
@@ -895,9 +908,9 @@ class HRIS(Resource):
         """Read the skills that employees can have, page by page.
 
         Args:
-            cursor: Where to go on: `next` of the page before.
-            ids: Only the records with these IDs of Kombo's.
-            remote_ids: Only the records with these IDs of the connected system's.
+            cursor: Where to continue: `next` of the previous page.
+            ids: Only records with these Kombo IDs.
+            remote_ids: Only records with these IDs of the connected system.
             name_contains: Only records with this text in their name.
             options: Settings of this call only, in place of the client's own.
         """
@@ -938,7 +951,7 @@ class HRIS(Resource):
     async def delete_skill(self, skill_id: str, *, options: Options | None = None) -> Response[hris.Skill]:
         """Delete a skill.
 
-        Answers the deleted skill.
+        Returns the deleted skill.
 
         Args:
             skill_id: Kombo's ID of the skill.
@@ -959,9 +972,9 @@ class HRIS(Resource):
         """Read which employee has which skill, and at what level, page by page.
 
         Args:
-            cursor: Where to go on: `next` of the page before.
-            ids: Only the records with these IDs of Kombo's.
-            remote_ids: Only the records with these IDs of the connected system's.
+            cursor: Where to continue: `next` of the previous page.
+            ids: Only records with these Kombo IDs.
+            remote_ids: Only records with these IDs of the connected system.
             employee_ids: Only records of these employees (Kombo's IDs).
             skill_ids: Only records of these skills (Kombo's IDs).
             options: Settings of this call only, in place of the client's own.
@@ -981,7 +994,7 @@ class HRIS(Resource):
         Args:
             employee_id: Kombo's ID of the employee.
             skill_id: Kombo's ID of the skill.
-            current_level: The level which the employee has reached: one of the skill's levels.
+            current_level: The level that the employee has reached: one of the skill's levels.
             options: Settings of this call only, in place of the client's own.
         """
         return await self._send(
@@ -996,7 +1009,7 @@ class HRIS(Resource):
 
         Args:
             employee_skill_assignment_id: Kombo's ID of the employee skill assignment.
-            current_level: The level which the employee has reached: one of the skill's levels.
+            current_level: The level that the employee has reached: one of the skill's levels.
             options: Settings of this call only, in place of the client's own.
         """
         return await self._send(
@@ -1011,7 +1024,7 @@ class HRIS(Resource):
     ) -> Response[hris.EmployeeSkillAssignment]:
         """Take a skill away from an employee.
 
-        Answers the deleted assignment.
+        Returns the deleted assignment.
 
         Args:
             employee_skill_assignment_id: Kombo's ID of the employee skill assignment.
@@ -1038,13 +1051,14 @@ class HRIS(Resource):
         """Read the jobs, positions and requisitions to be filled, page by page.
 
         Args:
-            cursor: Where to go on: `next` of the page before.
-            page_size: How many records a page has, at most 250; Kombo's default is 100.
+            cursor: Where to continue: `next` of the previous page.
+            page_size: Records per page, at most 250; Kombo's default is 100.
             updated_after: Only records that changed after this time, themselves or in records nested in them.
-            include_deleted: Whether deleted records come too, with `remote_deleted_at` set; false if left out.
-            ignore_unsupported_filters: Whether filters that cannot be applied are passed over; false if left out.
-            ids: Only the records with these IDs of Kombo's.
-            remote_ids: Only the records with these IDs of the connected system's.
+            include_deleted: Whether to include deleted records, which have `remote_deleted_at` set; false by default.
+            ignore_unsupported_filters: Whether to ignore filters that the connected system does not support; false by
+                default.
+            ids: Only records with these Kombo IDs.
+            remote_ids: Only records with these IDs of the connected system.
             model_types: Only staffing entities of these kinds.
             statuses: Only records with one of these statuses.
             options: Settings of this call only, in place of the client's own.
@@ -1080,13 +1094,14 @@ class HRIS(Resource):
         """Read the pay runs of an integration, page by page.
 
         Args:
-            cursor: Where to go on: `next` of the page before.
-            page_size: How many records a page has, at most 250; Kombo's default is 100.
+            cursor: Where to continue: `next` of the previous page.
+            page_size: Records per page, at most 250; Kombo's default is 100.
             updated_after: Only records that changed after this time, themselves or in records nested in them.
-            include_deleted: Whether deleted records come too, with `remote_deleted_at` set; false if left out.
-            ignore_unsupported_filters: Whether filters that cannot be applied are passed over; false if left out.
-            ids: Only the records with these IDs of Kombo's.
-            remote_ids: Only the records with these IDs of the connected system's.
+            include_deleted: Whether to include deleted records, which have `remote_deleted_at` set; false by default.
+            ignore_unsupported_filters: Whether to ignore filters that the connected system does not support; false by
+                default.
+            ids: Only records with these Kombo IDs.
+            remote_ids: Only records with these IDs of the connected system.
             legal_entity_ids: Only records of these legal entities (Kombo's IDs).
             options: Settings of this call only, in place of the client's own.
         """
@@ -1122,13 +1137,14 @@ class HRIS(Resource):
         Read the pay runs of an integration, page by page.
 
         Args:
-            cursor: Where to go on: `next` of the page before.
-            page_size: How many records a page has, at most 250; Kombo's default is 100.
+            cursor: Where to continue: `next` of the previous page.
+            page_size: Records per page, at most 250; Kombo's default is 100.
             updated_after: Only records that changed after this time, themselves or in records nested in them.
-            include_deleted: Whether deleted records come too, with `remote_deleted_at` set; false if left out.
-            ignore_unsupported_filters: Whether filters that cannot be applied are passed over; false if left out.
-            ids: Only the records with these IDs of Kombo's.
-            remote_ids: Only the records with these IDs of the connected system's.
+            include_deleted: Whether to include deleted records, which have `remote_deleted_at` set; false by default.
+            ignore_unsupported_filters: Whether to ignore filters that the connected system does not support; false by
+                default.
+            ids: Only records with these Kombo IDs.
+            remote_ids: Only records with these IDs of the connected system.
             legal_entity_ids: Only records of these legal entities (Kombo's IDs).
             options: Settings of this call only, in place of the client's own.
         """
@@ -1164,14 +1180,15 @@ class HRIS(Resource):
         """Read the payslips of employees, page by page.
 
         Args:
-            cursor: Where to go on: `next` of the page before.
-            page_size: How many records a page has, at most 250; Kombo's default is 100.
+            cursor: Where to continue: `next` of the previous page.
+            page_size: Records per page, at most 250; Kombo's default is 100.
             updated_after: Only records that changed after this time, themselves or in records nested in them. Changes
                 inside of `employee` and `pay_run` do not count.
-            include_deleted: Whether deleted records come too, with `remote_deleted_at` set; false if left out.
-            ignore_unsupported_filters: Whether filters that cannot be applied are passed over; false if left out.
-            ids: Only the records with these IDs of Kombo's.
-            remote_ids: Only the records with these IDs of the connected system's.
+            include_deleted: Whether to include deleted records, which have `remote_deleted_at` set; false by default.
+            ignore_unsupported_filters: Whether to ignore filters that the connected system does not support; false by
+                default.
+            ids: Only records with these Kombo IDs.
+            remote_ids: Only records with these IDs of the connected system.
             legal_entity_ids: Only records of these legal entities (Kombo's IDs).
             employee_ids: Only records of these employees (Kombo's IDs).
             payrun_ids: Only payslips of these pay runs (Kombo's IDs).
@@ -1213,14 +1230,15 @@ class HRIS(Resource):
         Read the payslips of employees, page by page.
 
         Args:
-            cursor: Where to go on: `next` of the page before.
-            page_size: How many records a page has, at most 250; Kombo's default is 100.
+            cursor: Where to continue: `next` of the previous page.
+            page_size: Records per page, at most 250; Kombo's default is 100.
             updated_after: Only records that changed after this time, themselves or in records nested in them. Changes
                 inside of `employee` and `pay_run` do not count.
-            include_deleted: Whether deleted records come too, with `remote_deleted_at` set; false if left out.
-            ignore_unsupported_filters: Whether filters that cannot be applied are passed over; false if left out.
-            ids: Only the records with these IDs of Kombo's.
-            remote_ids: Only the records with these IDs of the connected system's.
+            include_deleted: Whether to include deleted records, which have `remote_deleted_at` set; false by default.
+            ignore_unsupported_filters: Whether to ignore filters that the connected system does not support; false by
+                default.
+            ids: Only records with these Kombo IDs.
+            remote_ids: Only records with these IDs of the connected system.
             legal_entity_ids: Only records of these legal entities (Kombo's IDs).
             employee_ids: Only records of these employees (Kombo's IDs).
             payrun_ids: Only payslips of these pay runs (Kombo's IDs).

@@ -29,7 +29,7 @@ class Skill(Model):
     remote_deleted_at: datetime | None
     """When the record was deleted in the connected system; null while it is there."""
     remote_data: dict[str, JSON] | None
-    """The record as the connected system gave it, if Kombo hands it on."""
+    """The record as the connected system gave it, if Kombo passes it on."""
 
 
 @model
@@ -43,7 +43,7 @@ class EmployeeSkillAssignment(Model):
     skill_id: str
     """Kombo's ID of the skill."""
     current_level: str | None
-    """The level which the employee has reached: one of the skill's levels."""
+    """The level that the employee has reached: one of the skill's levels."""
 
 
 @model
@@ -62,11 +62,11 @@ class GetSkills(Request[Page[Skill]]):
     )
 
     cursor: str | Unset = UNSET
-    """Where to go on: `next` of the page before."""
+    """Where to continue: `next` of the previous page."""
     ids: Sequence[str] | Unset = UNSET
-    """Only the records with these IDs of Kombo's."""
+    """Only records with these Kombo IDs."""
     remote_ids: Sequence[str] | Unset = UNSET
-    """Only the records with these IDs of the connected system's."""
+    """Only records with these IDs of the connected system."""
     name_contains: str | Unset = UNSET
     """Only records with this text in their name."""
 
@@ -115,7 +115,7 @@ class UpdateSkill(Request[Skill]):
 class DeleteSkill(Request[Skill]):
     """Delete a skill.
 
-    Answers the deleted skill.
+    Returns the deleted skill.
 
     `DELETE /hris/skills/{skill_id}`
     """
@@ -144,11 +144,11 @@ class GetEmployeeSkillAssignments(Request[Page[EmployeeSkillAssignment]]):
     )
 
     cursor: str | Unset = UNSET
-    """Where to go on: `next` of the page before."""
+    """Where to continue: `next` of the previous page."""
     ids: Sequence[str] | Unset = UNSET
-    """Only the records with these IDs of Kombo's."""
+    """Only records with these Kombo IDs."""
     remote_ids: Sequence[str] | Unset = UNSET
-    """Only the records with these IDs of the connected system's."""
+    """Only records with these IDs of the connected system."""
     employee_ids: Sequence[str] | Unset = UNSET
     """Only records of these employees (Kombo's IDs)."""
     skill_ids: Sequence[str] | Unset = UNSET
@@ -175,7 +175,7 @@ class CreateEmployeeSkillAssignment(Request[EmployeeSkillAssignment]):
     skill_id: str
     """Kombo's ID of the skill."""
     current_level: str | Unset = UNSET
-    """The level which the employee has reached: one of the skill's levels."""
+    """The level that the employee has reached: one of the skill's levels."""
 
 
 @model
@@ -196,14 +196,14 @@ class UpdateEmployeeSkillAssignment(Request[EmployeeSkillAssignment]):
     employee_skill_assignment_id: str
     """Kombo's ID of the employee skill assignment."""
     current_level: str | None
-    """The level which the employee has reached: one of the skill's levels."""
+    """The level that the employee has reached: one of the skill's levels."""
 
 
 @model
 class DeleteEmployeeSkillAssignment(Request[EmployeeSkillAssignment]):
     """Take a skill away from an employee.
 
-    Answers the deleted assignment.
+    Returns the deleted assignment.
 
     `DELETE /hris/employee-skill-assignments/{employee_skill_assignment_id}`
     """

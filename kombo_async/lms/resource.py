@@ -33,13 +33,14 @@ class LMS(Resource):
         """Read the learners of an integration, page by page.
 
         Args:
-            cursor: Where to go on: `next` of the page before.
-            page_size: How many records a page has, at most 250; Kombo's default is 100.
+            cursor: Where to continue: `next` of the previous page.
+            page_size: Records per page, at most 250; Kombo's default is 100.
             updated_after: Only records that changed after this time, themselves or in records nested in them.
-            include_deleted: Whether deleted records come too, with `remote_deleted_at` set; false if left out.
-            ignore_unsupported_filters: Whether filters that cannot be applied are passed over; false if left out.
-            ids: Only the records with these IDs of Kombo's.
-            remote_ids: Only the records with these IDs of the connected system's.
+            include_deleted: Whether to include deleted records, which have `remote_deleted_at` set; false by default.
+            ignore_unsupported_filters: Whether to ignore filters that the connected system does not support; false by
+                default.
+            ids: Only records with these Kombo IDs.
+            remote_ids: Only records with these IDs of the connected system.
             work_emails: Only people with one of these work e-mail addresses.
             options: Settings of this call only, in place of the client's own.
         """
@@ -74,13 +75,14 @@ class LMS(Resource):
         """Read how far users are with their courses, page by page.
 
         Args:
-            cursor: Where to go on: `next` of the page before.
-            page_size: How many records a page has, at most 250; Kombo's default is 100.
+            cursor: Where to continue: `next` of the previous page.
+            page_size: Records per page, at most 250; Kombo's default is 100.
             updated_after: Only records that changed after this time, themselves or in records nested in them.
-            include_deleted: Whether deleted records come too, with `remote_deleted_at` set; false if left out.
-            ignore_unsupported_filters: Whether filters that cannot be applied are passed over; false if left out.
-            ids: Only the records with these IDs of Kombo's.
-            remote_ids: Only the records with these IDs of the connected system's.
+            include_deleted: Whether to include deleted records, which have `remote_deleted_at` set; false by default.
+            ignore_unsupported_filters: Whether to ignore filters that the connected system does not support; false by
+                default.
+            ids: Only records with these Kombo IDs.
+            remote_ids: Only records with these IDs of the connected system.
             user_ids: Only records of these users (Kombo's IDs).
             course_ids: Only records of these courses (Kombo's IDs).
             options: Settings of this call only, in place of the client's own.
@@ -148,13 +150,14 @@ class LMS(Resource):
         """Read the courses of an integration, page by page.
 
         Args:
-            cursor: Where to go on: `next` of the page before.
-            page_size: How many records a page has, at most 250; Kombo's default is 100.
+            cursor: Where to continue: `next` of the previous page.
+            page_size: Records per page, at most 250; Kombo's default is 100.
             updated_after: Only records that changed after this time, themselves or in records nested in them.
-            include_deleted: Whether deleted records come too, with `remote_deleted_at` set; false if left out.
-            ignore_unsupported_filters: Whether filters that cannot be applied are passed over; false if left out.
-            ids: Only the records with these IDs of Kombo's.
-            remote_ids: Only the records with these IDs of the connected system's.
+            include_deleted: Whether to include deleted records, which have `remote_deleted_at` set; false by default.
+            ignore_unsupported_filters: Whether to ignore filters that the connected system does not support; false by
+                default.
+            ids: Only records with these Kombo IDs.
+            remote_ids: Only records with these IDs of the connected system.
             options: Settings of this call only, in place of the client's own.
         """
         return self._pages(
@@ -175,7 +178,7 @@ class LMS(Resource):
     ) -> Response[lms.UpsertTaskRef]:
         """Create or update many courses.
 
-        Answers the ID of a task; `get_upsert_courses_task` reads how it went.
+        Returns the ID of a task; `get_upsert_courses_task` reads how it went.
 
         Args:
             items: The courses.
@@ -218,13 +221,14 @@ class LMS(Resource):
         """Read the skills that courses teach, page by page.
 
         Args:
-            cursor: Where to go on: `next` of the page before.
-            page_size: How many records a page has, at most 250; Kombo's default is 100.
+            cursor: Where to continue: `next` of the previous page.
+            page_size: Records per page, at most 250; Kombo's default is 100.
             updated_after: Only records that changed after this time, themselves or in records nested in them.
-            include_deleted: Whether deleted records come too, with `remote_deleted_at` set; false if left out.
-            ignore_unsupported_filters: Whether filters that cannot be applied are passed over; false if left out.
-            ids: Only the records with these IDs of Kombo's.
-            remote_ids: Only the records with these IDs of the connected system's.
+            include_deleted: Whether to include deleted records, which have `remote_deleted_at` set; false by default.
+            ignore_unsupported_filters: Whether to ignore filters that the connected system does not support; false by
+                default.
+            ids: Only records with these Kombo IDs.
+            remote_ids: Only records with these IDs of the connected system.
             options: Settings of this call only, in place of the client's own.
         """
         return self._pages(

@@ -24,7 +24,7 @@ TaskErrorCode: TypeAlias = Literal[
     "AI_APPLY.JOB_FEED_IMPORT_TIMED_OUT",
 ] | str
 # fmt: on
-"""Error codes that a task can end with, as far as they are known."""
+"""Error codes that a task can end with; others may appear without notice."""
 
 
 @model
@@ -37,7 +37,7 @@ class ExternalCourse(Model):
     course_url: str
     """Where learners open the course."""
     thumbnail_url: str | Unset | None = UNSET
-    """Where the small picture is."""
+    """URL of the thumbnail."""
     duration: int | Unset | None = UNSET
     """How long the course takes."""
     languages: Sequence[str] | Unset | None = UNSET
@@ -176,7 +176,7 @@ else:
 class UpsertCourses(Request[UpsertTaskRef]):
     """Create or update many courses.
 
-    Answers the ID of a task; `get_upsert_courses_task` reads how it went.
+    Returns the ID of a task; `get_upsert_courses_task` reads how it went.
 
     `POST /lms/courses/bulk`
     """
