@@ -9,11 +9,16 @@ from __future__ import annotations
 import base64
 import os
 from collections.abc import AsyncGenerator, Callable
+from functools import partial
 from io import BytesIO
 from pathlib import Path
-from typing import BinaryIO, Self
+from typing import BinaryIO, Self, TypeVar
 
 from anyio import to_thread
+
+from kombo_async._machine import machine_fault
+
+T = TypeVar("T")
 
 CHUNK = 3 * 32 * 1024
 """Bytes read at once. A multiple of 3, so that each chunk is base64 without padding, and joins with the next;
@@ -83,10 +88,7 @@ class FileData:
 
     async def measure(self) -> int:
         """The length of its base64, in bytes. Raises `ValueError` if the file is empty or cannot be read."""
-        try:
-            size = await to_thread.run_sync(self.size)
-        except OSError as error:
-            raise self._unreadable(error) from None
+        size = await self._in_thread(self.size)
         if size == 0:
             raise ValueError(f"attachment {self.name!r} is empty")
         return (size + 2) // 3 * 4
@@ -96,14 +98,11 @@ class FileData:
 
         That comes before the last byte: what was sent until then is no whole request, so it cannot be performed.
         """
-        try:
-            file, stamp = await to_thread.run_sync(self._open)
-        except OSError as error:
-            raise self._unreadable(error) from None
+        file, stamp = await self._in_thread(self._open)
         try:
             sent = 0
             while sent < length:
-                chunk = await self._chunk(file)
+                chunk = await self._in_thread(partial(_read_base64, file))
                 sent += len(chunk)
                 if not chunk or sent > length or (sent == length and not await self._is_whole(file, stamp)):
                     raise ValueError(f"attachment {self.name!r} changed while it was sent")
@@ -115,21 +114,27 @@ class FileData:
     def _open(self) -> tuple[BinaryIO, object]:
         return self.open(), self.stamp()
 
-    async def _chunk(self, file: BinaryIO) -> bytes:
-        try:
-            return await to_thread.run_sync(_read_base64, file)
-        except OSError as error:
-            raise self._unreadable(error) from None
-
     async def _is_whole(self, file: BinaryIO, stamp: object) -> bool:
         """Whether *file* is at its end, and no one has written to it meanwhile."""
         try:
-            return await to_thread.run_sync(lambda: not file.read(1) and self.stamp() == stamp)
-        except OSError:
+            return await self._in_thread(lambda: not file.read(1) and self.stamp() == stamp)
+        except ValueError:
             return False
 
-    def _unreadable(self, error: OSError) -> ValueError:
-        return ValueError(f"attachment {self.name!r} cannot be read: {error.strerror or type(error).__name__}")
+    async def _in_thread(self, work: Callable[[], T]) -> T:
+        """Do what may take long. Raises `ValueError` for whatever the file raises, but the machine's own faults."""
+
+        def try_it() -> T:
+            try:
+                return work()
+            except Exception as error:
+                if machine_fault(error) is not None:
+                    raise
+                why = error.strerror if isinstance(error, OSError) else None
+                reason = why or type(error).__name__
+            raise ValueError(f"attachment {self.name!r} cannot be read: {reason}")
+
+        return await to_thread.run_sync(try_it)
 
 
 def _read_base64(file: BinaryIO) -> bytes:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import anyio
 import attrs
 
-from kombo_async.bulk._faults import machine_fault
+from kombo_async._machine import machine_fault
 from kombo_async.bulk._item import Doubt, outcome_of
 from kombo_async.bulk._journal import Entry, Journal, JournalError, RowKey, without_people
 from kombo_async.bulk._outcome import Outcome

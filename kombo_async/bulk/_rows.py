@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any, Literal
 import anyio
 import attrs
 
+from kombo_async._machine import machine_fault
 from kombo_async.bulk._doubts import Doubts
-from kombo_async.bulk._faults import in_words, machine_fault
 from kombo_async.bulk._gate import Gate
 from kombo_async.bulk._identity import digest, shows_of, subject_of
 from kombo_async.bulk._item import Doubt, Held, Item, outcome_of
@@ -20,6 +20,7 @@ from kombo_async.bulk._reconcile import Reconciler, Repeatable
 from kombo_async.bulk._sending import Leaving, NotNow, Sent, send
 from kombo_async.bulk._server_clock import ServerClock
 from kombo_async.bulk._settings import Settings
+from kombo_async.bulk._words import in_words
 from kombo_async.errors import Fault, InvalidInput, KomboError
 from kombo_async.options import Options
 from kombo_async.request import Request

@@ -1,4 +1,4 @@
-"""Whose fault it is: a row's own, or the machine's."""
+"""Faults of this machine, which have nothing to do with what was asked of it."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ import errno
 
 MACHINE = frozenset(
     getattr(errno, name)
-    for name in ("EMFILE", "ENFILE", "ENOMEM", "ENOSPC", "EDQUOT", "EIO", "EROFS", "ENOBUFS", "EAGAIN")
+    for name in ("EMFILE", "ENFILE", "ENOMEM", "ENOSPC", "EDQUOT", "ENOBUFS")
     if hasattr(errno, name)
 )
-"""No file handles, no memory, no disk: nothing to do with the row at hand, and the next one fares no better."""
+"""No file handles, no memory, no disk: whatever comes next fares no better."""
 
 
 def machine_fault(error: BaseException | None) -> OSError | None:
@@ -26,9 +26,3 @@ def machine_fault(error: BaseException | None) -> OSError | None:
                     return found
         error = error.__cause__ or error.__context__
     return None
-
-
-def in_words(error: Exception) -> str:
-    """What is wrong with a row, in one line."""
-    text = " ".join(str(error).split())
-    return text if isinstance(error, ValueError) and text else f"{type(error).__name__}: {text}".removesuffix(": ")

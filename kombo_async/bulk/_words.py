@@ -1,0 +1,9 @@
+"""What is wrong with a row, in words."""
+
+from __future__ import annotations
+
+
+def in_words(error: Exception) -> str:
+    """What is wrong with a row, in one line."""
+    text = " ".join(str(error).split())
+    return text if isinstance(error, ValueError) and text else f"{type(error).__name__}: {text}".removesuffix(": ")
