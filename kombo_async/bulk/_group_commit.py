@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Generic, TypeVar
 
 import anyio
 import anyio.lowlevel
-from anyio import to_thread
 
 from kombo_async.bulk._journal import JournalError
 
@@ -24,16 +23,15 @@ class _Batch(Generic[T, R]):
 
 
 class GroupCommit(Generic[T, R]):
-    """Collects items while a commit is under way; the next commit takes all of them. Commits run in a worker thread.
+    """Collects items while a commit is under way; the next commit takes all of them.
 
     The first caller of a batch commits it for all, so no task of its own is needed (or left behind).
     """
 
-    def __init__(self, commit: Callable[[Sequence[T]], Sequence[R]]) -> None:
+    def __init__(self, commit: Callable[[Sequence[T]], Awaitable[Sequence[R]]]) -> None:
         self._commit = commit
         self._batch = _Batch[T, R]()
         self._turn = anyio.Lock(fast_acquire=True)
-        self._thread = anyio.CapacityLimiter(1)
 
     async def add(self, item: T) -> R:
         """Commit *item*, together with what else has come in, and give its result. Raises what `commit` raised.
@@ -56,7 +54,7 @@ class GroupCommit(Generic[T, R]):
             async with self._turn:
                 await anyio.lowlevel.checkpoint()  # whoever is about to add an item comes along
                 self._batch = _Batch[T, R]()
-                batch.results = await to_thread.run_sync(self._commit, batch.items, limiter=self._thread)
+                batch.results = await self._commit(batch.items)
         except Exception as error:  # each caller of the batch raises it
             batch.error = error
         except BaseException:

@@ -2,136 +2,94 @@
 
 A row belongs to one worker at a time. Each run has a lease that it renews while it lives: once a run has not been heard
 of for that long, its rows are free, and what it was sending is in doubt. A run that was only held up (a stopped virtual
-machine, say) finds its lease lapsed, and sends nothing more.
+machine, say) sees by its own monotonic clock that its lease may have lapsed, right before anything leaves, and sends
+nothing more.
+
+Rows are spread over buckets, so that none is too large to be removed at once, and the commands of many rows go out
+together, over a few connections that all journals of a process share.
 """
 
 from __future__ import annotations
 
 import asyncio
 import json
+import time
 import uuid
+import zlib
 from collections.abc import AsyncGenerator, Generator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeAlias
 
 from kombo_async._lazy import missing_extra
 
 try:
-    from redis.asyncio import BlockingConnectionPool, Redis
-    from redis.exceptions import RedisError, ResponseError
+    from redis.asyncio import Redis
+    from redis.exceptions import NoScriptError, RedisError
 except ModuleNotFoundError as _error:
     raise missing_extra(_error, "redis", "redis") from None
 
+from kombo_async.bulk import _redis_scripts as scripts
+from kombo_async.bulk._group_commit import GroupCommit
 from kombo_async.bulk._journal import (
     Claim,
     Entry,
+    JournalDamaged,
     JournalError,
     JournalLocked,
     JournalMismatch,
     RowKey,
     decode_entry,
     encode_entry,
+    proof_of,
 )
+from kombo_async.bulk._redis_clients import give_back, take_client
 
-FORMAT = "1"
-CONNECTIONS = 20
-"""How many connections a journal makes by itself at most; more rows than these wait their turn."""
+FORMAT = "2"
+BUCKETS = 1_024
+"""Into how many hashes the rows of a journal are spread: ten million rows are ten thousand in each."""
+MARGIN = 0.1
+"""The part of its lease in which a run sends nothing more: what leaves must arrive before others may have the row."""
+SLICE = 100
+"""How many keys are removed at once."""
 
-# A row is `<h or f><run>\n<entry>`: held or free, by whom last, and what is known. KEYS: rows, runs. ARGV: run, ...
-_NOW = "local t = redis.call('TIME') local now = t[1] * 1000 + math.floor(t[2] / 1000) "
-_LIVES = _NOW + "local function lives(run) return tonumber(redis.call('HGET', KEYS[2], run) or 0) > now end "
-_ROW = """
-    local function read(key)
-        local row = redis.call('HGET', KEYS[1], key)
-        if not row then return 'f', '', '' end
-        local line = string.find(row, '\\n', 1, true)
-        return string.sub(row, 1, 1), string.sub(row, 2, line - 1), string.sub(row, line + 1)
-    end
-    local function write(key, held, run, entry) redis.call('HSET', KEYS[1], key, held .. run .. '\\n' .. entry) end
-"""
-# ARGV: run, lease in ms, "1" at its beginning. The runs that have died long since are forgotten.
-_RENEW = (
-    _LIVES
-    + """
-    if ARGV[3] == '1' then
-        local runs = redis.call('HGETALL', KEYS[2])
-        for i = 1, #runs, 2 do if tonumber(runs[i + 1]) <= now then redis.call('HDEL', KEYS[2], runs[i]) end end
-    elseif not lives(ARGV[1]) then
-        return 0
-    end
-    redis.call('HSET', KEYS[2], ARGV[1], now + ARGV[2])
-    return 1
-"""
-)
-# ARGV: run, key
-_CLAIM = (
-    _LIVES
-    + _ROW
-    + """
-    if not lives(ARGV[1]) then return {'lapsed', ''} end
-    local held, run, entry = read(ARGV[2])
-    if run == ARGV[1] then return {'met', entry} end
-    if held == 'h' and lives(run) then return {'held', entry} end
-    write(ARGV[2], 'h', ARGV[1], entry)
-    return {'claimed', entry}
-"""
-)
-# ARGV: run, key, entry, state. What is done is done, whoever has the row by now.
-_RECORD = (
-    _LIVES
-    + _ROW
-    + """
-    local held, run = read(ARGV[2])
-    local mine = run == ARGV[1] and held == 'h'
-    if ARGV[4] == 'sending' then
-        if not mine or not lives(ARGV[1]) then return 'lapsed' end
-        write(ARGV[2], 'h', ARGV[1], ARGV[3])
-    elseif mine or ARGV[4] == 'done' then
-        write(ARGV[2], 'f', ARGV[1], ARGV[3])
-    end
-    return 'recorded'
-"""
-)
-# ARGV: run, key
-_RELEASE = (
-    _ROW
-    + """
-    local held, run, entry = read(ARGV[2])
-    if run ~= ARGV[1] or held ~= 'h' then return end
-    if entry == '' then redis.call('HDEL', KEYS[1], ARGV[2]) else write(ARGV[2], 'f', '', entry) end
-"""
-)
+_Command: TypeAlias = tuple[str, list[str], list[str | bytes]]
+"""A script, its keys and its arguments; the first two of those are the run and the sequence that was seen."""
+_Reply: TypeAlias = tuple[str, int, str]
 
 
 class RedisJournal:
     """A journal in Redis, for one process or many.
 
-    Rows outlive any process, and Redis itself as far as it is set up to keep what it has: use `appendonly yes`, and
-    `appendfsync always` where a power cut must not make rows be looked for. A Redis that evicts keys is refused.
+    A Redis that evicts keys is refused, and one without an append-only file (`appendonly yes`), which forgets what it
+    was told when it restarts. With `appendfsync always`, not even a power cut makes rows be looked for.
 
     Args:
         redis: The address (`redis://localhost:6379/0`), or a `redis.asyncio.Redis` of yours, which stays open.
         job: What the journal is for, such as the name of the input: all workers of an upload give the same.
         lease: Seconds after which a run that is not heard of counts as dead.
+        require_aof: Whether to refuse a Redis without an append-only file. Without one, what was sent in the last
+            minutes before it restarted may be sent again.
     """
 
     durable: ClassVar[bool] = True
 
-    def __init__(self, redis: Redis | str, *, job: str, lease: float = 30.0) -> None:
+    def __init__(self, redis: Redis | str, *, job: str, lease: float = 30.0, require_aof: bool = True) -> None:
         if lease <= 0:
             raise ValueError("lease: must be more than 0 seconds")
         self.job = job
         self.run: str = uuid.uuid4().hex
         self._lease = lease
-        self._own = isinstance(redis, str)
+        self._require_aof = require_aof
         self._address = redis if isinstance(redis, str) else ""
-        self._redis: Any = (
-            None if isinstance(redis, str) else redis
-        )  # its own types are for two kinds of clients at once
+        self._redis: Any = None if isinstance(redis, str) else redis  # its types are for two kinds of clients at once
         self._renewing: asyncio.Task[None] | None = None
-        self._rows = f"kombo:{{{job}}}:rows"
-        self._runs = f"kombo:{{{job}}}:runs"
-        self._about = f"kombo:{{{job}}}:about"
+        self._commits = GroupCommit[_Command, _Reply](self._execute)
+        self._hashes: dict[str, str] = {}
+        self._sequence = 0
+        self._sends_until = 0.0
+        prefix = f"kombo:{{{job}}}:"
+        self._about, self._runs, self._counts = f"{prefix}about", f"{prefix}runs", f"{prefix}counts"
+        self._unfinished, self._rows, self._proofs = f"{prefix}unfinished", f"{prefix}rows:", f"{prefix}proofs:"
 
     def __repr__(self) -> str:
         return f"RedisJournal(job={self.job!r})"
@@ -141,41 +99,52 @@ class RedisJournal:
         if self._renewing is not None:
             raise JournalLocked(f"{self!r} is in use by a run of this very process; make one for each run")
         with self._as_journal_errors():
-            await self._check(address or "")
-            self.run = uuid.uuid4().hex
-            await self._renew(begin=True)
+            await self._check_server()
+        self.run = uuid.uuid4().hex
+        start = time.monotonic()
+        answer, _, known = await self._do(
+            scripts.OPEN, "", "", self._milliseconds, FORMAT, address or "", str(BUCKETS), of_row=False
+        )
+        if answer in ("format", "address"):
+            given = FORMAT if answer == "format" else address
+            raise JournalMismatch(
+                f"{self!r} belongs to another upload: its {answer} is {known!r}, not {given!r}; name another job"
+            )
+        if answer == "nothing":
+            raise JournalError(f"{self!r} is not there")
+        self._sends_until = start + self._lease * (1 - MARGIN)
         self._renewing = asyncio.create_task(self._keep_renewing())
 
     async def claim(self, key: RowKey) -> Claim:
         """See `Journal.claim`."""
-        answer, entry = map(_text, await self._eval(_CLAIM, self.run, _name(key)))
-        if answer == "lapsed":
-            raise self._lapsed()
-        return Claim(_entry(entry), status={"claimed": "ours", "met": "met"}.get(answer, "held"))  # type: ignore[arg-type]
+        answer, _, entry = await self._do(scripts.CLAIM, _name(key), "", uuid.uuid4().hex)
+        return Claim(_entry(entry), status=answer)  # type: ignore[arg-type]
 
     def check(self) -> None:
         """See `Journal.check`."""
-
-    async def owners(self, ids: Sequence[str]) -> Mapping[str, RowKey]:
-        """See `Journal.owners`."""
-        return {}
-
-    async def unfinished(self) -> AsyncGenerator[tuple[RowKey, Entry]]:
-        """See `Journal.unfinished`."""
-        async for key, entry in self.entries():
-            if entry.is_unfinished:
-                yield key, entry
+        if time.monotonic() >= self._sends_until:
+            raise self._lapsed()
 
     async def record(self, key: RowKey, entry: Entry) -> bool:
         """See `Journal.record`. Raises `JournalLocked`, before anything is sent, where the row is another's by now."""
-        encoded = encode_entry(entry).decode()
-        if _text(await self._eval(_RECORD, self.run, _name(key), encoded, entry.state)) == "lapsed":
-            raise self._lapsed()
-        return True
+        proof = proof_of(entry)
+        answer, _, _ = await self._do(
+            scripts.RECORD, _name(key), proof, encode_entry(entry), entry.state, proof, entry.proof
+        )
+        return answer != "taken"
+
+    async def owners(self, ids: Sequence[str]) -> Mapping[str, RowKey]:
+        """See `Journal.owners`."""
+        with self._as_journal_errors():
+            async with self._connection.pipeline(transaction=False) as pipeline:
+                for id in ids:
+                    pipeline.hget(self._proofs + _bucket(id), id)
+                found: list[Any] = await pipeline.execute() if ids else []
+        return {id: _key(_text(there).partition(":")[2]) for id, there in zip(ids, found, strict=True) if there}
 
     async def release(self, key: RowKey) -> None:
         """See `Journal.release`."""
-        await self._eval(_RELEASE, self.run, _name(key))
+        await self._do(scripts.RELEASE, _name(key), "")
 
     async def aclose(self) -> None:
         """End the run: rows that it still holds are free at once."""
@@ -184,68 +153,143 @@ class RedisJournal:
             renewing.cancel()
             with suppress(asyncio.CancelledError):
                 await renewing
+        self._sends_until = 0.0
         with self._as_journal_errors():
             try:
-                await self._connection.hdel(self._runs, self.run)
+                if self._redis is not None:
+                    await self._connection.hdel(self._runs, self.run)
             finally:
-                if self._own:
-                    redis, self._redis = self._redis, None
-                    await redis.aclose()
+                if self._address and self._redis is not None:
+                    self._redis = None
+                    await give_back(self._address)
 
     async def look_up(self, keys: Sequence[RowKey]) -> list[Entry | None]:
         """What is known of rows, None for new ones; without a run, for whoever spreads the work."""
         with self._as_journal_errors():
-            names = [_name(key) for key in keys]
-            rows: list[Any] = await self._connection.hmget(self._rows, names) if names else []
-        return [None if row is None else _entry(_text(row).partition("\n")[2]) for row in rows]
+            rows = await self._read([_name(key) for key in keys])
+        return [None if row is None else _entry(row) for row in rows]
+
+    async def unfinished(self) -> AsyncGenerator[tuple[RowKey, Entry]]:
+        """See `Journal.unfinished`; without a walk over all rows."""
+        with self._as_journal_errors():
+            names = sorted(map(_text, await self._connection.smembers(self._unfinished)))
+            for start in range(0, len(names), 500):
+                part = names[start : start + 500]
+                for name, row in zip(part, await self._read(part), strict=True):
+                    entry = _entry(row) if row else None
+                    if entry is not None and entry.is_unfinished:
+                        yield _key(name), entry
 
     async def entries(self) -> AsyncGenerator[tuple[RowKey, Entry]]:
         """All rows, in no order; for reports."""
         with self._as_journal_errors():
-            async for name, row in self._connection.hscan_iter(self._rows, count=500):
-                entry = _entry(_text(row).partition("\n")[2])
-                if entry is not None:
-                    yield RowKey(*json.loads(_text(name))), entry
+            for bucket in range(BUCKETS):
+                async for name, row in self._connection.hscan_iter(f"{self._rows}{bucket}", count=500):
+                    entry = _entry(_text(row).partition("\n")[2])
+                    if entry is not None:
+                        yield _key(_text(name)), entry
+
+    async def forget(self) -> None:
+        """Remove the journal, in slices that do not hold Redis up. Raises `JournalLocked` while a run is alive."""
+        answer, _, _ = await self._do(scripts.LIVES, "", "", "", "", "", "", of_row=False)
+        if answer == "lives":
+            raise JournalLocked(f"{self!r} is in use by a run; wait for its end, or stop it first")
+        keys = [f"{prefix}{bucket}" for prefix in (self._rows, self._proofs) for bucket in range(BUCKETS)]
+        keys += [self._unfinished, self._counts, self._runs, self._about]
+        with self._as_journal_errors():
+            for start in range(0, len(keys), SLICE):
+                await self._connection.unlink(*keys[start : start + SLICE])
 
     @property
     def _connection(self) -> Any:
         if self._redis is None:
-            pool: Any = BlockingConnectionPool
-            self._redis = Redis.from_pool(pool.from_url(self._address, max_connections=CONNECTIONS, timeout=30))
+            self._redis = take_client(self._address)
         return self._redis
 
-    async def _eval(self, script: str, *arguments: str) -> Any:
+    @property
+    def _milliseconds(self) -> str:
+        return str(int(self._lease * 1000))
+
+    async def _read(self, names: Sequence[str]) -> list[str | None]:
+        """The entries of these rows as they are kept."""
+        if not names:
+            return []
+        async with self._connection.pipeline(transaction=False) as pipeline:
+            for name in names:
+                pipeline.hget(self._rows + _bucket(name), name)
+            found: list[Any] = await pipeline.execute()
+        return [None if row is None else _text(row).partition("\n")[2] for row in found]
+
+    async def _do(self, script: str, name: str, proof: str, *arguments: str | bytes, of_row: bool = True) -> _Reply:
+        """Run a script, together with those of other rows."""
+        row, proven = (_bucket(name), _bucket(proof)) if of_row else ("0", "0")
+        keys = [self._about, self._runs, self._counts, self._unfinished, self._rows + row, self._proofs + proven]
+        given: list[str | bytes] = [self.run, str(self._sequence)]
+        given += [row, proven, name, *arguments] if of_row else arguments
+        answer, sequence, text = await self._commits.add((script, keys, given))
+        self._sequence = max(self._sequence, sequence)
+        if answer == "lapsed":
+            raise self._lapsed()
+        if answer == "older":
+            raise JournalDamaged(f"{self!r}: Redis has lost writes (a restart, or another server took over)")
+        if answer == "lost":
+            raise JournalDamaged(f"{self!r}: rows are missing in Redis: expired, evicted or removed by something else")
+        return answer, sequence, text
+
+    async def _execute(self, commands: Sequence[_Command]) -> list[_Reply]:
+        """Run many scripts at once. All can be repeated, so it does not matter whether some have run before."""
         with self._as_journal_errors():
-            return await self._connection.register_script(script)(keys=[self._rows, self._runs], args=arguments)
+            replies = await self._pipeline(commands)
+            if any(isinstance(reply, NoScriptError) for reply in replies):
+                for script in {script for script, _, _ in commands}:
+                    self._hashes[script] = _text(await self._connection.script_load(script))
+                replies = await self._pipeline(commands)
+            failed = next((reply for reply in replies if isinstance(reply, Exception)), None)
+            if failed is not None:
+                raise failed
+        return [(_text(answer), int(sequence), _text(text)) for answer, sequence, text in replies]
 
-    async def _check(self, address: str) -> None:
-        redis = self._connection
-        with suppress(ResponseError):  # where reading the settings is not allowed
-            policy = await redis.config_get("maxmemory-policy")
-            if any(_text(value).startswith("allkeys") for value in policy.values()):
-                raise JournalError(f"{self!r}: this Redis evicts keys; set maxmemory-policy noeviction")
-        for name, given in (("format", FORMAT), ("address", address)):
-            await redis.hsetnx(self._about, name, given)
-            known = _text(await redis.hget(self._about, name))
-            if known != given:
-                raise JournalMismatch(
-                    f"{self!r} belongs to another upload: its {name} is {known!r}, and not {given!r}; name another job"
-                )
+    async def _pipeline(self, commands: Sequence[_Command]) -> list[Any]:
+        async with self._connection.pipeline(transaction=False) as pipeline:
+            for script, keys, arguments in commands:
+                pipeline.evalsha(self._hash(script), len(keys), *keys, *arguments)
+            replies: list[Any] = await pipeline.execute(raise_on_error=False)
+        return replies
 
-    async def _renew(self, *, begin: bool = False) -> bool:
-        milliseconds = str(int(self._lease * 1000))
-        return bool(await self._eval(_RENEW, self.run, milliseconds, "1" if begin else "0"))
+    def _hash(self, script: str) -> str:
+        """What Redis knows a script by; where it does not know it yet, it says so."""
+        import hashlib
+
+        return self._hashes.setdefault(script, hashlib.sha1(script.encode(), usedforsecurity=False).hexdigest())
+
+    async def _check_server(self) -> None:
+        """Refuse a Redis that may forget rows. `INFO` is allowed where settings cannot be read."""
+        memory, persistence = await self._connection.info("memory"), await self._connection.info("persistence")
+        policy = str(memory.get("maxmemory_policy", "unknown"))
+        if policy != "noeviction" and not policy.startswith("volatile-"):  # our keys never expire
+            raise JournalError(f"{self!r}: this Redis evicts keys ({policy}); set maxmemory-policy noeviction")
+        if self._require_aof and str(persistence.get("aof_enabled", "unknown")) != "1":
+            raise JournalError(
+                f"{self!r}: this Redis forgets what it was told when it restarts; set appendonly yes, "
+                "or pass require_aof=False and take the risk"
+            )
 
     async def _keep_renewing(self) -> None:
         """Renew the lease until it has lapsed; while Redis cannot be reached, try again."""
         while True:
             await asyncio.sleep(self._lease / 4)
-            with suppress(JournalError):
-                if not await self._renew():
-                    return
+            start = time.monotonic()
+            try:
+                await self._do(scripts.RENEW, "", "", self._milliseconds, "", "", "", of_row=False)
+            except (JournalLocked, JournalDamaged):
+                self._sends_until = 0.0
+                return
+            except JournalError:
+                continue
+            self._sends_until = start + self._lease * (1 - MARGIN)
 
     def _lapsed(self) -> JournalLocked:
-        return JournalLocked(f"{self!r}: this run was not heard of for {self._lease:g} s, and others have its rows now")
+        return JournalLocked(f"{self!r}: this run was not heard of for {self._lease:g} s, and others may have its rows")
 
     @contextmanager
     def _as_journal_errors(self) -> Generator[None]:
@@ -257,6 +301,14 @@ class RedisJournal:
 
 def _name(key: RowKey) -> str:
     return json.dumps([key.key, key.kind, key.integration_id])
+
+
+def _key(name: str) -> RowKey:
+    return RowKey(*json.loads(name))
+
+
+def _bucket(name: str) -> str:
+    return str(zlib.crc32(name.encode()) % BUCKETS)
 
 
 def _text(value: Any) -> str:

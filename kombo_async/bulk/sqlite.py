@@ -16,6 +16,7 @@ from itertools import islice
 from pathlib import Path
 from typing import ClassVar, TypeAlias
 
+import anyio
 import msgspec
 from anyio import to_thread
 
@@ -82,7 +83,8 @@ class SqliteJournal:
             raise JournalLocked(f"{self.path} is in use by a run of this very process")
         await to_thread.run_sync(self._open, address)
         self._under_way.clear()
-        self._commits = GroupCommit(self._commit)
+        self._commits = GroupCommit(self._commit_in_thread)
+        self._thread = anyio.CapacityLimiter(1)
 
     async def claim(self, key: RowKey) -> Claim:
         """See `Journal.claim`."""
@@ -157,6 +159,9 @@ class SqliteJournal:
         with _as_journal_errors(self.path):
             self._guard.check()
             yield self._database
+
+    async def _commit_in_thread(self, items: Sequence[_Item]) -> list[_Result]:
+        return await to_thread.run_sync(self._commit, items, limiter=self._thread)
 
     def _commit(self, items: Sequence[_Item]) -> list[_Result]:
         with self._checked() as database:

@@ -1,10 +1,11 @@
-"""A Redis server of the tests' own, on a free port, without files."""
+"""A Redis server of the tests' own, on a free port, with files in a folder of its own."""
 
 from __future__ import annotations
 
 import shutil
 import socket
 import subprocess
+import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -28,17 +29,17 @@ def redis_server(*settings: str) -> Iterator[str]:
         "127.0.0.1",
         "--save",
         "",
-        "--appendonly",
-        "no",
         *settings,
     ]
-    server = subprocess.Popen(command, stdout=subprocess.DEVNULL)
-    try:
-        _wait_for(port)
-        yield f"redis://127.0.0.1:{port}/0"
-    finally:
-        server.terminate()
-        server.wait(timeout=10)
+    with tempfile.TemporaryDirectory() as folder:
+        command += ["--dir", folder, *([] if "--appendonly" in settings else ["--appendonly", "yes"])]
+        server = subprocess.Popen(command, stdout=subprocess.DEVNULL)
+        try:
+            _wait_for(port)
+            yield f"redis://127.0.0.1:{port}/0"
+        finally:
+            server.terminate()
+            server.wait(timeout=10)
 
 
 def _wait_for(port: int) -> None:

@@ -1,0 +1,36 @@
+"""One client of Redis for all journals of a process at one address."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+from weakref import WeakKeyDictionary
+
+from redis.asyncio import BlockingConnectionPool, Redis
+
+CONNECTIONS = 20
+"""How many connections it makes at most: commands of many rows share one, so this is for many journals at a time."""
+
+_CLIENTS: WeakKeyDictionary[Any, dict[str, list[Any]]] = WeakKeyDictionary()
+"""By event loop and address: the client, and how many journals use it."""
+
+
+def take_client(address: str) -> Any:
+    """The client for *address*, to be given back."""
+    clients = _CLIENTS.setdefault(asyncio.get_running_loop(), {})
+    if address not in clients:
+        pool: Any = BlockingConnectionPool
+        client = Redis.from_pool(pool.from_url(address, max_connections=CONNECTIONS, timeout=30))
+        clients[address] = [client, 0]
+    clients[address][1] += 1
+    return clients[address][0]
+
+
+async def give_back(address: str) -> None:
+    """Close the client for *address* when nobody uses it any more."""
+    clients = _CLIENTS.get(asyncio.get_running_loop(), {})
+    if address not in clients:
+        return
+    clients[address][1] -= 1
+    if not clients[address][1]:
+        await clients.pop(address)[0].aclose()
