@@ -102,6 +102,15 @@ class Shell:
         """Whoever has been made an application."""
         return sorted(body["candidate"]["email_address"] for body in self.bodies)
 
+    def job(self, number: int, integration: str = INTEGRATION) -> Any:
+        """An open job of the sandbox, as it keeps it."""
+        table = self.sandbox.world(integration).table("ats_jobs")
+        return [row for row in table if row.data["status"] == "OPEN"][number]
+
+    def rename_job(self, job: Any, name: str) -> None:
+        """Give a job of the sandbox another name."""
+        self.sandbox.world(INTEGRATION).change("ats_jobs", job, name=name)
+
     def lines(self, name: str) -> list[Any]:
         """The JSON lines of a file in the folder."""
         return [json.loads(line) for line in (self.folder / name).read_text().splitlines()]
