@@ -71,17 +71,20 @@ def refused_row(row: ParsedRow) -> RowResult:
     )
 
 
-def row_result(outcome: Outcome, row: ParsedRow) -> RowResult:
-    """An outcome of a bulk run as a result of the row that it is of."""
+def row_result(outcome: Outcome) -> RowResult:
+    """An outcome of a bulk run as a result of the row whose number is its tag."""
+    candidate: Any = getattr(outcome.request, "candidate", outcome.request)
+    names = [getattr(candidate, name, None) for name in ("first_name", "last_name")]
+    email = getattr(candidate, "email_address", None)
     entry = outcome.entry
     answer: Any = getattr(outcome.response, "data", None)
     warnings = [getattr(each, "message", str(each)) for each in getattr(outcome.response, "warnings", None) or ()]
     return RowResult(
-        row=row.number,
+        row=outcome.tag,
         result=outcome.result,
-        person=row.person,
-        email=row.email,
-        integration_id=row.integration_id,
+        person=" ".join(name for name in names if isinstance(name, str)),
+        email=email if isinstance(email, str) else "",
+        integration_id=outcome.integration_id,
         earlier=outcome.earlier,
         found=entry.proof == "look",
         ids=entry.ids,

@@ -100,16 +100,8 @@ def test_a_mapping_is_saved_and_used(shell: Shell) -> None:
     first = "Größe;b;c;d;Start;Gehalt\nAda;L;{0}@example.com;ada.pdf;03.04.2026;50.000\n"
     options = [
         *("--map", "Größe=candidate.first_name", "--map", "b=candidate.last_name", "--map", "c=email"),
-        *(
-            "--map",
-            "d=cv",
-            "--map",
-            "Start=candidate.availability_date",
-            "--date-format",
-            "DD.MM.YYYY",
-            "--decimal",
-            ",",
-        ),
+        *("--map", "d=cv", "--map", "Start=candidate.availability_date", "--date-format", "DD.MM.YYYY"),
+        *("--decimal", ","),
         *("--set", "candidate.salary_expectations.period=YEAR", "--key", "c"),
     ]
     saving = shell.upload(shell.write("p.csv", first.format("ada")), *options, "--dry-run", "--save-mapping", "m.toml")
@@ -207,7 +199,7 @@ def test_rows_are_known_by_a_key(shell: Shell) -> None:
 
 
 def test_the_journal_belongs_to_the_job(shell: Shell) -> None:
-    """Tomorrow's file may have another name, and what was done yesterday is not sent again; `--journal` says otherwise."""
+    """Tomorrow's file may have another name: what was done yesterday is not sent again. `--journal` says otherwise."""
     rows = "first_name,last_name,email\nAda,L,ada@example.com\n"
     assert shell.upload(shell.write("monday.csv", rows)).exit_code == 0
     result = shell.upload(shell.write("tuesday.csv", rows + "Bob,B,bob@example.com\n"))
