@@ -20,10 +20,12 @@ from kombo_async._cli.reading.source import Source
 from kombo_async._cli.reading.table import Cell, Line, Table
 from kombo_async._cli.synonyms import FILE_KINDS, WHOLE_NAMES, plain
 from kombo_async._codec.strict import MISSING
-from kombo_async.bulk import digest
+from kombo_async.bulk import default_reconcilers, digest
 from kombo_async.errors import InvalidInput
 from kombo_async.request import Request
 
+_RECONCILERS = default_reconcilers()
+"""What knows whom a request is about."""
 MOST_NAMED = 12
 """How many columns a note names."""
 
@@ -296,11 +298,11 @@ def _identity(row: ParsedRow) -> str:
     if row.key is not None:
         return f"key {row.integration_id} {row.key}"
     request: Any = row.request
-    candidate = getattr(request, "candidate", None)
-    if candidate is None or not hasattr(candidate, "email_address"):
+    reconciler = _RECONCILERS.get(type(request))
+    identity = None if reconciler is None else reconciler.identity(request)
+    if identity is None:
         return digest(request, row.integration_id)
-    job_id = request.job_id if hasattr(request, "job_id") else request.application.job_id
-    return f"person {row.integration_id} {candidate.email_address.strip().lower()} {job_id}"
+    return repr((row.integration_id, identity.kind, identity.parts))
 
 
 def constant_values(request: type[Request[Any]], given: Mapping[str, str], rules: CellRules) -> dict[str, Any]:
