@@ -1,50 +1,65 @@
-"""Waiting for a place before anything is sent, in fair queues (first come, first served).
+"""Waiting before anything is sent, in fair queues.
 
-- Actions: at most 30 in flight for an integration, Kombo's limit, fewer while other machines use places of the same 30.
-- All calls: at most `max_connections` at once.
-- After a rate limit's 429: the whole client pauses once, then starts again with one call, two, four, ...
+- Actions of an integration: as many at once as its share of Kombo's limit, first come, first served.
+- All calls: at most `max_connections` at once; reads never wait behind actions, and integrations take turns.
+- After a refusal that is meant for all calls, the whole client pauses once, then starts with one call, two, four, ...
+
+Whom a refusal is meant for is not always said. A 429 on an action is taken for a limit of its integration first; only
+when a second integration is refused while nothing gets through, or a read is, does the whole client pause. Should Kombo
+count all requests of a customer together, that costs one refusal more before the pause; the other way round, one busy
+customer would stop all others.
 """
 
 from __future__ import annotations
 
 from typing import Any
 
-from kombo_async._chain.limiter import AdaptiveLimiter, Limiter
+from kombo_async._chain.adaptive import AdaptiveLimiter
+from kombo_async._chain.connections import ConnectionLimiter
 from kombo_async._chain.pause import Pause
 from kombo_async._clock import Clock
+from kombo_async._codec.codes import Meaning, meaning_of
+from kombo_async.errors import Failure, RateLimited
 from kombo_async.middleware import Call, Next
 from kombo_async.response import Response
 
 
 class Limits:
-    """The step of the chain that waits for places; one for each attempt."""
+    """The step of the chain that waits for a turn; once for each attempt."""
 
     def __init__(self, *, clock: Clock, max_connections: int) -> None:
         self._clock = clock
-        self.connections = Limiter(max_connections, clock)
+        self.connections = ConnectionLimiter(max_connections, clock)
         self.pause = Pause(clock)
         self.actions: dict[str, AdaptiveLimiter] = {}
 
     async def __call__(self, call: Call, call_next: Next) -> Response[Any]:
-        """Answer *call* once there is a place for it. Raises `TimedOut` if its deadline passes first."""
+        """Answer *call* when it is its turn. Raises `TimedOut` if its deadline passes first."""
         if not call.operation.action or call.integration_id is None:
             return await self._connected(call, call_next)
         limiter = self.actions.get(call.integration_id)
         if limiter is None:
             limiter = self.actions[call.integration_id] = AdaptiveLimiter(self._clock)
-        await limiter.acquire(call)
-        began_in = limiter.round
+        turn = await limiter.take_turn(call)
         try:
             response = await self._connected(call, call_next)
-            limiter.learn(response, began_in)
+            refused = isinstance(response, Failure) and meaning_of(response).is_limit
+            limiter.learn(response, turn, refused=refused, retry_after=_rest(response, call) if refused else None)
             return response
         finally:
             limiter.release()
 
     async def _connected(self, call: Call, call_next: Next) -> Response[Any]:
-        """The pause comes last: it holds those, too, that waited for a place when it began."""
+        """The pause comes last: it also holds those that were waiting when it began."""
         await self.connections.acquire(call)
         try:
             return await self.pause(call, call_next)
         finally:
-            self.connections.release()
+            self.connections.release(call)
+
+
+def _rest(response: Response[Any], call: Call) -> float | None:
+    """How long an integration rests after a refusal, in seconds; a concurrency limit ends with the next response."""
+    if not isinstance(response, RateLimited) or meaning_of(response) is Meaning.CONCURRENCY_LIMIT:
+        return None
+    return None if response.retry_after is None else min(response.retry_after, call.retry.max_retry_after)

@@ -1,16 +1,30 @@
-"""The pause of the whole client after a rate limit's 429, and the gentle start after it."""
+"""The pause of the whole client after a refusal that is meant for all calls, and the gentle start after it."""
 
 from __future__ import annotations
 
 from typing import Any
 
+import attrs
+
 from kombo_async._chain.backoff import backoff
 from kombo_async._chain.limiter import Limiter, never_sent
 from kombo_async._clock import Clock
 from kombo_async._codec.codes import Meaning, meaning_of
+from kombo_async._codec.retry_after import reset_after
 from kombo_async.errors import RateLimited
 from kombo_async.middleware import Call, Next
 from kombo_async.response import Response
+
+REMEMBERED = 10.0
+"""Seconds in which a second integration has to be refused to show that the refusals are meant for all."""
+
+
+@attrs.frozen
+class _Refusal:
+    """An action's 429 that may be meant for its integration, or for all calls."""
+
+    integration_id: str | None
+    at: float
 
 
 class Pause:
@@ -21,7 +35,13 @@ class Pause:
         self._until = 0.0
         self._refusals = 0
         self._turns: Limiter | None = None
-        self._round = 0
+        self._epoch = 0
+        self._refusal: _Refusal | None = None
+
+    @property
+    def seconds(self) -> float:
+        """How long the client is still paused."""
+        return max(0.0, self._until - self._clock.time())
 
     async def __call__(self, call: Call, call_next: Next) -> Response[Any]:
         """Answer *call* once the client is not paused. Raises `TimedOut` if its deadline passes before that."""
@@ -33,9 +53,9 @@ class Pause:
             while (seconds := self._until - self._clock.time()) > 0:
                 self._check(call)
                 await self._clock.sleep(seconds)
-            began_in = self._round
+            epoch, began = self._epoch, self._clock.time()
             response = await call_next(call)
-            self._learn(call, response, began_in)
+            self._learn(call, response, epoch, began)
             return response
         finally:
             if turns is not None:
@@ -45,24 +65,44 @@ class Pause:
         if call.deadline is not None and call.deadline < self._until:
             raise never_sent(call, "Kombo's rate limit pauses this client for longer than its deadline")
 
-    def _learn(self, call: Call, response: Response[Any], began_in: int) -> None:
+    def _learn(self, call: Call, response: Response[Any], epoch: int, began: float) -> None:
         if isinstance(response, RateLimited) and meaning_of(response) is Meaning.RATE_LIMIT:
-            asked = response.retry_after
-            self._begin(None if asked is None else min(asked, call.retry.max_retry_after), began_in)
-        elif began_in == self._round:
-            self._refusals = 0
-            if self._turns is not None:
-                self._turns.limit += 1
-                if not self._turns.waiting:
-                    self._turns = None
+            if self._is_for_all(call):
+                asked = response.retry_after
+                self._begin(None if asked is None else min(asked, call.retry.max_retry_after), epoch)
+            return
+        if self._refusal is not None and began >= self._refusal.at:
+            self._refusal = None  # other calls get through: that refusal was meant for its integration alone
+        if epoch == self._epoch:
+            self._recover()
+        spent = reset_after(response.raw_response.headers)
+        if spent is not None:
+            self._until = max(self._until, self._clock.time() + min(spent, call.retry.max_retry_after))
 
-    def _begin(self, retry_after: float | None, began_in: int) -> None:
+    def _is_for_all(self, call: Call) -> bool:
+        """Whether a refusal is meant for all calls: a read's is, or that of a second integration."""
+        if not call.operation.action:
+            return True
+        now, before = self._clock.time(), self._refusal
+        if before is not None and before.integration_id != call.integration_id and now - before.at < REMEMBERED:
+            return True
+        self._refusal = _Refusal(call.integration_id, now)
+        return False
+
+    def _recover(self) -> None:
+        self._refusals = 0
+        if self._turns is not None:
+            self._turns.limit += 1
+            if not self._turns.waiting:
+                self._turns = None
+
+    def _begin(self, retry_after: float | None, epoch: int) -> None:
         """Pause as long as Kombo asks for; where it does not say, longer at each refusal in a row.
 
         Calls that were in flight together are refused together: those count as one refusal.
         """
-        if began_in == self._round:
-            self._round += 1
+        if epoch == self._epoch:
+            self._epoch += 1
             self._refusals += 1
             if retry_after is None:
                 retry_after = backoff(self._refusals, initial_delay=1.0, max_delay=30.0, jitter=True)

@@ -11,7 +11,7 @@ import attrs
 from kombo_async._chain.backoff import backoff
 from kombo_async._clock import Clock
 from kombo_async._codec.codes import meaning_of
-from kombo_async._codec.retry_after import retry_after
+from kombo_async._codec.retry_after import asked_to_wait
 from kombo_async.errors import Failure, KomboError, NoResponse, RateLimited, SyncPending
 from kombo_async.middleware import Call, Next
 from kombo_async.options import RetryPolicy, Waiting
@@ -111,7 +111,7 @@ class Retry:
         never_begun = failure.attempts < call.attempt  # the deadline passed while it waited for its place
         if never_begun or not may_repeat(failure, call.operation, policy):
             return None
-        asked = retry_after(failure.raw_response.headers.get("retry-after")) if isinstance(failure, Failure) else None
+        asked = asked_to_wait(failure.raw_response.headers) if isinstance(failure, Failure) else None
         if isinstance(failure, SyncPending):
             seconds = self._until_next_look(policy, retries, asked)
         elif retries.made + 1 >= policy.attempts or (asked is not None and asked > policy.max_retry_after):

@@ -11,7 +11,7 @@ import msgspec
 
 from kombo_async._codec.codes import failure_class, meaning
 from kombo_async._codec.plain import plain_json
-from kombo_async._codec.retry_after import retry_after
+from kombo_async._codec.retry_after import asked_to_wait
 from kombo_async._codec.variants import choose_variant
 from kombo_async.errors import ErrorDetail, RateLimited
 from kombo_async.model import UNSET, Model, model
@@ -163,7 +163,7 @@ def _failure(operation: Operation, raw: httpx.Response, plain: Any, attempts: in
     from_kombo = error is not None
     cls = failure_class(raw.status_code, detail.code, from_kombo=from_kombo)
     applied = not operation.safe and meaning(raw.status_code, detail.code, from_kombo=from_kombo).ambiguous
-    extra: dict[str, Any] = {"retry_after": retry_after(raw.headers.get("retry-after"))} if cls is RateLimited else {}
+    extra: dict[str, Any] = {"retry_after": asked_to_wait(raw.headers)} if cls is RateLimited else {}
     failure: Any = cls(
         status_code=raw.status_code,
         error=detail,

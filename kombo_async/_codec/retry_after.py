@@ -1,7 +1,8 @@
-"""The `Retry-After` header."""
+"""How long Kombo asks to wait: the `Retry-After` and `ratelimit-*` headers."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
 
 
@@ -28,3 +29,16 @@ def retry_after(value: str | None, *, now: datetime | None = None) -> float | No
     if moment.tzinfo is None:
         moment = moment.replace(tzinfo=UTC)
     return max(0.0, (moment - (now or datetime.now(UTC))).total_seconds())
+
+
+def asked_to_wait(headers: Mapping[str, str]) -> float | None:
+    """Seconds to wait by `Retry-After`, else until the window of a rate limit that is used up ends."""
+    asked = retry_after(headers.get("retry-after"))
+    return reset_after(headers) if asked is None else asked
+
+
+def reset_after(headers: Mapping[str, str]) -> float | None:
+    """Seconds until `ratelimit-reset` when `ratelimit-remaining` is 0; None while requests are left."""
+    if headers.get("ratelimit-remaining") != "0":
+        return None
+    return retry_after(headers.get("ratelimit-reset"))

@@ -11,7 +11,7 @@ import attrs
 import pytest
 
 from kombo_async import ats
-from kombo_async._chain.limiter import FIRST_ACTIONS
+from kombo_async._chain.adaptive import FIRST_LIMIT
 from kombo_async.bulk import (
     ApplicationReconciler,
     Entry,
@@ -199,7 +199,7 @@ async def test_cancelling_records_what_was_in_flight(bench: Bench, tmp_path: Pat
     async with bench.client() as kombo, anyio.create_task_group() as tasks:
 
         async def cancel_once_all_have_left() -> None:
-            await until(lambda: bench.sandbox.concurrency.in_flight(INTEGRATION) == FIRST_ACTIONS)
+            await until(lambda: bench.sandbox.concurrency.in_flight(INTEGRATION) == FIRST_LIMIT)
             tasks.cancel_scope.cancel()
 
         tasks.start_soon(cancel_once_all_have_left)
@@ -209,7 +209,7 @@ async def test_cancelling_records_what_was_in_flight(bench: Bench, tmp_path: Pat
                 pass
     states = [entry.state for _, entry in read_journal(tmp_path / "j")]
     assert set(states) == {"in_doubt", "unsent"}
-    assert states.count("in_doubt") == FIRST_ACTIONS
+    assert states.count("in_doubt") == FIRST_LIMIT
 
 
 def test_entries_survive_the_journal(tmp_path: Path) -> None:

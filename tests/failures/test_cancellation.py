@@ -14,6 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kombo_async import AsyncKomboClient, KomboError, RetryPolicy, Success, ats
+from kombo_async._chain.connections import ConnectionLimiter
 from kombo_async._chain.limiter import Limiter
 from kombo_async._chain.limits import Limits
 from kombo_async._chain.retry import Retry
@@ -55,8 +56,8 @@ def limits_of(kombo: AsyncKomboClient) -> Limits:
 def as_new(kombo: AsyncKomboClient) -> bool:
     """Whether no place is taken and nobody waits for one."""
     limits = limits_of(kombo)
-    limiters: list[Limiter] = [limits.connections, *limits.actions.values()]
-    return all(not each.taken and not each.waiting for each in limiters)
+    limiters: list[Limiter | ConnectionLimiter] = [limits.connections, *limits.actions.values()]
+    return all(not each.in_use and not each.waiting for each in limiters)
 
 
 @pytest.mark.filterwarnings("ignore:Async generator 'httpx.*:ResourceWarning")  # see test_matrix.py
@@ -128,8 +129,8 @@ def test_any_await_point(stop_at: int, holders: int) -> None:
         victim.cancel()
         release.set()
         await asyncio.gather(victim, *tasks, return_exceptions=True)
-        limiters = [limits.connections, *limits.actions.values()]
-        assert all(not each.taken and not each.waiting for each in limiters)
+        limiters: list[Limiter | ConnectionLimiter] = [limits.connections, *limits.actions.values()]
+        assert all(not each.in_use and not each.waiting for each in limiters)
 
     asyncio.run(scene())
 
@@ -157,4 +158,4 @@ async def test_place_that_comes_with_the_cancellation() -> None:
         await first
     await second
     limiter.release()
-    assert (limiter.taken, limiter.waiting) == (0, 0)
+    assert (limiter.in_use, limiter.waiting) == (0, 0)

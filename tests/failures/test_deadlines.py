@@ -12,7 +12,7 @@ import httpx
 import pytest
 
 from kombo_async import AsyncKomboClient, KomboError, RetryPolicy, Success, TimedOut, Waiting
-from kombo_async._chain.limiter import FIRST_ACTIONS
+from kombo_async._chain.adaptive import FIRST_LIMIT
 from tests.failures.calls import CALLS, CREATE, READ, client, scenario, until
 from tests.failures.fault_server import Exchange, FaultServer, succeed
 from tests.failures.faults import FAULTS
@@ -82,16 +82,16 @@ async def test_in_the_queue_for_an_action(server: FaultServer) -> None:
     """A call that gets no place before its deadline fails then, and says that nothing of it was sent."""
     server.latency = 5.0
     async with client(server) as kombo, anyio.create_task_group() as calls:
-        for _ in range(FIRST_ACTIONS):
+        for _ in range(FIRST_LIMIT):
             calls.start_soon(kombo.send, CREATE)
-        await until(lambda: server.asked.total() == FIRST_ACTIONS)
+        await until(lambda: server.asked.total() == FIRST_LIMIT)
         start = anyio.current_time()
         with pytest.raises(TimedOut) as caught:
             await kombo.send(CREATE, deadline=0.1)
         assert anyio.current_time() - start < 0.1 + GRACE
         calls.cancel_scope.cancel()
     assert (caught.value.sent, caught.value.may_have_applied, caught.value.attempts) == (False, False, 0)
-    assert server.asked.total() == FIRST_ACTIONS
+    assert server.asked.total() == FIRST_LIMIT
 
 
 async def test_in_the_queue_for_a_connection(server: FaultServer) -> None:
@@ -130,11 +130,11 @@ async def test_no_wait_that_cannot_end(server: FaultServer) -> None:
 
     async with client(server, busy) as kombo:
         start = anyio.current_time()
-        result = await kombo.send(CREATE, deadline=2)
+        result = await kombo.send(READ, deadline=2)
         assert anyio.current_time() - start < GRACE
         assert result.status_code == 429
         with pytest.raises(TimedOut, match="rate limit pauses this client") as caught:
-            await kombo.send(CREATE, deadline=2)
+            await kombo.send(READ, deadline=2)
         assert anyio.current_time() - start < 2 * GRACE
     assert not caught.value.sent
     assert server.asked.total() == 1

@@ -7,13 +7,11 @@ from functools import partial
 from typing import Any
 
 import anyio
-import httpx
 import pytest
 
-from kombo_async import AsyncKomboClient, ErrorDetail, NoResponse, RateLimited, RetryPolicy, Success
-from kombo_async._chain.limiter import ACTIONS_AT_ONCE, FIRST_ACTIONS, AdaptiveLimiter
+from kombo_async import AsyncKomboClient, NoResponse, RateLimited, RetryPolicy, Success
+from kombo_async._chain.adaptive import DOCUMENTED_LIMIT, FIRST_LIMIT
 from kombo_async._chain.retry import Budget
-from kombo_async._clock import Clock
 from tests.failures.calls import CREATE, READ, client, until
 from tests.failures.fault_server import Exchange, FaultServer
 
@@ -35,11 +33,11 @@ async def at_once(kombo: Any, request: Any, number: int) -> list[Any]:
 
 async def test_all_succeed_with_all_places_in_use(server: FaultServer) -> None:
     """Many actions at once all succeed: none is refused, and as many are in flight as Kombo allows, but no more."""
-    server.latency, server.actions_at_once = 0.2, ACTIONS_AT_ONCE
+    server.latency, server.actions_at_once = 0.2, DOCUMENTED_LIMIT
     async with client(server) as kombo:
         results = await at_once(kombo, CREATE, 300)
     assert all(isinstance(result, Success) for result in results)
-    assert (server.refused, server.most_in_flight) == (0, ACTIONS_AT_ONCE)
+    assert (server.refused, server.most_in_flight) == (0, DOCUMENTED_LIMIT)
 
 
 async def test_first_come_first_served(server: FaultServer) -> None:
@@ -51,7 +49,7 @@ async def test_first_come_first_served(server: FaultServer) -> None:
             await anyio.lowlevel.checkpoint()
     order = [int(exchange.scenario) for exchange in server.requests]
     assert sorted(order) == list(range(60))
-    assert all(abs(place - number) < ACTIONS_AT_ONCE for place, number in enumerate(order))
+    assert all(abs(place - number) < DOCUMENTED_LIMIT for place, number in enumerate(order))
 
 
 async def test_views_share_the_places(server: FaultServer) -> None:
@@ -59,14 +57,14 @@ async def test_views_share_the_places(server: FaultServer) -> None:
     server.latency = 5.0
     async with client(server) as kombo, anyio.create_task_group() as calls:
         views = [kombo.for_integration("workday:one"), kombo.for_integration("workday:one")]
-        for view in views * FIRST_ACTIONS:
+        for view in views * FIRST_LIMIT:
             calls.start_soon(view.send, CREATE)
-        for _ in range(FIRST_ACTIONS):
+        for _ in range(FIRST_LIMIT):
             calls.start_soon(kombo.for_integration("workday:two").send, CREATE)
-        await until(lambda: server.asked.total() >= 2 * FIRST_ACTIONS)
+        await until(lambda: server.asked.total() >= 2 * FIRST_LIMIT)
         await anyio.sleep(0.1)  # for more to come, if they could
         by_integration = [exchange.headers["x-integration-id"] for exchange in server.requests]
-        assert by_integration.count("workday:one") == by_integration.count("workday:two") == FIRST_ACTIONS
+        assert by_integration.count("workday:one") == by_integration.count("workday:two") == FIRST_LIMIT
         calls.cancel_scope.cancel()
 
 
@@ -80,7 +78,7 @@ async def test_reads_pass_by(server: FaultServer) -> None:
     async with client(server) as kombo, anyio.create_task_group() as calls:
         for _ in range(50):
             calls.start_soon(kombo.send, CREATE)
-        await until(lambda: server.asked.total() == FIRST_ACTIONS)
+        await until(lambda: server.asked.total() == FIRST_LIMIT)
         assert isinstance(await kombo.send(READ, timeout=2), Success)
         calls.cancel_scope.cancel()
 
@@ -94,30 +92,6 @@ async def test_max_connections(server: FaultServer) -> None:
     assert server.connections == 5
 
 
-def refusal() -> Any:
-    """A refusal of one action too many, as `learn` sees it."""
-    detail = ErrorDetail(code="PLATFORM.CONCURRENCY_LIMIT_EXCEEDED", title=None, message="no", log_url=None)
-    return RateLimited(status_code=429, error=detail, raw_response=httpx.Response(429))
-
-
-def answer(remaining: str | None = None) -> Any:
-    """A success with `Concurrency-Remaining`, as `learn` sees it."""
-    headers = {} if remaining is None else {"Concurrency-Remaining": remaining}
-    return Success(data=None, status_code=200, raw_response=httpx.Response(200, headers=headers))
-
-
-async def test_fewer_places_once_for_a_refusal() -> None:
-    """Calls that were refused together count as one refusal; after it places come back one by one."""
-    places = AdaptiveLimiter(Clock())
-    places.limit = 20.0
-    for _ in range(10):
-        places.learn(refusal(), began_in=0)
-    assert places.limit == 16.0
-    for _ in range(16):
-        places.learn(answer(), began_in=1)
-    assert 16.9 < places.limit < 17.1
-
-
 async def test_a_client_that_is_refused_rests(server: FaultServer) -> None:
     """While others hold all places, a client with many actions waiting asks now and then, not one after the other."""
     server.actions_at_once = 0
@@ -125,48 +99,15 @@ async def test_a_client_that_is_refused_rests(server: FaultServer) -> None:
     async with client(server, retry=policy) as kombo:
 
         async def places_come_back() -> None:
-            await until(lambda: server.refused > FIRST_ACTIONS)
+            await until(lambda: server.refused > FIRST_LIMIT)
             await anyio.sleep(1)
             assert server.refused < 60  # 200 calls, each ready to ask again after 50 ms: without rests it is hundreds
-            server.actions_at_once = ACTIONS_AT_ONCE
+            server.actions_at_once = DOCUMENTED_LIMIT
 
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(places_come_back)
             results = await at_once(kombo, CREATE, 200)
     assert all(isinstance(result, Success) for result in results)
-
-
-async def test_no_more_places_than_remain() -> None:
-    """What remains in all of a round is claimed, each client its share; where nothing does, no place is added."""
-    places = AdaptiveLimiter(Clock())
-    for _ in range(50):
-        places.learn(answer("1"), began_in=0)
-    assert places.limit == FIRST_ACTIONS
-    places.learn(refusal(), began_in=0)
-    before = places.limit
-    for remaining in ["29", "29", "16", "29", "29", "29"]:
-        places.learn(answer(remaining), began_in=1)
-    assert places.limit == before + 15 * before / ACTIONS_AT_ONCE
-
-
-async def test_alone_the_places_double() -> None:
-    """Until a refusal shows that it is not alone, a client claims as much as it has in each round, up to 30."""
-    places = AdaptiveLimiter(Clock())
-    limits: list[float] = []
-    for _ in range(FIRST_ACTIONS * (1 + 2 + 4)):
-        places.learn(answer("29"), began_in=0)
-        limits.append(places.limit)
-    assert limits[FIRST_ACTIONS - 1] == 2 * FIRST_ACTIONS
-    assert limits[-1] == ACTIONS_AT_ONCE
-
-
-@pytest.mark.parametrize("value", ["\u00b2", "-1", "many", "9" * 5000, ""])
-async def test_header_that_makes_no_sense(value: str) -> None:
-    """A `Concurrency-Remaining` that is no number counts as none."""
-    places = AdaptiveLimiter(Clock())
-    raw = httpx.Response(200, headers=[(b"Concurrency-Remaining", value.encode("latin-1"))])
-    places.learn(Success(data=None, status_code=200, raw_response=raw), began_in=0)
-    assert places.limit == FIRST_ACTIONS + 1
 
 
 async def test_rate_limit_pauses_the_client_once(server: FaultServer) -> None:
@@ -194,7 +135,7 @@ async def test_rate_limit_pauses_the_client_once(server: FaultServer) -> None:
 
     server.default = limited
     async with client(server) as kombo, anyio.create_task_group() as calls:
-        calls.start_soon(kombo.send, CREATE)
+        calls.start_soon(kombo.send, READ)
         await until(lambda: bool(refused))
         await anyio.sleep(0.02)
         results = await at_once(kombo, READ, 20)

@@ -1,0 +1,212 @@
+"""How many actions of an integration run at once: learned from what Kombo says and from what it refuses."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+
+import attrs
+
+from kombo_async._chain.backoff import backoff
+from kombo_async._chain.limiter import Limiter, never_sent
+from kombo_async._clock import Clock
+from kombo_async.middleware import Call
+from kombo_async.response import Response
+
+DOCUMENTED_LIMIT = 30
+"""How many actions Kombo runs at once for an integration (since 2026-03-20), until a `Concurrency-Limit` says else."""
+FIRST_LIMIT = 4
+"""How many a client begins with: it cannot know how many others use."""
+LOWEST_LIMIT = 0.25
+"""Below one, a client sends one action and then waits: a quarter of a place is one place a quarter of the time."""
+KEPT_AFTER_REFUSAL = 0.8
+"""What a client keeps of its limit when it meets others who want their share."""
+GIVEN_UP_WHEN_FULL = 0.1
+"""How much of its limit a client gives up in a round in which Kombo has no room left for others."""
+CAUTIOUS_ROUNDS = 3
+"""After a refusal among others, rounds in which a client grows little by little, whatever the headers say.
+
+Actions that end together show places free that are about to be taken again.
+"""
+LEFT_FREE = 1
+"""Places that clients which share a limit leave to newcomers."""
+FIRST_REST, LONGEST_REST = 0.2, 2.0
+"""Seconds without an action after a refusal among others: at most after one, and after many in a row."""
+LONGEST_PATIENCE = 64
+"""How many rounds pass at most before a client asks again for one place more than ever worked."""
+
+
+@attrs.frozen
+class Turn:
+    """One action's turn."""
+
+    level: int
+    """How many actions of this client were in flight with it, itself included."""
+    epoch: int
+    """The limiter's epoch when it began."""
+    began: float
+
+
+class AdaptiveLimiter(Limiter):
+    """Lets as many actions of one integration pass as this client's share of Kombo's limit.
+
+    Alone, a client takes all there is: it grows until Kombo's headers or a refusal say that there is no more,
+    and asks for one more ever more rarely. With others (the headers show more actions than its own, or it is
+    refused at a level that used to work) it gives up a part whenever Kombo is full and grows slowly while it is not,
+    as TCP does: that leads all clients to similar shares, and nobody goes without.
+    """
+
+    def __init__(self, clock: Clock, rand: Callable[[], float] = random.random) -> None:
+        super().__init__(FIRST_LIMIT, clock)
+        self.epoch: int = 0
+        """Counts refusals; those of actions that began in the same epoch count as one."""
+        self._rand = rand
+        self._fraction = 0.0
+        self._kombos_limit = float(DOCUMENTED_LIMIT)
+        self._told = False
+        self._shared = False
+        self._cautious = 0
+        self._counts_itself: bool | None = None
+        self._proven = 0
+        self._patience = 1
+        self._quiet_rounds = 0
+        self._refusals = 0
+        self._rest_until = 0.0
+        self._answers = 0
+        self._highest = 0
+        self._others = 0.0
+        self._least_remaining = DOCUMENTED_LIMIT
+
+    async def take_turn(self, call: Call) -> Turn:
+        """Wait for a turn, and for the rest after a refusal: the next in the queue would be refused at once.
+
+        Raises `TimedOut` if the deadline of *call* passes first.
+        """
+        await self.acquire(call)
+        try:
+            while (seconds := self._rest_until - self._clock.time()) > 0:
+                if call.deadline is not None and call.deadline < self._rest_until:
+                    raise never_sent(call, "its deadline passes before this integration takes actions again")
+                await self._clock.sleep(seconds)
+        except BaseException:
+            self.release()
+            raise
+        return Turn(self.in_use, self.epoch, self._clock.time())
+
+    def release(self) -> None:
+        """End a turn."""
+        self._fraction = self._rand()
+        super().release()
+
+    def _has_room(self) -> bool:
+        return self.in_use < max(1, int(self.limit + self._fraction))  # 2.4 is 2, and 3 for 40 % of the turns
+
+    def learn(self, response: Response[object], turn: Turn, *, refused: bool, retry_after: float | None = None) -> None:
+        """Adapt to the *response* to the action of *turn*.
+
+        *refused* says that it was one too many; *retry_after* for how many seconds no other should follow.
+        """
+        headers = response.raw_response.headers
+        told = _number(headers.get("concurrency-limit"))
+        if told:
+            self._kombos_limit = float(told)
+            self.limit = min(self.limit, self._kombos_limit)
+        if turn.epoch == self.epoch:  # else it was in flight together with one that was refused already
+            if refused:
+                self._refuse(turn)
+            else:
+                self._confirm(turn, _number(headers.get("concurrency-remaining")))
+        if refused and retry_after is not None:
+            self._rest(retry_after)
+        self.admit()
+
+    def _refuse(self, turn: Turn) -> None:
+        self.epoch += 1
+        self._refusals += 1
+        if turn.level > max(1, self._proven) and not self._told:  # one more than ever worked: nobody else is needed
+            self.limit = min(self._kombos_limit, turn.level - 1.0)
+            self._patience = min(LONGEST_PATIENCE, 2 * self._patience)
+        else:
+            self._shared = True
+            self.limit = max(LOWEST_LIMIT, self.limit * KEPT_AFTER_REFUSAL)
+            self._proven = min(self._proven, int(self.limit))
+            self._cautious = CAUTIOUS_ROUNDS
+            self._rest(backoff(self._refusals, initial_delay=FIRST_REST, max_delay=LONGEST_REST, jitter=True))
+        self._begin_round()
+
+    def _confirm(self, turn: Turn, remaining: int | None) -> None:
+        self._refusals = 0
+        if remaining is not None:
+            self._heed(remaining, turn)
+        self._answers += 1
+        self._highest = max(self._highest, turn.level)
+        if self._answers >= self.limit:
+            self._end_round(told=remaining is not None)
+        if self.limit < 1:
+            self._rest((self._clock.time() - turn.began) * (1 / self.limit - 1))
+
+    def _heed(self, remaining: int, turn: Turn) -> None:
+        """Take in `Concurrency-Remaining`: how many more actions Kombo would take right now, from anyone.
+
+        Whether an action still counts as running while it is answered is not documented, so it is learned: see
+        `_learn_what_counts`. Until then a place that may be its own is neither taken for another's nor for free.
+        """
+        self._told = True
+        self._least_remaining = min(self._least_remaining, remaining)
+        used = self._kombos_limit - remaining
+        self._others = max(self._others, used + (self._counts_itself is False) - self.in_use)
+        self._shared = self._shared or self._others >= 1
+        free = remaining if self._counts_itself else remaining - 1
+        if not self._shared:
+            left_since = self.in_use - turn.level
+            self.limit = min(self._kombos_limit, max(self.limit, self.in_use + (remaining - left_since) / 2))
+        elif free < LEFT_FREE:
+            self.limit = max(LOWEST_LIMIT, self.limit - GIVEN_UP_WHEN_FULL * min(1.0, self.limit))
+        elif free > LEFT_FREE and self.waiting:
+            ours = 0.0 if self._cautious else (free - LEFT_FREE) * self.in_use / max(1.0, used)
+            self._grow(max(2 * GIVEN_UP_WHEN_FULL, ours) / max(1.0, self.limit))
+
+    def _learn_what_counts(self) -> None:
+        """A success that leaves nothing counts itself; if a whole round at the limit leaves one, none of them does."""
+        if self._least_remaining == 0:
+            self._counts_itself = True
+        elif self._counts_itself is None and self._least_remaining == 1 and self._highest >= int(self._kombos_limit):
+            self._counts_itself = False
+
+    def _begin_round(self) -> None:
+        self._answers = 0
+        self._highest = 0
+        self._others = 0.0
+        self._least_remaining = DOCUMENTED_LIMIT
+
+    def _end_round(self, *, told: bool) -> None:
+        """A round is as many answers as the limit: if all of the limit was used, it works."""
+        if self._highest >= int(self.limit):
+            self._proven = max(self._proven, self._highest)
+            self._cautious = max(0, self._cautious - 1)
+            if told:
+                self._learn_what_counts()
+                self._shared = self._others >= 1 or self._cautious > 0
+            elif self._shared:
+                self._grow(GIVEN_UP_WHEN_FULL)
+            else:
+                self._ask_for_more()
+        self._begin_round()
+
+    def _ask_for_more(self) -> None:
+        """Where Kombo says nothing: double until the first refusal, then ask for one more, ever more rarely."""
+        self._quiet_rounds += 1
+        if self._quiet_rounds >= self._patience:
+            self._quiet_rounds = 0
+            self._grow(self.limit if self._patience == 1 else 1.0)
+
+    def _grow(self, more: float) -> None:
+        self.limit = min(self._kombos_limit, self.limit + more)
+
+    def _rest(self, seconds: float) -> None:
+        self._rest_until = max(self._rest_until, self._clock.time() + seconds)
+
+
+def _number(value: str | None) -> int | None:
+    """The number in a header; None for anything else."""
+    return int(value) if value and value.isascii() and value.isdigit() and len(value) <= 6 else None

@@ -1,0 +1,63 @@
+"""Queues of calls that wait for their turn. Leaving one is as cheap as joining it, however long it is."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Hashable
+
+import anyio
+
+
+class Queue:
+    """First come, first served."""
+
+    def __init__(self) -> None:
+        self._turns: OrderedDict[anyio.Event, None] = OrderedDict()
+
+    def __len__(self) -> int:
+        return len(self._turns)
+
+    def add(self, turn: anyio.Event) -> None:
+        """Join the queue: *turn* is set when it is its turn."""
+        self._turns[turn] = None
+
+    def remove(self, turn: anyio.Event) -> None:
+        """Leave the queue."""
+        del self._turns[turn]
+
+    def pop(self) -> anyio.Event:
+        """Take the first out of the queue."""
+        return self._turns.popitem(last=False)[0]
+
+
+class FairQueue:
+    """One queue for each group; the groups take turns."""
+
+    def __init__(self) -> None:
+        self._groups: OrderedDict[Hashable, Queue] = OrderedDict()
+        self._length = 0
+
+    def __len__(self) -> int:
+        return self._length
+
+    def add(self, turn: anyio.Event, group: Hashable) -> None:
+        """Join the queue of *group*."""
+        self._groups.setdefault(group, Queue()).add(turn)
+        self._length += 1
+
+    def remove(self, turn: anyio.Event, group: Hashable) -> None:
+        """Leave the queue of *group*."""
+        queue = self._groups[group]
+        queue.remove(turn)
+        self._length -= 1
+        if not queue:
+            del self._groups[group]
+
+    def pop(self) -> anyio.Event:
+        """Take out the first of the group whose turn it is."""
+        group, queue = self._groups.popitem(last=False)
+        turn = queue.pop()
+        self._length -= 1
+        if queue:
+            self._groups[group] = queue  # at the end: the others come first
+        return turn

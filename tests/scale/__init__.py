@@ -1,0 +1,1 @@
+"""Fairness and manners towards Kombo, on virtual time."""

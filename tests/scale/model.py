@@ -1,0 +1,132 @@
+"""A model of Kombo's limits, for many clients on trio's virtual time: no socket, no real second passes."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Callable
+from random import Random
+from typing import Any, Literal, TypeAlias
+
+import attrs
+import httpx
+import trio
+import trio.testing
+
+from kombo_async import AsyncKomboClient, RetryPolicy, ats, hris
+
+Refusal: TypeAlias = Literal["concurrency", "platform", "plain", "remote", "error"]
+
+CODES: dict[Refusal, tuple[int, str | None]] = {
+    "concurrency": (429, "PLATFORM.CONCURRENCY_LIMIT_EXCEEDED"),
+    "platform": (429, "PLATFORM.RATE_LIMIT_EXCEEDED"),
+    "plain": (429, None),
+    "remote": (400, "REMOTE.RATE_LIMIT_EXCEEDED"),
+    "error": (500, None),
+}
+
+CREATE = ats.CreateApplication(
+    job_id="BDpgnpZ148nrGh4mYHNxJBgx",
+    candidate=ats.CandidateInput(first_name="Frank", last_name="Doe", email_address="frank@example.com"),
+)
+READ = hris.GetEmployees()
+
+
+@attrs.define
+class System:
+    """A connected system, as Kombo lets it be used."""
+
+    limit: int = 30
+    """How many actions it takes at once."""
+    seconds: float = 1.0
+    """How long an action takes, on average."""
+    refusal: Refusal = "concurrency"
+    headers: bool = True
+    counts_itself: bool = True
+    """Whether `Concurrency-Remaining` counts the action that is answered as one that still runs."""
+    """Whether responses carry `Concurrency-Limit` and `Concurrency-Remaining`."""
+    retry_after: float | None = None
+    down: bool = False
+    """Whether everything is refused, reads too."""
+    in_flight: int = 0
+    performed: int = 0
+    refused: int = 0
+    busy: float = 0.0
+    """The seconds that its actions took, added up."""
+    first: float | None = None
+    last: float = 0.0
+
+
+@attrs.define
+class Kombo(httpx.AsyncBaseTransport):
+    """Answers actions and reads of any number of clients."""
+
+    systems: defaultdict[str, System] = attrs.field(factory=lambda: defaultdict(System))
+    read_seconds: float = 0.02
+    spread: float = 0.2
+    random: Random = attrs.field(factory=lambda: Random(7))
+    extra_headers: dict[str, str] = attrs.field(factory=dict)
+    by_client: Counter[str] = attrs.field(factory=Counter)
+    asked: int = 0
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        """Take the request, for as long as it takes."""
+        self.asked += 1
+        system = self.systems[request.headers["x-integration-id"]]
+        if request.method == "GET":
+            await trio.sleep(self.read_seconds)
+            if system.down:
+                return self._refuse(system)
+            return httpx.Response(200, json=_success({"results": [], "next": None}), headers=self.extra_headers)
+        if system.down or system.in_flight >= system.limit:
+            await trio.sleep(0.005)
+            return self._refuse(system)
+        system.in_flight += 1
+        now = trio.current_time()
+        system.first = now if system.first is None else system.first
+        seconds = system.seconds * (1 + self.spread * (2 * self.random.random() - 1))
+        try:
+            await trio.sleep(seconds)
+            remaining = system.limit - system.in_flight + (not system.counts_itself)
+        finally:
+            system.in_flight -= 1
+        system.busy += seconds
+        system.performed += 1
+        system.last = trio.current_time()
+        self.by_client[request.headers.get("x-client", "")] += 1
+        headers = self._headers(system, remaining)
+        made = {"id": f"{self.asked:024}", "remote_id": "1"}
+        return httpx.Response(200, json=_success(made, warnings=[]), headers=headers | self.extra_headers)
+
+    def _headers(self, system: System, remaining: int) -> dict[str, str]:
+        if not system.headers:
+            return {}
+        return {"Concurrency-Limit": str(system.limit), "Concurrency-Remaining": str(remaining)}
+
+    def _refuse(self, system: System) -> httpx.Response:
+        system.refused += 1
+        status, code = CODES[system.refusal]
+        headers = self._headers(system, 0)
+        if system.retry_after is not None:
+            headers["Retry-After"] = str(system.retry_after)
+        error = {"code": code, "title": None, "message": "refused", "log_url": None}
+        return httpx.Response(status, json={"status": "error", "error": error}, headers=headers)
+
+    def use(self, name: str) -> float:
+        """Which part of its places the system used, from its first action to its last."""
+        system = self.systems[name]
+        assert system.first is not None
+        return system.busy / (system.last - system.first) / system.limit
+
+    def client(self, name: str = "one", **settings: Any) -> AsyncKomboClient:
+        """A client of this Kombo, on a machine of its own."""
+        settings = {"retry": RetryPolicy(attempts=10), "integration_id": "greenhouse:a", **settings}
+        return AsyncKomboClient("key", transport=self, headers={"X-Client": name}, **settings)
+
+
+def _success(data: object, **more: object) -> dict[str, object]:
+    return {"status": "success", "data": data, **more}
+
+
+def on_virtual_time(scene: Callable[[], Any]) -> Any:
+    """Run *scene* under trio, whose clock jumps to the next thing that happens."""
+    return trio.run(scene, clock=trio.testing.MockClock(autojump_threshold=0))

@@ -1,0 +1,159 @@
+"""How many actions of an integration a client sends at once, on virtual time."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import httpx
+import pytest
+import trio
+
+from kombo_async import ErrorDetail, RateLimited, RetryPolicy, Success
+from kombo_async._chain.adaptive import FIRST_LIMIT, AdaptiveLimiter, Turn
+from kombo_async._clock import Clock
+from tests.scale.model import CREATE, Kombo, Refusal, System, on_virtual_time
+
+A = "greenhouse:a"
+
+
+def uploads(system: System, *, processes: int = 1, actions: int = 1000, while_running: Any = None) -> Kombo:
+    """What comes of *processes* machines that send *actions* each to *system*."""
+
+    async def scene() -> Kombo:
+        kombo = Kombo()
+        kombo.systems[A] = system
+        async with trio.open_nursery() as nursery:
+            for number in range(processes):
+                client = kombo.client(f"machine {number}", retry=RetryPolicy(attempts=30))
+                for _ in range(actions):
+                    nursery.start_soon(client.send, CREATE)
+            if while_running is not None:
+                nursery.start_soon(while_running, kombo)
+        return kombo
+
+    result: Kombo = on_virtual_time(scene)
+    return result
+
+
+def after(seconds: float, look: Callable[[Kombo], Any], into: list[Any]) -> Callable[[Kombo], Awaitable[None]]:
+    """What *look* sees after so many seconds."""
+
+    async def later(kombo: Kombo) -> None:
+        await trio.sleep(seconds)
+        into.append(look(kombo))
+
+    return later
+
+
+@pytest.mark.parametrize("counts_itself", [True, False])
+@pytest.mark.parametrize("limit", [1, 3, 5, 10, 30, 60])
+def test_one_client_finds_all_places_by_the_headers(limit: int, counts_itself: bool) -> None:
+    """Alone, a client uses what `Concurrency-Limit` allows within a second, and 95 % of it from then on."""
+    seen: list[int] = []
+    system = System(limit=limit, seconds=0.4)
+    kombo = uploads(
+        system, actions=max(60 * limit, 300), while_running=after(1.0, lambda kombo: kombo.systems[A].in_flight, seen)
+    )
+    assert seen[0] >= 0.85 * limit  # one that has just ended is followed a moment later
+    assert kombo.use(A) >= 0.95
+    assert system.refused <= 3  # fewer places than it begins with are found by a refusal
+
+
+@pytest.mark.parametrize("refusal", ["concurrency", "platform", "plain", "remote"])
+@pytest.mark.parametrize("limit", [5, 10, 30])
+def test_one_client_finds_all_places_without_headers(limit: int, refusal: Refusal) -> None:
+    """Where no header tells, refusals do, whatever they are called: 85 % is used, 5 % refused at most."""
+    system = System(limit=limit, seconds=0.4, refusal=refusal, headers=False)
+    kombo = uploads(system, actions=60 * limit)
+    assert kombo.use(A) >= 0.85
+    assert system.refused <= 0.05 * system.performed
+
+
+@pytest.mark.parametrize("counts_itself", [True, False])
+@pytest.mark.parametrize("processes", [2, 4, 8, 16, 32])
+def test_machines_share_the_places(processes: int, counts_itself: bool) -> None:
+    """Machines that know nothing of each other use nearly all places, and none goes without."""
+    halfway: list[Any] = []
+    system = System(seconds=0.4, counts_itself=counts_itself)
+    seconds = processes * 100 * system.seconds / system.limit / 2
+    look = after(seconds, lambda kombo: [kombo.by_client[f"machine {n}"] for n in range(processes)], halfway)
+    kombo = uploads(system, processes=processes, actions=100, while_running=look)
+    assert kombo.use(A) >= (0.65 if processes == 2 else 0.8)  # the beginning and the end take most of the rest
+    assert system.refused / (system.refused + system.performed) <= (0.08 if processes <= 16 else 0.15)
+    assert min(halfway[0]) >= 0.08 * sum(halfway[0]) / processes
+
+
+def test_a_limit_that_shrinks_and_grows_is_followed() -> None:
+    """A smaller `Concurrency-Limit` is heeded at once, and so is a larger one."""
+    system = System(limit=30, seconds=0.4)
+
+    async def change(kombo: Kombo) -> None:
+        await trio.sleep(5)
+        system.limit = 5
+        await trio.sleep(2)
+        before = system.refused
+        await trio.sleep(10)
+        assert system.refused - before <= 1
+        assert system.in_flight >= 4
+        system.limit = 60
+        await trio.sleep(2)
+        assert system.in_flight >= 58
+
+    uploads(system, actions=2000, while_running=change)
+
+
+def test_places_that_others_leave_are_taken() -> None:
+    """When the other machines are done, the one that is left uses all places."""
+    system = System(seconds=0.4)
+
+    async def scene() -> None:
+        kombo = Kombo()
+        kombo.systems[A] = system
+        async with trio.open_nursery() as nursery:
+            for number, actions in enumerate([200, 200, 200, 2000]):
+                client = kombo.client(f"machine {number}")
+                for _ in range(actions):
+                    nursery.start_soon(client.send, CREATE)
+            await trio.sleep(20)
+            assert sum(kombo.by_client[f"machine {n}"] for n in range(3)) == 600
+            assert system.in_flight >= 29
+
+    on_virtual_time(scene)
+
+
+def refusal() -> Any:
+    """A refusal of one action too many, as `learn` sees it."""
+    detail = ErrorDetail(code="PLATFORM.CONCURRENCY_LIMIT_EXCEEDED", title=None, message="no", log_url=None)
+    return RateLimited(status_code=429, error=detail, raw_response=httpx.Response(429))
+
+
+def response(**headers: str) -> Any:
+    """A success, as `learn` sees it."""
+    raw = httpx.Response(200, headers={name.replace("_", "-"): value for name, value in headers.items()})
+    return Success(data=None, status_code=200, raw_response=raw)
+
+
+def test_refused_together_counts_once() -> None:
+    """Actions that were refused together cost a client one step, not one each."""
+    limiter = AdaptiveLimiter(Clock())
+    turns = [Turn(level=level, epoch=0, began=0.0) for level in range(5, 15)]
+    for turn in turns:
+        limiter.learn(refusal(), turn, refused=True)
+    assert limiter.limit == 4
+
+
+@pytest.mark.parametrize("value", ["²", "-1", "many", "9" * 5000, "", "0x10", "1e3"])
+def test_headers_that_make_no_sense(value: str) -> None:
+    """A header that is not a number counts as none."""
+
+    async def scene() -> None:
+        limiter = AdaptiveLimiter(Clock())
+        raw = httpx.Response(
+            200, headers=[(b"Concurrency-Limit", value.encode()), (b"Concurrency-Remaining", value.encode())]
+        )
+        turn = Turn(level=FIRST_LIMIT, epoch=0, began=0.0)
+        limiter.learn(Success(data=None, status_code=200, raw_response=raw), turn, refused=False)
+        assert limiter.limit == FIRST_LIMIT
+
+    on_virtual_time(scene)
