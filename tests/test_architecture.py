@@ -25,7 +25,7 @@ GROUPS = {
     "many calls, and what Kombo calls": "bulk mirror webhooks",
     "other libraries": "contrib",
     "Kombo on a laptop": "sandbox",
-    "the command line": "_cli",
+    "the command line": "_cli __main__",
 }
 """From the bottom to the top: a module imports from its own group and from those below. The longest name counts."""
 
