@@ -43,9 +43,9 @@ T = TypeVar("T")
 
 
 class AsyncKomboClient:
-    """A client of the Kombo Unified API, for any number of tasks of one event loop.
+    """A client of the Kombo Unified API, shared by any number of tasks.
 
-    Close it when it is no longer needed, by `async with` or `await client.aclose()`.
+    Close it with `async with` or `await client.aclose()`.
 
     Args:
         api_key: The key from Kombo's dashboard, or a function (it may be async) that gives the one that is valid now;
@@ -54,24 +54,24 @@ class AsyncKomboClient:
             else `KOMBO_INTEGRATION_ID`. `for_integration` and each call can choose another.
         region: Where Kombo keeps your data: `eu` (the default), `us` or `ca`.
         base_url: Another address of the API, such as a sandbox's; else `KOMBO_BASE_URL`.
-        timeout: Seconds for each attempt, or a `Timeout` that tells reads from actions.
-        deadline: Seconds for each whole call, with its retries and waits; None waits as long as they take.
+        timeout: Seconds for each attempt, or a `Timeout` with different times for reads and actions.
+        deadline: Seconds for each whole call, including retries and waits; None means no limit.
         retry: When to try again; `RetryPolicy.none()` never does.
         middleware: Your own steps around each call, the first outermost.
         attempt_middleware: Your own steps around each attempt of a call, the first outermost.
-        max_connections: How many requests may be under way at once; more wait their turn.
-        max_response_bytes: Larger answers are not read (after decompression); they are an `UnexpectedResponse`.
+        max_connections: How many requests may be in flight at once; others wait their turn.
+        max_response_bytes: Larger answers (after decompression) are not read; they are an `UnexpectedResponse`.
         headers: Headers to add to each call.
         transport: What to send through instead of connections of our own, such as `httpx.MockTransport`. It cannot tell
             whether a request was written, so a write counts as sent once it was begun; how it keeps connections is
             its own affair.
         http_client: What to send through instead, an `httpx.AsyncClient` or `httpx2.AsyncClient` that you close; the
             same holds of its transport.
-        allow_http: Allow a base URL with `http://` to another machine, in which the API key travels in the clear.
-        clock: The clock that waits and deadlines go by; a sandbox's in tests, so that they take no real time.
+        allow_http: Allow a base URL with `http://` to another machine; the API key travels unencrypted.
+        clock: The clock for waits and deadlines. With a sandbox's clock, tests do not wait in real time.
 
     Raises:
-        ValueError: There is no API key, or a setting makes no sense.
+        ValueError: There is no API key, or a setting is invalid.
     """
 
     def __init__(
@@ -102,7 +102,7 @@ class AsyncKomboClient:
         if isinstance(address, ValueError):
             raise address
         if transport is not None and http_client is not None:
-            raise ValueError("transport and http_client exclude each other: give the transport to your own client")
+            raise ValueError("transport, http_client: pass only one of them; give the transport to your own client")
         if transport is not None and not hasattr(transport, "handle_async_request"):
             raise ValueError(f"transport: pass an httpx.AsyncBaseTransport, not {_shown(transport)}")
         self._base_url = address
@@ -159,11 +159,20 @@ class AsyncKomboClient:
         headers: Mapping[str, str] | None = None,
         attempt_middleware: Sequence[Middleware] = (),
     ) -> Response[T]:
-        """Send *request* and give its answer: `Success[T]`, or the failure that it met, as a value.
+        """Send *request*, and return `Success[T]` or a failure.
+
+        Args:
+            request: What to send, such as `ats.CreateCandidate(...)`.
+            integration_id: In place of the client's integration.
+            timeout: Seconds for each attempt.
+            deadline: Seconds for the whole call, including retries and waits.
+            retry: In place of the client's policy.
+            headers: Headers to add.
+            attempt_middleware: Steps around each attempt of this call, inside the client's own.
 
         Raises:
             NoResponse: No answer came: `ConnectionFailed` or `TimedOut`.
-            ValueError: The request cannot be sent as it is; nothing was.
+            ValueError: The request is invalid. Nothing was sent.
         """
         operation = request.operation
         integration_id = self._integration_id if integration_id is None else _integration_id(integration_id)
@@ -205,7 +214,7 @@ class AsyncKomboClient:
         grace: float = 10.0,
         options: Options | None = None,
     ) -> Bulk:
-        """Send any number of *requests*; iterate over it for their outcomes, as they come in.
+        """Send any number of *requests*; iterate over the result for their outcomes, as they come in.
 
         Args:
             requests: Requests (or a `bulk.Row` each, to name its key or integration), from any iterable or async one.
@@ -260,7 +269,7 @@ class AsyncKomboClient:
         )
 
     def for_integration(self, integration_id: str) -> AsyncKomboClient:
-        """This client for another integration: it shares connections, limits and settings, and is not to be closed."""
+        """A view of this client for another integration, over the same connections and limits. Do not close it."""
         view = self._view()
         view._integration_id = _integration_id(integration_id)
         return view
@@ -273,7 +282,7 @@ class AsyncKomboClient:
         return view
 
     async def aclose(self) -> None:
-        """Close all connections. A caller's own `http_client` is left open."""
+        """Close all connections. An `http_client` that you passed stays open."""
         if not self._is_view:
             self._calls.leave()
             await self._http.aclose()
@@ -303,7 +312,7 @@ class AsyncKomboClient:
 
     @cached_property
     def lms(self) -> LMS:
-        """Learning: courses and how people get on with them."""
+        """Learning: courses, and the progress of the people who take them."""
         from kombo_async.lms.resource import LMS
 
         return LMS(self)
@@ -331,14 +340,14 @@ class AsyncKomboClient:
 
     @cached_property
     def general(self) -> General:
-        """API key, integrations, tools, syncs and the passthrough."""
+        """API key, integrations, tools, syncs and passthrough requests."""
         from kombo_async.general.resource import General
 
         return General(self)
 
     @cached_property
     def custom(self) -> Custom:
-        """Operations of single systems, such as DATEV and Silae."""
+        """Operations that only one system has, such as DATEV or Silae."""
         from kombo_async.custom.resource import Custom
 
         return Custom(self)

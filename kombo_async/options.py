@@ -1,4 +1,4 @@
-"""Settings: how long to wait, when to try again, where Kombo is."""
+"""Settings: timeouts, retries, the address of the API."""
 
 from __future__ import annotations
 
@@ -25,84 +25,84 @@ BASE_URLS: dict[Region, str] = {
 
 @attrs.frozen(kw_only=True)
 class Timeout:
-    """How long one attempt may take, in seconds. Actions wait for the connected system, so they get longer."""
+    """How long one attempt may take, in seconds. Actions wait for the connected system, so they get more time."""
 
-    connect: float = 5.0
-    """To make a connection."""
-    read: float = 30.0
-    """For a whole attempt that reads what Kombo has synced, or asks the platform."""
-    action: float = 300.0
+    connect: float = attrs.field(default=5.0, validator=attrs.validators.gt(0))
+    """To connect."""
+    read: float = attrs.field(default=30.0, validator=attrs.validators.gt(0))
+    """For a whole attempt of a call that is not an action: it reads Kombo's copy, or asks the platform."""
+    action: float = attrs.field(default=300.0, validator=attrs.validators.gt(0))
     """For a whole attempt of an action."""
     documented: bool = True
-    """Whether operations for which Kombo documents a longer time get that (`Operation.timeout`), such as 300 s for
+    """Whether a call gets more time where Kombo documents it (`Operation.timeout`), such as 300 s for
     `ai_apply.bulk_import_job_postings`."""
 
     @classmethod
     def of_seconds(cls, seconds: float | Timeout | None) -> Timeout:
-        """The same *seconds* for every attempt; None for the defaults. Raises `ValueError` for 0 and less."""
+        """The same *seconds* for every attempt, or the defaults for None. Raises `ValueError` for 0 and less."""
         if isinstance(seconds, Timeout):
             return seconds
         if seconds is None:
             return cls()
         if seconds <= 0:
-            raise ValueError("timeout: must be more than 0 seconds")
+            raise ValueError(f"timeout: must be more than 0 seconds, not {seconds}")
         return cls(connect=min(seconds, cls().connect), read=seconds, action=seconds, documented=False)
 
     def of(self, operation: Operation) -> float:
-        """For a whole attempt of *operation*, in seconds."""
+        """How long a whole attempt of *operation* may take, in seconds."""
         seconds = self.action if operation.action else self.read
         return max(seconds, operation.timeout or 0) if self.documented else seconds
 
 
 @attrs.frozen(kw_only=True)
 class Waiting:
-    """What a call is about to wait for, as `RetryPolicy.on_wait` is told."""
+    """A wait before the next attempt, as `RetryPolicy.on_wait` gets it."""
 
     failure: KomboError
-    """Why: the failure of the attempt before."""
+    """The failure of the last attempt."""
     operation: Operation
     integration_id: str | None
     attempt: int
     """The number of the attempt that failed, from 1."""
     seconds: float
-    """How long it is going to wait."""
+    """How long the call is going to wait, in seconds."""
     waited: float
-    """How long the call has waited for the first sync until now."""
+    """How long the call has waited for the first sync so far, in seconds."""
 
 
 @attrs.frozen(kw_only=True)
 class RetryPolicy:
     """When a call is tried again, and after how long.
 
-    What was surely not done is tried again for every call; what may have been done, for calls that may be repeated
-    (GET, PUT, DELETE) alone: never does a retry create a second candidate.
+    Where nothing was done, every call is tried again. Where something may have been done, only calls that can be
+    repeated are (GET, PUT, DELETE), so a retry never creates a second candidate.
     """
 
     attempts: int = attrs.field(default=4, validator=attrs.validators.ge(1))
-    """How many requests a call makes at most, those that wait for the first sync not counted."""
+    """How many requests a call makes at most, not counting those that wait for the first sync."""
     initial_delay: float = attrs.field(default=1.0, validator=attrs.validators.ge(0))
-    """The longest wait before the second attempt, in seconds; it doubles for each one after."""
+    """The longest wait before the second attempt, in seconds. It doubles for each further attempt."""
     max_delay: float = attrs.field(default=30.0, validator=attrs.validators.ge(0))
     """The longest wait before any attempt, in seconds, unless Kombo asks for a longer one."""
     jitter: bool = True
-    """Whether to wait a random part of that time, so that clients do not return all at once."""
+    """Whether to wait a random part of that time, which keeps clients from coming back all at once."""
     max_retry_after: float = attrs.field(default=120.0, validator=attrs.validators.ge(0))
-    """When Kombo asks to wait longer than this (`Retry-After`), in seconds, the failure is returned at once."""
+    """The longest `Retry-After` to wait for, in seconds. If Kombo asks for more, the failure is returned at once."""
     sync_wait: float = attrs.field(default=10.0, validator=attrs.validators.ge(0))
-    """How long a call waits in all for an integration's first sync to finish, in seconds."""
+    """How long a call waits in total for an integration's first sync to finish, in seconds."""
     retry_ambiguous: bool = False
-    """Whether to repeat POST and PATCH, too, when they may have been done: this can create things twice."""
+    """Whether to repeat POST and PATCH when they may have been applied. This can create things twice."""
     on_wait: Callable[[Waiting], Awaitable[None] | None] | None = attrs.field(default=None, repr=False)
-    """Told before each wait; to show progress."""
+    """Called before each wait, for example to show progress."""
 
     @classmethod
     def none(cls) -> RetryPolicy:
-        """One attempt, whatever comes of it."""
+        """A policy that never retries and never waits."""
         return cls(attempts=1, sync_wait=0.0)
 
 
 class Options(TypedDict, total=False):
-    """Options of a single call, each in place of the client's own."""
+    """Settings of a single call, in place of the client's own."""
 
     integration_id: str
     timeout: float
@@ -113,27 +113,27 @@ class Options(TypedDict, total=False):
     headers: Mapping[str, str]
     """Headers to add."""
     attempt_middleware: Sequence[Middleware]
-    """Steps around each attempt of this call, inside of the client's own."""
+    """Steps around each attempt of this call, inside the client's own."""
 
 
 def resolve_base_url(base_url: str | None, region: Region | None, *, allow_http: bool) -> str:
-    """Where Kombo is: as said, else by region, else by `KOMBO_BASE_URL`, else in the EU.
+    """The address of the API: *base_url*, else by *region*, else `KOMBO_BASE_URL`, else the EU.
 
-    Raises `ValueError` for what is no such URL, and for `http://` to a host other than this machine,
-    where anyone on the way could read the API key and people's data.
+    Raises `ValueError` for an invalid URL, and for `http://` to another machine, where anyone on the way could read
+    the API key and people's data.
     """
     if base_url is None and region is None:
         base_url = os.environ.get("KOMBO_BASE_URL") or None
     if base_url is None:
         if region is not None and region not in BASE_URLS:
-            raise ValueError(f"region: {region!r} is none of {', '.join(BASE_URLS)}")
+            raise ValueError(f"region: unknown region {region!r}, use one of {', '.join(BASE_URLS)}")
         return BASE_URLS[region or "eu"]
     url = urlsplit(base_url)
     if url.scheme not in ("http", "https") or not url.hostname or url.query or url.fragment or url.username:
-        raise ValueError("base_url: give an address such as https://api.kombo.dev/v1, without user, query or fragment")
+        raise ValueError("base_url: pass an address such as https://api.kombo.dev/v1, without user, query or fragment")
     if url.scheme == "http" and not allow_http and not is_loopback(url.hostname):
         raise ValueError(
-            "base_url: http:// would send the API key in the clear; use https://, or pass allow_http=True if you must"
+            "base_url: http:// sends the API key unencrypted; use https://, or pass allow_http=True if you have to"
         )
     return base_url.rstrip("/")
 

@@ -95,4 +95,4 @@ def answer_type(request: type[Request[Any]]) -> Any:
     """The `T` of a request class."""
     for base in getattr(request, "__orig_bases__", ()):
         return base.__args__[0]
-    raise TypeError(f"{request.__name__} does not say its answer: derive it from Request[...]")
+    raise TypeError(f"{request.__name__} has no type of answer: derive it from Request[...]")

@@ -30,10 +30,10 @@ LINK: dict[str, Any] = {"label": "Report", "url": "https://example.com/r"}
         ({"api_key": None}, "KOMBO_API_KEY"),
         ({"api_key": ""}, "KOMBO_API_KEY"),
         ({"api_key": "k3y\r\nk3y"}, "^api_key: "),
-        ({"region": "moon"}, "none of eu, us, ca"),
+        ({"region": "moon"}, "use one of eu, us, ca"),
         ({"base_url": "http://api.example.com/v1"}, "https://.*allow_http=True"),
-        ({"base_url": "api.example.com"}, "give an address such as"),
-        ({"base_url": "ftp://example.com"}, "give an address such as"),
+        ({"base_url": "api.example.com"}, "pass an address such as"),
+        ({"base_url": "ftp://example.com"}, "pass an address such as"),
         ({"base_url": "https://user:pw@example.com/v1"}, "without user"),
         ({"base_url": "https://example.com/v1?x=1"}, "without user, query"),
         ({"integration_id": "a\nb"}, "^integration_id: "),
@@ -46,7 +46,7 @@ LINK: dict[str, Any] = {"label": "Report", "url": "https://example.com/r"}
         ({"headers": {"X-Trace": ""}}, "X-Trace"),
         (
             {"transport": httpx.MockTransport(lambda _: httpx.Response(200)), "http_client": object()},
-            "exclude each other",
+            "pass only one of them",
         ),
     ],
 )

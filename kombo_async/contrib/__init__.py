@@ -1,1 +1,1 @@
-"""How the client fits into what others have made: web frameworks, task queues, tracing. Each needs an extra."""
+"""Integrations with web frameworks, task queues and tracing. Each needs an extra."""

@@ -1,7 +1,7 @@
-"""What a web app answers to its own callers when a call to Kombo fails: problem details (RFC 9457), nothing leaked.
+"""What a web app answers its own callers when a call to Kombo fails: problem details (RFC 9457).
 
-Kombo's messages and log links may name people or say how your app is set up, so they are not passed on;
-the client's log lines and the failure itself have them.
+Kombo's messages and log links may name people or reveal how your app is set up, so they are not passed on.
+The failure itself has them.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from kombo_async.errors import BadRequest, Failure, KomboError, NotFound, RateLi
 
 CONTENT_TYPE = "application/problem+json"
 SYNC_RETRY_AFTER = 60
-"""Seconds after which a caller may look again whether the first sync is over."""
+"""Seconds after which a caller may ask again whether the first sync has finished."""
 
 
 @attrs.frozen(kw_only=True)
@@ -27,15 +27,15 @@ class Problem:
     status: int
     title: str
     code: str | None = None
-    """Kombo's code where it is a refusal of what was asked, such as `ATS.JOB_CLOSED`."""
+    """Kombo's code if the request itself was refused, such as `ATS.JOB_CLOSED`."""
     retry_after: int | None = None
     """Seconds."""
     may_have_applied: bool = False
-    """Whether it may have been done all the same, so that the caller should look before asking again."""
+    """Whether it may have been done anyway; then the caller should check before asking again."""
 
     @property
     def headers(self) -> dict[str, str]:
-        """The headers of the answer, beside its content type."""
+        """The headers of the answer, except its content type."""
         return {} if self.retry_after is None else {"Retry-After": str(self.retry_after)}
 
     @property
@@ -62,15 +62,17 @@ def _problem(error: KomboError) -> Problem:
             )
         case RateLimited(retry_after=seconds):
             return Problem(
-                status=503, title="There is too much to do at the moment.", retry_after=max(1, math.ceil(seconds or 1))
+                status=503,
+                title="There are too many requests at the moment.",
+                retry_after=max(1, math.ceil(seconds or 1)),
             )
         case Failure(code=code) if is_domain_code(code) and meaning_of(error) is Meaning.REFUSED:
-            return Problem(status=422, title="The connected system does not do this.", code=code)
+            return Problem(status=422, title="The connected system refused this.", code=code)
         case BadRequest(code=str()) if meaning_of(error) is Meaning.INPUT:
-            return Problem(status=422, title="The connected system does not take this input.")
+            return Problem(status=422, title="The connected system does not accept this input.")
         case NotFound() if meaning_of(error) is Meaning.REFUSED:
             return Problem(status=404, title="There is no such record in the connected system.")
         case TimedOut():
-            return Problem(status=504, title="The connected system takes too long.")
+            return Problem(status=504, title="The connected system took too long.")
         case _:
             return Problem(status=502, title="The connected system cannot be reached at the moment.")

@@ -28,7 +28,7 @@ from kombo_async.webhooks._signature import SIGNATURE_HEADER
 async def kombo_errors(
     request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
 ) -> web.StreamResponse:
-    """Answer requests in which a call to Kombo failed, by `problem_of`."""
+    """Answer requests in which a call to Kombo failed with problem details."""
     try:
         return await handler(request)
     except KomboError as error:
@@ -39,10 +39,10 @@ async def kombo_errors(
 
 
 def webhook_handler(receiver: Receiver) -> Callable[[web.Request], Awaitable[web.Response]]:
-    """A handler that hands webhooks to *receiver*.
+    """A handler that passes webhooks to *receiver*.
 
-    It answers 200 for what was taken, 400, 401, 409 or 413 for what was not. What a handler of the receiver raises it
-    raises, too: aiohttp answers 500, and Kombo sends the event again.
+    It answers 200 for an event that was accepted, and 400, 401, 409 or 413 otherwise. An exception in one of the
+    receiver's handlers passes through: aiohttp answers 500, and Kombo sends the event again.
     """
 
     async def handle(request: web.Request) -> web.Response:

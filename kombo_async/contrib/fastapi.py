@@ -1,4 +1,4 @@
-"""FastAPI and Starlette (extra `[fastapi]`); annotations here are real ones, as FastAPI reads them.
+"""FastAPI and Starlette (extra `[fastapi]`); its annotations are evaluated, since FastAPI reads them.
 
 ::
 
@@ -26,7 +26,7 @@ from kombo_async.webhooks._signature import SIGNATURE_HEADER
 
 
 async def kombo_error_handler(request: Request, error: Exception) -> Response:
-    """Answer a request in which a call to Kombo failed, by `problem_of`; a handler for `KomboError`."""
+    """Answer a request in which a call to Kombo failed with problem details; register it for `KomboError`."""
     if not isinstance(error, KomboError):
         raise error
     problem = problem_of(error)
@@ -34,10 +34,10 @@ async def kombo_error_handler(request: Request, error: Exception) -> Response:
 
 
 def webhook_handler(receiver: Receiver) -> Callable[[Request], Awaitable[Response]]:
-    """A route's function that hands webhooks to *receiver*.
+    """An endpoint that passes webhooks to *receiver*.
 
-    It answers 200 for what was taken, 400, 401, 409 or 413 for what was not. What a handler of the receiver raises it
-    raises, too: the framework answers 500, and Kombo sends the event again.
+    It answers 200 for an event that was accepted, and 400, 401, 409 or 413 otherwise. An exception in one of the
+    receiver's handlers passes through: the framework answers 500, and Kombo sends the event again.
     """
 
     async def handle(request: Request) -> Response:
@@ -59,14 +59,14 @@ class WebhookEvent:
         @app.post("/webhooks/kombo")
         async def kombo_event(event: KomboEvent) -> None: ...
 
-    The route has to expect that an event comes twice.
+    The route must expect to get an event twice.
     """
 
     def __init__(self, receiver: Receiver) -> None:
         self._receiver = receiver
 
     async def __call__(self, request: Request) -> Event:
-        """The event. Raises `HTTPException` for what is none: 400, 401 or 413."""
+        """Return the event. Raises `HTTPException` (400, 401 or 413) for anything else."""
         try:
             body = await self._receiver.read(request.stream(), request.headers.get("content-length"))
             return self._receiver.check(body, request.headers.get(SIGNATURE_HEADER))

@@ -39,13 +39,13 @@ SECONDS = (0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5
 
 
 class OpenTelemetry:
-    """A middleware that makes spans and metrics; put it first, so that it sees all that happens to a call.
+    """Middleware that creates spans and metrics. Put it first: then it sees everything that happens to a call.
 
     Metrics: `http.client.request.duration` for each attempt, and `kombo.call.duration` for each call with its waits.
 
     Args:
-        base_url: Where the client sends to, if it is given one; for attempts that no answer comes to.
-        propagate: Send the trace's context to Kombo, with whatever baggage your app has put into it.
+        base_url: The client's base URL, if it has its own; used for attempts that get no answer.
+        propagate: Send the trace context to Kombo, including any baggage of your app.
         tracer_provider: In place of the global one.
         meter_provider: In place of the global one.
     """
@@ -125,7 +125,7 @@ class _Attempts:
 
 @attrs.define
 class _Measured:
-    """What comes of a call, or of one of its attempts."""
+    """The outcome of a call, or of one of its attempts."""
 
     attributes: Attributes
     """For span and metric."""
@@ -134,7 +134,7 @@ class _Measured:
     failed: bool = False
 
     def note(self, response: Response[Any] | KomboError) -> None:
-        """Keep what a whole call came to."""
+        """Record the outcome of a whole call."""
         self.details["kombo.attempts"] = response.attempts
         if isinstance(response, KomboError):
             self.failed = True
@@ -145,7 +145,7 @@ class _Measured:
             self.details["kombo.drift"] = len(response.drift) + response.more_drift
 
     def note_attempt(self, response: Response[Any]) -> None:
-        """Keep what an attempt came to."""
+        """Record the outcome of an attempt."""
         status = response.status_code
         self.attributes["http.response.status_code"] = status
         url = response.raw_response.url

@@ -1,4 +1,4 @@
-"""taskiq: the client in the tasks of workers on any number of machines (extra `[taskiq]`).
+"""taskiq: one client for the tasks of each worker, on any number of machines (extra `[taskiq]`).
 
 ::
 
@@ -9,8 +9,8 @@
     async def reject(application_id: str, kombo: AsyncKomboClient = WORKER_CLIENT) -> None:
         (await kombo.ats.reject_application(application_id, rejection_reason_id="...")).unwrap()
 
-Retries are the client's business alone: it knows what may be repeated without doing anything twice, so leave taskiq's
-own retry middlewares out. What takes longer than a call should (a first sync) becomes a task for later instead.
+Leave out taskiq's own retry middlewares: the client retries, since it knows what can be repeated without doing
+anything twice. What takes longer than a call should (a first sync) becomes a task for later.
 """
 
 from __future__ import annotations
@@ -51,9 +51,9 @@ _SINCE, _TIMES = "kombo_pending_since", "kombo_pending_times"
 
 
 def use_kombo(broker: AsyncBroker, **settings: Any) -> None:
-    """Give each worker process of *broker* one client, for as long as it runs; *settings* as of `AsyncKomboClient`.
+    """Give each worker process of *broker* one client while it runs; *settings* are those of `AsyncKomboClient`.
 
-    Unless told otherwise, calls do not wait for an integration's first sync: `SyncPendingLater` sees to that.
+    By default calls do not wait for an integration's first sync: `SyncPendingLater` takes care of that.
     """
     settings.setdefault("retry", RetryPolicy(sync_wait=0))
 
@@ -77,33 +77,33 @@ def kombo_of_worker(context: Annotated[Context, TaskiqDepends()]) -> AsyncKomboC
 
 
 WORKER_CLIENT: Any = TaskiqDepends(kombo_of_worker)
-"""The default of a task's parameter that is to be the client of its worker."""
+"""Default for a task's parameter that gets the worker's client."""
 
 
 class SyncPendingLater(TaskiqMiddleware):
-    """Sends a task that ended with `SyncPending` again later, under the same ID, so that no worker waits meanwhile.
+    """Sends a task that ended with `SyncPending` again later, under the same ID; no worker waits for it.
 
     Args:
-        schedules: Where to put it until then, such as taskiq-redis's `ListRedisScheduleSource`, for which a scheduler
-            must run; None keeps it in this process, which is fine for an in-memory broker alone.
-        first: How long to wait before the second run; it doubles with each, unless Kombo asks for a time.
-        longest: How long to wait at most before any run.
-        give_up: After how long the failure is the task's result.
+        schedules: Where to keep it until then, such as taskiq-redis's `ListRedisScheduleSource`, which needs a running
+            scheduler; None keeps it in this process, which only suits an in-memory broker.
+        initial_delay: How long to wait before the second run; it doubles each time, unless Kombo asks for a time.
+        max_delay: How long to wait at most before any run.
+        give_up_after: When to stop trying; then the failure is the task's result.
     """
 
     def __init__(
         self,
         schedules: ScheduleSource | None = None,
         *,
-        first: timedelta = timedelta(minutes=1),
-        longest: timedelta = timedelta(minutes=15),
-        give_up: timedelta = timedelta(days=2),
+        initial_delay: timedelta = timedelta(minutes=1),
+        max_delay: timedelta = timedelta(minutes=15),
+        give_up_after: timedelta = timedelta(days=2),
     ) -> None:
         super().__init__()
         self._schedules = schedules
-        self._first = first.total_seconds()
-        self._longest = longest.total_seconds()
-        self._give_up = give_up
+        self._initial_delay = initial_delay.total_seconds()
+        self._max_delay = max_delay.total_seconds()
+        self._give_up_after = give_up_after
         self._waiting = set[asyncio.Task[None]]()
 
     async def on_error(self, message: TaskiqMessage, result: TaskiqResult[Any], exception: BaseException) -> None:
@@ -112,12 +112,12 @@ class SyncPendingLater(TaskiqMiddleware):
             return
         now = datetime.now(UTC)
         since = datetime.fromisoformat(message.labels.get(_SINCE) or now.isoformat())
-        if now - since >= self._give_up:
+        if now - since >= self._give_up_after:
             return
         times = int(message.labels.get(_TIMES) or 0) + 1
         seconds = retry_after(exception.raw_response.headers.get("retry-after"))
         if seconds is None:
-            seconds = backoff(times, initial_delay=self._first, max_delay=self._longest, jitter=False)
+            seconds = backoff(times, initial_delay=self._initial_delay, max_delay=self._max_delay, jitter=False)
         kicker = (
             AsyncKicker[Any, Any](task_name=message.task_name, broker=self.broker, labels=message.labels)
             .with_task_id(message.task_id)
@@ -128,7 +128,7 @@ class SyncPendingLater(TaskiqMiddleware):
         result.error = NoResultError()
 
     async def shutdown(self) -> None:
-        """Forget what waits in this process."""
+        """Drop the tasks that wait in this process."""
         for task in self._waiting:
             task.cancel()
 

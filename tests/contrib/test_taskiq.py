@@ -96,7 +96,7 @@ async def test_a_worker_without_client() -> None:
 
 async def test_a_first_sync_in_progress() -> None:
     """A task that meets a first sync in progress holds no worker: it is sent again later, and its result comes then."""
-    broker, count_jobs = worker(sandbox_of(calls=2), SyncPendingLater(first=timedelta(milliseconds=20)))
+    broker, count_jobs = worker(sandbox_of(calls=2), SyncPendingLater(initial_delay=timedelta(milliseconds=20)))
     await broker.startup()
     task = await count_jobs.kiq()
     assert not await task.is_ready()
@@ -129,7 +129,7 @@ async def test_a_task_for_later_in_a_schedule() -> None:
 
 async def test_giving_up() -> None:
     """After `give_up`, the failure is the task's result."""
-    broker, count_jobs = worker(sandbox_of(sync_pending=True), SyncPendingLater(give_up=timedelta()))
+    broker, count_jobs = worker(sandbox_of(sync_pending=True), SyncPendingLater(give_up_after=timedelta()))
     await broker.startup()
     result = await (await count_jobs.kiq()).wait_result(timeout=5)
     assert isinstance(result.error, SyncPending)
