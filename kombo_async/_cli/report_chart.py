@@ -11,7 +11,7 @@ from kombo_async._cli.durations import duration_text
 
 MOST_BUCKETS = 120
 """How many points the chart has; beyond them, two become one."""
-LEAST_BUCKETS = 8
+LEAST_BUCKETS = 1
 """With fewer, there is nothing to see."""
 HEIGHT = 100
 
@@ -30,7 +30,7 @@ class _Bucket:
 class Timeline:
     """How an upload went over time, in a bounded number of buckets of equal length."""
 
-    width: float = 0.1
+    width: float = 0.2
     """Seconds of a bucket."""
     buckets: list[_Bucket] = attrs.field(factory=list[_Bucket])
 
