@@ -139,7 +139,7 @@ class AsyncKomboClient:
                 ],
             )
 
-        self._calls = PerEventLoop(chain, http.move)
+        self._calls = PerEventLoop(chain, http.in_event_loop)
         self._is_view = False
 
     _base_url = "(not made)"
@@ -284,8 +284,8 @@ class AsyncKomboClient:
     async def aclose(self) -> None:
         """Close all connections. An `http_client` that you passed stays open."""
         if not self._is_view:
-            self._calls.leave()
             await self._http.aclose()
+            await self._calls.aclose()
 
     async def __aenter__(self) -> Self:
         self._http.open()

@@ -10,7 +10,7 @@ import asyncio
 import os
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import AsyncGenerator, Callable
 from typing import Any, NoReturn
 
 import attrs
@@ -27,8 +27,15 @@ class _InLoop:
     loop: Any
     process: int
     chain: Next
+    connections: AsyncGenerator[None] | None = None
+    """What closes the connections when the loop ends; None until it was begun."""
     under_way: int = 0
     """Calls that have begun and not ended."""
+
+    @property
+    def is_here(self) -> bool:
+        """Whether this is the event loop, and the process, that runs."""
+        return self.loop is _running_loop() and self.process == os.getpid()
 
 
 class PerEventLoop:
@@ -36,14 +43,16 @@ class PerEventLoop:
 
     Args:
         make: Makes the chain.
-        move: Is told before another event loop takes over; it may refuse by `RuntimeError`.
+        connect: Is begun in each event loop, and closed when that ends. It may refuse by an exception.
     """
 
-    def __init__(self, make: Callable[[], Next], move: Callable[[], None]) -> None:
+    def __init__(self, make: Callable[[], Next], connect: Callable[[], AsyncGenerator[None]]) -> None:
         self._make = make
-        self._move = move
+        self._connect = connect
         self._lock = threading.Lock()
         self._used: _InLoop | None = None
+        self._left: list[_InLoop] = []
+        """What was left behind in a parent process, kept from the garbage collector: it is the parent's to end."""
         self._chain: Next | None = None
 
     def __repr__(self) -> str:
@@ -62,35 +71,40 @@ class PerEventLoop:
     async def __call__(self, call: Call) -> Response[Any]:
         """Answer *call*. Raises `RuntimeError`, before anything is sent, while another thread uses the client."""
         used = self._used
-        loop = _running_loop()
-        if used is None or used.loop is not loop or used.process != os.getpid():
-            used = self.enter(loop)
+        if used is None or not used.is_here:
+            used = self._enter()
         used.under_way += 1
         try:
+            if used.connections is None:
+                used.connections = await self._connected()
             return await used.chain(call)
         finally:
             used.under_way -= 1
 
-    def enter(self, loop: Any) -> _InLoop:
-        """Begin in *loop*."""
+    def _enter(self) -> _InLoop:
         with self._lock:
-            used = self._used
-            process = os.getpid()
+            used, process = self._used, os.getpid()
             if used is not None:
-                if used.process == process and used.under_way and _is_running(used.loop):
+                if used.process != process:
+                    self._left.append(used)
+                elif used.under_way and _is_running(used.loop):
                     raise RuntimeError(
                         "this client is at work in another event loop, in another thread; make a client for each thread"
                     )
-                self._move()
                 self._chain = None
-            self._used = _InLoop(loop, process, self.chain)
+            self._used = _InLoop(_running_loop(), process, self.chain)
             return self._used
 
-    def leave(self) -> None:
-        """Let go of what belongs to another event loop than the one that runs; before closing."""
+    async def _connected(self) -> AsyncGenerator[None]:
+        connections = self._connect()
+        await anext(connections)
+        return connections
+
+    async def aclose(self) -> None:
+        """Close the connections of the event loop that runs."""
         used = self._used
-        if used is not None and (used.loop is not _running_loop() or used.process != os.getpid()):
-            self._move()
+        if used is not None and used.connections is not None and used.is_here:
+            await used.connections.aclose()
 
 
 def _running_loop() -> Any:

@@ -72,7 +72,7 @@ def why(error: BaseException, host: str = "") -> str:
     names = [cls.__name__ for cls in type(error).__mro__]
     origin = origin_of(error)
     if origin is not None:
-        words = _of_system(origin, host)
+        words = _of_system(origin, "" if "ProxyError" in names else host)
         if words and "ProxyError" in names:
             return f"the proxy cannot be reached: {words}"
         if words:

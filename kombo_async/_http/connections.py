@@ -7,9 +7,9 @@ one whole answer, and nothing after it, takes its connection with it.
 
 from __future__ import annotations
 
-import warnings
 from collections import deque
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
+from functools import partial
 from typing import Any
 
 import anyio
@@ -87,10 +87,7 @@ class Connection:
         """Close it, also in the middle of a cancellation."""
         with anyio.CancelScope(shield=True):
             await self._network.aclose()
-
-    def abandon(self) -> None:
-        """Let go of it without its event loop."""
-        self._network.abandon()
+            await self._inner.aclose()
 
 
 class _Whole:
@@ -128,8 +125,9 @@ class Connections(httpx.AsyncBaseTransport):
         connect_timeout = request.extensions.get("timeout", {}).get("connect")
         sent = _for_httpcore(request)
         del request  # it prints its URL with the query, and tracebacks may print the variables of this frame
+        unused = self._unused  # of this event loop
         while True:
-            connection = await self._acquire()
+            connection = await self._acquire(unused)
             try:
                 response = await connection.exchange(sent, progress, connect_timeout, self._limit)
             except BaseException as error:
@@ -140,41 +138,40 @@ class Connections(httpx.AsyncBaseTransport):
                 if failure is None:
                     raise
             else:
-                await self._release(connection)
+                await self._release(connection, unused)
                 return response
             raise failure
 
-    async def _acquire(self) -> Connection:
+    async def _acquire(self, unused: deque[Connection]) -> Connection:
         """The connection that was used last, or a new one. Closes those that nobody has used for long."""
         oldest = anyio.current_time() - KEEPALIVE_EXPIRY
-        while self._unused and self._unused[0].unused_since < oldest:
-            await self._unused.popleft().aclose()
-        if self._unused:
-            return self._unused.pop()
+        while unused and unused[0].unused_since < oldest:
+            await unused.popleft().aclose()
+        if unused:
+            return unused.pop()
         return Connection(*self._route.connection())
 
-    async def _release(self, connection: Connection) -> None:
+    async def _release(self, connection: Connection, unused: deque[Connection]) -> None:
         if self._closed or not connection.is_reusable:
             await connection.aclose()
         else:
             connection.unused_since = anyio.current_time()
-            self._unused.append(connection)
+            unused.append(connection)
 
-    def abandon(self) -> None:
-        """Let go of all connections that are not in use, since their event loop is not the one that runs."""
-        if not self._unused:
-            return
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", ResourceWarning)
-            for connection in self._unused:
-                connection.abandon()
-            self._unused.clear()
+    def begin(self) -> Callable[[], Awaitable[None]]:
+        """Use new connections from now on, those of another event loop; gives what closes them when it ends."""
+        self._unused = deque()
+        return partial(_close_all, self._unused)
 
     async def aclose(self) -> None:
         """Close all that are not in use, and the others after their requests."""
         self._closed = True
-        while self._unused:
-            await self._unused.popleft().aclose()
+        await _close_all(self._unused)
+
+
+async def _close_all(unused: deque[Connection]) -> None:
+    while unused:
+        await unused.popleft().aclose()
 
 
 def _for_httpcore(request: httpx.Request) -> httpcore.Request:

@@ -117,11 +117,6 @@ class Network(httpcore.AsyncNetworkBackend):
         if self._below is not None:
             await self._below.aclose()
 
-    def abandon(self) -> None:
-        """Let go of the connection without its event loop."""
-        if self._below is not None:
-            self._below.abandon()
-
 
 class NetworkStream(httpcore.AsyncNetworkStream):
     """A connection as httpcore sees it, with *layers* of TLS."""

@@ -41,10 +41,6 @@ class Stream(Protocol):
         """Close it at once, also in the middle of a cancellation."""
         ...
 
-    def abandon(self) -> None:
-        """Let go of it without its event loop, which may be gone."""
-        ...
-
 
 async def connect_tcp(host: str, port: int) -> Stream:
     """A plain connection to *host*, an IP address. Raises `OSError`."""
@@ -167,11 +163,6 @@ class AsyncioStream(asyncio.Protocol):
             with anyio.CancelScope(shield=True):
                 await asyncio.sleep(0)  # the loop closes the socket in its next turn
 
-    def abandon(self) -> None:
-        """Let go of the transport, which closes its socket when it is collected."""
-        self._transport = None
-        self._ended = self._closed = True
-
 
 def _wake(waiting: asyncio.Future[None] | None) -> None:
     if waiting is not None and not waiting.done():
@@ -211,10 +202,6 @@ class TrioStream:
         """Close it at once."""
         with anyio.CancelScope(shield=True):
             await self._stream.aclose()
-
-    def abandon(self) -> None:
-        """Close the socket."""
-        self._socket.close()
 
 
 def _os_error(error: BaseException) -> OSError:
@@ -319,7 +306,3 @@ class TLSStream:
     async def aclose(self) -> None:
         """Close it at once."""
         await self._below.aclose()
-
-    def abandon(self) -> None:
-        """Let go of it."""
-        self._below.abandon()

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import sys
 import time
+from collections.abc import AsyncGenerator
 from datetime import timedelta
 from functools import cache
 from types import ModuleType
@@ -119,6 +120,7 @@ class Http:
         self._connections: Any = None
         self._url: Any = None
         self._urls: dict[str, Any] = {}
+        self._was_used = False
         self._closed = False
 
     def open(self) -> None:
@@ -145,16 +147,28 @@ class Http:
             transport=self._transport, trust_env=False, timeout=None
         )
 
-    def move(self) -> None:
-        """Go on in another event loop, over new connections. Raises `RuntimeError` where those are not ours to make."""
+    async def in_event_loop(self) -> AsyncGenerator[None]:
+        """Use connections of their own in this event loop, and close them when this is closed.
+
+        An event loop closes all async generators when it ends, and so the connections, too, if nobody did before.
+        Raises what `open` raises, and `RuntimeError` for connections of the caller's in a second event loop.
+        """
+        self.open()
         if self._connections is not None:
-            self._connections.abandon()
-        elif self._client is not None and not self._is_of_no_loop():
+            close = self._connections.begin()
+            try:
+                yield
+            finally:
+                await close()
+            return
+        if self._was_used and not self._is_of_no_loop():
             what = "http_client" if self._callers_client is not None else "transport"
             raise RuntimeError(
                 f"{what}: this client was used in another event loop, to which the connections of your {what} belong; "
                 f"make a client with a new {what} in each event loop (each asyncio.run), or leave {what} out"
             )
+        self._was_used = True
+        yield
 
     def _is_of_no_loop(self) -> bool:
         """Whether the caller's transport has no connections that could belong to an event loop."""
@@ -194,7 +208,7 @@ class Http:
         from kombo_async._http.causes import cause_of, why
 
         timed_out = isinstance(error, self._library.TimeoutException)
-        reason = f"{'timed out' if timed_out else 'failed'}: {why(error)}"
+        reason = f"{'timed out' if timed_out else 'failed'}: {why(error, self._url.host)}"
         failure = attempt.failure(
             TimedOut if timed_out else ConnectionFailed, reason, sent=attempt.may_have_sent(error)
         )

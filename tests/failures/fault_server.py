@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import json
 import socket
+import ssl
 import struct
 import threading
 import time
@@ -128,9 +129,18 @@ class FaultServer:
 
     *latency*: seconds that an action takes. *actions_at_once*: as Kombo, refuse more than so many at once, and
     say in `Concurrency-Remaining` how many more there may be. *deaf*: reset each connection before reading a request.
+    *tls*: speak it, as `https://localhost`.
     """
 
-    def __init__(self, *, latency: float = 0.0, actions_at_once: int | None = None, deaf: bool = False) -> None:
+    def __init__(
+        self,
+        *,
+        latency: float = 0.0,
+        actions_at_once: int | None = None,
+        deaf: bool = False,
+        tls: ssl.SSLContext | None = None,
+    ) -> None:
+        self.tls = tls
         self.latency = latency
         self.actions_at_once = actions_at_once
         self.deaf = deaf
@@ -152,7 +162,7 @@ class FaultServer:
     @property
     def url(self) -> str:
         """The base URL."""
-        return f"http://127.0.0.1:{self.port}/v1"
+        return f"http://127.0.0.1:{self.port}/v1" if self.tls is None else f"https://localhost:{self.port}/v1"
 
     def __enter__(self) -> Self:
         self._thread.start()
@@ -181,7 +191,7 @@ class FaultServer:
 
     async def _run(self) -> None:
         self._stopping = asyncio.Event()
-        server = await asyncio.start_server(self._connected, "127.0.0.1", self.port, backlog=1000)
+        server = await asyncio.start_server(self._connected, "127.0.0.1", self.port, backlog=1000, ssl=self.tls)
         self.port = server.sockets[0].getsockname()[1]
         self._listening.set()
         await self._stopping.wait()
