@@ -169,7 +169,7 @@ def to_dict(obj: Any) -> Any:
     Fields that are `UNSET` are left out, times are strings as Kombo writes them.
     A file given to an attachment by its path is read and comes as base64.
     """
-    cls: Any = type(obj)
+    cls: Any = obj.__class__
     if cls in _PLAIN:
         return obj
     convert = _CONVERTERS.get(cls)

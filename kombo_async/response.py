@@ -103,16 +103,20 @@ _ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
 def _described(data: Any) -> str:
     """The type of *data* and Kombo's IDs in it. (A remote ID may be an e-mail address.)"""
-    records: object = getattr(data, "results", data)
+    records: Any = getattr(data, "results", data)
     name = type(data).__name__
-    if isinstance(records, list):
-        kinds = sorted({type(each).__name__ for each in records})
-        return f"{name} of {len(records)} {' | '.join(kinds)}".rstrip()
+    if _is_list(records):
+        kinds = [type(each).__name__ for each in records]
+        return f"{name} of {len(kinds)} {' | '.join(sorted({*kinds}))}".rstrip()
     if not isinstance(data, Model):
         return name
     ids = [each for each in field_names(type(data)) if each == "id" or (each.endswith("_id") and "remote" not in each)]
     values = ((each, getattr(data, each)) for each in ids)
     return " ".join([name, *(f"{each}={value}" for each, value in values if _is_id(value))])
+
+
+def _is_list(value: object) -> bool:
+    return isinstance(value, list)
 
 
 def _is_id(value: object) -> bool:

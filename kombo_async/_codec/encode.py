@@ -25,6 +25,9 @@ from kombo_async.request import Operation, Request
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 """A name of a header (RFC 9110, 5.6.2)."""
 
+_NOT_LISTS: tuple[type, ...] = (str, bytes, bytearray, memoryview, Mapping)
+"""What can be iterated over, but is no list of values."""
+
 LONGEST_TARGET = 8_000
 """Bytes of path and query. Servers need not take more (RFC 9110, 4.1), and many do not."""
 
@@ -76,14 +79,18 @@ def _query(request: Request[Any]) -> str:
     return f"?{'&'.join(pairs)}" if pairs else ""
 
 
-def _query_value(name: str, value: object) -> str:
+def _query_value(name: str, value: Any) -> str:
     """A value of a query: lists are joined by commas, which Kombo takes instead of repeated keys."""
-    if isinstance(value, Iterable) and not isinstance(value, str | bytes | bytearray | memoryview | Mapping):
+    if _holds_several(value):
         items = [_filter_item(name, index, item) for index, item in enumerate(cast("Iterable[object]", value))]
         if not items:
             raise InvalidInput(Fault(name, "an empty list selects nothing; leave the field out to read all records"))
         return ",".join(items)
     return _scalar(name, value)
+
+
+def _holds_several(value: object) -> bool:
+    return isinstance(value, Iterable) and not isinstance(value, _NOT_LISTS)
 
 
 def _filter_item(name: str, index: int, item: object) -> str:

@@ -105,13 +105,12 @@ def _json_value(value: Any, path: str, faults: Faults, depth: int) -> Any:
     if isinstance(value, list | tuple):
         items = cast("list[Any]", value)
         return [_json_value(each, f"{path}[{index}]", faults, depth + 1) for index, each in enumerate(items)]
-    faults.append(
-        Fault(path, f"a body cannot hold a {type(value).__name__}{_HINTS.get(type(value), ', which is not JSON')}")
-    )
+    kind: Any = value.__class__
+    faults.append(Fault(path, f"a body cannot hold a {kind.__name__}{_HINTS.get(kind, ', which is not JSON')}"))
     return None
 
 
-_HINTS = {
+_HINTS: dict[Any, str] = {
     bytes: ": decode it to text, or give a file by from_bytes()",
     bytearray: ": decode it to text, or give a file by from_bytes()",
     set: ": make a list of it",
