@@ -18,9 +18,10 @@ from kombo_async._chain.logs import logs
 from kombo_async._chain.retry import Retry
 from kombo_async._clock import Clock
 from kombo_async._codec.encode import check_header, check_headers
+from kombo_async._codec.hidden import checked
 from kombo_async._http.transport import Http
 from kombo_async.middleware import Call, Middleware, Next
-from kombo_async.options import Options, Region, RetryPolicy, Timeout, checked_base_url
+from kombo_async.options import Options, Region, RetryPolicy, Timeout, resolve_base_url
 from kombo_async.request import Request
 from kombo_async.response import Response
 
@@ -95,12 +96,15 @@ class AsyncKomboClient:
         clock: Clock | None = None,
     ) -> None:
         auth = Auth.of(api_key or os.environ.get("KOMBO_API_KEY"))
-        address = checked_base_url(base_url, region, allow_http=allow_http)
-        del api_key, base_url  # tracebacks may print the variables of this frame
+        address = checked(resolve_base_url, base_url, region, allow_http=allow_http)
+        own_headers = checked(check_headers, headers or {})
+        del api_key, base_url, headers  # tracebacks may print the variables of this frame
         if isinstance(auth, ValueError):
             raise auth
         if isinstance(address, ValueError):
             raise address
+        if isinstance(own_headers, ValueError):
+            raise own_headers
         if transport is not None and http_client is not None:
             raise ValueError("transport, http_client: pass only one of them; give the transport to your own client")
         if transport is not None and not hasattr(transport, "handle_async_request"):
@@ -110,7 +114,7 @@ class AsyncKomboClient:
         self._timeout = Timeout.of_seconds(timeout)
         self._deadline = deadline
         self._retry = retry or RetryPolicy()
-        self._headers = check_headers(headers or {})
+        self._headers = own_headers
         self._attempt_middleware = tuple(attempt_middleware)
         self._clock = clock or Clock()
         self._http = http = Http(
@@ -181,11 +185,15 @@ class AsyncKomboClient:
                 f"integration_id: {operation.id} needs one; pass it to the client or the call, use for_integration(), "
                 "or set KOMBO_INTEGRATION_ID"
             )
+        more_headers = checked(check_headers, headers) if headers else {}
+        del headers  # tracebacks may print the variables of this frame
+        if isinstance(more_headers, ValueError):
+            raise more_headers
         deadline = self._deadline if deadline is None else deadline
         call = Call(
             request=request,
             integration_id=integration_id,
-            headers={**self._headers, **check_headers(headers)} if headers else self._headers,
+            headers={**self._headers, **more_headers} if more_headers else self._headers,
             timeout=self._timeout.of(operation) if timeout is None else Timeout.of_seconds(timeout).of(operation),
             deadline=None if deadline is None else self._clock.time() + deadline,
             retry=retry or self._retry,

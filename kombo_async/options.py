@@ -128,7 +128,11 @@ def resolve_base_url(base_url: str | None, region: Region | None, *, allow_http:
         if region is not None and region not in BASE_URLS:
             raise ValueError(f"region: unknown region {region!r}, use one of {', '.join(BASE_URLS)}")
         return BASE_URLS[region or "eu"]
-    url = urlsplit(base_url)
+    try:
+        url = urlsplit(base_url)
+        _ = url.port
+    except ValueError:
+        url = urlsplit("")
     if url.scheme not in ("http", "https") or not url.hostname or url.query or url.fragment or url.username:
         raise ValueError("base_url: pass an address such as https://api.kombo.dev/v1, without user, query or fragment")
     if url.scheme == "http" and not allow_http and not is_loopback(url.hostname):
@@ -136,14 +140,6 @@ def resolve_base_url(base_url: str | None, region: Region | None, *, allow_http:
             "base_url: http:// sends the API key unencrypted; use https://, or pass allow_http=True if you have to"
         )
     return base_url.rstrip("/")
-
-
-def checked_base_url(base_url: str | None, region: Region | None, *, allow_http: bool) -> str | ValueError:
-    """What `resolve_base_url` gives, or what it raises, without frames that hold the URL."""
-    try:
-        return resolve_base_url(base_url, region, allow_http=allow_http)
-    except ValueError as error:
-        return ValueError(*error.args)
 
 
 def is_loopback(host: str) -> bool:

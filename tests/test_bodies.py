@@ -33,6 +33,23 @@ ANSWERS: list[Any] = [
     pytest.param(raw_answer(200, page().content, {"Content-Type": "text/plain"}), Success, id="wrong content type"),
     pytest.param(raw_answer(200, gzip.compress(page().content), {"Content-Encoding": "gzip"}), Success, id="gzip"),
     pytest.param(
+        raw_answer(
+            200, gzip.compress(page().content[:9]) + gzip.compress(page().content[9:]), {"Content-Encoding": "gzip"}
+        ),
+        Success,
+        id="gzip of two members",
+    ),
+    pytest.param(
+        raw_answer(200, gzip.compress(page().content) + bytes(20), {"Content-Encoding": "gzip"}),
+        Success,
+        id="gzip with padding",
+    ),
+    pytest.param(
+        raw_answer(200, gzip.compress(page().content) + gzip.compress(b" " * 99)[:-8], {"Content-Encoding": "gzip"}),
+        UnexpectedResponse,
+        id="gzip with half a member",
+    ),
+    pytest.param(
         raw_answer(200, gzip.compress(page().content)[:-9] + b"corrupted", {"Content-Encoding": "gzip"}),
         UnexpectedResponse,
         id="corrupt gzip",

@@ -9,6 +9,7 @@ from typing import Any, NoReturn, TypeAlias
 import attrs
 
 from kombo_async._codec.encode import check_header
+from kombo_async._codec.hidden import checked
 from kombo_async.middleware import Call, Next
 from kombo_async.response import Response
 
@@ -66,11 +67,8 @@ def _headers(call: Call, authorization: str) -> dict[str, str]:
 
 
 def _why_not(api_key: str) -> ValueError | None:
-    try:
-        check_header("api_key", api_key)
-    except ValueError as error:
-        return error.with_traceback(None)
-    return None
+    result = checked(check_header, "api_key", api_key)
+    return result if isinstance(result, ValueError) else None
 
 
 def not_to_be_copied() -> NoReturn:

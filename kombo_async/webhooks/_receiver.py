@@ -8,6 +8,7 @@ from typing import Literal, TypeAlias
 
 import anyio
 
+from kombo_async._codec.hidden import checked
 from kombo_async._generated.events import Event
 from kombo_async.webhooks._deduplication import EventDeduplicator, MemoryEventDeduplicator
 from kombo_async.webhooks._errors import BodyTooLarge, EventBusy
@@ -53,7 +54,11 @@ class Receiver(Handlers):
         super().__init__()
         if secret is None:
             secret = os.environ.get("KOMBO_WEBHOOK_SECRET") or ""
-        self._secrets = as_secrets(secret)
+        secrets = checked(as_secrets, secret)
+        del secret  # tracebacks may print the variables of this frame
+        if isinstance(secrets, ValueError):
+            raise secrets
+        self._secrets = secrets
         self._deduplicator = deduplicator or MemoryEventDeduplicator()
         self.max_body_bytes = max_body_bytes
 

@@ -8,6 +8,7 @@ import hmac
 from collections.abc import Sequence
 from typing import TypeAlias
 
+from kombo_async._codec.hidden import checked
 from kombo_async.webhooks._errors import InvalidSignature
 
 SIGNATURE_HEADER = "X-Kombo-Signature"
@@ -26,20 +27,20 @@ def verify(secret: Secrets, body: bytes, signature: str | None) -> None:
         InvalidSignature: It is not signed, or not with this secret.
         ValueError: There is no secret to check with.
     """
-    secrets = _secrets(secret)
-    matches = secrets is not None and _is_signed(secrets, body, signature or "")
-    missing = secrets is None
-    del secret, secrets  # tracebacks may print the variables of this frame
-    if missing:
-        raise ValueError(_MISSING)
+    matches = checked(_is_signed, secret, body, signature or "")
+    del secret  # tracebacks may print the variables of this frame
+    if isinstance(matches, ValueError):
+        raise matches
     if not matches:
         raise InvalidSignature("the signature is missing" if not signature else "the signature does not match")
 
 
-def _is_signed(secrets: tuple[str, ...], body: bytes, signature: str) -> bool:
+def _is_signed(secret: Secrets, body: bytes, signature: str) -> bool:
     given = signature.encode("ascii", "replace")
     given = given.removesuffix(b"=")  # 32 bytes take 43 characters, and one `=` where they are padded
-    matches = [hmac.compare_digest(_signature(each, body), given) for each in secrets]  # all, in constant time
+    matches = [
+        hmac.compare_digest(_signature(each, body), given) for each in as_secrets(secret)
+    ]  # all, in constant time
     return any(matches)
 
 
@@ -51,19 +52,10 @@ def sign(secret: str, body: bytes) -> str:
 
 def as_secrets(secret: Secrets) -> tuple[str, ...]:
     """*secret* as a tuple of them. Raises `ValueError` where there is none: an empty secret is known to all."""
-    secrets = _secrets(secret)
-    del secret
-    if secrets is None:
-        raise ValueError(_MISSING)
-    return secrets
-
-
-_MISSING = "secret: pass the webhook secret from Kombo's dashboard; it must not be empty"
-
-
-def _secrets(secret: Secrets) -> tuple[str, ...] | None:
     secrets = (secret,) if isinstance(secret, str) else tuple(secret)
-    return secrets if secrets and all(secrets) else None
+    if not secrets or not all(secrets):
+        raise ValueError("secret: pass the webhook secret from Kombo's dashboard; it must not be empty")
+    return secrets
 
 
 def _signature(secret: str, body: bytes) -> bytes:

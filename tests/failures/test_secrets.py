@@ -242,3 +242,137 @@ def test_waiting_shows_nothing() -> None:
     failure = NoResponse(message="PostAtsCandidates timed out", sent=True)
     waiting = Waiting(failure=failure, operation=GET.operation, integration_id=None, attempt=1, seconds=1.0, waited=0.0)
     assert clean(repr(waiting))
+
+
+BAD_CLIENTS: list[dict[str, Any]] = [
+    {"api_key": f"{KEY}\n"},
+    {"api_key": f" {KEY}"},
+    {"api_key": KEY, "base_url": f"https://user:{KEY}@kombo.test"},
+    {"api_key": KEY, "base_url": "http://kombo.test"},
+    {"api_key": KEY, "base_url": "https://kombo.test:port"},
+    {"api_key": KEY, "region": "mars"},
+    {"api_key": KEY, "integration_id": "a\nb"},
+    {"api_key": KEY, "timeout": -1},
+    {"api_key": KEY, "transport": "aiohttp"},
+    {"api_key": KEY, "transport": httpx.MockTransport(lambda _: httpx.Response(200)), "http_client": object()},
+]
+
+
+@pytest.mark.parametrize("settings", BAD_CLIENTS)
+async def test_settings_that_are_refused(settings: dict[str, Any]) -> None:
+    """A constructor that refuses its settings shows no key and no password of a URL; a half-made client prints."""
+    with pytest.raises(ValueError, match=r"\w") as caught:
+        AsyncKomboClient(**settings)
+    for text in [str(caught.value), *frames(caught.value)]:
+        assert clean(text), text
+
+
+async def test_headers_that_are_refused() -> None:
+    """A header of the caller's may hold a secret, too."""
+    with pytest.raises(ValueError, match="X-Secret") as caught:
+        AsyncKomboClient("key", headers={"X-Secret": f"{KEY}\r\n"})
+    for text in frames(caught.value):
+        assert clean(text), text
+
+
+@pytest.mark.parametrize("given", [f"{KEY}\n", None, 5])
+async def test_function_that_gives_a_bad_key(server: FaultServer, given: Any) -> None:
+    """A function that gives a key which cannot be sent is told, without the key."""
+    async with client(server, api_key=lambda: given) as kombo:
+        with pytest.raises(ValueError, match="api_key") as caught:
+            await kombo.send(GET)
+    for text in [str(caught.value), *frames(caught.value)]:
+        assert clean(text), text
+    assert server.asked.total() == 0
+
+
+@pytest.mark.parametrize("is_async", [False, True], ids=["function", "coroutine function"])
+async def test_keys_that_rotate(server: FaultServer, is_async: bool) -> None:
+    """A function is asked for the key before each attempt."""
+    keys = iter([f"{KEY}-1", f"{KEY}-2", f"{KEY}-3"])
+
+    async def later() -> str:
+        await anyio.lowlevel.checkpoint()
+        return next(keys)
+
+    async def busy(exchange: Exchange) -> None:
+        await exchange.fail(429, None, {"Retry-After": "0"})
+
+    api_key: Any = later if is_async else lambda: next(keys)
+    async with client(server, busy, succeed, api_key=api_key) as kombo:
+        await kombo.send(GET)
+        await kombo.send(GET)
+    assert [each.headers["authorization"] for each in server.requests] == [f"Bearer {KEY}-{n}" for n in (1, 2, 3)]
+
+
+async def test_webhook_secrets() -> None:
+    """A webhook that is refused shows no secret."""
+    from kombo_async.webhooks import Receiver, verify
+
+    for secret in (KEY, [KEY, f"{KEY}-2"], [KEY, ""], ["", KEY]):
+        for signature in (None, "wrong", "\u00e9"):
+            with pytest.raises(Exception, match=r"secret|signature") as caught:
+                verify(secret, b"{}", signature)
+            for text in [str(caught.value), *frames(caught.value)]:
+                assert clean(text), text
+    with pytest.raises(Exception, match="signature") as refused:
+        Receiver(KEY).check(b"{}", "wrong")
+    for text in frames(refused.value):
+        assert clean(text), text
+    with pytest.raises(ValueError, match="secret") as missing:
+        Receiver([KEY, ""])
+    for text in frames(missing.value):
+        assert clean(text), text
+
+
+def reachable(value: Any, depth: int = 6) -> Iterator[str]:
+    """All texts that can be read from *value* by its attributes and items, as a debugger shows them."""
+    if isinstance(value, str | bytes):
+        yield str(value)
+    elif isinstance(value, dict):
+        for key, each in value.items():
+            yield from (*reachable(key, depth), *reachable(each, depth - 1)) if depth else ()
+    elif isinstance(value, list | tuple | set | frozenset):
+        for each in value:
+            yield from reachable(each, depth - 1) if depth else ()
+    elif depth and hasattr(value, "__dict__"):
+        yield from reachable(vars(value), depth - 1)
+
+
+@each_request
+@pytest.mark.parametrize("status", [200, 302, 400])
+@pytest.mark.parametrize("library", [None, httpx, httpx2], ids=["ours", "httpx", "httpx2"])
+async def test_request_of_an_answer(server: FaultServer, library: Any, status: int, request_: Any) -> None:
+    """`raw_response.request` says what was asked for, without a key that anybody could read, and without the body."""
+
+    async def step(exchange: Exchange) -> None:
+        await exchange.answer(status, {"status": "success", "data": {}}, headers={"Location": f"{server.url}/other"})
+
+    http_client = library.AsyncClient() if library else None
+    async with client(server, step, api_key=KEY, http_client=http_client) as kombo:
+        reply = await kombo.send(request_)
+    raw = reply.raw_response
+    assert raw.request.method == request_.operation.method
+    assert raw.request.url.path.endswith(request_.operation.path)
+    assert raw.request.headers["X-Integration-Id"] == INTEGRATION
+    assert raw.elapsed.total_seconds() > 0
+    assert not [text for text in reachable(raw) if KEY in text]
+    assert raw.next_request is None
+    if request_ is POST:
+        assert not [text for text in reachable(raw) if PERSON in text]
+    if http_client is not None:
+        await http_client.aclose()
+
+
+@each_request
+async def test_what_led_to_a_failure(server: FaultServer, request_: Any) -> None:
+    """What a failure is chained to holds neither, wherever one looks."""
+    for fault in FAULTS:
+        if not issubclass(fault.failure, NoResponse):
+            continue
+        async with client(server, fault.step, api_key=KEY, retry=RetryPolicy.none(), timeout=fault.timeout) as kombo:
+            with pytest.raises(NoResponse) as caught:
+                await kombo.send(request_)
+        for error in (caught.value, caught.value.__cause__):
+            assert all(clean(text) for text in reachable(error, 8))
+            assert getattr(error, "__context__", None) in (None, caught.value.__cause__)
