@@ -11,7 +11,7 @@ from codegen.text import HEADER
 from tests.support.source import PACKAGE, Module, imports, modules
 
 GROUPS = {
-    "names that load when used, the version, the clock": "_lazy _version _clock",
+    "names that load when used, the version, the clock, faults of the machine": "_lazy _version _clock _machine",
     "values": "model attachments errors options request response _generated.shared _generated.error_codes",
     "pages": "_prefetch pages",
     "operations": (
