@@ -22,6 +22,10 @@ class Lanes:
         """How many places are free, in the lanes that have any."""
         return {lane: places - self._taken[lane] for lane, places in self._places.items() if places > self._taken[lane]}
 
+    def is_full(self, lane: Lane) -> bool:
+        """Whether others may be waiting for a place."""
+        return self._taken[lane] >= self._places[lane]
+
     def enter(self, lane: Lane) -> None:
         """Take a place."""
         self._taken[lane] += 1

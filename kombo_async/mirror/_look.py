@@ -64,6 +64,8 @@ class Look:
         self._current: str | None = None
         self._interrupts = True
         self.turn = turn
+        self.answers = 0
+        """How many answers have come: whether it gets on."""
         self.updates: list[Update] = []
         self.long_due = False
         self.next_in: float | None = None
@@ -234,6 +236,9 @@ class Look:
         self._long_in(wait)
         return False
 
+    def _count_answer(self) -> None:
+        self.answers += 1
+
     def _again_in(self, seconds: float) -> None:
         self.next_in = seconds if self.next_in is None else min(self.next_in, seconds)
 
@@ -253,6 +258,7 @@ class Look:
             blind_spots=() if first else self._watched.seen_in(table),
             overlap=self._settings.overlap,
             retry=self._settings.retry,
+            answered=self._count_answer,
             between=between,
             full_under_way=full_under_way,
         )
@@ -264,7 +270,7 @@ def next_full(full_at: datetime, key: str, every: timedelta) -> datetime:
     if period <= 0:
         return full_at
     phase = int.from_bytes(hashlib.blake2b(key.encode(), digest_size=8).digest()) / 2**64 * period
-    periods = (full_at.timestamp() - phase) // period + 1
+    periods = (full_at.timestamp() + 1 - phase) // period + 1
     return datetime.fromtimestamp(periods * period + phase, UTC)
 
 

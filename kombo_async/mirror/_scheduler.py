@@ -27,6 +27,8 @@ POLL = 0.3
 """Seconds between two looks into the store for what other processes were told of."""
 SLICE = 0.5
 """Seconds that a turn in the quick lane may take; then it moves to the long one, or waits for a place there."""
+PATIENCE = 2.0
+"""Seconds that a turn in the long lane may go without an answer while others wait; then it counts as failing."""
 PENDING_DELAY = 60.0
 SET_UP_DELAY = 3600.0
 """Seconds until the next try where a person must act first, unless a webhook says that it is time."""
@@ -35,8 +37,8 @@ SET_UP_DELAY = 3600.0
 @attrs.define
 class _Place:
     lane: Lane
-    put_off: bool = False
-    """Whether it took too long for the quick lane, and there was no place in the long one."""
+    put_off: Lane | None = None
+    """The lane in which it has to wait for a place, since it took too long for its own."""
 
 
 class Scheduler:
@@ -118,8 +120,7 @@ class Scheduler:
             with anyio.CancelScope() as scope:
                 self._scopes[turn.integration_id] = (turn.fence, scope)
                 async with anyio.create_task_group() as tasks:
-                    if turn.lane == "quick":
-                        tasks.start_soon(self._limit, place, scope)
+                    tasks.start_soon(self._limit, place, look, scope)
                     ending = await self._outcome(look)
                     tasks.cancel_scope.cancel()
         finally:
@@ -127,20 +128,31 @@ class Scheduler:
                 del self._scopes[turn.integration_id]
             self._lanes.leave(place.lane)
             self.wake()
-            if ending is None:  # put off for the long lane, or the mirror ends
-                lane: Lane = "long" if place.put_off else turn.lane
+            if ending is None:  # put off, or the mirror ends
+                lane = place.put_off or turn.lane
                 ending = Ending(lane=lane, next_in=0.0, failures=turn.failures)
             with anyio.move_on_after(5, shield=True):
                 await self._release(look.turn, ending)
 
-    async def _limit(self, place: _Place, scope: anyio.CancelScope) -> None:
-        """End a turn in the quick lane that takes long, unless there is a place in the long lane."""
-        await self._clock.sleep(SLICE)
-        if self._lanes.move(place.lane, "long"):
-            place.lane = "long"
+    async def _limit(self, place: _Place, look: Look, scope: anyio.CancelScope) -> None:
+        """Move a turn that holds others up to the next lane; where that is full, too, end it, to wait for a place."""
+        while place.lane == "quick":
+            await self._clock.sleep(SLICE)
+            self._move(place, "long", scope)
+        while place.lane == "long":
+            answers = look.answers
+            await self._clock.sleep(PATIENCE)
+            if look.answers == answers:
+                self._move(place, "failing", scope)
+
+    def _move(self, place: _Place, lane: Lane, scope: anyio.CancelScope) -> None:
+        if lane == "failing" and not self._lanes.is_full(place.lane):
+            return
+        if self._lanes.move(place.lane, lane):
+            place.lane = lane
             self.wake()
-        else:
-            place.put_off = True
+        elif self._lanes.is_full(place.lane):
+            place.put_off = lane
             scope.cancel()
 
     async def _outcome(self, look: Look) -> Ending:

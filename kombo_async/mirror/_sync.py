@@ -60,6 +60,8 @@ class TableSync:
         turn: The current turn; it is asked for at each step, since it moves on.
         blind_spots: What becomes stale when records of the table change.
         overlap: How much further back than the watermark to read.
+        full_under_way: Whether this is only in between of a full sync of the same table.
+        answered: Called after each answer.
         between: Called after each page of a full sync with what was written; whether it has written to the table.
     """
 
@@ -75,6 +77,7 @@ class TableSync:
         retry: RetryPolicy | None = None,
         between: Callable[[Written], Awaitable[bool]] | None = None,
         full_under_way: bool = False,
+        answered: Callable[[], None] = lambda: None,
     ) -> None:
         self._kombo = kombo
         self._store = store
@@ -85,6 +88,7 @@ class TableSync:
         self._retry = retry
         self._between = between
         self._full_under_way = full_under_way
+        self._answered = answered
         self._only_changes = False
         self._began: datetime | None = None
         self._total = Written()
@@ -213,6 +217,7 @@ class TableSync:
     async def _send(self, request: Request[Page[Any]]) -> Response[Page[Any]]:
         asked_at = datetime.now(UTC)
         response = await self._kombo.send(request, retry=self._retry)
+        self._answered()
         if self._began is None and isinstance(response, Success):
             self._began = _server_time(response) or asked_at
         return response

@@ -1,0 +1,281 @@
+"""A thousand integrations, on virtual time: who waits for whom, and how many requests it takes."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from datetime import datetime, timedelta
+from typing import Any
+
+import anyio
+import httpx
+import pytest
+
+from kombo_async import ats, hris
+from kombo_async.mirror import Mirror, Table
+from kombo_async.mirror._look import next_full
+from kombo_async.webhooks import parse
+from tests.mirror.virtual import EPOCH, InlineStore, anyio_backend, dated, now
+from tests.support.wire import failure, mock_client, page
+
+__all__ = ["anyio_backend"]
+pytestmark = pytest.mark.anyio
+
+HEALTHY = "lever:healthy"
+OTHERS = [f"lever:{number:03}" for number in range(999)]
+FEWER = OTHERS[:249]
+
+Answer = Callable[[httpx.Request], Awaitable[httpx.Response]]
+
+
+class Kombo:
+    """Answers lists of tags: the healthy integration's in 50 ms, the others' by *others*, once they are *bad*."""
+
+    def __init__(self, others: Answer) -> None:
+        self.others = others
+        self.bad = False
+        self.names: dict[str, str] = {}
+        self.requests: Counter[str] = Counter()
+        self.seen_at: dict[tuple[str, str], datetime] = {}
+
+    async def __call__(self, request: httpx.Request) -> httpx.Response:
+        """Answer one page."""
+        integration_id = request.headers["X-Integration-Id"]
+        self.requests[integration_id] += 1
+        if integration_id != HEALTHY and self.bad:
+            return dated(await self.others(request))
+        await anyio.sleep(0.05)
+        return dated(page(tag(self.names.get(integration_id, "old"))))
+
+
+def tag(name: str) -> dict[str, Any]:
+    """The only tag that each integration has."""
+    return {"id": "t", "name": name, "changed_at": "2026-11-02T09:00:00.000Z", "remote_deleted_at": None}
+
+
+async def hangs(request: httpx.Request) -> httpx.Response:
+    """Kombo does not answer, until the client gives up."""
+    await anyio.sleep(3600)
+    raise AssertionError("the client waits no longer than its timeout")
+
+
+async def is_pending(request: httpx.Request) -> httpx.Response:
+    """The first sync is not over."""
+    await anyio.sleep(0.05)
+    return failure(409, "INTEGRATION.SETUP_SYNC_PENDING")
+
+
+async def fails(request: httpx.Request) -> httpx.Response:
+    """Kombo fails, slowly."""
+    await anyio.sleep(5)
+    return failure(500, "PLATFORM.UNKNOWN_ERROR")
+
+
+async def is_limited(request: httpx.Request) -> httpx.Response:
+    """Too many requests for this integration's system."""
+    await anyio.sleep(0.05)
+    return failure(429, "REMOTE.RATE_LIMIT_EXCEEDED", headers={"Retry-After": "30"})
+
+
+async def is_slow(request: httpx.Request) -> httpx.Response:
+    """Each page takes 20 seconds."""
+    await anyio.sleep(20)
+    return page(tag("slow"))
+
+
+def data_changed(integration_id: str, *models: str) -> bytes:
+    """The webhook that says that records changed."""
+    data = {
+        "integration_id": integration_id,
+        "integration_tool": "lever",
+        "integration_category": "ATS",
+        "changed_models": [{"name": name} for name in models or ("ats_tags",)],
+    }
+    return json.dumps({"id": f"event {integration_id}", "type": "data-changed", "data": data}).encode()
+
+
+@asynccontextmanager
+async def running(kombo: Kombo, others: list[str] = OTHERS, **settings: Any) -> AsyncGenerator[Mirror]:
+    """A mirror of all integrations that has come to rest."""
+    store = InlineStore()
+    settings = {"every": timedelta(hours=3), **settings}
+    async with mock_client(kombo, retry=None) as client, anyio.create_task_group() as tasks:
+        tables = [Table("tags", ats.GetTags(), columns=["name"])]
+        mirror = Mirror(client, store, tables, integrations=[HEALTHY, *others], now=now, **settings)
+        tasks.start_soon(mirror.run)
+        await anyio.sleep(60)
+        yield mirror
+        tasks.cancel_scope.cancel()
+
+
+async def name_of(mirror: Mirror, integration_id: str) -> str | None:
+    """The name of an integration's tag in the table."""
+    store = mirror.store
+    assert isinstance(store, InlineStore)
+    assert store._tables is not None
+    sql = "SELECT name FROM tags WHERE integration_id = ?"
+    row = store._tables._db.execute(sql, [integration_id]).fetchone()
+    return row and row[0]
+
+
+async def followed_in(mirror: Mirror, kombo: Kombo, name: str) -> float:
+    """Change the healthy integration's tag, tell the mirror of it, and measure until it is in the table."""
+    kombo.names[HEALTHY] = name
+    await mirror.handle(parse(data_changed(HEALTHY)))
+    begin = anyio.current_time()
+    with anyio.fail_after(600):
+        while await name_of(mirror, HEALTHY) != name:
+            await anyio.sleep(0.01)
+    return anyio.current_time() - begin
+
+
+@pytest.mark.parametrize(
+    ("answer", "others", "places"),
+    [(hangs, OTHERS, 32), (is_pending, FEWER, 8), (fails, FEWER, 8), (is_limited, FEWER, 8), (is_slow, FEWER, 8)],
+    ids=lambda each: getattr(each, "__name__", ""),
+)
+async def test_nobody_waits_for_others(answer: Answer, others: list[str], places: int) -> None:
+    """A healthy integration is followed within a second, whatever all others do, at any moment."""
+    kombo = Kombo(answer)
+    async with running(kombo, others, concurrency=places) as mirror:
+        kombo.bad = True
+        for each in others:
+            await mirror.handle(parse(data_changed(each)))
+        took = []
+        for moment in (0.0, 0.7, 5.0, 20.0, 61.0, 300.0):
+            await anyio.sleep(moment)
+            for each in others[:: 7 if moment else 1000]:
+                await mirror.handle(parse(data_changed(each)))
+            took.append(await followed_in(mirror, kombo, f"after {moment}"))
+        # All 999 turn bad in the same moment: until each was found out, the quick places are contended once.
+        assert max(took[1:]) < 1.0, took
+
+
+@pytest.mark.parametrize(("answer", "others"), [(hangs, OTHERS), (is_pending, FEWER)], ids=["hangs", "is_pending"])
+async def test_bad_from_the_start(answer: Answer, others: list[str]) -> None:
+    """Nor does it wait long for its first sync where the others have never worked."""
+    kombo = Kombo(answer)
+    kombo.bad = True
+    async with running(kombo, others) as mirror:
+        await anyio.sleep(120)
+        assert await name_of(mirror, HEALTHY) == "old"
+        for moment in (0.0, 0.7, 5.0):
+            await anyio.sleep(moment)
+            for each in others[::3]:
+                await mirror.handle(parse(data_changed(each)))
+            assert await followed_in(mirror, kombo, f"after {moment}") < 1.0
+
+
+async def test_a_long_read_of_its_own() -> None:
+    """What an integration is told of while it is read whole is followed between two pages."""
+    kombo = Kombo(is_slow)
+    pages = 200
+    changed: dict[str, str] = {}
+
+    async def answer(request: httpx.Request) -> httpx.Response:
+        await anyio.sleep(0.05)
+        query = request.url.params
+        if "updated_after" in query:
+            changes = [tag_of(id, name) for id, name in changed.items()]
+            return dated(page(*changes))
+        number = int(query.get("cursor", "0"))
+        return dated(page(tag_of(f"t{number}", "old"), next=str(number + 1) if number + 1 < pages else None))
+
+    def tag_of(id: str, name: str) -> dict[str, Any]:
+        return {**tag(name), "id": id}
+
+    store = InlineStore()
+    async with mock_client(answer) as client, anyio.create_task_group() as tasks:
+        mirror = Mirror(client, store, [Table("tags", ats.GetTags())], integrations=[HEALTHY], now=now)
+        tasks.start_soon(mirror.run)
+        await anyio.sleep(30)
+        tasks.start_soon(lambda: mirror.update(HEALTHY, full=True))
+        await anyio.sleep(2)
+        changed["t3"] = "new"
+        await mirror.handle(parse(data_changed(HEALTHY)))
+        await anyio.sleep(1)
+        assert store._tables is not None
+        query = "SELECT data ->> '$.name' FROM tags WHERE id = 't3'"
+        assert store._tables._db.execute(query).fetchone() == ("new",)
+        tasks.cancel_scope.cancel()
+    assert kombo.requests == {}
+
+
+async def test_a_quiet_round() -> None:
+    """A quiet round costs one request for each list that is followed, spread over few seconds, and none in between."""
+    kombo = Kombo(hangs)
+    async with running(kombo) as mirror:
+        await anyio.sleep(600)  # what is read again after the first full sync
+        kombo.requests.clear()
+        await anyio.sleep(3 * 3600 - 700)
+        assert kombo.requests.total() == 0
+        begin = anyio.current_time()
+        while kombo.requests.total() < 1000:
+            await anyio.sleep(0.1)
+        assert anyio.current_time() - begin < 600
+        await anyio.sleep(600)
+        assert kombo.requests.total() < 1060  # for some of them, the weekly full sync fell due
+        assert (await mirror.status()).ok
+
+
+async def test_status() -> None:
+    """The status tells lag, failures and what to do about whom; its JSON is for a health check."""
+    kombo = Kombo(is_pending)
+    async with running(kombo) as mirror:
+        kombo.bad = True
+        await mirror.handle(parse(data_changed(OTHERS[0])))
+        await anyio.sleep(30)
+        status = await mirror.status()
+        assert status.ok
+        (failing,) = status.failing
+        assert (failing.integration_id, failing.error) == (OTHERS[0], "INTEGRATION.SETUP_SYNC_PENDING")
+        plain = json.loads(json.dumps(status.as_dict()))
+        assert plain["status"] == "ok"
+        assert plain["states"] == {"failing": 1, "ok": 999}
+        assert [each["integration_id"] for each in plain["troubled"]] == [OTHERS[0]]
+        assert 0 < plain["max_lag_seconds"] < 100
+
+
+async def test_behind_is_told() -> None:
+    """While nobody runs, what is due shows as behind."""
+    kombo = Kombo(hangs)
+    async with running(kombo) as mirror:
+        pass
+    await mirror.store.tell(HEALTHY)
+    await anyio.sleep(61)
+    status = await mirror.status()
+    assert not status.ok
+    assert status.as_dict()["troubled"][0]["integration_id"] == HEALTHY
+
+
+def test_full_syncs_are_spread() -> None:
+    """Full syncs of integrations that all began at once come about evenly over the week, and never later than that."""
+    week = timedelta(days=7)
+    due = [next_full(EPOCH, f"{each} tags", week) for each in OTHERS]
+    assert all(EPOCH < each <= EPOCH + week for each in due)
+    days = Counter((each - EPOCH).days for each in due)
+    assert len(days) == 7
+    assert max(days.values()) < 200
+    for id, each in zip(OTHERS, due, strict=True):
+        assert abs(next_full(each, f"{id} tags", week) - each - week) < timedelta(seconds=1)
+
+
+async def test_categories() -> None:
+    """Once the category of an integration is known, lists of other categories are not asked for."""
+    kombo = Kombo(hangs)
+    store = InlineStore()
+    tables = [Table("tags", ats.GetTags()), Table("employees", hris.GetEmployees())]
+    async with mock_client(kombo) as client, anyio.create_task_group() as tasks:
+        mirror = Mirror(client, store, tables, now=now)
+        await mirror.handle(parse(data_changed(HEALTHY)))
+        tasks.start_soon(mirror.run)
+        await anyio.sleep(10)
+        tasks.cancel_scope.cancel()
+    assert {table for table in await watermarks(store)} == {"tags"}
+
+
+async def watermarks(store: InlineStore) -> list[str]:
+    """The tables of the healthy integration that were read."""
+    return list(await store.watermarks(HEALTHY))
