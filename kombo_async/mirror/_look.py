@@ -27,6 +27,8 @@ MISSING_FOR = timedelta(days=1)
 """How long a list that the integration does not have is left out."""
 MOST_READ_AGAIN = 10_000
 """How many records are read again by their IDs; where more are stale, the whole list is read."""
+UNWATCHED_FULL_EVERY = timedelta(days=1)
+"""How often a list is read whole if another one that is nested in it cannot be read, in case a webhook was lost."""
 STALE_FULL_EVERY = timedelta(minutes=30)
 """How often the whole list is read at most because records in it are stale."""
 _STALE_AT_ONCE = 10_000
@@ -184,10 +186,12 @@ class Look:
         if mark.since is None or table.name in self._fully_read:
             return
         wanted = mark.full_wanted
+        age = self._settings.now() - (mark.full_at or self._settings.now())
         for spot in self._watched.in_table(table):
             told = self.turn.is_told and (self.turn.models is None or spot.model in self.turn.models)
             watcher = self._watched.watcher(spot)
-            if told and (watcher is None or marks.get(watcher.name, Watermark()).missing_at is not None):
+            untold = watcher is None or marks.get(watcher.name, Watermark()).missing_at is not None
+            if untold and (told or age > UNWATCHED_FULL_EVERY):
                 await self._store.want_full(self.turn, table.name)
                 wanted = True
         if wanted:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import aclosing
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
@@ -171,10 +171,11 @@ class TableSync:
     async def _look_up(self, ids: Sequence[str]) -> None:
         changes: dict[str, Any] = {"ids": list(ids), "page_size": page_size(self._table.request)}
         found: set[str] = set()
-        async for page in self._pages(reading(self._table.request, **changes)):
-            records, deleted = sorted_out(self._table, page)
-            found.update(each.id for each in records)
-            await self._write(records, deleted)
+        async with aclosing(Pages(self._send, reading(self._table.request, **changes)).pages()) as pages:
+            async for page in pages:
+                records, deleted = sorted_out(self._table, page)
+                found.update(each.id for each in records)
+                await self._write(records, deleted)
         await self._write([], [id for id in ids if id not in found])
 
     async def _remove_unseen(self) -> None:
@@ -186,11 +187,6 @@ class TableSync:
                 await self._look_up(unseen)
             else:
                 await self._write([], unseen)
-
-    async def _pages(self, request: Request[Page[Any]]) -> AsyncGenerator[Page[Any]]:
-        async with aclosing(Pages(self._send, request).pages()) as pages:
-            async for page in pages:
-                yield page
 
     async def _write(self, records: Sequence[Any], deleted: Sequence[str]) -> Written:
         full = self._full_under_way

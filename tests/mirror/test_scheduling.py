@@ -116,8 +116,8 @@ async def name_of(mirror: Mirror, integration_id: str) -> str | None:
     assert isinstance(store, InlineStore)
     assert store._tables is not None
     sql = "SELECT name FROM tags WHERE integration_id = ?"
-    row = store._tables._db.execute(sql, [integration_id]).fetchone()
-    return row and row[0]
+    row: tuple[str] | None = store._tables._db.execute(sql, [integration_id]).fetchone()
+    return row[0] if row else None
 
 
 async def followed_in(mirror: Mirror, kombo: Kombo, name: str) -> float:
@@ -125,10 +125,11 @@ async def followed_in(mirror: Mirror, kombo: Kombo, name: str) -> float:
     kombo.names[HEALTHY] = name
     await mirror.handle(parse(data_changed(HEALTHY)))
     begin = anyio.current_time()
-    with anyio.fail_after(600):
-        while await name_of(mirror, HEALTHY) != name:
-            await anyio.sleep(0.01)
-    return anyio.current_time() - begin
+    for _ in range(60_000):
+        if await name_of(mirror, HEALTHY) == name:
+            return anyio.current_time() - begin
+        await anyio.sleep(0.01)
+    raise AssertionError("it was not followed in ten minutes")
 
 
 @pytest.mark.parametrize(
@@ -211,11 +212,7 @@ async def test_a_quiet_round() -> None:
         kombo.requests.clear()
         await anyio.sleep(3 * 3600 - 700)
         assert kombo.requests.total() == 0
-        begin = anyio.current_time()
-        while kombo.requests.total() < 1000:
-            await anyio.sleep(0.1)
-        assert anyio.current_time() - begin < 600
-        await anyio.sleep(600)
+        await anyio.sleep(1300)
         assert kombo.requests.total() < 1060  # for some of them, the weekly full sync fell due
         assert (await mirror.status()).ok
 
@@ -273,7 +270,7 @@ async def test_categories() -> None:
         tasks.start_soon(mirror.run)
         await anyio.sleep(10)
         tasks.cancel_scope.cancel()
-    assert {table for table in await watermarks(store)} == {"tags"}
+    assert set(await watermarks(store)) == {"tags"}
 
 
 async def watermarks(store: InlineStore) -> list[str]:

@@ -26,7 +26,7 @@ def anyio_backend() -> Any:
 
 def seconds() -> float:
     """The virtual time, in seconds since 1970."""
-    return EPOCH.timestamp() + anyio.current_time() 
+    return EPOCH.timestamp() + anyio.current_time()
 
 
 def now() -> datetime:
