@@ -19,8 +19,9 @@ except ModuleNotFoundError as _error:
 
 from kombo_async.contrib._problems import CONTENT_TYPE, problem_of
 from kombo_async.errors import KomboError
-from kombo_async.webhooks._errors import WebhookError
 from kombo_async.webhooks._receiver import Receiver
+from kombo_async.webhooks._responder import CONTENT_TYPE as JSON
+from kombo_async.webhooks._responder import respond
 from kombo_async.webhooks._signature import SIGNATURE_HEADER
 
 
@@ -46,11 +47,9 @@ def webhook_handler(receiver: Receiver) -> Callable[[web.Request], Awaitable[web
     """
 
     async def handle(request: web.Request) -> web.Response:
-        try:
-            body = await receiver.read(request.content.iter_any(), request.headers.get("Content-Length"))
-            result = await receiver.receive(body, request.headers.get(SIGNATURE_HEADER))
-        except WebhookError as error:
-            return web.json_response({"error": str(error)}, status=error.status_code)
-        return web.json_response({"result": result})
+        signatures = request.headers.getall(SIGNATURE_HEADER, [])
+        length = request.headers.get("Content-Length")
+        answer = await respond(receiver, signatures, length, request.content.iter_any())
+        return web.Response(body=answer.body, status=answer.status, content_type=JSON)
 
     return handle

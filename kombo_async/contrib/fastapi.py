@@ -13,7 +13,7 @@ from kombo_async._lazy import missing_extra
 try:
     from starlette.exceptions import HTTPException
     from starlette.requests import Request
-    from starlette.responses import JSONResponse, Response
+    from starlette.responses import Response
 except ModuleNotFoundError as _error:
     raise missing_extra(_error, "fastapi", "starlette") from None
 
@@ -22,6 +22,8 @@ from kombo_async.contrib._problems import CONTENT_TYPE, problem_of
 from kombo_async.errors import KomboError
 from kombo_async.webhooks._errors import WebhookError
 from kombo_async.webhooks._receiver import Receiver
+from kombo_async.webhooks._responder import CONTENT_TYPE as JSON
+from kombo_async.webhooks._responder import event_of, respond
 from kombo_async.webhooks._signature import SIGNATURE_HEADER
 
 
@@ -41,12 +43,9 @@ def webhook_handler(receiver: Receiver) -> Callable[[Request], Awaitable[Respons
     """
 
     async def handle(request: Request) -> Response:
-        try:
-            body = await receiver.read(request.stream(), request.headers.get("content-length"))
-            result = await receiver.receive(body, request.headers.get(SIGNATURE_HEADER))
-        except WebhookError as error:
-            return JSONResponse({"error": str(error)}, error.status_code)
-        return JSONResponse({"result": result})
+        signatures = request.headers.getlist(SIGNATURE_HEADER)
+        answer = await respond(receiver, signatures, request.headers.get("content-length"), request.stream())
+        return Response(answer.body, answer.status, media_type=JSON)
 
     return handle
 
@@ -68,7 +67,8 @@ class WebhookEvent:
     async def __call__(self, request: Request) -> Event:
         """Return the event. Raises `HTTPException` (400, 401 or 413) for anything else."""
         try:
-            body = await self._receiver.read(request.stream(), request.headers.get("content-length"))
-            return self._receiver.check(body, request.headers.get(SIGNATURE_HEADER))
+            signatures = request.headers.getlist(SIGNATURE_HEADER)
+            length = request.headers.get("content-length")
+            return await event_of(self._receiver, signatures, length, request.stream())
         except WebhookError as error:
             raise HTTPException(error.status_code, str(error)) from None

@@ -30,7 +30,14 @@ if TYPE_CHECKING:
     )
     from kombo_async.webhooks._asgi import WebhookApp
     from kombo_async.webhooks._deduplication import EventDeduplicator, EventStatus, MemoryEventDeduplicator
-    from kombo_async.webhooks._errors import BodyTooLarge, EventBusy, InvalidBody, InvalidSignature, WebhookError
+    from kombo_async.webhooks._errors import (
+        BodyTooLarge,
+        EventBusy,
+        HandlerTimedOut,
+        InvalidBody,
+        InvalidSignature,
+        WebhookError,
+    )
     from kombo_async.webhooks._parsing import parse
     from kombo_async.webhooks._receiver import Receiver, Result
     from kombo_async.webhooks._signature import SIGNATURE_HEADER, Secrets, sign, verify
@@ -54,6 +61,7 @@ __all__ = [
     "InvalidBody",
     "BodyTooLarge",
     "EventBusy",
+    "HandlerTimedOut",
     # events
     "Event",
     "EventType",
@@ -95,7 +103,14 @@ _LAZY_EXPORTS = {
         "UnknownEvent",
     ),
     "kombo_async.webhooks._asgi": ("WebhookApp",),
-    "kombo_async.webhooks._errors": ("BodyTooLarge", "EventBusy", "InvalidBody", "InvalidSignature", "WebhookError"),
+    "kombo_async.webhooks._errors": (
+        "BodyTooLarge",
+        "EventBusy",
+        "HandlerTimedOut",
+        "InvalidBody",
+        "InvalidSignature",
+        "WebhookError",
+    ),
     "kombo_async.webhooks._parsing": ("parse",),
     "kombo_async.webhooks._receiver": ("Receiver", "Result"),
     "kombo_async.webhooks._deduplication": ("MemoryEventDeduplicator", "EventDeduplicator", "EventStatus"),

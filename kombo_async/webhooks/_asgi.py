@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import AsyncGenerator, Awaitable, Callable, MutableMapping
 from contextlib import aclosing
 from typing import Any, TypeAlias
 
-from kombo_async.webhooks._errors import WebhookError
 from kombo_async.webhooks._receiver import Receiver
+from kombo_async.webhooks._responder import CONTENT_TYPE, respond
 from kombo_async.webhooks._signature import SIGNATURE_HEADER
 
 Scope: TypeAlias = MutableMapping[str, Any]
@@ -20,7 +19,7 @@ Send: TypeAlias = Callable[[Message], Awaitable[None]]
 class WebhookApp:
     """An ASGI application that hands webhooks to a `Receiver`; put it under a path of your app.
 
-    It answers 200 for what was taken, 400, 401, 409 or 413 for what was not. What a handler raises it raises, too:
+    It answers 200 for what was taken, 400, 401, 409, 413 or 503 for what was not. What a handler raises it raises, too:
     the framework answers 500, and Kombo sends the event again.
     """
 
@@ -32,19 +31,20 @@ class WebhookApp:
         if scope["type"] != "http":
             raise RuntimeError(f"the endpoint for webhooks was called for {scope['type']!r}; put it under a path")
         if scope["method"] != "POST":
-            return await _answer(send, 405, {"error": "webhooks come by POST"}, [(b"allow", b"POST")])
-        headers: dict[bytes, bytes] = dict(scope["headers"])
-        signature = headers.get(SIGNATURE_HEADER.lower().encode(), b"").decode("latin-1")
-        length = headers.get(b"content-length", b"").decode("latin-1")
+            return await _answer(send, 405, b'{"error": "webhooks come by POST"}', [(b"allow", b"POST")])
+        signatures = _values(scope, SIGNATURE_HEADER)
+        length = next(iter(_values(scope, "content-length")), None)
         try:
             async with aclosing(_chunks(receive)) as chunks:
-                body = await self.receiver.read(chunks, length)
-            result = await self.receiver.receive(body, signature)
+                answer = await respond(self.receiver, signatures, length, chunks)
         except _CallerGone:
             return None
-        except WebhookError as error:
-            return await _answer(send, error.status_code, {"error": str(error)})
-        return await _answer(send, 200, {"result": result})
+        return await _answer(send, answer.status, answer.body)
+
+
+def _values(scope: Scope, name: str) -> list[str]:
+    wanted = name.lower().encode()
+    return [value.decode("latin-1") for key, value in scope["headers"] if key.lower() == wanted]
 
 
 class _CallerGone(Exception):
@@ -61,10 +61,7 @@ async def _chunks(receive: Receive) -> AsyncGenerator[bytes]:
             return
 
 
-async def _answer(
-    send: Send, status: int, content: dict[str, str], headers: list[tuple[bytes, bytes]] | None = None
-) -> None:
-    body = json.dumps(content).encode()
-    fixed = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
+async def _answer(send: Send, status: int, body: bytes, headers: list[tuple[bytes, bytes]] | None = None) -> None:
+    fixed = [(b"content-type", CONTENT_TYPE.encode()), (b"content-length", str(len(body)).encode())]
     await send({"type": "http.response.start", "status": status, "headers": [*fixed, *(headers or [])]})
     await send({"type": "http.response.body", "body": body})

@@ -12,19 +12,19 @@ EventStatus: TypeAlias = Literal["new", "busy", "done"]
 class EventDeduplicator(Protocol):
     """Remembers events by their IDs. Processes that receive events together share one: `RedisEventDeduplicator`."""
 
-    async def begin(self, event_id: str) -> EventStatus:
-        """How the event stands; a new one is being handled from now on, until `finish` or `abandon`.
+    async def begin(self, event_id: str, owner: str = "") -> EventStatus:
+        """How the event stands; a new one is handled by *owner* from now on, until `finish` or `abandon`.
 
         A shared store must let go, after a while, of what a process that died was handling.
         """
         ...
 
-    async def finish(self, event_id: str) -> None:
-        """It has been handled; remember that for some days."""
+    async def finish(self, event_id: str, owner: str = "") -> None:
+        """It has been handled; remember that for some days. Nothing happens if another owner handles it by now."""
         ...
 
-    async def abandon(self, event_id: str) -> None:
-        """Handling it failed: it is new again."""
+    async def abandon(self, event_id: str, owner: str = "") -> None:
+        """Handling it failed: it is new again, unless another owner handles it by now."""
         ...
 
 
@@ -36,7 +36,7 @@ class MemoryEventDeduplicator:
         self._done: OrderedDict[str, None] = OrderedDict()
         self._busy: set[str] = set()
 
-    async def begin(self, event_id: str) -> EventStatus:
+    async def begin(self, event_id: str, owner: str = "") -> EventStatus:
         """See `EventDeduplicator.begin`."""
         if event_id in self._done:
             return "done"
@@ -45,13 +45,13 @@ class MemoryEventDeduplicator:
         self._busy.add(event_id)
         return "new"
 
-    async def finish(self, event_id: str) -> None:
+    async def finish(self, event_id: str, owner: str = "") -> None:
         """See `EventDeduplicator.finish`."""
         self._busy.discard(event_id)
         self._done[event_id] = None
         if len(self._done) > self._size:
             self._done.popitem(last=False)
 
-    async def abandon(self, event_id: str) -> None:
+    async def abandon(self, event_id: str, owner: str = "") -> None:
         """See `EventDeduplicator.abandon`."""
         self._busy.discard(event_id)

@@ -27,6 +27,12 @@ class BodyTooLarge(WebhookError):
     status_code = 413
 
 
+class HandlerTimedOut(WebhookError):
+    """503: a handler took longer than `handler_timeout` and was cancelled; the event is handled when it comes again."""
+
+    status_code = 503
+
+
 class EventBusy(WebhookError):
     """409: the same event came before, and is still being handled; it is not known yet whether that will succeed."""
 

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import os
+import uuid
 from collections.abc import AsyncIterable
 from typing import Literal, TypeAlias
 
 import anyio
 
-from kombo_async._codec.hidden import checked
 from kombo_async._generated.events import Event
 from kombo_async.webhooks._deduplication import EventDeduplicator, MemoryEventDeduplicator
-from kombo_async.webhooks._errors import BodyTooLarge, EventBusy
+from kombo_async.webhooks._errors import BodyTooLarge, EventBusy, HandlerTimedOut
 from kombo_async.webhooks._handlers import Handlers
 from kombo_async.webhooks._parsing import parse
-from kombo_async.webhooks._signature import Secrets, as_secrets, verify
+from kombo_async.webhooks._signature import Keys, Secrets
 
 Result: TypeAlias = Literal["handled", "ignored", "duplicate"]
 """What became of an event: a handler handled it, there was none for it, or it had been handled before."""
@@ -39,9 +39,11 @@ class Receiver(Handlers):
         deduplicator: Remembers which events were handled; processes that share the work share one
             (`RedisEventDeduplicator`).
         max_body_bytes: Larger bodies are refused unread.
+        handler_timeout: Seconds for all handlers of an event together; then they are cancelled, and Kombo is told to
+            send the event again. None lets them take as long as they like.
 
     Raises:
-        ValueError: There is no secret.
+        ValueError: There is no secret, or it contains a line break.
     """
 
     def __init__(
@@ -50,15 +52,15 @@ class Receiver(Handlers):
         *,
         deduplicator: EventDeduplicator | None = None,
         max_body_bytes: int = 1024 * 1024,
+        handler_timeout: float | None = 60.0,
     ) -> None:
         super().__init__()
-        if secret is None:
-            secret = os.environ.get("KOMBO_WEBHOOK_SECRET") or ""
-        secrets = checked(as_secrets, secret)
-        del secret  # tracebacks may print the variables of this frame
-        if isinstance(secrets, ValueError):
-            raise secrets
-        self._secrets = secrets
+        if handler_timeout is not None and not handler_timeout > 0:
+            raise ValueError("handler_timeout: must be more than 0 seconds, or None")
+        self._keys = Keys(os.environ.get("KOMBO_WEBHOOK_SECRET", "") if secret is None else secret)
+        del secret  # what raises below shows no frame with it
+        self._keys.check()
+        self._handler_timeout = handler_timeout
         self._deduplicator = deduplicator or MemoryEventDeduplicator()
         self.max_body_bytes = max_body_bytes
 
@@ -68,7 +70,7 @@ class Receiver(Handlers):
     def check(self, body: bytes, signature: str | None) -> Event:
         """The event in *body*, its signature verified; nothing is handled. Raises `WebhookError`."""
         self._check_size(len(body))
-        verify(self._secrets, body, signature)
+        self._keys.verify(body, signature)
         return parse(body)
 
     async def receive(self, body: bytes, signature: str | None) -> Result:
@@ -79,20 +81,26 @@ class Receiver(Handlers):
             Exception: What a handler raised; answer with a 5xx, so that Kombo sends the event again.
         """
         event = self.check(body, signature)
-        standing = await self._deduplicator.begin(event.id)
-        if standing == "busy":
+        owner = uuid.uuid4().hex
+        status = await self._deduplicator.begin(event.id, owner)
+        if status == "busy":
             raise EventBusy("this event is being handled at the moment")
-        if standing == "done":
+        if status == "done":
             return "duplicate"
         try:
-            handled = await self.handle(event)
+            handled = await self._handle_in_time(event)
         except BaseException:
             with anyio.CancelScope(shield=True):
-                await self._deduplicator.abandon(event.id)
+                await self._deduplicator.abandon(event.id, owner)
             raise
         with anyio.CancelScope(shield=True):
-            await self._deduplicator.finish(event.id)
+            await self._deduplicator.finish(event.id, owner)
         return "handled" if handled else "ignored"
+
+    async def _handle_in_time(self, event: Event) -> bool:
+        with anyio.move_on_after(self._handler_timeout):
+            return await self.handle(event)
+        raise HandlerTimedOut(f"handling the event took longer than {self._handler_timeout} seconds")
 
     async def read(self, chunks: AsyncIterable[bytes], content_length: str | None = None) -> bytes:
         """The body of a request that comes in *chunks*. Raises `BodyTooLarge`, without reading on."""

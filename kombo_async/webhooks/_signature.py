@@ -1,4 +1,7 @@
-"""The signature of webhooks: the HMAC-SHA256 of the body's bytes with the webhook secret, in base64url."""
+"""The signature of webhooks: the HMAC-SHA256 of the body's bytes with the webhook secret, in base64url.
+
+Tools that report exceptions save the local variables of each frame: none of ours that raises holds the secret.
+"""
 
 from __future__ import annotations
 
@@ -8,13 +11,45 @@ import hmac
 from collections.abc import Sequence
 from typing import TypeAlias
 
-from kombo_async._codec.hidden import checked
 from kombo_async.webhooks._errors import InvalidSignature
 
 SIGNATURE_HEADER = "X-Kombo-Signature"
 
 Secrets: TypeAlias = str | Sequence[str]
 """The webhook secret from Kombo's dashboard, or several of them, any of which will do while one replaces another."""
+
+
+class Keys:
+    """Webhook secrets that nothing prints."""
+
+    __slots__ = ("_secrets",)
+
+    def __init__(self, secret: Secrets) -> None:
+        self._secrets = (secret,) if isinstance(secret, str) else tuple(secret)
+
+    def check(self) -> None:
+        """Raise `ValueError` if there is none, or one is empty, which is known to all, or has a line break."""
+        if not self._secrets or not all(self._secrets):
+            raise ValueError("secret: pass the webhook secret from Kombo's dashboard; it must not be empty")
+        if any(mark in each for each in self._secrets for mark in "\r\n"):
+            raise ValueError("secret: must not contain a line break; strip it if you read the secret from a file")
+
+    def verify(self, body: bytes, signature: str | None) -> None:
+        """See `verify`."""
+        if not signature:
+            raise InvalidSignature("the signature is missing")
+        if not self._match(body, signature):
+            raise InvalidSignature("the signature does not match")
+
+    def sign(self, body: bytes) -> str:
+        """The signature with the first secret."""
+        return _signature(self._secrets[0], body).decode()
+
+    def _match(self, body: bytes, signature: str) -> bool:
+        given = signature.encode("ascii", "replace")
+        given = given.removesuffix(b"=")  # 32 bytes take 43 characters, and one `=` where they are padded
+        matches = [hmac.compare_digest(_signature(each, body), given) for each in self._secrets]
+        return any(matches)
 
 
 def verify(secret: Secrets, body: bytes, signature: str | None) -> None:
@@ -25,37 +60,20 @@ def verify(secret: Secrets, body: bytes, signature: str | None) -> None:
 
     Raises:
         InvalidSignature: It is not signed, or not with this secret.
-        ValueError: There is no secret to check with.
+        ValueError: There is no secret to check with, or it contains a line break.
     """
-    matches = checked(_is_signed, secret, body, signature or "")
-    del secret  # tracebacks may print the variables of this frame
-    if isinstance(matches, ValueError):
-        raise matches
-    if not matches:
-        raise InvalidSignature("the signature is missing" if not signature else "the signature does not match")
-
-
-def _is_signed(secret: Secrets, body: bytes, signature: str) -> bool:
-    given = signature.encode("ascii", "replace")
-    given = given.removesuffix(b"=")  # 32 bytes take 43 characters, and one `=` where they are padded
-    matches = [
-        hmac.compare_digest(_signature(each, body), given) for each in as_secrets(secret)
-    ]  # all, in constant time
-    return any(matches)
+    keys = Keys(secret)
+    del secret
+    keys.check()
+    keys.verify(body, signature)
 
 
 def sign(secret: str, body: bytes) -> str:
     """The signature of *body* as Kombo writes it, without padding; for tests of your own endpoint."""
-    (secret,) = as_secrets(secret)
-    return _signature(secret, body).decode()
-
-
-def as_secrets(secret: Secrets) -> tuple[str, ...]:
-    """*secret* as a tuple of them. Raises `ValueError` where there is none: an empty secret is known to all."""
-    secrets = (secret,) if isinstance(secret, str) else tuple(secret)
-    if not secrets or not all(secrets):
-        raise ValueError("secret: pass the webhook secret from Kombo's dashboard; it must not be empty")
-    return secrets
+    keys = Keys(secret)
+    del secret
+    keys.check()
+    return keys.sign(body)
 
 
 def _signature(secret: str, body: bytes) -> bytes:

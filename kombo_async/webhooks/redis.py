@@ -5,6 +5,7 @@ The journal of bulk uploads in Redis is `kombo_async.bulk.redis.RedisJournal`.
 
 from __future__ import annotations
 
+import uuid
 from datetime import timedelta
 from typing import Any
 
@@ -17,7 +18,13 @@ except ModuleNotFoundError as _error:
 
 from kombo_async.webhooks._deduplication import EventStatus
 
-_BUSY, _DONE = "busy", "done"
+_DONE = "done"
+
+_FINISH = """
+local held = redis.call('GET', KEYS[1])
+if held == false or held == ARGV[1] then redis.call('SET', KEYS[1], 'done', 'PX', ARGV[2]) end
+"""
+_ABANDON = "if redis.call('GET', KEYS[1]) == ARGV[1] then redis.call('DEL', KEYS[1]) end"
 
 
 class RedisEventDeduplicator:
@@ -25,7 +32,8 @@ class RedisEventDeduplicator:
 
     Args:
         redis: Your client, which stays open.
-        busy_for: After how long an event counts as new again whose handling did not end; longer than any handler takes.
+        busy_for: After how long an event counts as new again whose handling did not end; longer than the
+            receiver's `handler_timeout`.
         kept_for: For how long an event that was handled is known.
         prefix: What the names of its keys begin with.
     """
@@ -42,18 +50,23 @@ class RedisEventDeduplicator:
         self._busy_for = busy_for
         self._kept_for = kept_for
         self._prefix = prefix
+        self._owner = uuid.uuid4().hex
 
-    async def begin(self, event_id: str) -> EventStatus:
+    async def begin(self, event_id: str, owner: str = "") -> EventStatus:
         """See `EventDeduplicator.begin`."""
         name = self._prefix + event_id
-        if await self._redis.set(name, _BUSY, nx=True, px=self._busy_for):
+        if await self._redis.set(name, self._claim(owner), nx=True, px=self._busy_for):
             return "new"
         return "done" if await self._redis.get(name) in (_DONE, _DONE.encode()) else "busy"
 
-    async def finish(self, event_id: str) -> None:
+    async def finish(self, event_id: str, owner: str = "") -> None:
         """See `EventDeduplicator.finish`."""
-        await self._redis.set(self._prefix + event_id, _DONE, px=self._kept_for)
+        milliseconds = int(self._kept_for.total_seconds() * 1000)
+        await self._redis.eval(_FINISH, 1, self._prefix + event_id, self._claim(owner), milliseconds)
 
-    async def abandon(self, event_id: str) -> None:
+    async def abandon(self, event_id: str, owner: str = "") -> None:
         """See `EventDeduplicator.abandon`."""
-        await self._redis.delete(self._prefix + event_id)
+        await self._redis.eval(_ABANDON, 1, self._prefix + event_id, self._claim(owner))
+
+    def _claim(self, owner: str) -> str:
+        return f"busy {owner or self._owner}"

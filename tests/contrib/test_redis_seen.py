@@ -42,6 +42,24 @@ async def test_events_among_processes(decode: bool) -> None:
             assert await second.begin("2") == "new"  # the process that had it has died
 
 
+async def test_a_handler_that_outlives_its_time() -> None:
+    """Who took longer than `busy_for` neither frees nor ends what another has begun since."""
+    with redis_server() as url:
+        async with Redis.from_url(url) as redis:
+            seen = RedisEventDeduplicator(redis, busy_for=timedelta(milliseconds=50))
+            assert await seen.begin("1", "slow") == "new"
+            await anyio.sleep(0.1)
+            others = RedisEventDeduplicator(redis)
+            assert await others.begin("1", "next") == "new"
+            await seen.abandon("1", "slow")
+            assert await others.begin("1", "third") == "busy"
+            await seen.finish("1", "slow")
+            assert await others.begin("1", "third") == "busy"
+            await others.finish("1", "next")
+            await seen.abandon("1", "slow")
+            assert await others.begin("1", "third") == "done"
+
+
 async def test_receivers_that_share(monkeypatch: pytest.MonkeyPatch) -> None:
     """Two receivers with one memory handle an event once."""
     with redis_server() as url:

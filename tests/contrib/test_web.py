@@ -14,12 +14,13 @@ pytest.importorskip("aiohttp")
 from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer
 from fastapi import Depends, FastAPI
+from multidict import CIMultiDict
 
 from kombo_async import ConnectionFailed, KomboError
 from kombo_async.contrib.aiohttp import kombo_errors
 from kombo_async.contrib.aiohttp import webhook_handler as aiohttp_handler
 from kombo_async.contrib.fastapi import WebhookEvent, kombo_error_handler, webhook_handler
-from kombo_async.webhooks import DataChanged, Receiver, sign
+from kombo_async.webhooks import DataChanged, Receiver, WebhookApp, sign
 from tests.webhooks.events import DATA_CHANGED, SECRET, body_of, signed
 
 pytestmark = pytest.mark.anyio
@@ -72,6 +73,28 @@ async def test_webhooks_in_fastapi(path: str, body: bytes, signature: str | None
     assert answer.status_code == status
     if status == 200:
         assert answer.json() in ("DataChanged", {"result": "ignored"})
+
+
+@pytest.mark.parametrize("signatures", [2, 3])
+@pytest.mark.parametrize("kind", ["fastapi", "dependency", "aiohttp", "asgi"])
+async def test_a_signature_that_is_there_twice(kind: str, signatures: int) -> None:
+    """A signature's header that comes more than once is refused by all adapters, also if one of them is right."""
+    receiver = Receiver(SECRET)
+    body, signature = signed(DATA_CHANGED)
+    doubled = [("X-Kombo-Signature", signature), ("x-kombo-signature", "wrong"), ("X-Kombo-Signature", signature)]
+    doubled = doubled[:signatures]
+    if kind == "aiohttp":
+        async with aiohttp_client(receiver) as client:
+            status = (await client.post("/receiver", data=body, headers=CIMultiDict(doubled))).status
+    elif kind == "asgi":
+        transport = httpx.ASGITransport(WebhookApp(receiver))
+        async with httpx.AsyncClient(transport=transport, base_url="http://app") as client:
+            status = (await client.post("/", content=body, headers=doubled)).status_code
+    else:
+        async with fastapi_client(receiver) as client:
+            path = "/receiver" if kind == "fastapi" else "/event"
+            status = (await client.post(path, content=body, headers=doubled)).status_code
+    assert status == 401
 
 
 async def test_failures_in_fastapi() -> None:

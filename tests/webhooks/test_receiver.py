@@ -13,6 +13,7 @@ from kombo_async.webhooks import (
     BodyTooLarge,
     DataChanged,
     EventBusy,
+    HandlerTimedOut,
     InvalidBody,
     InvalidSignature,
     MemoryEventDeduplicator,
@@ -134,6 +135,23 @@ async def test_cancellation_while_it_is_handled() -> None:
     with anyio.move_on_after(0.01):
         await receiver.receive(*signed(DATA_CHANGED))
     slow = False
+    assert await receiver.receive(*signed(DATA_CHANGED)) == "handled"
+
+
+async def test_a_handler_that_hangs() -> None:
+    """A handler that takes too long is cancelled; the event is handled when it comes again."""
+    receiver, calls = Receiver(SECRET, handler_timeout=0.01), 0
+
+    @receiver.on("data-changed")
+    async def handle(event: DataChanged) -> None:
+        nonlocal calls
+        calls += 1
+        if calls == 1:
+            await anyio.sleep_forever()
+
+    with pytest.raises(HandlerTimedOut, match="took longer") as caught:
+        await receiver.receive(*signed(DATA_CHANGED))
+    assert caught.value.status_code == 503
     assert await receiver.receive(*signed(DATA_CHANGED)) == "handled"
 
 

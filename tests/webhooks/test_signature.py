@@ -5,12 +5,14 @@ from __future__ import annotations
 import base64
 import hashlib
 import hmac
+from collections.abc import Callable
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kombo_async.webhooks import InvalidSignature, sign, verify
+from kombo_async.webhooks import InvalidSignature, Receiver, sign, verify
 
 # Kombo publishes no test vectors. These are by another hand than the code under test, OpenSSL 3.0:
 #   printf %s BODY | openssl dgst -sha256 -hmac SECRET -binary | openssl base64 -A | tr '+/' '-_' | tr -d '='
@@ -30,7 +32,7 @@ def test_vectors_of_openssl(secret: str, body: str, signature: str) -> None:
     assert sign(secret, body.encode()) == signature
 
 
-@given(st.text(min_size=1, max_size=100), st.binary(max_size=200))
+@given(st.text(st.characters(exclude_characters="\r\n"), min_size=1, max_size=100), st.binary(max_size=200))
 def test_any_secret_and_body(secret: str, body: bytes) -> None:
     """Whatever the secret and the bytes, the signature is the HMAC-SHA256 of exactly these bytes."""
     digest = hmac.new(secret.encode(), body, hashlib.sha256).digest()
@@ -74,6 +76,35 @@ def test_several_secrets() -> None:
     verify(["old", "new"], b"body", new)
     with pytest.raises(InvalidSignature):
         verify(["old", "new"], b"body", third)
+
+
+@pytest.mark.parametrize("secret", ["secret\n", "sec\rret", "\r\nsecret", ["secret", "other\n"]])
+def test_a_secret_with_a_line_break(secret: str | list[str]) -> None:
+    """A secret that was read from a file with its last line break is refused at once: nothing would ever match it."""
+    with pytest.raises(ValueError, match="line break"):
+        Receiver(secret)
+    with pytest.raises(ValueError, match="line break"):
+        verify(secret, b"body", "x")
+
+
+def frames(error: BaseException) -> str:
+    """What tools that report exceptions save: the local variables of all frames of ours."""
+    text, traceback = "", error.__traceback__
+    while traceback is not None:
+        if "kombo_async/webhooks" in traceback.tb_frame.f_code.co_filename:
+            text += repr(traceback.tb_frame.f_locals)
+        traceback = traceback.tb_next
+    return text
+
+
+@pytest.mark.parametrize("call", [lambda s: verify(s, b"body", "x"), lambda s: Receiver(s).check(b"body", "x")])
+@pytest.mark.parametrize("secret", ["topsecret", "topsecret\n", ["topsecret", ""]])
+def test_no_frame_holds_the_secret(call: Callable[[Any], None], secret: Any) -> None:
+    """No local variable of a frame in a traceback has the secret, whatever was wrong."""
+    with pytest.raises((InvalidSignature, ValueError)) as caught:
+        call(secret)
+    assert frames(caught.value)
+    assert "topsecret" not in frames(caught.value)
 
 
 @pytest.mark.parametrize("secret", ["", [], ["secret", ""]])
