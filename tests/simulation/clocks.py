@@ -70,6 +70,7 @@ def simulated(seed: int, moment: Callable[[str], Awaitable[None]]) -> Generator[
 
     state, collects = random.getstate(), gc.isenabled()
     gc.disable()  # the moment of a collection is nobody's choice, and it closes generators
+    gc.freeze()  # what was there before need not be looked through after each seed
     random.seed(f"{seed} random")
     logger = logging.getLogger("kombo_async")
     level = logger.level
@@ -89,6 +90,7 @@ def simulated(seed: int, moment: Callable[[str], Awaitable[None]]) -> Generator[
             yield clocks
         finally:
             random.setstate(state)
+            gc.unfreeze()
             logger.setLevel(level)
             if collects:
                 gc.enable()

@@ -28,20 +28,29 @@ class Events:
         for other in self.scenario.others:
             if other.when == "before":
                 self._other(other.row, other.same_names, age=other.seconds, touched=other.touched)
+        for number in range(self.scenario.crowd):
+            for job in ("J1", "J2", "J3"):
+                self.world.after(number * 3.0, partial(self._one_of_the_crowd, number, job))
         self.kombo.on_create = self._on_create
         self._watch_removals()
         self.world.after(self._syncing.uniform(0, self.scenario.sync_every), self._begin_sync)
 
-    def _other(self, index: int, same_names: bool, *, age: float = 0.0, touched: float | None = None) -> None:
+    def _other(
+        self, index: int, same_names: bool, *, age: float = 0.0, soon: bool = False, touched: float | None = None
+    ) -> None:
         if index >= len(self._rows):
             return
         row = self._rows[index]
         first = row.first_name if same_names else "Somebody"
         person = {"email": row.email.strip(), "first_name": first, "last_name": row.last_name}
+        there = self.system.find(person["email"])
+        if soon and there is not None and there.first_name == row.first_name:
+            return  # it would go to the candidate that we made, and nothing would tell it from ours
         made = self.system.apply(person, row.job.removeprefix("remote:r"), row=None)
         self.world.say("other", f"applies for {row}, {age:.0f} s ago: {getattr(made, 'id', None)}")
         if not isinstance(made, Application):
             return
+        self.system.changes += 1
         made.created -= age
         made.candidate.created = min(made.candidate.created, made.created)
         if age > 0 or self.scenario.habits.shows in ("at once", "successes"):
@@ -49,7 +58,14 @@ class Events:
         if touched is not None:
             self.world.after(touched, lambda: self._touch(made))
 
+    def _one_of_the_crowd(self, number: int, job: str) -> None:
+        person = {"email": f"crowd{number}@example.org", "first_name": "Crowd", "last_name": f"Number {number}"}
+        made = self.system.apply(person, job, row=None)
+        if isinstance(made, Application) and self.scenario.habits.shows in ("at once", "successes"):
+            self.kombo.copy.take(made)
+
     def _touch(self, application: Application) -> None:
+        self.system.changes += 1
         application.candidate.phone = "+49 30 555"
         self.kombo.copy.take(application)
 
@@ -58,7 +74,9 @@ class Events:
             if other.when == "after" and attempt == 1 and other.row < len(self._rows):
                 spec = self._rows[other.row]
                 if row.endswith(f"|p{spec.person}/{spec.job.removeprefix('remote:r')}"):
-                    self.world.after(other.seconds, partial(self._other, other.row, other.same_names))
+                    self.world.after(
+                        other.seconds, partial(self._other, other.row, other.same_names, soon=other.seconds < 3600)
+                    )
 
     def _watch_removals(self) -> None:
         """Delete and merge what was made; where words are given, only what has shown, or the words would be false."""
@@ -83,14 +101,11 @@ class Events:
         self.world.say("other", f"{made.id} is {how}")
         candidate = made.candidate
         if how == "merged":
-            into = self.system.apply(
-                {"email": "kept@example.com", "first_name": "Kept", "last_name": "One"}, made.job, row=None, partly=True
-            )
-            assert into is not None
-            made.candidate = into  # type: ignore[assignment]
+            made.candidate = self.system.kept
         else:
             made.deleted = self.world.now
         candidate.deleted = self.world.now
+        self.system.changes += 1
         if self.scenario.habits.shows in ("at once", "successes") and made.shown is not None:
             self.kombo.copy.take_candidate(candidate)
             self.kombo.copy.take(made)

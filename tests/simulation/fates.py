@@ -32,6 +32,10 @@ class Fate:
     headers: dict[str, str] = attrs.field(factory=dict[str, str])
     error: str = ""
     """The exception of httpx where the connection breaks."""
+    warns: bool = False
+    """Whether a success has a warning."""
+    odd_text: bool = False
+    """Whether a success holds half of a surrogate pair."""
 
 
 def error(code: str | None, message: str = "it failed") -> bytes:
@@ -50,7 +54,7 @@ _AMBIGUOUS: list[tuple[int, bytes]] = [
     (500, b""),
     (503, b"upstream connect error"),
     (400, error("REMOTE.SERVICE_UNAVAILABLE")),
-    (400, error("REMOTE.UNKNOWN_HTTP_ERROR")),
+    (400, error("REMOTE.UNKNOWN_HTTP_ERROR", "half of a pair: \ud800")),
     (503, error("REMOTE.SERVICE_UNAVAILABLE")),
     (408, b"Request Time-out"),
     (499, b""),
@@ -71,7 +75,7 @@ _STRANGE: list[bytes] = [
 _REFUSALS: list[tuple[int, bytes]] = [
     (400, error("PLATFORM.INPUT_INVALID")),
     (400, error("ATS.JOB_CLOSED")),
-    (400, error("REMOTE.INPUT_INVALID")),
+    (400, error("REMOTE.INPUT_INVALID", "half of a pair: \ud800")),
 ]
 _PASSING: list[tuple[int, bytes, dict[str, str]]] = [
     (429, error("PLATFORM.RATE_LIMIT_EXCEEDED"), {"retry-after": "2"}),
@@ -114,7 +118,9 @@ def fate(chance: random.Random, longest: float) -> Fate:
     early = work * chance.uniform(0.01, 0.95)
     match kind:
         case "ok":
-            return Fate(name=kind, performed=early, kombo_succeeds=True, answered=work, status=200)
+            warns, odd = chance.random() < 0.15, chance.random() < 0.04
+            done: dict[str, Any] = {"performed": early, "kombo_succeeds": True, "answered": work}
+            return Fate(name=kind, status=200, warns=warns, odd_text=odd, **done)
         case "never connected":
             return Fate(name=kind, answered=0.0, error="ConnectError")
         case "lost on its way":

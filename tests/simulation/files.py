@@ -13,6 +13,8 @@ from typing import Any
 
 import pytest
 
+from kombo_async.bulk import _file_guard
+
 
 class JournalFile:
     """The file of a SQLite journal. After a kill the next run gets a copy of it as the disk has it."""
@@ -87,6 +89,7 @@ def folder_for_files() -> Generator[Path]:
     where = "/dev/shm" if os.path.isdir("/dev/shm") else None
     folder = Path(tempfile.mkdtemp(prefix="simulation", dir=where))
     with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(_file_guard, "_IN_USE", set())  # what a process knows that was killed died with it
         patch.setattr(sqlite3, "connect", remembering)
         try:
             yield folder

@@ -20,7 +20,7 @@ from tests.simulation.files import JournalFile, folder_for_files
 from tests.simulation.kombo import Kombo
 from tests.simulation.redis_model import RedisServer
 from tests.simulation.scenario import RunSpec, Scenario, Turn
-from tests.simulation.scheduler import Loop, Process, World
+from tests.simulation.scheduler import Loop, Process, Stuck, World
 from tests.simulation.system import System
 from tests.simulation.worker import Told, upload
 
@@ -33,7 +33,8 @@ class Ended:
     """How a run ended."""
 
     run: RunSpec
-    process: Process
+    errors: list[str]
+    """Of tasks that nobody waited for."""
     error: BaseException | None = None
     killed: bool = False
 
@@ -53,6 +54,8 @@ class History:
     last_began: float = 0.0
     shown_at_last: dict[str, dict[str, Any]] = attrs.field(factory=dict)
     """Kombo's copy of the applications as the last run began."""
+    synced_at_last: list[tuple[float, float]] = attrs.field(factory=list)
+    """The full syncs until then."""
 
 
 def play(scenario: Scenario) -> History:
@@ -70,7 +73,11 @@ def play(scenario: Scenario) -> History:
             director = Process(world, "director")
             director.disturbance = Disturbance(director, world.random("none"), {})
             task = director.start(player.direct())
-            world.run(task.done)
+            try:
+                world.run(task.done)
+            except Stuck as error:
+                error.trace = world.trace
+                raise
             task.result()
             return player.history
         finally:
@@ -105,6 +112,9 @@ class _Player:
     async def direct(self) -> None:
         """Play turn by turn."""
         Events(self.scenario, self.world, self.kombo).begin()
+        if self.scenario.journal == "redis" and self.scenario.redis_step is not None:
+            at, by = self.scenario.redis_step
+            self.world.after(at, lambda: self.redis.step_clock(by))
         turns = self.scenario.turns
         for turn in turns:
             is_last = turn is turns[-1]
@@ -113,6 +123,7 @@ class _Player:
             if is_last:
                 self.kombo.calm = self.redis.calm = True
                 self.history.last_began = self.world.now
+                self.history.synced_at_last = list(self.kombo.copy.syncs)
                 self.history.shown_at_last = dict(self.kombo.copy.applications)
                 self.world.say("director", "--- the last run, nothing fails any more")
             elif turn.mishap.endswith(" while running"):
@@ -128,6 +139,7 @@ class _Player:
         self.world.say("director", f"--- {run.name}: {', '.join(map(str, run.rows))}")
         process = Process(self.world, run.name, wall_offset=run.wall_offset)
         process.disturbance = Disturbance(process, self.world.random(f"latency {run.name}"), run.plan)
+        process.plan = run.steps
         over = asyncio.get_running_loop().create_future()
         loop = asyncio.get_running_loop()
         process.when_over = lambda: loop.call_soon(lambda: None if over.done() else over.set_result(None))
@@ -144,19 +156,21 @@ class _Player:
             async with asyncio.timeout(LONGEST_RUN):
                 await over
         if process.killed:
-            self.history.ended.append(Ended(run, process, killed=True))
+            self.history.ended.append(Ended(run, list(map(str, process.loop.errors)), killed=True))
             self.files.move_on()
             return
         if not task.done():
             process.kill()
             self.files.move_on()
-            self.history.ended.append(Ended(run, process, TimeoutError(f"{run.name} never ends")))
+            self.history.ended.append(
+                Ended(run, list(map(str, process.loop.errors)), TimeoutError(f"{run.name} never ends"))
+            )
             return
         error = asyncio.CancelledError() if task.cancelled() else task.exception()
         self.world.say(run.name, f"ended{'' if error is None else f' with {_text(error)}'}")
         if error is not None and not isinstance(error, JournalError | asyncio.CancelledError):
             self.world.trace.extend(line.rstrip() for line in traceback.format_exception(error))
-        self.history.ended.append(Ended(run, process, error))
+        self.history.ended.append(Ended(run, list(map(str, process.loop.errors)), error))
 
     def _tell(self, told: Told) -> None:
         outcome = told.outcome
@@ -182,8 +196,16 @@ class _Player:
             self._mishap(turn.mishap)
 
     def _mishap_while_running(self) -> None:
-        if self._turn is not None:
+        """Once a run of the turn has opened the journal; never where none does."""
+        if self._turn is None:
+            return
+        names = {run.name for run in self._turn.runs}
+        if any(
+            p.name in names and p.disturbance.met > 2 and not p.killed and not p.ended for p in self.world.processes
+        ):
             self._mishap(self._turn.mishap)
+        else:
+            self.world.after(0.5, self._mishap_while_running)
 
     def _mishap(self, what: str) -> None:
         what = what.removesuffix(" while running")

@@ -13,6 +13,9 @@ from tests.simulation.scenario import RowSpec
 from tests.simulation.system import Application
 from tests.simulation.worker import Told
 
+SYNC_MARGIN = 16 * 60.0
+"""How long after a request a sync must have begun to tell whether it was done."""
+
 
 def violations(history: History) -> list[str]:
     """What does not hold, in words; nothing where all is well."""
@@ -25,6 +28,8 @@ def violations(history: History) -> list[str]:
         *_vanished(history),
         *_ends(history),
         *_undecided(history),
+        *_faults(history),
+        *_warnings(history),
     ]
 
 
@@ -43,6 +48,12 @@ def identity(history: History, row: RowSpec) -> str:
 def _ours(history: History, row: RowSpec) -> list[Application]:
     """What was made for *row* by us."""
     return [made for made in history.system.applications if made.row == identity(history, row)]
+
+
+def _as_good_as_ours(history: History, row: RowSpec) -> list[Application]:
+    """What was made for the person and job of *row* by us: nothing tells apart what two keys of one person made."""
+    rest = identity(history, row).partition("|")[2]
+    return [made for made in history.system.applications if made.row and made.row.partition("|")[2] == rest]
 
 
 def _doubles(history: History) -> Iterator[str]:
@@ -84,45 +95,46 @@ def _false(history: History, told: Told) -> Iterator[str]:
     match outcome.result:
         case "done" | "changed":
             ids = dict(outcome.ids)
-            application_id = ids.get("application_id") if row.as_candidate else ids.get("id")
+            application_id = ids.get("application_id") or ids.get("id")
+            made = _as_good_as_ours(history, row)
             made_ids = {each.id for each in made} | (
                 {each.candidate.id for each in made} if row.as_candidate else set()
             )
-            if not ids.get("id"):
+            same_in_run = str(outcome.result) == "changed" and len(_same_rows(history, told)) > 1
+            if not ids.get("id") and not same_in_run:
                 yield f"FALSE: {name} is {outcome.result} without an ID"
-            elif application_id not in made_ids and ids["id"] not in made_ids:
-                there = {each.id: each for each in history.system.applications}.get(application_id or "")
-                whose = (
-                    "does not exist"
-                    if there is None
-                    else "was made by somebody else"
-                    if there.row is None
-                    else f"is that of {there.row}"
-                )
+            elif ids.get("id") and application_id not in made_ids and ids["id"] not in made_ids:
+                whose = _whose(history, application_id)
                 yield f"FALSE: {name} is {outcome.result} with {ids}, which {whose} (ours: {sorted(made_ids)})"
-        case "refused":
-            if made:
-                yield f"FALSE: {name} is refused, but {made[0].id} was made ({outcome.message})"
-        case "unsent":
-            sent = [
-                each.attempt
-                for each in history.kombo.arrived
-                if each.row == identity(history, row) and each.at <= told.at
-            ]
-            if any(each.created and each.attempt in sent for each in made):
-                yield f"FALSE: {name} is unsent, but {made[0].id} was made ({outcome.message})"
+        case "refused" | "unsent":
+            arrived = [a for a in history.kombo.arrived if a.row == identity(history, row) and a.at <= told.at]
+            sent = [each.attempt for each in arrived]
+            there = next((each for each in made if each.attempt in sent), None)
+            if there is not None:
+                yield f"FALSE: {name} is {outcome.result}, but {there.id} was made ({outcome.message})"
         case "duplicate":
-            run = next(each.run for each in history.ended if each.run.name == told.run)
-            same = [
-                r for r in run.rows if thing(history, identity(history, r)) == thing(history, identity(history, row))
-            ]
-            if len(same) < 2:
+            if len(_same_rows(history, told)) < 2:
                 yield f"FALSE: {name} is a duplicate, but there is no other row like it"
         case "held":
-            if told.run == "last":
+            step = history.scenario.redis_step
+            if told.run == "last" and (step is None or step[1] > 0):  # else Redis takes the dead for alive
                 yield f"FALSE: {name} is held, but no other run is alive"
         case _:
             pass
+
+
+def _same_rows(history: History, told: Told) -> list[RowSpec]:
+    """The rows of this run that are the same thing."""
+    run = next(each.run for each in history.ended if each.run.name == told.run)
+    this = thing(history, identity(history, told.spec))
+    return [each for each in run.rows if thing(history, identity(history, each)) == this]
+
+
+def _whose(history: History, application_id: str | None) -> str:
+    found = next((each for each in history.system.applications if each.id == application_id), None)
+    if found is None:
+        return "does not exist"
+    return "was made by somebody else" if found.row is None else f"is that of {found.row}"
 
 
 def _one_proof_for_two(history: History) -> Iterator[str]:
@@ -161,14 +173,14 @@ def _ends(history: History) -> Iterator[str]:
         reasons |= history.scenario.redis["policy"] != "noeviction" or history.scenario.redis["aof"] == "0"
     for ended in history.ended:
         error = ended.error
-        if ended.process.loop.errors:
-            yield f"ERROR: {ended.run.name}: {ended.process.loop.errors[0]}"
+        for each in ended.errors:
+            yield f"ERROR: {ended.run.name}: {each}"
         if error is None or ended.killed:
             continue
         if type(error).__name__ == "CancelledError" and ended.run.stops_after is not None:
             continue
         if isinstance(error, JournalError):
-            paused = any(seconds > 0 for seconds in ended.run.plan.values())
+            paused = any(seconds > 0 for seconds in (*ended.run.plan.values(), *ended.run.steps.values()))
             shared = history.scenario.journal == "redis" and ended.run.name != "last"
             if reasons or (paused or shared):
                 continue
@@ -200,7 +212,12 @@ def _decidable(history: History, told: Told) -> str:
     ]
     arrived = [each for each in history.kombo.arrived if thing(history, each.row) == this]
     rows = [r for turn in scenario.turns for run in turn.runs for r in run.rows if r.person == row.person]
-    edited = len({(r.email, r.first_name, r.job, r.as_candidate, r.key if scenario.keyed else "") for r in rows}) > 1
+    edited = (
+        len(
+            {(r.email, r.first_name, r.last_name, r.job, r.as_candidate, r.key if scenario.keyed else "") for r in rows}
+        )
+        > 1
+    )
     unusual = same_person or edited or not arrived or not scenario.sends_date or row.email != row.email.strip()
     if unusual or any(identity(history, row).endswith(r) for r, _ in history.system.partial) or scenario.habits.renames:
         return ""
@@ -219,6 +236,8 @@ def _decidable(history: History, told: Told) -> str:
     latest = max(each.at for each in arrived)
     if scenario.resend_after is not None and history.last_began > latest + scenario.resend_after + LONGEST_WORK:
         return "resend_after is over, and nothing is there"
+    if scenario.synced_since and any(began > latest + SYNC_MARGIN for began, _ in history.synced_at_last):
+        return "a full sync has come since, and nothing is there"
     return ""
 
 
@@ -227,3 +246,25 @@ def _plain(email: str) -> str:
     email = "".join(c for c in unicodedata.normalize("NFKC", email.strip()) if unicodedata.category(c) != "Cf")
     local, _, domain = email.rpartition("@")
     return f"{local}@{domain.encode('idna').decode()}".casefold()
+
+
+def _faults(history: History) -> Iterator[str]:
+    """A row that cannot be sent is refused, and is not sent."""
+    killed = any(each.killed for each in history.ended)  # then nobody knows how far it had come
+    for told in history.told:
+        if told.outcome.result == "in_doubt" and killed:
+            continue
+        if told.spec.flaw and told.outcome.result not in ("refused", "duplicate", "unsent"):
+            yield f"FAULT: {told.run} {told.spec} ({told.spec.flaw}) is {told.outcome.result}: {told.outcome.message}"
+        if told.spec.flaw and told.run == "last" and told.outcome.result == "unsent":
+            yield f"FAULT: {told.run} {told.spec} ({told.spec.flaw}) is unsent: {told.outcome.message}"
+
+
+def _warnings(history: History) -> Iterator[str]:
+    """What Kombo warned of is told, in the run that heard it and in later ones."""
+    for told in history.told:
+        outcome = told.outcome
+        by_answer = outcome.result == "done" and not getattr(outcome, "found", ())
+        warned = outcome.ids.get("application_id", outcome.ids.get("id")) in history.kombo.warned
+        if by_answer and warned and not told.spec.as_candidate and not getattr(outcome, "warnings", ()):
+            yield f"WARNING: {told.run} {told.spec} is done without the warning that came with it"

@@ -19,6 +19,7 @@ from tests.simulation.scheduler import World
 from tests.simulation.system import Application, Copy, System
 
 PATH = "/v1/ats"
+WARNING = "The attachment could not be uploaded."
 
 
 @attrs.frozen(kw_only=True)
@@ -64,6 +65,8 @@ class Kombo:
         """Whether nothing fails any more."""
         self.arrived: list[Arrived] = []
         self.on_create: Callable[[str, int], None] = lambda row, attempt: None
+        self.warned: list[str] = []
+        """The applications whose answers had a warning."""
         self.unknown: list[str] = []
         """Requests that this model knows nothing of: they make the seed worthless."""
         self._identity = identity
@@ -82,7 +85,10 @@ class Kombo:
         """Take a request; *answer* is called once the client hears something."""
         parts = urlsplit(url)
         path, query = parts.path.removeprefix(PATH), {k: v[-1] for k, v in parse_qs(parts.query).items()}
-        if method == "POST":
+        if parts.path == "/v1/check-api-key":
+            body = b'{"status":"success","data":{"environment_id":"E","customer_id":"C"}}'
+            self.world.after(0.1, lambda: answer(self._response(200, body)))
+        elif method == "POST":
             self._create(process, path, json.loads(body), answer)
         elif path in ("/candidates", "/applications"):
             self._read(process, path, query, answer)
@@ -161,8 +167,13 @@ class Kombo:
                 k: v for k, v in self.copy.candidate(application.candidate).items() if k != "applications"
             }
             del data["interviews"], data["offers"]
-        self.world.say("kombo", f"<- {row}: 200 {data['id']}")
-        answer = {"status": "success", "data": data, "warnings": []}
+        warnings = [{"message": WARNING}] if fate.warns else []
+        if warnings:
+            self.warned.append(application.id)
+        if fate.odd_text:
+            data["remote_url"] = "https://example.com/\ud800"
+        self.world.say("kombo", f"<- {row}: 200 {data['id']}{' with a warning' if warnings else ''}")
+        answer = {"status": "success", "data": data, "warnings": warnings}
         return self._response(200, json.dumps(answer).encode(), fate.headers)
 
     # Lists

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import AsyncGenerator, Callable, Mapping
+from functools import partial
 from typing import Any
 
 import fakeredis
@@ -24,6 +25,8 @@ class RedisServer:
         self.world = world
         self.settings = settings
         self.starts = 0
+        self.wall_offset = 0.0
+        """By how much its clock is wrong."""
         self.evicted = 0
         self.down_until = -1.0
         self._chance = world.random("redis")
@@ -39,7 +42,7 @@ class RedisServer:
         """Run *command* by the server's own clock."""
         if self.world.now < self.down_until:
             raise RedisConnectionError("Connection refused")
-        self.world.clocks.set(EPOCH + self.world.now, self.world.now)
+        self.world.clocks.set(EPOCH + self.world.now + self.wall_offset, self.world.now)
         return command()
 
     def save(self) -> None:
@@ -55,6 +58,11 @@ class RedisServer:
             self.commands.flushall()
             for key, (value, ttl) in self._saved.items():
                 self.commands.restore(key, max(0, ttl), value)
+
+    def step_clock(self, seconds: float) -> None:
+        """Let its clock step."""
+        self.world.say("redis", f"its clock steps by {seconds:.0f} s")
+        self.wall_offset += seconds
 
     def evict(self) -> None:
         """Throw a key away, as an LRU policy does."""
@@ -142,6 +150,32 @@ class RedisClient:
             server.world.say("redis", f"the reply to {name} for {self._process.name} is lost")
         raise RedisConnectionError("Connection reset by peer")
 
+    def pipeline(self, transaction: bool = True, **_: Any) -> RedisPipeline:
+        """Commands that are sent together."""
+        return RedisPipeline(self, transaction=transaction)
+
+    async def run_together(self, queued: list[tuple[str, tuple[Any, ...], dict[str, Any]]], whole: bool) -> list[Any]:
+        """Run the commands of a pipeline; where its replies are lost, only the first of them may have been run."""
+        disturbance: Any = self._process.disturbance
+        server, world = self._server, self._process.world
+        await disturbance.work("before a pipeline")
+        for _ in range(3):
+            lost = not server.calm and self._chance.random() < 0.03
+            count = self._chance.randint(0, len(queued)) if lost and not whole else len(queued)
+            try:
+                replies = [server.run(partial(_attempt, server, *each)) for each in queued[:count]]
+            except RedisConnectionError:
+                await disturbance.work("redis is down: a pipeline")
+                continue
+            world.clocks.set(EPOCH + world.now + self._process.wall_offset, world.now)
+            await disturbance.work("after a pipeline")
+            if not lost:
+                return replies
+            world.say(
+                "redis", f"the replies to a pipeline for {self._process.name} are lost, {count} commands were run"
+            )
+        raise RedisConnectionError("Connection reset by peer")
+
     def register_script(self, script: str) -> Any:
         """A script that can be awaited."""
 
@@ -159,3 +193,46 @@ class RedisClient:
         """Nothing to close."""
 
     close = aclose
+
+
+class RedisPipeline:
+    """What `redis.asyncio.client.Pipeline` is, as far as a journal uses it."""
+
+    def __init__(self, client: RedisClient, *, transaction: bool) -> None:
+        self._client = client
+        self._transaction = transaction
+        self._queued: list[tuple[str, tuple[Any, ...], dict[str, Any]]] = []
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("_"):
+            raise AttributeError(name)
+
+        def queue(*args: Any, **kwargs: Any) -> RedisPipeline:
+            self._queued.append((name, args, kwargs))
+            return self
+
+        return queue
+
+    async def __aenter__(self) -> RedisPipeline:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self._queued = []
+
+    async def execute(self, raise_on_error: bool = True) -> list[Any]:
+        """Run what was queued."""
+        queued, self._queued = self._queued, []
+        replies = await self._client.run_together(queued, self._transaction)
+        for reply in replies:
+            if raise_on_error and isinstance(reply, Exception):
+                raise reply
+        return replies
+
+
+def _attempt(server: RedisServer, name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    """Run a command of a pipeline; an error of its own is its reply."""
+    try:
+        own = getattr(server, name) if name in ("info", "config_get") else None
+        return (own or getattr(server.commands, name))(*args, **kwargs)
+    except ResponseError as error:
+        return error

@@ -16,6 +16,9 @@ HOUR = 3600.0
 DAY = 24 * HOUR
 
 
+FLAWS = ("surrogate", "no email", "bytes", "broken stream", "file name", "no such file")
+
+
 @attrs.frozen(kw_only=True)
 class RowSpec:
     """A row of the input."""
@@ -30,6 +33,8 @@ class RowSpec:
     title: str = ""
     cv: str = ""
     as_candidate: bool = False
+    flaw: str = ""
+    """What makes it impossible to send: a key of `FLAWS`."""
 
     def __str__(self) -> str:
         return f"{self.key}=p{self.person}/{self.job}"
@@ -47,12 +52,16 @@ class RunSpec:
     wall_step: tuple[float, float] | None = None
     """After how many seconds the clock of its machine steps, and by how much."""
     plan: Mapping[int, float] = attrs.field(factory=dict[int, float])
-    """At which moments it is killed (0) or paused (for so many seconds)."""
+    """At which moments it is killed (0) or paused (for so many seconds): those at which it talks to the outside."""
+    steps: Mapping[int, float] = attrs.field(factory=dict[int, float])
+    """After which steps of its event loop, likewise."""
     leaves_after: int | None = None
     """After how many outcomes it leaves the loop."""
     stops_after: float | None = None
     """After how many seconds it is cancelled, as by Ctrl-C."""
     concurrency: int = 100
+    says_words: bool = True
+    """Whether this run is told `resend_after` and `synced_since`, where the scenario has them."""
 
 
 @attrs.frozen(kw_only=True)
@@ -99,6 +108,10 @@ class Scenario:
     others: tuple[Other, ...]
     removals: Mapping[int, tuple[str, float]]
     """By row: `deleted` or `merged`, and how long after it was made (or has shown, where words depend on it)."""
+    redis_step: tuple[float, float] | None = None
+    """When the clock of the machine steps that Redis runs on, and by how much."""
+    crowd: int = 0
+    """How many other people apply for each job."""
     redis: Mapping[str, str] = attrs.field(factory=dict[str, str])
 
     @property
@@ -159,14 +172,18 @@ def scenario(seed: int) -> Scenario:
             if chance.random() < 0.06
         },
         redis=_redis(chance),
+        redis_step=(chance.choice((1.0, 60.0, HOUR)), chance.choice((25 * HOUR, -25 * HOUR)))
+        if chance.random() < 0.08
+        else None,
+        crowd=60 if chance.random() < 0.04 else 0,
     )
 
 
 def _rows(chance: random.Random, keyed: bool) -> tuple[RowSpec, ...]:
     rows: list[RowSpec] = []
     for number in range(chance.randint(1, 6)):
-        if rows and chance.random() < 0.15:  # the same person for the same job once more, or for another
-            again = chance.choice(rows)
+        again = chance.choice(rows) if rows and chance.random() < 0.15 else None
+        if again is not None and not again.flaw:  # the same person for the same job once more, or for another
             email = again.email.upper() if again.email.isascii() and "+" not in again.email else again.email
             job = again.job if chance.random() < 0.6 else _job(chance)
             rows.append(attrs.evolve(again, key=f"k{number}", email=email, job=job, phone=f"+49 30 {number}"))
@@ -180,6 +197,7 @@ def _rows(chance: random.Random, keyed: bool) -> tuple[RowSpec, ...]:
                 first_name=f"Ada{number}",
                 cv=chance.choice(("", "cv.pdf")),
                 as_candidate=chance.random() < 0.25,
+                flaw=chance.choice(FLAWS) if chance.random() < 0.04 else "",
             )
         )
     if not keyed:  # which of two operations makes somebody is not part of who they are
@@ -198,7 +216,7 @@ def _turns(
     for number in range(chance.randint(1, 3)):
         workers = chance.randint(1, 3) if journal == "redis" else 1
         rows = _edited(chance, rows, keyed) if number else rows
-        runs = tuple(_run(chance, f"run{number}{'abc'[worker]}", rows) for worker in range(workers))
+        runs = tuple(_run(chance, journal, f"run{number}{'abc'[worker]}", rows) for worker in range(workers))
         mishap = ""
         if chance.random() < 0.15:
             mishap = chance.choice(_MISHAPS[journal][0 if number == 0 else 1])
@@ -222,12 +240,15 @@ _MISHAPS = {
 }
 
 
-def _run(chance: random.Random, name: str, rows: tuple[RowSpec, ...]) -> RunSpec:
+def _run(chance: random.Random, journal: str, name: str, rows: tuple[RowSpec, ...]) -> RunSpec:
     plan: dict[int, float] = {}
-    if chance.random() < 0.3:
+    if chance.random() < (0.5 if journal == "redis" else 0.3):
         plan[chance.randint(1, 90)] = chance.choice((5.0, 40.0, 200.0, 2 * HOUR))
     if chance.random() < 0.5:
         plan[chance.randint(1, 90)] = 0.0
+    steps: dict[int, float] = {}
+    if chance.random() < 0.2:
+        steps[int(10 ** chance.uniform(1.5, 3.3))] = chance.choice((0.0, 40.0, 200.0))
     leaves_after = stops_after = wall_step = None
     if chance.random() < 0.1:
         leaves_after = chance.randint(0, len(rows))
@@ -244,9 +265,11 @@ def _run(chance: random.Random, name: str, rows: tuple[RowSpec, ...]) -> RunSpec
         wall_offset=_offset(chance),
         wall_step=wall_step,
         plan=plan,
+        steps=steps,
         leaves_after=leaves_after,
         stops_after=stops_after,
         concurrency=chance.choice((1, 2, 100)),
+        says_words=chance.random() < 0.8,
     )
 
 
@@ -256,7 +279,7 @@ def _offset(chance: random.Random) -> float:
 
 def _edited(chance: random.Random, rows: tuple[RowSpec, ...], keyed: bool) -> tuple[RowSpec, ...]:
     """The input as it comes back the next day."""
-    edit = chance.choice(("", "", "", "phone", "column", "cv", "row", "order", "case", "key"))
+    edit = chance.choice(("", "", "", "phone", "column", "cv", "row", "order", "case", "key", "name", "operation"))
     index = chance.randrange(len(rows))
     one = rows[index]
     match edit:
@@ -264,6 +287,10 @@ def _edited(chance: random.Random, rows: tuple[RowSpec, ...], keyed: bool) -> tu
             one = attrs.evolve(one, phone="+49 30 99")
         case "column":
             return tuple(attrs.evolve(row, title="Engineer") for row in rows)
+        case "name":
+            one = attrs.evolve(one, last_name="Byron")
+        case "operation":
+            return tuple(attrs.evolve(row, as_candidate=not row.as_candidate) for row in rows)
         case "cv":
             one = attrs.evolve(one, cv="cv-final.pdf")
         case "row":
@@ -289,7 +316,7 @@ def _others(chance: random.Random, rows: tuple[RowSpec, ...]) -> tuple[Other, ..
             before = chance.random() < 0.6
             seconds = chance.choice((30.0, 240.0, 730 * DAY)) if before else chance.choice((0.5, 20.0, 5 * HOUR))
             touched = chance.choice((1.0, HOUR)) if before and chance.random() < 0.5 else None
-            same = before and chance.random() < 0.7
+            same = (before or seconds > HOUR) and chance.random() < 0.7
             others.append(
                 Other(
                     row=index, when="before" if before else "after", seconds=seconds, same_names=same, touched=touched

@@ -14,7 +14,7 @@ import itertools
 import random
 import sys
 from collections import deque
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Mapping
 from typing import Any, TypeVar, cast
 
 from tests.simulation.clocks import EPOCH, Clocks
@@ -26,6 +26,8 @@ LONGEST = 60 * 86_400.0
 
 class Stuck(Exception):
     """The simulation did not come to an end."""
+
+    trace: list[str]
 
 
 class World:
@@ -93,6 +95,9 @@ class Process:
         self.asyncgens: list[Any] = []
         self.disturbance: Any = None
         """What befalls it: a `Disturbance`."""
+        self.plan: Mapping[int, float] = {}
+        """After which of its steps it is killed (0), or paused for so many seconds."""
+        self.steps = 0
         self.when_over: Callable[[], object] = lambda: None
         world.processes.append(self)
 
@@ -146,6 +151,12 @@ class Process:
             sys.set_asyncgen_hooks(*previous_hooks)
             asyncio._set_running_loop(previous_loop)
             clocks.set(EPOCH + self.world.now, self.world.now)
+        self.steps += 1
+        befalls = self.plan.get(self.steps)
+        if befalls == 0:
+            self.kill()
+        elif befalls is not None:
+            self.pause(befalls)
 
     def _finalize(self, generator: Any) -> None:
         if not self.killed:

@@ -41,6 +41,6 @@ def play_seed(seed: int) -> Played:
     try:
         history = play(plan)
     except Stuck as error:
-        return Played(scenario=plan, violations=[f"STUCK: {error}"], trace=[], results=Counter())
+        return Played(scenario=plan, violations=[f"STUCK: {error}"], trace=error.trace, results=Counter())
     last = Counter(str(each.outcome.result) for each in history.told if each.run == "last")
     return Played(scenario=plan, violations=violations(history), trace=history.world.trace, results=last)

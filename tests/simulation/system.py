@@ -98,17 +98,23 @@ class System:
         self.world = world
         self.habits = habits
         self.candidates: list[Candidate] = []
+        """All but `kept`."""
         self.applications: list[Application] = []
         self.partial: list[tuple[str, Candidate]] = []
         """Candidates of ours that were made without their application, with the identity of their row."""
+        self.kept = Candidate("C0000", "kept@example.com", "Kept", "One", "", world.now)
+        """The candidate that others are merged into."""
+        self.changes = 0
+        """Counts what a sync would see."""
         self._count = itertools.count(1)
 
     def apply(
         self, person: Mapping[str, str], job: str, *, row: str | None, attempt: int = 0, partly: bool = False
     ) -> Application | Candidate | None:
         """Make an application; None where it refuses. *partly*: only the candidate is made."""
+        self.changes += 1
         email = REWRITES[self.habits.rewrite](person["email"])
-        candidate = next((c for c in self.candidates if _same(c.email, email) and c.deleted is None), None)
+        candidate = self.find(person["email"])
         if self.habits.refuses_second and candidate and self._has(candidate, job):
             return None
         if candidate is None or not self.habits.attaches:
@@ -126,6 +132,11 @@ class System:
         self.applications.append(application)
         return application
 
+    def find(self, email: str) -> Candidate | None:
+        """The candidate that has this address."""
+        stored = REWRITES[self.habits.rewrite](email)
+        return next((each for each in self.candidates if _same(each.email, stored) and each.deleted is None), None)
+
     def _has(self, candidate: Candidate, job: str) -> bool:
         return any(a.candidate is candidate and a.job == job and a.deleted is None for a in self.applications)
 
@@ -138,6 +149,7 @@ class Copy:
         self.clock = clock
         self.candidates: dict[str, dict[str, Any]] = {}
         self.applications: dict[str, dict[str, Any]] = {}
+        self._read = -1
         self.syncs: list[tuple[float, float]] = []
         """When the full syncs began and ended that ended well."""
 
@@ -152,8 +164,11 @@ class Copy:
         self._put(self.candidates, self.candidate(candidate))
 
     def read_all(self) -> list[Callable[[], None]]:
-        """What a full sync read just now: how to show it."""
+        """What a full sync that ends well reads just now: how to show it."""
         system = self.system
+        if self._read == system.changes:
+            return []
+        self._read = system.changes
         candidates = [each for each in system.candidates if each.deleted is None or each.id in self.candidates]
         applications = [each for each in system.applications if each.deleted is None or each.id in self.applications]
         return [

@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, BinaryIO
 
 import attrs
 
@@ -34,7 +34,7 @@ async def upload(
     process: Process, kombo: Kombo, journal: Any, scenario: Scenario, run: RunSpec, tell: Callable[[Told], None]
 ) -> None:
     """Upload the rows of *run*."""
-    options: dict[str, Any] = words(scenario, kombo)
+    options: dict[str, Any] = words(scenario, kombo) if run.says_words else {}
     if scenario.keyed:
         options["key"] = lambda request: request.candidate.company
     network = Network(process, kombo, process.disturbance)
@@ -76,17 +76,34 @@ def request_of(spec: RowSpec, scenario: Scenario) -> ats.CreateApplication | ats
     optional: dict[str, Any] = {"title": spec.title} if spec.title else {}
     if scenario.keyed:
         optional["company"] = spec.key
+    if spec.flaw == "bytes":
+        optional["title"] = b"Engineer"
+    email: Any = None if spec.flaw == "no email" else spec.email
     candidate = ats.CandidateInput(
-        first_name=spec.first_name,
+        first_name=spec.first_name + ("\ud800" if spec.flaw == "surrogate" else ""),
         last_name=spec.last_name,
-        email_address=spec.email,
+        email_address=email,
         phone_number=spec.phone,
         **optional,
     )
-    files: dict[str, Any] = {}
-    if spec.cv:
-        files["attachments"] = [ats.AttachmentInput.from_bytes(b"%PDF", spec.cv, type="CV")]
+    attachment = _attachment(spec)
+    files: dict[str, Any] = {} if attachment is None else {"attachments": [attachment]}
     if spec.as_candidate:
         application = ats.CandidateApplicationInput(job_id=spec.job)
         return ats.CreateCandidate(candidate=candidate, application=application, **files)
     return ats.CreateApplication(job_id=spec.job, candidate=candidate, **files)
+
+
+def _attachment(spec: RowSpec) -> ats.AttachmentInput | None:
+    match spec.flaw:
+        case "broken stream":
+            return ats.AttachmentInput.from_stream(_broken, 4, "cv.pdf", type="CV")
+        case "file name":
+            return ats.AttachmentInput.from_bytes(b"%PDF", "cv\udcff.pdf", type="CV")
+        case "no such file":
+            return ats.AttachmentInput.from_path("/nowhere/cv.pdf", type="CV")
+    return ats.AttachmentInput.from_bytes(b"%PDF", spec.cv, type="CV") if spec.cv else None
+
+
+def _broken() -> BinaryIO:
+    raise RuntimeError("the store of the files does not answer")

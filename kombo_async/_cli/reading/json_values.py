@@ -6,11 +6,10 @@ import codecs
 import io
 import json
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, cast
 
 import attrs
 
-from kombo_async._cli.plain_data import is_array, is_object
 from kombo_async._cli.reading.source import Source
 from kombo_async._cli.reading.table import Cell, Line, TableError
 
@@ -32,14 +31,14 @@ class Item:
     fault: str | None = None
 
 
-def begins_array(source: Source) -> bool:
+def is_array(source: Source) -> bool:
     """Whether the file is one JSON array."""
     start = _text(source.start(4096)).lstrip(_SPACE)
     inner = start[1:].lstrip(_SPACE)
     return start.startswith("[") and inner[:1] in ("", "{", "]", "[", '"')
 
 
-def begins_object(source: Source) -> bool:
+def is_object(source: Source) -> bool:
     """Whether the file begins with a JSON object."""
     start = _text(source.start(4096)).lstrip(_SPACE)
     return start.startswith("{") and start[1:].lstrip(_SPACE)[:1] in ("", '"', "}")
@@ -49,7 +48,7 @@ def items(source: Source) -> Iterator[Item]:
     """The values of *source*. Raises `TableError` where it cannot be read on."""
     with _opened(source) as file:
         try:
-            yield from _array(file) if begins_array(source) else _lines(file)
+            yield from _array(file) if is_array(source) else _lines(file)
         except UnicodeError:
             raise TableError("is not UTF-8; JSON must be (or UTF-16 with a byte order mark)") from None
 
@@ -154,16 +153,18 @@ def _row(item: Item, known: dict[str, int]) -> Line:
     cells: list[Cell] = [None] * len(known)
     if item.fault:
         return Line(item.number, cells, item.fault)
-    fields: object = item.value
-    if not is_object(fields):
+    if not isinstance(item.value, dict):
         return Line(item.number, cells, "is not a JSON object")
-    for name, value in fields.items():
+    for name, value in cast("dict[str, Any]", item.value).items():
         if name not in known:
             return Line(item.number, cells, f"has a field {name!r} that no row before it has")
-        parts: list[Any] = value if is_array(value) else [value]
-        if any(is_object(each) or is_array(each) for each in parts):
+        if isinstance(value, list):
+            parts: list[Any] = value
+            if not any(isinstance(each, dict | list) for each in parts):
+                value = "|".join(map(str, parts))
+        if isinstance(value, dict | list):
             return Line(item.number, cells, f"the field {name!r} must be a plain value")
-        cells[known[name]] = "|".join(map(str, parts)) if is_array(value) else parts[0]
+        cells[known[name]] = value
     return Line(item.number, cells)
 
 
@@ -173,7 +174,6 @@ def open_objects(source: Source) -> ObjectTable:
     for count, item in enumerate(items(source)):
         if count == COLUMNS_FROM:
             break
-        fields: object = item.value
-        if is_object(fields):
-            columns.update(dict.fromkeys(fields))
+        if isinstance(item.value, dict):
+            columns.update(dict.fromkeys(map(str, cast("dict[str, Any]", item.value))))
     return ObjectTable(source, list(columns))

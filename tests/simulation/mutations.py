@@ -1,0 +1,190 @@
+"""A test of the test: each rule of bulk switched off, which the simulation must notice."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Callable, Generator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import attrs
+import pytest
+
+from kombo_async.bulk import RowKey, SqliteJournal
+from kombo_async.bulk import _applications as applications
+from kombo_async.bulk import _doubts as doubts
+from kombo_async.bulk import _rows as rows
+from kombo_async.bulk import _sending as sending
+from kombo_async.bulk._job_looks import JobLooks
+from kombo_async.bulk._reconcile import Look
+from kombo_async.bulk._server_clock import ServerClock
+from kombo_async.bulk.redis import RedisJournal
+from tests.simulation.seeds import play_seed
+
+Change = Callable[[pytest.MonkeyPatch], None]
+
+
+@attrs.frozen(kw_only=True)
+class Mutation:
+    """A rule switched off."""
+
+    name: str
+    rule: str
+    seed: int
+    """One that notices."""
+    change: Change
+
+
+def _identity_with_details(patch: pytest.MonkeyPatch) -> None:
+    known = applications.ApplicationReconciler.identity
+
+    def identity(self: Any, request: Any) -> Any:
+        found = known(self, request)
+        details = (str(request.candidate.phone_number), str(request.candidate.title))
+        return found and attrs.evolve(found, parts=(*found.parts, *details))
+
+    patch.setattr(applications.ApplicationReconciler, "identity", identity)
+
+
+def _key_of_anybody(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(rows, "subject_of", lambda identity, integration_id: "")
+
+
+def _done_without_id(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(sending, "_why_not_done", lambda request, response, ids: "")
+
+
+def _all_is_new(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(Look, "is_new", lambda self, created: True)
+
+
+def _any_name(patch: pytest.MonkeyPatch) -> None:
+    known = applications._why_unsure
+
+    def why_unsure(look: Any, wanted: Any, record: Any, new: bool | None) -> str:
+        return known(look, wanted, attrs.evolve(record, names=wanted.names), new)
+
+    patch.setattr(applications, "_why_unsure", why_unsure)
+
+
+def _proof_of_many(patch: pytest.MonkeyPatch) -> None:
+    async def nobody(self: Any, ids: Any) -> dict[str, RowKey]:
+        return {}
+
+    for journal in (SqliteJournal, RedisJournal):
+        known: Any = journal.record
+
+        async def record(self: Any, key: Any, entry: Any, known: Any = known) -> bool:
+            return await known(self, key, attrs.evolve(entry, proof="answer" if entry.proof else "")) or True
+
+        patch.setattr(journal, "owners", nobody)
+        patch.setattr(journal, "record", record)
+
+
+def _not_found_is_proof(patch: pytest.MonkeyPatch) -> None:
+    async def is_surely_over(*_: Any) -> bool:
+        return True
+
+    patch.setattr(doubts.Doubts, "_is_surely_over", is_surely_over)
+
+
+def _work_takes_no_time(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(doubts, "LONGEST_ACTION", timedelta())
+
+
+def _one_spelling(patch: pytest.MonkeyPatch) -> None:
+    async def nothing(*_: Any) -> AsyncGenerator[Any]:
+        for each in list[Any]():
+            yield each
+
+    async def no_list(*_: Any) -> list[Any]:
+        return []
+
+    patch.setattr(applications, "spellings", lambda address: [address])
+    patch.setattr(applications, "_by_name", nothing)
+    patch.setattr(JobLooks, "look", no_list)
+
+
+def _own_clock(patch: pytest.MonkeyPatch) -> None:
+    def now(self: ServerClock, moment: float) -> datetime:
+        return datetime.now(UTC) + timedelta(seconds=moment - self.clock.time())
+
+    patch.setattr(ServerClock, "earliest", now)
+    patch.setattr(ServerClock, "latest", now)
+
+
+def _refused_whatever_was_before(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(sending, "_state_of", lambda *_: "refused")
+
+
+def _no_lease_check(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(RedisJournal, "check", lambda self: None)
+
+
+def _held_is_met(patch: pytest.MonkeyPatch) -> None:
+    known: Any = RedisJournal.claim
+
+    async def claim(self: Any, key: RowKey) -> Any:
+        found = await known(self, key)
+        return attrs.evolve(found, status="met") if found.status == "held" else found
+
+    patch.setattr(RedisJournal, "claim", claim)
+
+
+def _held_is_ours(patch: pytest.MonkeyPatch) -> None:
+    known: Any = RedisJournal.claim
+
+    async def claim(self: Any, key: RowKey) -> Any:
+        found = await known(self, key)
+        return attrs.evolve(found, status="ours", entry=None) if found.status == "held" else found
+
+    patch.setattr(RedisJournal, "claim", claim)
+
+
+def _not_durable(patch: pytest.MonkeyPatch) -> None:
+    for journal in (SqliteJournal, RedisJournal):
+        known: Any = journal.record
+
+        async def record(self: Any, key: Any, entry: Any, known: Any = known) -> bool:
+            return True if entry.state == "sending" else await known(self, key, entry)
+
+        patch.setattr(journal, "record", record)
+
+
+MUTATIONS = (
+    Mutation(name="identity with details", rule="1", seed=0, change=_identity_with_details),
+    Mutation(name="a key of anybody", rule="1", seed=0, change=_key_of_anybody),
+    Mutation(name="done without an ID", rule="2", seed=0, change=_done_without_id),
+    Mutation(name="whatever is found is new", rule="3", seed=0, change=_all_is_new),
+    Mutation(name="any name will do", rule="3", seed=0, change=_any_name),
+    Mutation(name="one record proves many rows", rule="3", seed=0, change=_proof_of_many),
+    Mutation(name="not found is proof", rule="4", seed=0, change=_not_found_is_proof),
+    Mutation(name="work takes no time", rule="4", seed=0, change=_work_takes_no_time),
+    Mutation(name="one spelling, one list", rule="4", seed=0, change=_one_spelling),
+    Mutation(name="the machine's own clock", rule="5", seed=0, change=_own_clock),
+    Mutation(name="no look at the lease", rule="5", seed=0, change=_no_lease_check),
+    Mutation(name="refused is refused", rule="6", seed=0, change=_refused_whatever_was_before),
+    Mutation(name="held is a duplicate", rule="7", seed=0, change=_held_is_met),
+    Mutation(name="held is ours", rule="7", seed=0, change=_held_is_ours),
+    Mutation(name="sent before it is written down", rule="7", seed=0, change=_not_durable),
+)
+
+
+@contextmanager
+def mutated(mutation: Mutation) -> Generator[None]:
+    """Bulk without that rule."""
+    with pytest.MonkeyPatch.context() as patch:
+        mutation.change(patch)
+        yield
+
+
+def notices(mutation: Mutation, seed: int) -> bool:
+    """Whether *seed* fails with the mutation, and not without it."""
+    with mutated(mutation):
+        fails = bool(play_seed(seed).violations)
+    return fails and not play_seed(seed).violations
+
+
+def search(mutation: Mutation, first: int, seeds: int) -> int | None:
+    """The first seed that notices the mutation."""
+    return next((seed for seed in range(first, first + seeds) if notices(mutation, seed)), None)
