@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 import time
 import tracemalloc
 from collections.abc import Callable
@@ -13,7 +14,8 @@ import pytest
 
 from kombo_async import Success, ats
 from kombo_async._codec.decode import decode
-from kombo_async._codec.drift import MAX_LISTED
+from kombo_async._codec.drift import LONGEST_STEP, MAX_LISTED, structure_what_fits
+from kombo_async.model import Model, model
 from tests.support.wire import CANDIDATE
 
 SIZE = 300_000
@@ -89,10 +91,30 @@ def test_the_first_thousand_spots_are_listed_and_the_rest_is_counted() -> None:
 
 def test_long_keys_make_no_long_paths() -> None:
     """A key of any length is cut in the paths that hold it."""
-    fields = [{"id": None, "key": "k", "value": None}]
-    reply = read(page_of([{**CANDIDATE, "custom_fields": {"x" * 50_000: fields}, "tags": [{}] * 3}]))
-    assert reply.drift
-    assert max(len(each.path) for each in reply.drift) < 300
+    value = {"x" * 50_000: [{"id": 5, "remote_id": None, "name": "x"}] * 3}
+    _, drift = structure_what_fits(value, dict[str, list[ats.CandidateTag]])
+    assert [each.path for each in drift] == [f"{'x' * LONGEST_STEP}[{index}].id" for index in range(3)]
+
+
+@model
+class Node(Model):
+    """A model that holds itself."""
+
+    id: str
+    child: Node | None
+
+
+def test_what_nests_too_deeply_is_kept_and_leaves_the_paths_right() -> None:
+    """The part that is too deep stays plain; what comes after it is found where it is."""
+    deep: Any = None
+    for _ in range(sys.getrecursionlimit() * 2):
+        deep = {"id": "x", "child": deep}
+    (first, second), drift = structure_what_fits([deep, {"id": 5, "child": None}], list[Node])
+    assert isinstance(first, Node)
+    assert isinstance(second, Node)
+    assert drift[0].path.startswith("[0].child.child")
+    assert drift[0].got == "object"
+    assert [each.path for each in drift[1:]] == ["[1].id"]
 
 
 @pytest.mark.parametrize("index", [0, 125, 249])
