@@ -12,7 +12,7 @@ from typing import Any, TextIO
 
 import click
 
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+_FORMULA = frozenset("=+-@\t\r")
 
 
 def check_output(option: str, path: Path | None, inputs: Iterable[Path | None]) -> None:
@@ -65,9 +65,9 @@ def open_private(path: Path, *, offset: int = 0) -> TextIO:
 
 def guarded(value: Any) -> Any:
     """A cell that no spreadsheet takes for a formula."""
-    if value is None:
-        return ""
-    return f"'{value}" if isinstance(value, str) and value.startswith(_FORMULA) else value
+    if value.__class__ is str:
+        return f"'{value}" if value[:1] in _FORMULA else value
+    return "" if value is None else value
 
 
 class GuardedCsv:
@@ -79,3 +79,7 @@ class GuardedCsv:
     def writerow(self, cells: Iterable[Any]) -> None:
         """Write a row."""
         self._writer.writerow([guarded(cell) for cell in cells])
+
+    def writerows(self, rows: Iterable[Iterable[Any]]) -> None:
+        """Write rows."""
+        self._writer.writerows([[guarded(cell) for cell in cells] for cells in rows])

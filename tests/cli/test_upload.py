@@ -205,3 +205,30 @@ def test_ctrl_c_ends_what_is_in_flight_and_the_next_run_goes_on(shell: Shell) ->
     shell.sandbox.set_latency(actions=0)
     assert shell.upload(path).exit_code == 0
     assert len(shell.emails) == len(set(shell.emails)) == 600
+
+
+def test_changed_rows_are_listed_and_not_sent(shell: Shell) -> None:
+    """A row of a person who has applied already, with other details, is told with what was made; the exit code is 0."""
+    assert shell.upload(shell.write("people.csv", GOOD)).exit_code == 0
+    tonight = shell.write("tonight.csv", GOOD.replace("Ada", "Adele") + "Eve,New,eve@example.com,\n")
+    result = shell.upload(tonight, "--report", "r.jsonl")
+    assert result.exit_code == 0, result.output
+    assert "2 done (1 of them before), 1 changed" in result.stdout
+    (changed,) = [line for line in shell.lines("r.jsonl") if line["result"] == "changed"]
+    assert (changed["row"], bool(changed["ids"]["id"])) == (2, True)
+    assert "made before, with other details" in changed["what_to_do"]
+    assert len(shell.bodies) == 3
+
+
+def test_rows_of_another_run_are_held(shell: Shell) -> None:
+    """Two uploads at once with one journal: the second says so, and nothing is sent twice."""
+    shell.sandbox.set_latency(actions=1)
+    path = shell.write("people.csv", GOOD)
+    first = shell.popen("upload", path, "--set", f"job_id={shell.job_id}")
+    shell.wait_for(lambda: shell.sandbox.concurrency.in_flight("greenhouse:cli") > 0)
+    second = shell.upload(path)
+    _, errors = first.communicate(timeout=30)
+    assert first.returncode == 0, errors
+    assert second.exit_code in (1, 2), second.output
+    assert "Traceback" not in second.output
+    assert len(shell.bodies) == 2
