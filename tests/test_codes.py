@@ -32,6 +32,7 @@ from kombo_async.errors import Failure
         *((status, "REMOTE.RATE_LIMIT_EXCEEDED", Meaning.REMOTE_RATE_LIMIT) for status in (400, 429, 503)),
         *((status, "REMOTE.SERVICE_UNAVAILABLE", Meaning.OUTAGE) for status in (400, 502, 503)),
         (400, "REMOTE.SOME_NEW_ONE", Meaning.OUTAGE),
+        *((400, code, Meaning.OUTAGE) for code in ("AI_APPLY.JOB_FEED_IMPORT_TIMED_OUT", "HRIS.SOME_NEW_TIMEOUT")),
         # Codes without a meaning of their own: by status.
         *((status, "ATS.JOB_CLOSED", Meaning.REFUSED) for status in (400, 403, 404, 409, 418, 422, 429)),
         *((status, "ATS.JOB_CLOSED", Meaning.OUTAGE) for status in (408, 500, 503)),

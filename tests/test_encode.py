@@ -491,3 +491,25 @@ def test_lone_surrogates_in_paths() -> None:
     """An ID with one is refused by its field."""
     with pytest.raises(InvalidInput, match=r"^token: .*surrogate"):
         encode(connect.GetIntegrationByToken(token="a\ud800"))
+
+
+@pytest.mark.parametrize("name", ["X-Trace", "x_trace", "X.Trace", "X-Trace-2"])
+def test_headers_of_users(name: str) -> None:
+    """Any name that HTTP allows is one."""
+    assert check_headers({name: "a b"}) == {name: "a b"}
+
+
+@pytest.mark.parametrize("name", ["", "X Trace", "X:Trace", "Ä", "X\r\n", "X-Träce"])
+def test_names_that_are_no_headers(name: str) -> None:
+    """Other names are refused."""
+    with pytest.raises(InvalidInput, match=r"^headers: .* is not a valid header name"):
+        check_headers({name: "x"})
+
+
+@pytest.mark.parametrize("value", ["", " x", "x ", "x\r\ny", "x\0", "x\x7f", "x\ty", "\x1b[0m", "ä"])
+def test_values_that_are_no_headers(value: str) -> None:
+    """Neither do values break out of their line, and no frame of the failure shows them."""
+    with pytest.raises(InvalidInput, match=r"^headers\['X-Trace'\]: must be non-empty ASCII") as caught:
+        check_headers({"X-Trace": value})
+    innermost = caught.traceback[-1].frame
+    assert "value" not in innermost.f_locals

@@ -219,3 +219,11 @@ def test_attrs_is_not_tampered_with() -> None:
     ats.CreateCandidate.from_dict(CREATE)
     types = {field.name: field.type for field in attrs.fields(cast("Any", ats.CreateCandidate))}
     assert types["candidate"] is ats.CandidateInput
+
+
+def test_no_value_hides_behind_a_fault() -> None:
+    """The error that led to an `InvalidInput`, with the values in it, is not kept as its context."""
+    with pytest.raises(InvalidInput) as caught:
+        ats.CreateCandidate.from_dict({"candidate": {"first_name": {"secret": 1}}})
+    assert caught.value.__context__ is None
+    assert caught.value.__cause__ is None

@@ -58,9 +58,8 @@ def run(command: Callable[[], object]) -> int:
 
 def _cause(error: BaseException) -> BaseException:
     """What is behind a group of one or more exceptions."""
-    while isinstance(error, BaseExceptionGroup):
-        error = error.exceptions[0]
-    return error
+    inner: tuple[BaseException, ...] = getattr(error, "exceptions", ())
+    return _cause(inner[0]) if inner else error
 
 
 def _exit_code(error: BaseException) -> int:

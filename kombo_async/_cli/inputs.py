@@ -13,8 +13,9 @@ from kombo_async._cli.cells import CellRules, date_format
 from kombo_async._cli.columns import Choices, MappingError, Target
 from kombo_async._cli.mapping_file import SavedMapping, read_mapping
 from kombo_async._cli.people_files import PeopleFiles
+from kombo_async._cli.plain_data import is_array, is_object
 from kombo_async._cli.reading.delimited import open_delimited
-from kombo_async._cli.reading.json_values import is_array, is_object, items, open_objects
+from kombo_async._cli.reading.json_values import begins_array, begins_object, items, open_objects
 from kombo_async._cli.reading.source import Source
 from kombo_async._cli.reading.table import ReadOptions, TableError
 from kombo_async._cli.reading.workbook import is_workbook, open_workbook
@@ -87,7 +88,7 @@ def open_input(source: Source, request: type[Request[Any]], options: InputOption
         return TableInput(open_workbook(source, options.reading), request, rows)
     if suffix in (".xlsx", ".xlsm", ".xlsb", ".xls", ".ods"):
         raise TableError(f"is not an Excel file, although its name ends in {suffix}")
-    if suffix in (".json", ".jsonl", ".ndjson") or (suffix == "" and is_object(source)) or is_array(source):
+    if suffix in (".json", ".jsonl", ".ndjson") or (suffix == "" and begins_object(source)) or begins_array(source):
         if _holds_requests(source, request):
             return RequestInput(source, request, rows)
         return TableInput(open_objects(source), request, rows)
@@ -100,15 +101,12 @@ def _holds_requests(source: Source, request: type[Request[Any]]) -> bool:
     """Whether the objects of a JSON file are whole requests: some of their fields hold objects, as the request's do."""
     objects = set(request.operation.body or ()) | {"candidate", "application"}
     for item in items(source):
-        if item.fault or not isinstance(item.value, dict):
+        value: object = item.value
+        if item.fault or not is_object(value):
             return True
-        inner = [name for name, value in item.value.items() if isinstance(value, dict | list)]
-        return any(name in objects for name in inner) or not _is_flat(item.value)
+        inner = [name for name, each in value.items() if is_object(each) or is_array(each)]
+        return any(name in objects or is_object(value[name]) for name in inner)
     raise TableError("the file is empty")
-
-
-def _is_flat(value: dict[str, Any]) -> bool:
-    return not any(isinstance(each, dict) for each in value.values())
 
 
 def saved_mapping(input: Input, options: InputOptions, given: Mapping[str, str | None]) -> SavedMapping:
@@ -116,9 +114,8 @@ def saved_mapping(input: Input, options: InputOptions, given: Mapping[str, str |
     if not isinstance(input, TableInput):
         raise MappingError("has whole requests, and no columns to save a mapping of")
     names = input.columns.names
-    special = {options.choices.job_column, options.choices.integration_column, options.choices.key_column}
     targets: dict[str, Target] = {names[place]: target for place, target in input.columns.targets.items()}
-    columns = {name: target.path for name, target in targets.items() if name not in special and not target.is_job}
+    columns = {name: target.path for name, target in targets.items() if not target.is_job}
     jobs = [name for name, target in targets.items() if target.is_job]
     words = {
         "operation": options.operation,

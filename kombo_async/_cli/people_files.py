@@ -73,7 +73,8 @@ class PeopleFiles:
     def attachment(self, cell: str, kind: str) -> ats.AttachmentInput:
         """The file that *cell* names. Raises `CellFault` where there is none that may be sent."""
         path = self._find(cell.strip(), kind)
-        name = unicodedata.normalize("NFC", readable(path.name))
+        name = path.name if not _has_surrogates(path.name) else re.split(r"[\\/]", cell.strip())[-1]
+        name = unicodedata.normalize("NFC", name)
         content_type = CONTENT_TYPES.get(path.suffix.lower(), "application/octet-stream")
         return ats.AttachmentInput.from_path(path, type=kind, name=name, content_type=content_type)
 

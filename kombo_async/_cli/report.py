@@ -17,7 +17,7 @@ from kombo_async._cli.tally import RowResult, Tally
 from kombo_async._cli.writing import GuardedCsv, replaced
 
 _COLUMNS = (
-    *("row", "person", "email", "result", "message", "what_to_do", "id", "candidate_id", "link", "warnings"),
+    *("row", "person", "email", "result", "message", "what_to_do", "id", "candidate_id", "link", "warnings", "may_be"),
     *("earlier", "found", "code", "log_url", "status_code", "integration_id", "seconds", "attempts"),
 )
 _JSON = (".jsonl", ".ndjson")
@@ -45,7 +45,7 @@ class _Csv:
     def add(self, row: RowResult) -> None:
         data = _plain(row)
         data |= {"id": data["ids"].get("id", ""), "candidate_id": data["ids"].get("candidate_id", "")}
-        data["warnings"] = "; ".join(data["warnings"])
+        data |= {name: "; ".join(data[name]) for name in ("warnings", "may_be")}
         self._rows.writerow([data[name] for name in _COLUMNS])
 
 

@@ -144,6 +144,7 @@ def _about(row: RowResult, of: Reason | None) -> str:
     if of is not None and of.group is not None:
         kinds = (of.group.first.kind, of.group.first.column)
         parts += [escape(fault.message) for fault in row.faults if (fault.kind, fault.column) == kinds]
+    parts += [f"may be {escape(each)}" for each in row.may_be]
     if row.link:
         parts.append(_anchor(row.link, "open"))
     elif row.ids.get("id"):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import sqlite3
 from collections.abc import Iterator, Mapping
-from typing import Any, Protocol, cast
+from typing import Any, Protocol
 
 import attrs
 
@@ -14,15 +14,18 @@ from kombo_async._cli.columns import Choices, Columns, MappingError, Target, cho
 from kombo_async._cli.faults import RowFault
 from kombo_async._cli.jobs import REMOTE, Jobs
 from kombo_async._cli.people_files import PeopleFiles
+from kombo_async._cli.plain_data import is_array, is_object
 from kombo_async._cli.reading.json_values import Item, items
 from kombo_async._cli.reading.source import Source
 from kombo_async._cli.reading.table import Cell, Line, Table
 from kombo_async._cli.synonyms import FILE_KINDS, WHOLE_NAMES, plain
 from kombo_async._codec.strict import MISSING
-from kombo_async.bulk import digest
+from kombo_async.bulk import default_reconcilers, digest
 from kombo_async.errors import InvalidInput
 from kombo_async.request import Request
 
+_RECONCILERS = default_reconcilers()
+"""What knows whom a request is about."""
 MOST_NAMED = 12
 """How many columns a note names."""
 
@@ -238,13 +241,13 @@ class RequestInput:
         return set()
 
     def _parse(self, item: Item) -> ParsedRow:
-        if item.fault or not isinstance(item.value, dict):
+        fields: object = item.value
+        if item.fault or not is_object(fields):
             return ParsedRow(item.number, None, [RowFault("row", item.fault or "is not a JSON object")])
         request: Request[Any] | None = None
         faults: list[RowFault] = []
-        fields = cast("dict[str, Any]", item.value)
         try:
-            fields = cast("dict[str, Any]", _cleaned(fields))
+            fields = _cleaned_object(fields)
             for path, value in self._constants.items():
                 _put(fields, path, value)
             self._read_files(fields)
@@ -257,12 +260,10 @@ class RequestInput:
         return ParsedRow(item.number, request, faults, person=person, email=email)
 
     def _read_files(self, fields: dict[str, Any]) -> None:
-        found = fields.get("attachments")
-        files: list[Any] = found if isinstance(found, list) else []
-        for place, each in enumerate(files):
-            if isinstance(each, dict) and "path" in each:
-                named = cast("dict[str, Any]", each)
-                files[place] = self._files.attachment(str(named["path"]), str(named.get("type", "CV")))
+        files: object = fields.get("attachments")
+        for place, each in enumerate(files if is_array(files) else []):
+            if is_array(files) and is_object(each) and "path" in each:
+                files[place] = self._files.attachment(str(each["path"]), str(each.get("type", "CV")))
 
 
 class DuplicateFilter:
@@ -297,11 +298,11 @@ def _identity(row: ParsedRow) -> str:
     if row.key is not None:
         return f"key {row.integration_id} {row.key}"
     request: Any = row.request
-    candidate = getattr(request, "candidate", None)
-    if candidate is None or not hasattr(candidate, "email_address"):
+    reconciler = _RECONCILERS.get(type(request))
+    identity = None if reconciler is None else reconciler.identity(request)
+    if identity is None:
         return digest(request, row.integration_id)
-    job_id = request.job_id if hasattr(request, "job_id") else request.application.job_id
-    return f"person {row.integration_id} {candidate.email_address.strip().lower()} {job_id}"
+    return repr((row.integration_id, identity.kind, identity.parts))
 
 
 def constant_values(request: type[Request[Any]], given: Mapping[str, str], rules: CellRules) -> dict[str, Any]:
@@ -337,13 +338,12 @@ def required_below(request: type[Request[Any]], path: str) -> list[str]:
     return [path]
 
 
-def _person(data: Mapping[str, Any]) -> tuple[str, str]:
+def _person(data: dict[str, Any]) -> tuple[str, str]:
     """The name and the address of whom a row is about, as far as it has them."""
     for each in (data.get("candidate"), data):
-        if isinstance(each, Mapping):
-            fields = cast("Mapping[str, Any]", each)
-            name = " ".join(str(fields[part]) for part in ("first_name", "last_name") if fields.get(part))
-            email = fields.get("email_address") or fields.get("work_email") or ""
+        if is_object(each):
+            name = " ".join(str(each[part]) for part in ("first_name", "last_name") if each.get(part))
+            email = each.get("email_address") or each.get("work_email") or ""
             if name or email:
                 return name, str(email)
     return "", ""
@@ -366,25 +366,26 @@ def _text(cell: Cell) -> str:
     return "" if cell is None else str(cell).strip()
 
 
-def _cleaned(value: Any) -> Any:
+def _cleaned(value: object) -> object:
     """JSON without what nobody sees in its texts."""
     if isinstance(value, str):
         return clean(value)
-    if isinstance(value, dict):
-        return {clean(name): _cleaned(each) for name, each in cast("dict[str, Any]", value).items()}
-    if isinstance(value, list):
-        parts: list[Any] = value
-        return [_cleaned(each) for each in parts]
-    return value
+    if is_object(value):
+        return _cleaned_object(value)
+    return [_cleaned(each) for each in value] if is_array(value) else value
+
+
+def _cleaned_object(value: dict[str, Any]) -> dict[str, Any]:
+    return {clean(name): _cleaned(each) for name, each in value.items()}
 
 
 def _put(data: dict[str, Any], path: str, value: Any) -> None:
     *above, name = path.split(".")
     for step in above:
-        inner = data.setdefault(step, {})
-        if not isinstance(inner, dict):
+        inner: object = data.setdefault(step, {})
+        if not is_object(inner):
             return  # the request's own check names it
-        data = cast("dict[str, Any]", inner)
+        data = inner
     data[name] = value
 
 

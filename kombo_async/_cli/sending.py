@@ -115,7 +115,7 @@ class Sending:
             try:
                 async with run as outcomes:
                     async for outcome in outcomes:
-                        held.pop(outcome.tag.number, None)
+                        held.pop(outcome.tag, None)
                         self._take(outcome, run)
             except Exception as failure:
                 error = failure  # raised outside of the task group, which would wrap it
@@ -131,10 +131,10 @@ class Sending:
             if row.request is None or row.faults:
                 self._settle(refused_row(row))
                 continue
-            yield Row(row.request, key=row.key, integration_id=row.integration_id, tag=attrs.evolve(row, request=None))
+            yield Row(row.request, key=row.key, integration_id=row.integration_id, tag=row.number)
 
     def _take(self, outcome: Outcome, run: Bulk) -> None:
-        result = row_result(outcome, outcome.tag)
+        result = row_result(outcome)
         through = result.result != "unsent" and (outcome.response is not None or result.earlier)
         if through and result.result != "in_doubt":
             self._in_a_row = 0

@@ -11,7 +11,7 @@ import attrs
 
 from kombo_async._cli.faults import FaultGroup, RowFault
 from kombo_async._cli.rows import ParsedRow
-from kombo_async.bulk import Outcome
+from kombo_async.bulk import Match, Outcome
 
 MOST_REASONS = 500
 """How many different reasons are kept; the rest are other ones."""
@@ -46,6 +46,8 @@ class RowResult:
     code: str | None = None
     message: str = ""
     warnings: tuple[str, ...] = ()
+    may_be: tuple[str, ...] = ()
+    """What was found that may be this row's, and why that is not sure."""
     log_url: str | None = None
     seconds: float = 0.0
     attempts: int = 0
@@ -55,7 +57,12 @@ class RowResult:
     def to_dict(self) -> dict[str, Any]:
         """Plain data, for JSON."""
         data = attrs.asdict(self, filter=lambda field, _: field.name != "faults")
-        return data | {"ids": dict(self.ids), "warnings": list(self.warnings), "seconds": round(self.seconds, 3)}
+        return data | {
+            "ids": dict(self.ids),
+            "warnings": list(self.warnings),
+            "may_be": list(self.may_be),
+            "seconds": round(self.seconds, 3),
+        }
 
 
 def refused_row(row: ParsedRow) -> RowResult:
@@ -71,37 +78,47 @@ def refused_row(row: ParsedRow) -> RowResult:
     )
 
 
-def row_result(outcome: Outcome, row: ParsedRow) -> RowResult:
-    """An outcome of a bulk run as a result of the row that it is of."""
+def row_result(outcome: Outcome) -> RowResult:
+    """An outcome of a bulk run as a result of the row whose number is its tag."""
+    candidate: Any = getattr(outcome.request, "candidate", outcome.request)
+    names = [getattr(candidate, name, None) for name in ("first_name", "last_name")]
+    email = getattr(candidate, "email_address", None)
     entry = outcome.entry
     answer: Any = getattr(outcome.response, "data", None)
-    warnings = [getattr(each, "message", str(each)) for each in getattr(outcome.response, "warnings", None) or ()]
     return RowResult(
-        row=row.number,
+        row=outcome.tag,
         result=outcome.result,
-        person=row.person,
-        email=row.email,
-        integration_id=row.integration_id,
+        person=" ".join(name for name in names if isinstance(name, str)),
+        email=email if isinstance(email, str) else "",
+        integration_id=outcome.integration_id,
         earlier=outcome.earlier,
         found=entry.proof == "look",
         ids=entry.ids,
-        link=_link(answer),
+        link=_link(answer, *outcome.found) if outcome.result == "done" else None,
+        may_be=() if outcome.result == "done" else tuple(_match_text(match) for match in outcome.found),
         status_code=entry.status_code,
         code=entry.code,
         message=entry.message or _SAID.get(outcome.result, ""),
-        warnings=tuple(warnings),
+        warnings=outcome.warnings,
         log_url=entry.log_url,
         seconds=outcome.seconds,
         attempts=outcome.attempts,
     )
 
 
-def _link(answer: Any) -> str | None:
-    for each in (answer, getattr(answer, "candidate", None)):
-        link = getattr(each, "remote_url", None)
+def _link(answer: Any, *found: Match) -> str | None:
+    links = [getattr(each, "remote_url", None) for each in (answer, getattr(answer, "candidate", None))]
+    for link in [*links, *(match.url for match in found)]:
         if isinstance(link, str) and link.startswith(("https://", "http://")):
             return link
     return None
+
+
+def _match_text(match: Match) -> str:
+    """Something that was found and may be this row's."""
+    what = match.url or " ".join(f"{name} {value}" for name, value in match.ids.items())
+    made = f", made {match.created}" if match.created else ""
+    return f"{what}{made}: {match.why}" if match.why else f"{what}{made}"
 
 
 @attrs.define

@@ -86,6 +86,8 @@ _BY_CODE = {
     "REMOTE.RATE_LIMIT_EXCEEDED": Meaning.REMOTE_RATE_LIMIT,
     "REMOTE.INPUT_INVALID": Meaning.INPUT,
 }
+_TIMED_OUT = ("TIMED_OUT", "TIMEOUT")
+"""What ran out of time was not refused, in any family: a feed's import, say."""
 _BY_FAMILY = {"INTEGRATION": Meaning.SET_UP, "REMOTE": Meaning.OUTAGE}
 
 _GAVE_UP = frozenset({408, 425, 444, 460, 499})
@@ -118,10 +120,9 @@ def meaning(status_code: int, code: str | None, *, from_kombo: bool) -> Meaning:
 
     *from_kombo* says whether the body was Kombo's JSON error, not that of a load balancer or proxy on the way.
     """
-    if code is not None:
-        found = _BY_CODE.get(code) or _BY_FAMILY.get(code.partition(".")[0])
-        if found is not None:
-            return found
+    found = None if code is None else _of_code(code)
+    if found is not None:
+        return found
     if not from_kombo:
         return _of_something_on_the_way(status_code)
     if status_code == 503 and code is None:
@@ -133,6 +134,14 @@ def meaning(status_code: int, code: str | None, *, from_kombo: bool) -> Meaning:
     if 200 <= status_code < 300:
         return Meaning.UNCLEAR  # a success by its status, a failure by its body
     return Meaning.SET_UP if code is None and status_code in (401, 403) else Meaning.REFUSED
+
+
+def _of_code(code: str) -> Meaning | None:
+    """What *code* means whatever the status, None where the status decides."""
+    known = _BY_CODE.get(code)
+    if known is None and code.endswith(_TIMED_OUT):
+        return Meaning.OUTAGE
+    return known or _BY_FAMILY.get(code.partition(".")[0])
 
 
 def _of_something_on_the_way(status_code: int) -> Meaning:

@@ -6,6 +6,7 @@ No I/O; bad input is a `ValueError` that names its field.
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterable, Mapping, Sized
 from datetime import date
 from numbers import Integral
@@ -21,7 +22,8 @@ from kombo_async.errors import Fault, InvalidInput
 from kombo_async.model import UNSET, utc_time, wire_time
 from kombo_async.request import Operation, Request
 
-_CONTROL = frozenset("\r\n\0")
+_TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+"""A name of a header (RFC 9110, 5.6.2)."""
 
 _NOT_LISTS: tuple[type, ...] = (str, bytes, bytearray, memoryview, Mapping)
 """What can be iterated over, but is no list of values."""
@@ -177,10 +179,11 @@ def _object(fields: dict[str, Any]) -> bytes | tuple[bytes | FileData, ...]:
 
 
 def check_header(name: str, value: str) -> str:
-    """*value*, unless it cannot stand in a header. The message does not show it: it may be a key."""
-    if not value or not _CONTROL.isdisjoint(value) or not value.isascii() or value != value.strip():
-        raise ValueError(f"{name}: must be non-empty ASCII without line breaks or surrounding spaces")
-    return value
+    """*value*, unless it cannot stand in a header. Neither the message nor the frame shows it: it may be a key."""
+    if value and value.isascii() and value.isprintable() and value == value.strip():
+        return value
+    del value
+    raise InvalidInput(Fault(name, "must be non-empty ASCII without line breaks or surrounding spaces"))
 
 
 _OURS = frozenset(
@@ -200,8 +203,10 @@ def check_headers(headers: Mapping[str, str]) -> dict[str, str]:
     """A caller's own headers, checked: none that the client makes itself, none that breaks out of its line."""
     for name, value in headers.items():
         if name.lower() in _OURS:
-            raise ValueError(f"headers: {name} is set by the client; use api_key= or integration_id= to choose it")
-        if not name.replace("-", "").isalnum():
-            raise ValueError(f"headers: {name!r} is not a valid header name")
+            raise InvalidInput(
+                Fault("headers", f"{name} is set by the client; use api_key= or integration_id= to choose it")
+            )
+        if not _TOKEN.fullmatch(name):
+            raise InvalidInput(Fault("headers", f"{name!r} is not a valid header name"))
         check_header(f"headers[{name!r}]", value)
     return dict(headers)

@@ -42,7 +42,9 @@ def structure_strictly(data: Any, cls: type[T]) -> T:
     try:
         return _converter().structure(data, cls)
     except Exception as error:
-        raise InvalidInput(_faults(error, ""), f"{cls.__name__} cannot be built from this data") from None
+        faults = list(_faults(error, ""))
+    # Raised here, since the error of cattrs holds the values, and would be the context of ours.
+    raise InvalidInput(faults, f"{cls.__name__} cannot be built from this data") from None
 
 
 def _faults(error: BaseException, path: str) -> Iterator[Fault]:

@@ -8,7 +8,8 @@ import os
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -101,6 +102,22 @@ class Shell:
     def emails(self) -> list[str]:
         """Whoever has been made an application."""
         return sorted(body["candidate"]["email_address"] for body in self.bodies)
+
+    def wait_for(self, happened: Callable[[], bool], seconds: float = 30) -> None:
+        """Wait until something has happened."""
+        deadline = time.monotonic() + seconds
+        while not happened():
+            assert time.monotonic() < deadline, "it did not happen"
+            time.sleep(0.01)
+
+    def job(self, number: int, integration: str = INTEGRATION) -> Any:
+        """An open job of the sandbox, as it keeps it."""
+        table = self.sandbox.world(integration).table("ats_jobs")
+        return [row for row in table if row.data["status"] == "OPEN"][number]
+
+    def rename_job(self, job: Any, name: str) -> None:
+        """Give a job of the sandbox another name."""
+        self.sandbox.world(INTEGRATION).change("ats_jobs", job, name=name)
 
     def lines(self, name: str) -> list[Any]:
         """The JSON lines of a file in the folder."""

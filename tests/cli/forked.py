@@ -15,4 +15,6 @@ def run_command(arguments: list[str], folder: str, environment: dict[str, str], 
         os.close(handle)
     os.chdir(folder)
     os.environ.update(environment)
+    for name in [name for name, value in environment.items() if not value]:
+        del os.environ[name]
     main(arguments)

@@ -71,7 +71,7 @@ def open_delimited(source: Source, options: ReadOptions) -> DelimitedTable:
     """Find out the make of the text file *source*, and read its header. Raises `TableError`."""
     found = find_encoding(source) if options.encoding is None else None
     encoding = options.encoding or (found.name if found else "utf-8-sig")
-    notes = []
+    notes: list[str] = []
     if found and found.sample:
         notes.append(f"read as {NAMES[found.name]}, as in {found.sample!r}; --encoding says otherwise")
     try:

@@ -6,10 +6,11 @@ import codecs
 import io
 import json
 from collections.abc import Iterator
-from typing import Any, cast
+from typing import Any
 
 import attrs
 
+from kombo_async._cli.plain_data import is_array, is_object
 from kombo_async._cli.reading.source import Source
 from kombo_async._cli.reading.table import Cell, Line, TableError
 
@@ -31,14 +32,14 @@ class Item:
     fault: str | None = None
 
 
-def is_array(source: Source) -> bool:
+def begins_array(source: Source) -> bool:
     """Whether the file is one JSON array."""
     start = _text(source.start(4096)).lstrip(_SPACE)
     inner = start[1:].lstrip(_SPACE)
     return start.startswith("[") and inner[:1] in ("", "{", "]", "[", '"')
 
 
-def is_object(source: Source) -> bool:
+def begins_object(source: Source) -> bool:
     """Whether the file begins with a JSON object."""
     start = _text(source.start(4096)).lstrip(_SPACE)
     return start.startswith("{") and start[1:].lstrip(_SPACE)[:1] in ("", '"', "}")
@@ -48,7 +49,7 @@ def items(source: Source) -> Iterator[Item]:
     """The values of *source*. Raises `TableError` where it cannot be read on."""
     with _opened(source) as file:
         try:
-            yield from _array(file) if is_array(source) else _lines(file)
+            yield from _array(file) if begins_array(source) else _lines(file)
         except UnicodeError:
             raise TableError("is not UTF-8; JSON must be (or UTF-16 with a byte order mark)") from None
 
@@ -153,18 +154,16 @@ def _row(item: Item, known: dict[str, int]) -> Line:
     cells: list[Cell] = [None] * len(known)
     if item.fault:
         return Line(item.number, cells, item.fault)
-    if not isinstance(item.value, dict):
+    fields: object = item.value
+    if not is_object(fields):
         return Line(item.number, cells, "is not a JSON object")
-    for name, value in cast("dict[str, Any]", item.value).items():
+    for name, value in fields.items():
         if name not in known:
             return Line(item.number, cells, f"has a field {name!r} that no row before it has")
-        if isinstance(value, list):
-            parts: list[Any] = value
-            if not any(isinstance(each, dict | list) for each in parts):
-                value = "|".join(map(str, parts))
-        if isinstance(value, dict | list):
+        parts: list[Any] = value if is_array(value) else [value]
+        if any(is_object(each) or is_array(each) for each in parts):
             return Line(item.number, cells, f"the field {name!r} must be a plain value")
-        cells[known[name]] = value
+        cells[known[name]] = "|".join(map(str, parts)) if is_array(value) else parts[0]
     return Line(item.number, cells)
 
 
@@ -174,6 +173,7 @@ def open_objects(source: Source) -> ObjectTable:
     for count, item in enumerate(items(source)):
         if count == COLUMNS_FROM:
             break
-        if isinstance(item.value, dict):
-            columns.update(dict.fromkeys(map(str, cast("dict[str, Any]", item.value))))
+        fields: object = item.value
+        if is_object(fields):
+            columns.update(dict.fromkeys(fields))
     return ObjectTable(source, list(columns))

@@ -48,19 +48,20 @@ class SheetTable:
 def open_workbook(source: Source, options: ReadOptions) -> SheetTable:
     """Open a sheet, the first unless the options name one. Raises `TableError`."""
     try:
-        import python_calamine as calamine
+        import python_calamine
     except ModuleNotFoundError:
         raise TableError(
             'is an Excel file; reading it needs an extra: pip install "kombo_async[excel]". Or save it as CSV UTF-8'
         ) from None
     try:
+        calamine: Any = python_calamine
         book: Any = calamine.CalamineWorkbook.from_path(str(source.path))
         names: list[str] = book.sheet_names
         if options.sheet is not None and options.sheet not in names:
             raise TableError(f"there is no sheet {options.sheet!r}; there are {', '.join(map(repr, names))}")
         chosen = options.sheet or names[0]
         sheet = book.get_sheet_by_name(chosen)
-    except (calamine.CalamineError, OSError, IndexError) as error:
+    except (python_calamine.CalamineError, OSError, IndexError) as error:
         raise TableError(f"is no Excel file that can be read ({error}); is it encrypted or damaged?") from None
     for number, cells in _rows(sheet):
         if any(cell not in (None, "") for cell in cells):
@@ -73,7 +74,8 @@ def open_workbook(source: Source, options: ReadOptions) -> SheetTable:
 
 def _rows(sheet: Any) -> Iterator[tuple[int, list[Any]]]:
     """Its rows with their numbers, empty ones at the top included."""
-    return enumerate(sheet.iter_rows(), 1)
+    rows: Iterator[list[Any]] = sheet.iter_rows()
+    return enumerate(rows, 1)
 
 
 def _notes(chosen: str, names: list[str], options: ReadOptions) -> list[str]:

@@ -1,0 +1,15 @@
+"""JSON values by kind, for type checkers, which know nothing of what is in a `dict` or `list`."""
+
+from __future__ import annotations
+
+from typing import Any, TypeGuard
+
+
+def is_object(value: object) -> TypeGuard[dict[str, Any]]:
+    """Whether *value* is a JSON object."""
+    return isinstance(value, dict)
+
+
+def is_array(value: object) -> TypeGuard[list[Any]]:
+    """Whether *value* is a JSON array."""
+    return isinstance(value, list)
