@@ -112,7 +112,8 @@ class Rows:
         if self._stopped.is_set() or self._clock.clock.time() >= held.until:
             entry = attrs.evolve(held.entry, message="another run that is alive has this row")
             return outcome_of(held.item, entry, "held", earlier=True)
-        return await self.begin(held.item.row)
+        outcome = await self.begin(held.item.row)
+        return attrs.evolve(outcome, until=held.until) if isinstance(outcome, Held) else outcome
 
     def can_look(self, doubt: Doubt) -> bool:
         """Whether there is a reconciler for the row."""
