@@ -58,7 +58,6 @@ class Rows:
         """The rows under way."""
         self._subjects = Counter[str]()
         """Of the rows that are being sent."""
-        self._asking = anyio.Lock()
         self.doubts: Doubts = Doubts(self._kombo, journal, settings, self._clock, stopped, self._subjects)
         self.on_gate_change: Any = lambda: None
 
@@ -229,9 +228,7 @@ class Rows:
 
     async def _ask_for_the_time(self) -> None:
         """Learn the server's time before the first row is sent: what a run that dies leaves behind needs it."""
-        if self._clock.known or not self._journal.durable:
-            return
-        async with self._asking:
+        if self._journal.durable:
             await self._clock.ask(self._kombo)
 
     def _gate(self, integration_id: str | None) -> Gate:

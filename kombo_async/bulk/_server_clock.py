@@ -13,6 +13,7 @@ from email.utils import parsedate_to_datetime
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
+import anyio
 import attrs
 
 from kombo_async._clock import Clock
@@ -40,6 +41,7 @@ class ServerClock:
     _most: float = float("inf")
     """The server's seconds since 1970 less this process's monotonic ones lie between these two."""
     _ask_again: float = float("-inf")
+    _asking: anyio.Lock = attrs.field(factory=anyio.Lock)
 
     @property
     def known(self) -> bool:
@@ -48,11 +50,14 @@ class ServerClock:
 
     async def ask(self, kombo: AsyncKomboClient) -> None:
         """Have the server tell the time, unless it has already; where it does not, ask again after a while."""
-        if self.known or self.clock.time() < self._ask_again:
+        if self.known:
             return
-        self._ask_again = self.clock.time() + ASK_EVERY
-        with suppress(KomboError):  # its answer teaches; that it fails teaches nothing
-            await kombo.send(CheckApiKey(), retry=RetryPolicy.none())
+        async with self._asking:
+            if self.known or self.clock.time() < self._ask_again:
+                return
+            with suppress(KomboError):  # its answer teaches; that it fails teaches nothing
+                await kombo.send(CheckApiKey(), retry=RetryPolicy.none())
+            self._ask_again = self.clock.time() + ASK_EVERY
 
     async def __call__(self, call: Call, call_next: Next) -> Response[Any]:
         """Answer *call*, and learn from the answer."""

@@ -17,7 +17,7 @@ from tests.bulk.test_doubts import leave_in_doubt
 
 pytestmark = pytest.mark.anyio
 NOW = timedelta(0)
-LOST = {"status": 500, "code": "PLATFORM.TASK_TIMED_OUT", "after_performing": True}
+LOST: dict[str, Any] = {"status": 500, "code": "PLATFORM.TASK_TIMED_OUT", "after_performing": True}
 
 
 def time(sandbox: Any, seconds: float) -> str:
