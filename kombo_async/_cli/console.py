@@ -80,6 +80,11 @@ def _exit_code(error: BaseException) -> int:
         name = f"{error.filename}: " if error.filename else ""
         _say(f"{name}{error.strerror or error}")
         return PROBLEMS if error.errno in _MACHINE else WRONG_USE
+    from kombo_async.errors import ConfigurationError
+
+    if isinstance(error, ConfigurationError):
+        _say(str(error))
+        return WRONG_USE
     if isinstance(error, sqlite3.OperationalError):
         _say(str(error))
         return PROBLEMS
