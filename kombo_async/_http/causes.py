@@ -56,7 +56,7 @@ def chain(error: BaseException) -> Iterator[BaseException]:
         seen.add(id(each))
         yield each
         if isinstance(each, BaseExceptionGroup):
-            waiting += each.exceptions
+            waiting += cast("BaseExceptionGroup[BaseException]", each).exceptions
         waiting += [led for led in (each.__cause__, each.__context__) if led is not None]
 
 

@@ -7,7 +7,6 @@ import socket
 from ipaddress import ip_address
 
 import anyio
-import anyio.abc
 
 from kombo_async._http.streams import Stream, connect_tcp
 

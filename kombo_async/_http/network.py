@@ -79,10 +79,11 @@ class Network(httpcore.AsyncNetworkBackend):
     ) -> httpcore.AsyncNetworkStream:
         """Connect, for httpcore."""
         self.progress.known = True
-        self._below = await _in_time(
+        below: Stream = await _in_time(
             connect(host, port, this_machine=self.this_machine), timeout, httpcore.ConnectTimeout, httpcore.ConnectError
         )
-        self.stream = NetworkStream(self, self._below, layers=0)
+        self._below = below
+        self.stream = NetworkStream(self, below, layers=0)
         return self.stream
 
     async def connect_unix_socket(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import ssl
+from contextlib import suppress
 from importlib.util import find_spec
 from ipaddress import ip_address, ip_network
 from pathlib import Path
@@ -114,12 +115,10 @@ def _checked(variable: str, address: str) -> httpx.Proxy:
         raise ConfigurationError(
             f"{variable}: {scheme}:// needs the package socksio: pip install 'httpx[socks]', or unset the variable"
         )
-    try:
+    proxy: httpx.Proxy | None = None
+    with suppress(httpx.InvalidURL, ValueError):
         proxy = httpx.Proxy(address)
-        has_host = bool(proxy.url.host)
-    except (httpx.InvalidURL, ValueError):
-        has_host = False
-    if not has_host:
+    if proxy is None or not proxy.url.host:
         raise ConfigurationError(
             f"{variable}: this is not the address of a proxy; write {scheme}://host:port"
         ) from None

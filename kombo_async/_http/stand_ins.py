@@ -10,9 +10,8 @@ wrap others, which goes around ours.
 from __future__ import annotations
 
 import sys
-from collections.abc import Coroutine
 from functools import cache
-from types import FunctionType
+from types import CoroutineType, FunctionType
 from typing import Any
 
 import httpx
@@ -33,20 +32,21 @@ class Front(httpx.AsyncBaseTransport):
         self._httpx: httpx.AsyncHTTPTransport | None = None
         self._traced: httpx.AsyncBaseTransport | None = None
 
-    def handle_async_request(self, request: httpx.Request) -> Coroutine[Any, Any, httpx.Response]:
+    def handle_async_request(self, request: httpx.Request) -> CoroutineType[Any, Any, httpx.Response]:
         """Answer *request* through whoever stands in, else by our transport."""
         now: Any = vars(httpx.AsyncHTTPTransport).get("handle_async_request")
         if now is not self._seen:
             self._seen = now
             self._nobody = _is_own(now)
-        transport = self._ours if self._nobody else self._found(now)
-        return transport.handle_async_request(request)
+        transport: Any = self._ours if self._nobody else self._found(now)
+        answering: CoroutineType[Any, Any, httpx.Response] = transport.handle_async_request(request)
+        return answering
 
     def _found(self, now: Any) -> httpx.AsyncBaseTransport:
         if _is_own(getattr(now, "__wrapped__", None)) and is_traced() and _has_global_tracer():
-            if self._traced is None:
-                self._traced = sys.modules[OTEL].AsyncOpenTelemetryTransport(self._ours)
-            return self._traced
+            traced = self._traced or sys.modules[OTEL].AsyncOpenTelemetryTransport(self._ours)
+            self._traced = traced
+            return traced
         if self._httpx is None:
             limits = httpx.Limits(max_keepalive_connections=0)
             self._httpx = httpx.AsyncHTTPTransport(

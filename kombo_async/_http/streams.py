@@ -224,7 +224,7 @@ class TLSStream:
         self.ssl_object: ssl.SSLObject = context.wrap_bio(
             self._incoming, self._outgoing, server_hostname=server_hostname
         )
-        self._record = b""
+        self._record: bytes = b""
         """What has come of the head of a record."""
         self._record_left = 0
         """Bytes that are missing of a record: OpenSSL may have taken its first part, and does not tell."""
@@ -300,8 +300,9 @@ class TLSStream:
 
     def is_silent(self) -> bool:
         """Whether it is open, and nothing has come that was not read, decrypted or not."""
-        inside = self._incoming.pending or self.ssl_object.pending() or self._record or self._record_left
-        return not inside and self._below.is_silent()
+        if self._incoming.pending or self.ssl_object.pending() or self._record or self._record_left:
+            return False
+        return self._below.is_silent()
 
     async def aclose(self) -> None:
         """Close it at once."""
