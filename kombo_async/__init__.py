@@ -32,6 +32,7 @@ if TYPE_CHECKING:
         Unauthorized,
         UnexpectedResponse,
     )
+    from kombo_async.limits import SharedLimits
     from kombo_async.middleware import Call, Middleware, Next
     from kombo_async.model import JSON, UNSET, Model, UnknownVariant, Unset, to_dict
     from kombo_async.options import Options, RetryPolicy, Timeout, Waiting
@@ -44,6 +45,7 @@ __all__ = [
     "AsyncKomboClient",
     "Options",
     "RetryPolicy",
+    "SharedLimits",
     "Timeout",
     "Waiting",
     # requests, by namespace
@@ -124,6 +126,7 @@ _LAZY_EXPORTS = {
         "Unauthorized",
         "UnexpectedResponse",
     ),
+    "kombo_async.limits": ("SharedLimits",),
     "kombo_async.middleware": ("Call", "Middleware", "Next"),
     "kombo_async.model": ("JSON", "UNSET", "Model", "UnknownVariant", "Unset", "to_dict"),
     "kombo_async.options": ("Options", "RetryPolicy", "Timeout", "Waiting"),

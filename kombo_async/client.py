@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from kombo_async.custom.resource import Custom
     from kombo_async.general.resource import General
     from kombo_async.hris.resource import HRIS
+    from kombo_async.limits import SharedLimits
     from kombo_async.lms.resource import LMS
 
 T = TypeVar("T")
@@ -61,6 +62,7 @@ class AsyncKomboClient:
         middleware: Your own steps around each call, the first outermost.
         attempt_middleware: Your own steps around each attempt of a call, the first outermost.
         max_connections: How many requests may be in flight at once; others wait their turn.
+        limits: Places for actions that this client shares with other processes; None finds its share by itself.
         max_response_bytes: Larger answers (after decompression) are not read; they are an `UnexpectedResponse`.
         headers: Headers to add to each call.
         transport: What to send through instead of connections of our own, such as `httpx.MockTransport`. It cannot tell
@@ -88,6 +90,7 @@ class AsyncKomboClient:
         middleware: Sequence[Middleware] = (),
         attempt_middleware: Sequence[Middleware] = (),
         max_connections: int = 100,
+        limits: SharedLimits | None = None,
         max_response_bytes: int = 64 * 1024 * 1024,
         headers: Mapping[str, str] | None = None,
         transport: httpx.AsyncBaseTransport | None = None,
@@ -137,7 +140,7 @@ class AsyncKomboClient:
                     encoding,
                     Retry(clock=self._clock),
                     # once for each attempt:
-                    Limits(clock=self._clock, max_connections=max_connections),
+                    Limits(clock=self._clock, max_connections=max_connections, shared=limits),
                     around_attempt,
                     auth,
                 ],

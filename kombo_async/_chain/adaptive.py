@@ -107,7 +107,7 @@ class AdaptiveLimiter(Limiter):
         *refused* says that it was one too many; *retry_after* for how many seconds no other should follow.
         """
         headers = response.raw_response.headers
-        told = _number(headers.get("concurrency-limit"))
+        told = number(headers.get("concurrency-limit"))
         if told:
             self._kombos_limit = float(told)
             self.limit = min(self.limit, self._kombos_limit)
@@ -115,7 +115,7 @@ class AdaptiveLimiter(Limiter):
             if refused:
                 self._refuse(turn)
             else:
-                self._confirm(turn, _number(headers.get("concurrency-remaining")))
+                self._confirm(turn, number(headers.get("concurrency-remaining")))
         if refused and retry_after is not None:
             self._rest(retry_after)
         self.admit()
@@ -207,6 +207,6 @@ class AdaptiveLimiter(Limiter):
         self._rest_until = max(self._rest_until, self._clock.time() + seconds)
 
 
-def _number(value: str | None) -> int | None:
+def number(value: str | None) -> int | None:
     """The number in a header; None for anything else."""
     return int(value) if value and value.isascii() and value.isdigit() and len(value) <= 6 else None

@@ -12,31 +12,41 @@ customer would stop all others.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+import attrs
 
 from kombo_async._chain.adaptive import AdaptiveLimiter
 from kombo_async._chain.connections import ConnectionLimiter
 from kombo_async._chain.pause import Pause
+from kombo_async._chain.shared import PlaceLost, SharedLimiter
 from kombo_async._clock import Clock
 from kombo_async._codec.codes import Meaning, meaning_of
 from kombo_async.errors import Failure, RateLimited
 from kombo_async.middleware import Call, Next
 from kombo_async.response import Response
 
+if TYPE_CHECKING:
+    from kombo_async.limits import SharedLimits
+
 
 class Limits:
     """The step of the chain that waits for a turn; once for each attempt."""
 
-    def __init__(self, *, clock: Clock, max_connections: int) -> None:
+    def __init__(self, *, clock: Clock, max_connections: int, shared: SharedLimits | None = None) -> None:
         self._clock = clock
+        self._shared = shared
         self.connections = ConnectionLimiter(max_connections, clock)
         self.pause = Pause(clock)
         self.actions: dict[str, AdaptiveLimiter] = {}
+        self.shared_actions: dict[str, SharedLimiter] = {}
 
     async def __call__(self, call: Call, call_next: Next) -> Response[Any]:
         """Answer *call* when it is its turn. Raises `TimedOut` if its deadline passes first."""
         if not call.operation.action or call.integration_id is None:
             return await self._connected(call, call_next)
+        if self._shared is not None:
+            return await self._in_shared_place(call, call.integration_id, self._shared, call_next)
         limiter = self.actions.get(call.integration_id)
         if limiter is None:
             limiter = self.actions[call.integration_id] = AdaptiveLimiter(self._clock)
@@ -48,6 +58,26 @@ class Limits:
             return response
         finally:
             limiter.release()
+
+    async def _in_shared_place(
+        self, call: Call, integration_id: str, shared: SharedLimits, call_next: Next
+    ) -> Response[Any]:
+        limiter = self.shared_actions.get(integration_id)
+        if limiter is None:
+            limiter = self.shared_actions[integration_id] = SharedLimiter(shared, integration_id, self._clock)
+        while True:
+            turn = await limiter.take_turn(call)
+            try:
+                checked = attrs.evolve(call, before_write=limiter.check(turn, call.before_write))
+                response = await self._connected(checked, call_next)
+                refused = isinstance(response, Failure) and meaning_of(response).is_limit
+                rest = _rest(response, call) if refused else None
+                await limiter.learn(response, turn, refused=refused, retry_after=rest)
+                return response
+            except PlaceLost:
+                pass  # this process stood still for longer than its lease: wait for another place
+            finally:
+                await limiter.give_back(turn)
 
     async def _connected(self, call: Call, call_next: Next) -> Response[Any]:
         """The pause comes last: it also holds those that were waiting when it began."""

@@ -1,0 +1,217 @@
+"""Places that processes share through a real Redis."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Awaitable, Callable, Iterator
+from typing import Any
+
+import pytest
+
+redis = pytest.importorskip("redis.asyncio", reason="needs the package redis")
+
+from kombo_async import AsyncKomboClient, SharedLimits, Success, TimedOut  # noqa: E402
+from tests.failures.calls import CREATE  # noqa: E402
+from tests.failures.fault_server import FaultServer  # noqa: E402
+from tests.support.redis_server import needs_redis, redis_server  # noqa: E402
+from tests.support.wire import API_KEY, INTEGRATION  # noqa: E402
+
+pytestmark = needs_redis
+
+
+@pytest.fixture(scope="module")
+def address() -> Iterator[str]:
+    """A Redis server of this module."""
+    with redis_server() as address:
+        yield address
+
+
+def with_limits(address: str, scene: Callable[[Any, list[SharedLimits]], Awaitable[None]], *, number: int = 2) -> None:
+    """Run *scene* with as many `SharedLimits` as there would be processes, on an empty Redis."""
+
+    async def run() -> None:
+        client = redis.Redis.from_url(address)
+        await client.flushall()
+        limits = [SharedLimits(client, lease=1.0) for _ in range(number)]
+        try:
+            await scene(client, limits)
+        finally:
+            for each in limits:
+                await each.aclose()
+            await client.aclose()
+
+    asyncio.run(run())
+
+
+def test_no_place_is_held_twice(address: str) -> None:
+    """However many ask, no more places are held than there are, and each that is given back is used again."""
+
+    async def scene(client: Any, limits: list[SharedLimits]) -> None:
+        await limits[0].tell("a:1", 5)
+        held, most, done = 0, 0, 0
+
+        async def use(mine: SharedLimits) -> None:
+            nonlocal held, most, done
+            for _ in range(20):
+                place = await mine.acquire("a:1", wanted=1)
+                held += 1
+                most = max(most, held)
+                await asyncio.sleep(0.002)
+                held -= 1
+                await mine.release("a:1", place, wanted=1)
+                done += 1
+
+        await asyncio.gather(*(use(each) for each in limits))
+        assert (most, done) == (5, 20 * len(limits))
+
+    with_limits(address, scene, number=12)
+
+
+def test_processes_take_turns(address: str) -> None:
+    """Processes take turns for a single place."""
+
+    async def scene(client: Any, limits: list[SharedLimits]) -> None:
+        await limits[0].tell("a:1", 1)
+        order: list[int] = []
+
+        async def use(number: int) -> None:
+            await asyncio.sleep(0.01 * number)
+            for left in reversed(range(5)):
+                place = await limits[number].acquire("a:1", wanted=1 + bool(left))
+                order.append(number)
+                await asyncio.sleep(0.005)
+                await limits[number].release("a:1", place, wanted=int(bool(left)))
+
+        await asyncio.wait_for(asyncio.gather(*(use(number) for number in range(4))), 10)
+        assert [order.count(number) for number in range(4)] == [5] * 4
+        assert all(order[:12].count(number) >= 2 for number in range(4)), order
+
+    with_limits(address, scene, number=4)
+
+
+def test_the_dead_leave_their_places(address: str) -> None:
+    """What a process held that is gone is free after its lease, and not before."""
+
+    async def scene(client: Any, limits: list[SharedLimits]) -> None:
+        await limits[0].tell("a:1", 1)
+        await limits[0].acquire("a:1", wanted=1)
+        limits[0]._closing.set()  # as a killed process: nothing is renewed or given back
+        start = time.monotonic()
+        await asyncio.wait_for(limits[1].acquire("a:1", wanted=1), 5)
+        assert 0.9 < time.monotonic() - start < 3
+
+    with_limits(address, scene)
+
+
+def test_the_living_keep_their_places(address: str) -> None:
+    """An action may take much longer than a lease."""
+
+    async def scene(client: Any, limits: list[SharedLimits]) -> None:
+        await limits[0].tell("a:1", 1)
+        place = await limits[0].acquire("a:1", wanted=1)
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(limits[1].acquire("a:1", wanted=1), 2.5)
+        assert limits[0].holds("a:1", place)
+
+    with_limits(address, scene)
+
+
+def test_who_gives_up_takes_nothing(address: str) -> None:
+    """A cancelled wait leaves no place and no position behind."""
+
+    async def scene(client: Any, limits: list[SharedLimits]) -> None:
+        await limits[0].tell("a:1", 1)
+        place = await limits[0].acquire("a:1", wanted=1)
+        for _ in range(20):
+            waiting = asyncio.create_task(limits[1].acquire("a:1", wanted=1))
+            await asyncio.sleep(0.001)
+            waiting.cancel()
+            await asyncio.gather(waiting, return_exceptions=True)
+        await limits[0].release("a:1", place, wanted=0)
+        assert await asyncio.wait_for(limits[0].acquire("a:1", wanted=1), 0.5)
+
+    with_limits(address, scene)
+
+
+def test_a_place_whose_lease_may_have_ended_sends_nothing(address: str, server: FaultServer) -> None:
+    """A process that stood still takes another place before anything leaves."""
+
+    async def scene(client: Any, limits: list[SharedLimits]) -> None:
+        asked = 0
+
+        def holds(integration_id: str, place: str) -> bool:
+            nonlocal asked
+            asked += 1
+            return asked > 1
+
+        limits[0].holds = holds  # type: ignore[method-assign]
+        async with AsyncKomboClient(
+            API_KEY, integration_id=INTEGRATION, base_url=server.url, limits=limits[0]
+        ) as kombo:
+            reply = await kombo.send(CREATE)
+        assert isinstance(reply, Success)
+        assert server.asked.total() == 1
+
+    with_limits(address, scene)
+
+
+def test_deadlines_hold_in_the_queue(address: str, server: FaultServer) -> None:
+    """A call that gets no place before its deadline says that nothing was sent."""
+
+    async def scene(client: Any, limits: list[SharedLimits]) -> None:
+        await limits[1].tell(INTEGRATION, 1)
+        await limits[1].acquire(INTEGRATION, wanted=1)
+        async with AsyncKomboClient(
+            API_KEY, integration_id=INTEGRATION, base_url=server.url, limits=limits[0]
+        ) as kombo:
+            with pytest.raises(TimedOut) as caught:
+                await kombo.send(CREATE, deadline=0.3)
+        assert not caught.value.sent
+        assert server.asked.total() == 0
+
+    with_limits(address, scene)
+
+
+def test_without_redis_calls_go_on(server: FaultServer) -> None:
+    """While Redis cannot be reached, a client finds its share by itself."""
+
+    async def scene() -> None:
+        client = redis.Redis.from_url("redis://127.0.0.1:1/0")
+        async with (
+            SharedLimits(client) as limits,
+            AsyncKomboClient(API_KEY, integration_id=INTEGRATION, base_url=server.url, limits=limits) as kombo,
+        ):
+            assert isinstance(await kombo.send(CREATE), Success)
+        await client.aclose()
+
+    asyncio.run(scene())
+
+
+@pytest.mark.timeout(120)
+def test_many_processes_share_exactly(
+    address: str, server: FaultServer, record_property: Callable[[str, object], None]
+) -> None:
+    """Eight processes use all places and are hardly refused, though one is killed and one stands still for a while."""
+    server.latency, server.actions_at_once = 0.4, 30
+    command = [sys.executable, "-m", "tests.scale.uploader", server.url, address, "150"]
+    running = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(8)]
+    killed, stopped = running[0], running[1]
+    assert killed.stdout is not None
+    killed.stdout.readline()
+    time.sleep(3)
+    killed.kill()
+    stopped.send_signal(signal.SIGSTOP)
+    time.sleep(3)
+    stopped.send_signal(signal.SIGCONT)
+    results = [json.loads(process.communicate(timeout=100)[0].splitlines()[-1]) for process in running[1:]]
+    killed.communicate()
+    assert [result["Success"] for result in results] == [150] * 7
+    refused = server.refused / server.asked.total()
+    record_property("refused", f"{refused:.2%}")
+    assert refused < 0.03  # the stopped process had actions in flight whose places others took
+    assert server.most_in_flight == 30
