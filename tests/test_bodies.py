@@ -5,6 +5,8 @@ from __future__ import annotations
 import gzip
 from typing import Any
 
+import attrs
+import httpx
 import pytest
 
 from kombo_async import (
@@ -15,7 +17,9 @@ from kombo_async import (
     ServerError,
     Success,
     UnexpectedResponse,
+    ats,
 )
+from kombo_async.middleware import Call, Next
 from tests.support.loopback import Received, loopback, raw_answer
 from tests.support.wire import API_KEY, CANDIDATE, INTEGRATION, page, success
 
@@ -124,3 +128,38 @@ async def test_lost_answers_of_writes_may_have_been_applied() -> None:
     assert caught.value.sent
     assert caught.value.may_have_applied
     assert len(received) == 1
+
+
+@pytest.mark.anyio
+async def test_the_last_check_comes_before_each_part_of_a_body_over_a_transport_of_yours() -> None:
+    """`Call.before_write` may keep back a file that is read while it is sent, over any transport."""
+    parts: list[str] = []
+    checks = iter([None, None, PermissionError("too late")])
+
+    def check() -> None:
+        parts.append("check")
+        if (error := next(checks)) is not None:
+            raise error
+
+    async def checked(call: Call, call_next: Next) -> Any:
+        return await call_next(attrs.evolve(call, before_write=check))
+
+    class Transport(httpx.AsyncBaseTransport):
+        async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+            assert isinstance(request.stream, httpx.AsyncByteStream)
+            async for _ in request.stream:
+                parts.append("sent")  # noqa: PERF401 - at once, since the next part may never come
+            return success(CANDIDATE)
+
+    file = ats.AttachmentInput.from_bytes(b"%PDF", "cv.pdf", type="CV")
+    client = AsyncKomboClient(
+        API_KEY,
+        integration_id=INTEGRATION,
+        transport=Transport(),
+        attempt_middleware=[checked],
+        retry=RetryPolicy.none(),
+    )
+    async with client as kombo:
+        with pytest.raises(PermissionError):
+            await kombo.ats.add_candidate_attachment("1", attachment=file)
+    assert parts == ["check", "check", "sent", "check"]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import aclosing, suppress
 from io import BytesIO
 from typing import Any
@@ -21,6 +21,8 @@ class FileBody:
         self._parts = parts
         self._lengths = lengths
         self._reading: AsyncGenerator[bytes] | None = None
+        self.before_chunk: Callable[[], None] | None = None
+        """Called before each part is handed over; what it raises keeps the rest back."""
         self.length: int = sum(lengths.values()) + sum(len(part) for part in parts if isinstance(part, bytes))
 
     @classmethod
@@ -39,11 +41,17 @@ class FileBody:
     async def _read(self) -> AsyncGenerator[bytes]:
         for place, part in enumerate(self._parts):
             if isinstance(part, bytes):
+                self._check()
                 yield part
             else:
                 async with aclosing(part.chunks(self._lengths[place])) as chunks:
                     async for chunk in chunks:
+                        self._check()
                         yield chunk
+
+    def _check(self) -> None:
+        if self.before_chunk is not None:
+            self.before_chunk()
 
     async def aclose(self) -> None:
         """Close the file that was being read when the sending broke off."""

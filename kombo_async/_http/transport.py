@@ -216,6 +216,8 @@ class Http:
 
     async def _answer(self, attempt: _Attempt) -> Response[Any]:
         files = await FileBody.measured(attempt.encoded)
+        if files is not None and self._connections is None:
+            files.before_chunk = attempt.call.before_write  # other transports than ours do not call it themselves
         self._prepare(attempt, files)
         try:
             return await self._exchange(attempt)
