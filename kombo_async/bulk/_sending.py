@@ -67,6 +67,8 @@ class _LastCheck:
     """Seconds that may have passed since."""
     begun: float | None = None
     """When the first byte left."""
+    last: float | None = None
+    """When bytes left last: only then can the work begin."""
 
     def __call__(self) -> None:
         """Raise what keeps the request back."""
@@ -76,6 +78,7 @@ class _LastCheck:
             raise _TooLate
         if self.begun is None:
             self.begun = now
+        self.last = now
 
 
 @attrs.define
@@ -98,7 +101,8 @@ class Leaving:
         first, before = self.moments, self.may_have_applied
         allowed = LATEST
         while True:
-            now = await self._write_down(allowed)
+            has_files = call.encoded is not None and isinstance(call.encoded.body, tuple)
+            now = await self._write_down(allowed, LONGEST_UPLOAD if has_files else 0.0)
             self.moments = (first[0] if first and before else now, now)
             self.may_have_applied = not call.operation.safe
             check = _LastCheck(self.journal, self.clock.clock, now, allowed)
@@ -108,7 +112,8 @@ class Leaving:
                 self.may_have_applied = before
                 allowed *= 2  # where it always takes so long to connect, it has to leave at some time
             finally:
-                self.moments = (self.moments[0], check.begun or now)
+                self.moments = (self.moments[0], check.last or now)
+                self.entry = attrs.evolve(self.entry, last_sent=self.clock.latest(self.moments[1]))
 
     async def _attempt(self, call: Call, call_next: Next, before: bool) -> Response[Any]:
         try:
@@ -124,15 +129,18 @@ class Leaving:
         self.gate.heed(self.key, response, None)
         return response
 
-    async def _write_down(self, allowed: float) -> float:
-        """Write the row down as being sent, durably; gives the moment that it says, at most *allowed* seconds ago."""
+    async def _write_down(self, allowed: float, upload: float) -> float:
+        """Write the row down as being sent, durably; gives the moment that it says, at most *allowed* seconds ago.
+
+        If this process dies, nobody knows more than that all of it had left *upload* seconds later, or never will.
+        """
         while True:
             now = self.clock.clock.time()
             sending = attrs.evolve(
                 self.entry,
                 state="sending",
                 first_sent=self.entry.first_sent or self.clock.earliest(now),
-                last_sent=self.clock.latest(now),
+                last_sent=self.clock.latest(now + upload),
             )
             await self.journal.record(self.key, sending)
             self.entry = sending
