@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from kombo_async.bulk import _file_guard
+from kombo_async.bulk import redis as redis_journal
 
 
 class JournalFile:
@@ -90,6 +91,7 @@ def folder_for_files() -> Generator[Path]:
     folder = Path(tempfile.mkdtemp(prefix="simulation", dir=where))
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(_file_guard, "_IN_USE", set())  # what a process knows that was killed died with it
+        patch.setattr(redis_journal, "BUCKETS", 4)  # a thousand take the model long to look through
         patch.setattr(sqlite3, "connect", remembering)
         try:
             yield folder
