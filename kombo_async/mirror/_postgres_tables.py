@@ -25,7 +25,7 @@ CREATE INDEX IF NOT EXISTS kombo_integrations_due ON {schema}.kombo_integrations
 CREATE TABLE IF NOT EXISTS {schema}.kombo_watermarks (
     integration_id text NOT NULL, name text NOT NULL, question text NOT NULL, since timestamptz, rewind timestamptz,
     full_at timestamptz, full_wanted boolean NOT NULL DEFAULT false, missing_at timestamptz,
-    PRIMARY KEY (integration_id, name)
+    compares boolean NOT NULL DEFAULT false, PRIMARY KEY (integration_id, name)
 );
 CREATE TABLE IF NOT EXISTS {schema}.kombo_columns (
     table_name text NOT NULL, name text NOT NULL, PRIMARY KEY (table_name, name)

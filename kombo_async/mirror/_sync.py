@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import aclosing
 from datetime import UTC, datetime, timedelta
@@ -11,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
-from kombo_async.errors import Failure
-from kombo_async.mirror._records import reading, sorted_out
+from kombo_async.errors import Failure, KomboError
+from kombo_async.mirror._records import Record, reading, sorted_out
 from kombo_async.mirror._store import BlindSpot, Store, Turn, Watermark, Written
 from kombo_async.mirror._table import Table, page_size
 from kombo_async.model import UNSET, wire_time
@@ -28,6 +29,10 @@ _logger = logging.getLogger("kombo_async.mirror")
 
 IDS_AT_ONCE = 100
 """How many records are asked for by ID in one request: more make the address too long."""
+UNSEEN_AT_ONCE = 5000
+BATCH = 1000
+"""How many records are written together, if they come within `BATCH_SECONDS`."""
+BATCH_SECONDS = 0.2
 DELETIONS_KNOWN_FOR = timedelta(days=13)
 """Two weeks after a deletion Kombo empties the record: who looks less often than this cannot go by what changed."""
 
@@ -50,6 +55,37 @@ class Update:
 
 class _TooLongAgo(Exception):
     """The watermark is so old that deletions since then may be forgotten."""
+
+
+class _Batch:
+    """Records of some pages, to be written together: as many as come in a moment."""
+
+    def __init__(self) -> None:
+        self._records: dict[str, Record] = {}
+        self._deleted: dict[str, None] = {}
+        self._since = 0.0
+
+    def add(self, records: Sequence[Record], deleted: Sequence[str]) -> None:
+        """Put in a page; what comes later of a record holds."""
+        if not self._records and not self._deleted:
+            self._since = time.monotonic()
+        for record in records:
+            self._deleted.pop(record.id, None)
+            self._records[record.id] = record
+        for id in deleted:
+            self._records.pop(id, None)
+            self._deleted[id] = None
+
+    def is_full(self) -> bool:
+        """Whether it is time to write."""
+        many = len(self._records) + len(self._deleted) >= BATCH
+        return many or time.monotonic() - self._since > BATCH_SECONDS
+
+    def taken(self) -> tuple[list[Record], list[str]]:
+        """What there is; nothing is left."""
+        records, deleted = list(self._records.values()), list(self._deleted)
+        self._records, self._deleted = {}, {}
+        return records, deleted
 
 
 class TableSync:
@@ -149,14 +185,23 @@ class TableSync:
 
     async def _read_pages(self, request: Request[Page[Any]], since: datetime | None) -> str | None:
         """Read and write pages; the cursor of the page to go on from where others wrote to the table in between."""
-        async with aclosing(Pages(self._send, request).pages()) as pages:
-            async for page in pages:
-                if since is not None and not self._only_changes and self._is_too_long_ago(since):
-                    raise _TooLongAgo
-                written = await self._write(*sorted_out(self._table, page))
-                # The next page was fetched before what was written in between: it must not overwrite that.
-                if self._between is not None and await self._between(written) and page.next:
-                    return page.next
+        batch = _Batch()
+        try:
+            async with aclosing(Pages(self._send, request).pages()) as pages:
+                async for page in pages:
+                    if since is not None and not self._only_changes and self._is_too_long_ago(since):
+                        raise _TooLongAgo
+                    batch.add(*sorted_out(self._table, page))
+                    if not batch.is_full():
+                        continue
+                    written = await self._write(*batch.taken())
+                    # The next page was fetched before what was written in between: it must not overwrite that.
+                    if self._between is not None and await self._between(written) and page.next:
+                        return page.next
+        except KomboError:
+            await self._write(*batch.taken())
+            raise
+        await self._write(*batch.taken())
         return None
 
     def _is_too_long_ago(self, since: datetime) -> bool:
@@ -181,12 +226,13 @@ class TableSync:
     async def _remove_unseen(self) -> None:
         """Remove what the full sync has not met, once Kombo confirms that it is gone: pages can shift."""
         after = ""
-        while unseen := await self._store.unseen(self._turn(), self._table, after, IDS_AT_ONCE):
+        while unseen := await self._store.unseen(self._turn(), self._table, after, UNSEEN_AT_ONCE):
             after = unseen[-1]
             if self._table.can_look_up:
-                await self._look_up(unseen)
-            else:
-                await self._write([], unseen)
+                await self.read_again(unseen)
+                continue
+            for some in slices(unseen, BATCH):
+                await self._write([], some)
 
     async def _write(self, records: Sequence[Any], deleted: Sequence[str]) -> Written:
         full = self._full_under_way
