@@ -74,6 +74,10 @@ class ApplicationReconciler(Reconciler):
         wanted = Wanted.of(look.request.candidate, _job_id(look.request))  # type: ignore[attr-defined]
         since = None if look.entry.first_sent is None else look.entry.first_sent - MARGIN
         records = [record async for record in _by_email(look, wanted)]
+        verdict = _judge(look, wanted, records, await look.owners(_ids(records)))
+        if isinstance(verdict, Found):  # what the person's own record says, with what the application's own says
+            records += [record async for record in _by_id(look, wanted, verdict.match)]
+            return _judge(look, wanted, records, {})
         records += await self._jobs.look(look.kombo, look.integration_id, wanted, since)
         if not any(record.application_id for record in records):
             records += [record async for record in _by_name(look, wanted, since)]
@@ -95,6 +99,16 @@ async def _by_email(look: Look, wanted: Wanted) -> AsyncGenerator[Record]:
                     for record in Record.of_candidate(candidate, wanted):
                         if record.has_email(wanted):
                             yield record
+
+
+async def _by_id(look: Look, wanted: Wanted, match: Match) -> AsyncGenerator[Record]:
+    """The record of the application that was found: whether it was deleted since, say."""
+    id = match.ids.get("application_id") or match.ids["id"]
+    request = look.kombo.ats.get_applications(ids=[id], include_deleted=True)
+    async with aclosing(request.items()) as applications:
+        async for application in applications:
+            if application.id == id:
+                yield Record.of_application(application, wanted.job_id)
 
 
 async def _by_name(look: Look, wanted: Wanted, since: datetime | None) -> AsyncGenerator[Record]:

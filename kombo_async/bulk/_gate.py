@@ -33,7 +33,7 @@ class Gate:
     limit: int = 30
     """How many actions the integration takes at once, as far as is known."""
     _failures: int = 0
-    _rest: float = REST
+    _rest: float = attrs.field(factory=lambda: REST)
     _shut_until: float = 0.0
     _why: str = ""
     _probe: object = None

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import shutil
 import sqlite3
 import stat
 import sys
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import closing
 from pathlib import Path
 
@@ -18,11 +20,14 @@ from kombo_async.bulk import (
     JournalError,
     JournalLocked,
     JournalMismatch,
+    Row,
     SqliteJournal,
     digest,
     read_journal,
 )
+from kombo_async.bulk.resolve import UnknownDoubt, open_doubts
 from tests.bulk.conftest import CREATE, Bench, by_name
+from tests.failures.calls import until
 
 pytestmark = pytest.mark.anyio
 OPEN = """
@@ -177,3 +182,175 @@ async def test_an_entry_that_is_damaged(bench: Bench, tmp_path: Path) -> None:
         database.execute("""UPDATE rows SET entry = '{"state": 5}'""")
     with pytest.raises(JournalDamaged):
         list(read_journal(tmp_path / "j"))
+
+
+def other_code(path: Path) -> None:
+    """What any other code of a process may do with a file: POSIX then drops the process's own locks on it."""
+    path.read_bytes()
+
+
+async def test_no_other_code_drops_the_lock(bench: Bench, tmp_path: Path) -> None:
+    """After other code of the process has opened and closed the file, another process is still refused."""
+    async with bench.client() as kombo, kombo.bulk(bench.applications(9), journal=tmp_path / "j") as outcomes:
+        async for _ in outcomes:
+            other_code(tmp_path / "j")
+            other = await anyio.run_process([sys.executable, "-c", OPEN, str(tmp_path / "j")], check=False)
+            assert "JournalLocked" in other.stderr.decode()
+            with pytest.raises(JournalLocked):
+                list(read_journal(tmp_path / "j"))
+            break
+
+
+def delete(path: Path) -> None:
+    """Remove the file."""
+    path.unlink()
+
+
+def empty(path: Path) -> None:
+    """Leave the file without content."""
+    os.truncate(path, 0)
+
+
+def replace(path: Path) -> None:
+    """Put another file in its place."""
+    copy = path.with_name("copy")
+    shutil.copy(path, copy)
+    copy.replace(path)
+
+
+def overwrite(path: Path) -> None:
+    """Write something else into the same file."""
+    path.write_bytes(path.read_bytes()[::-1])
+
+
+def lose_the_newest(path: Path) -> None:
+    """Remove the second file, which has the newest rows."""
+    path.with_name(path.name + "-wal").unlink()
+
+
+@pytest.mark.parametrize("happens", [delete, empty, replace, overwrite, lose_the_newest])
+async def test_a_journal_that_is_gone_ends_the_run(
+    bench: Bench, tmp_path: Path, happens: Callable[[Path], None]
+) -> None:
+    """When the file is no longer the one that was opened, nothing more is sent, and the run ends with that."""
+    asked = 0
+
+    async def rows() -> AsyncIterator[ats.CreateApplication]:
+        nonlocal asked
+        for index, row in enumerate(bench.applications(60)):
+            if index == 30:
+                await until(lambda: len(bench.made) == 30)
+                happens(tmp_path / "j")
+                asked = bench.asked
+            yield row
+
+    async with bench.client() as kombo:
+        with pytest.raises(JournalDamaged, match="while a run used it"):
+            await by_name(kombo.bulk(rows(), journal=tmp_path / "j"))
+    assert bench.asked == asked == 30
+
+
+async def test_an_emptied_journal_is_not_begun_again(bench: Bench, tmp_path: Path) -> None:
+    """A file without content was a journal, or is none: it is refused, and everybody is not sent again."""
+    async with bench.client() as kombo:
+        await by_name(kombo.bulk(bench.applications(3), journal=tmp_path / "j"))
+        empty(tmp_path / "j")
+        with pytest.raises(JournalDamaged, match="is empty"):
+            await by_name(kombo.bulk(bench.applications(3), journal=tmp_path / "j"))
+    assert bench.asked == 3
+
+
+async def test_a_journal_with_rows_removed_is_refused(bench: Bench, tmp_path: Path) -> None:
+    """Rows that something else removed are missed on opening."""
+    async with bench.client() as kombo:
+        await by_name(kombo.bulk(bench.applications(3), journal=tmp_path / "j"))
+        with closing(sqlite3.connect(tmp_path / "j")) as database, database:
+            database.execute("DELETE FROM rows")
+        with pytest.raises(JournalDamaged, match="has 0 rows, and had 3"):
+            await by_name(kombo.bulk(bench.applications(3), journal=tmp_path / "j"))
+    assert bench.asked == 3
+
+
+KILLED = """
+import anyio, os, sys
+from kombo_async.bulk import Entry, RowKey, SqliteJournal
+
+async def main():
+    journal = SqliteJournal(sys.argv[1])
+    await journal.open("here")
+    await journal.record(RowKey("k", "o", "i"), Entry(state="sending", digest="d"))
+    os._exit(9)
+
+anyio.run(main)
+"""
+
+
+async def test_a_copy_without_its_second_file_is_refused(tmp_path: Path) -> None:
+    """After a kill, the newest rows are in the second file: both together are whole, the first alone is refused."""
+    path, whole, part = tmp_path / "j", tmp_path / "whole", tmp_path / "part"
+    await anyio.run_process([sys.executable, "-c", KILLED, str(path)], check=False)
+    for copy in (whole, part):
+        shutil.copy(path, copy)
+    shutil.copy(tmp_path / "j-wal", tmp_path / "whole-wal")
+    with pytest.raises(JournalDamaged, match="part-wal, which is missing"):
+        await SqliteJournal(part).open("here")
+    with pytest.raises(JournalDamaged, match="part-wal, which is missing"):
+        list(read_journal(part))
+    journal = SqliteJournal(whole)
+    await journal.open("here")
+    assert [entry.state async for _, entry in journal.unfinished()] == ["sending"]
+    await journal.aclose()
+    assert [name for name in os.listdir(tmp_path) if name.startswith("whole")] == ["whole"]
+    shutil.copy(whole, tmp_path / "copy")
+    assert [entry.state for _, entry in read_journal(tmp_path / "copy")] == ["sending"]
+
+
+async def test_a_full_disk_is_a_journal_error(bench: Bench, tmp_path: Path) -> None:
+    """When the disk is full the run ends with `JournalError`, and not with what closing meets after it."""
+    journal = SqliteJournal(tmp_path / "j")
+
+    def rows() -> Iterator[ats.CreateApplication]:
+        for index, row in enumerate(bench.applications(2000)):
+            if index == 10:
+                assert journal._database is not None
+                journal._database.execute("PRAGMA max_page_count = 1")
+            yield row
+
+    async with bench.client() as kombo:
+        with pytest.raises(JournalError, match="full") as caught:
+            await by_name(kombo.bulk(rows(), journal=journal))
+    assert type(caught.value) is JournalError
+    assert bench.asked < 2000
+
+
+async def test_rows_are_settled_by_hand(bench: Bench, tmp_path: Path) -> None:
+    """A person says what became of the rows in doubt; the next run goes by that."""
+    bench.sandbox.faults.add(CREATE, status=500, code="PLATFORM.UNKNOWN_ERROR", times=3)
+    path = tmp_path / "j"
+    async with bench.client() as kombo:
+        rows = [Row(row, key=f"key-{index}", tag=index) for index, row in enumerate(bench.applications(4))]
+        await by_name(kombo.bulk(rows, journal=path, concurrency=1))
+        async with open_doubts(path) as doubts:
+            seen = {each.key: each async for each in doubts}
+            assert set(seen) == {"key-0", "key-1", "key-2"}
+            assert seen["key-0"].about == f"ada0 Lovelace <ada0@example.com>, job {bench.job_id}"
+            assert (seen["key-1"].row, "does not show" in seen["key-1"].why) == ("1", True)
+            assert seen["key-0"].sent is not None
+            with pytest.raises(UnknownDoubt, match="3 rows in doubt"):
+                await doubts.get("key")
+            with pytest.raises(ValueError, match="another row"):
+                await doubts.found("key-0", bench.sandbox.performed(CREATE)[0].result["id"])
+            await doubts.found("key-0", "by-hand")
+            await doubts.send_again("key-1")
+            await doubts.give_up("key-2")
+            assert [each async for each in doubts] == []
+        outcomes = await by_name(kombo.bulk(rows, journal=path, retry_refused=True))
+    assert {name: each.result for name, each in outcomes.items()} == {
+        "ada0": "done",
+        "ada1": "done",
+        "ada2": "refused",
+        "ada3": "done",
+    }
+    assert (outcomes["ada0"].ids, outcomes["ada0"].entry.proof) == ({"id": "by-hand"}, "person")
+    assert bench.made == ["ada3", "ada1"]
+    assert all(not entry.about for _, entry in read_journal(path))
