@@ -1,6 +1,8 @@
 """The process that the crash test kills: uploads made-up people with a journal, and prints one line of JSON at its end.
 
-python -m tests.bulk.uploader BASE_URL API_KEY INTEGRATION_ID JOB_ID ROWS JOURNAL
+python -m tests.bulk.uploader BASE_URL API_KEY INTEGRATION_ID JOB_ID ROWS JOURNAL [RESEND_AFTER]
+
+RESEND_AFTER is in seconds; without it, nothing that is in doubt is sent again. Ends with 3 if rows are in doubt.
 """
 
 from __future__ import annotations
@@ -16,9 +18,6 @@ import anyio
 
 from kombo_async import AsyncKomboClient, RetryPolicy, Timeout, ats
 
-SURE_AFTER = timedelta(seconds=2)
-"""The test's server shows what it has done at once, and does nothing later than this."""
-
 
 def people(count: int, job_id: str) -> Iterator[ats.CreateApplication]:
     """Applications of *count* people, the same ones each time."""
@@ -29,8 +28,17 @@ def people(count: int, job_id: str) -> Iterator[ats.CreateApplication]:
         yield ats.CreateApplication(job_id=job_id, candidate=person)
 
 
-async def upload(base_url: str, api_key: str, integration_id: str, job_id: str, count: str, journal: str) -> None:
-    """Upload them, as far as it goes."""
+async def upload(
+    base_url: str,
+    api_key: str,
+    integration_id: str,
+    job_id: str,
+    count: str,
+    journal: str,
+    resend_after: str | None = None,
+) -> int:
+    """Upload them, as far as it goes; gives the exit code."""
+    word = timedelta(seconds=float(resend_after)) if resend_after else None
     tally = Counter[str]()
     client = AsyncKomboClient(
         api_key,
@@ -41,16 +49,17 @@ async def upload(base_url: str, api_key: str, integration_id: str, job_id: str, 
     )
     async with client as kombo:
         rows = people(int(count), job_id)
-        async for outcome in kombo.bulk(rows, journal=journal, resend_after=SURE_AFTER, settle_wait=10):
+        async for outcome in kombo.bulk(rows, journal=journal, resend_after=word, settle_wait=10):
             tally[outcome.result] += 1
             tally["earlier"] += outcome.earlier
             tally["found"] += outcome.entry.proof == "look"
     sys.stdout.write(json.dumps(tally))
+    return 3 if tally["in_doubt"] else 0
 
 
 def main(arguments: list[Any]) -> None:
     """Run it."""
-    anyio.run(upload, *arguments)
+    sys.exit(anyio.run(upload, *arguments))
 
 
 if __name__ == "__main__":

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import UTC, datetime
 from typing import Any
 
@@ -16,8 +17,21 @@ pytest.importorskip("redis")
 from redis.asyncio import Redis
 
 from kombo_async import ats
-from kombo_async.bulk import Entry, JournalError, JournalLocked, JournalMismatch, Row, RowKey
-from kombo_async.bulk.redis import RedisJournal
+from kombo_async.bulk import (
+    ApplicationReconciler,
+    Entry,
+    JournalDamaged,
+    JournalError,
+    JournalLocked,
+    JournalMismatch,
+    Row,
+    RowKey,
+)
+from kombo_async.bulk import _redis_scripts as scripts
+from kombo_async.bulk import redis as redis_module
+from kombo_async.bulk._identity import subject_of
+from kombo_async.bulk._redis_clients import CONNECTIONS
+from kombo_async.bulk.redis import RedisJournal, _name
 from kombo_async.sandbox import Sandbox
 from tests.support.redis_server import needs_redis, redis_server
 
@@ -197,3 +211,169 @@ async def test_a_bulk_run(server: str, decode: bool) -> None:
             assert {(outcome.result, outcome.earlier) for outcome in outcomes} == {("done", earlier)}
             assert len(outcomes) == 40
     assert len(sandbox.performed("PostAtsJobsJobIdApplications")) == 40
+
+
+async def test_a_repeated_claim_is_no_duplicate(server: str) -> None:
+    """A client that repeats a claim, since the reply was lost, still gets the row; so it does a record."""
+    async with run_of(server, "repeated") as journal:
+        for script, arguments in ((scripts.CLAIM, ["token"]), (scripts.CLAIM, ["token"])):
+            answer, _, _ = await journal._do(script, _name(KEY), "", *arguments)
+            assert answer == "ours"
+        assert (await journal._do(scripts.CLAIM, _name(KEY), "", "another"))[0] == "met"
+        for _ in range(2):
+            assert await journal.record(KEY, SENDING)
+        for _ in range(2):
+            assert await journal.record(KEY, DONE)
+        assert await journal.look_up([KEY]) == [DONE]
+
+
+async def test_a_lease_is_checked_by_the_monotonic_clock(server: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Right before anything leaves, a run that was not heard of for its lease sends nothing, whatever Redis says."""
+    async with run_of(server, "monotonic", lease=20) as journal:
+        journal.check()
+        now = time.monotonic()
+        monkeypatch.setattr(redis_module.time, "monotonic", lambda: now + 19)
+        with pytest.raises(JournalLocked, match="not heard of"):
+            journal.check()
+
+
+async def test_a_proof_is_one_rows(server: str) -> None:
+    """What was found for one row proves no other; Kombo's own answer takes it from one that only found it."""
+    other = RowKey("8", KEY.kind, KEY.integration_id)
+    found = attrs.evolve(DONE, proof="look")
+    async with run_of(server, "proofs") as journal:
+        await journal.claim(KEY)
+        await journal.claim(other)
+        assert await journal.record(KEY, found)
+        assert await journal.owners(["abc", "nobody's"]) == {"abc": KEY}
+        assert not await journal.record(other, found)
+        assert await journal.look_up([other]) == [None]
+        assert await journal.record(other, attrs.evolve(DONE, proof="answer"))
+        assert await journal.owners(["abc"]) == {"abc": other}
+        before = (await journal.look_up([KEY]))[0]
+        assert before is not None
+        assert (before.state, dict(before.ids)) == ("in_doubt", {})
+        assert [key async for key, _ in journal.unfinished()] == [KEY]
+
+
+@pytest.mark.parametrize("policy", ["allkeys-lru", "allkeys-random", "allkeys-lfu"])
+async def test_eviction_is_seen_where_settings_cannot_be_read(policy: str) -> None:
+    """A Redis that may evict rows is refused, also by a user who may not read its settings."""
+    with redis_server("--maxmemory-policy", policy) as url:
+        admin = Redis.from_url(url)
+        await admin.execute_command("ACL", "SETUSER", "worker", "on", ">secret", "~*", "+@all", "-config")
+        await admin.aclose()
+        journal = RedisJournal(url.replace("redis://", "redis://worker:secret@"), job="evicted")
+        with pytest.raises(JournalError, match="evicts"):
+            await journal.open(ADDRESS)
+        await journal.aclose()
+
+
+async def test_a_redis_that_forgets_at_a_restart_is_refused() -> None:
+    """Without an append-only file it is refused, unless the caller takes the risk."""
+    with redis_server("--appendonly", "no") as url:
+        journal = RedisJournal(url, job="rdb")
+        with pytest.raises(JournalError, match="appendonly yes"):
+            await journal.open(ADDRESS)
+        await journal.aclose()
+        async with run_of(url, "rdb", require_aof=False) as risky:
+            assert (await risky.claim(KEY)).status == "ours"
+
+
+@pytest.mark.parametrize("what", ["rows", "proofs", "counts", "about", "one row"])
+async def test_rows_that_are_gone_are_missed(server: str, what: str) -> None:
+    """Rows that expired, or that something else removed, are an error for living runs and on opening."""
+    job = f"gone {what}"
+    client = Redis.from_url(server)
+
+    async def lose() -> None:
+        if what == "one row":
+            keys = [key async for key in client.scan_iter(f"kombo:{{{job}}}:rows:*")]
+            await client.hdel(keys[0], *(await client.hkeys(keys[0])))  # type: ignore[misc]
+        else:
+            keys = [key async for key in client.scan_iter(f"kombo:{{{job}}}:{what}*")]
+            await client.delete(*keys)
+
+    async with client:
+        async with run_of(server, job) as journal:
+            await journal.claim(KEY)
+            await journal.record(KEY, attrs.evolve(DONE, proof="answer"))
+            await lose()
+            if what != "proofs":
+                with pytest.raises(JournalDamaged):
+                    await journal.claim(KEY)
+        with pytest.raises(JournalDamaged):
+            async with run_of(server, job):
+                pass
+
+
+async def test_a_redis_that_lost_writes_is_noticed(server: str) -> None:
+    """A run that has seen a later state than Redis shows (an older copy took over) stops."""
+    client = Redis.from_url(server)
+    async with client, run_of(server, "older") as journal:
+        await journal.claim(KEY)
+        await client.hincrby("kombo:{older}:about", "sequence", -1)  # type: ignore[misc]
+        with pytest.raises(JournalDamaged, match="lost writes"):
+            await journal.record(KEY, SENDING)
+
+
+async def test_a_journal_is_forgotten(server: str) -> None:
+    """`forget` removes all of a journal, and refuses while a run is alive."""
+    client = Redis.from_url(server)
+    async with client:
+        async with run_of(server, "forgotten") as journal:
+            for number in range(50):
+                key = RowKey(str(number), "x", "y")
+                await journal.claim(key)
+                await journal.record(key, attrs.evolve(DONE, ids={"id": str(number)}, proof="answer"))
+            with pytest.raises(JournalLocked, match="in use"):
+                await journal.forget()
+        await journal.forget()
+        assert [key async for key in client.scan_iter("kombo:{forgotten}:*")] == []
+        await journal.aclose()
+
+
+async def test_many_journals_of_a_process_share_connections(server: str) -> None:
+    """Two hundred tasks with a journal each take no more connections than one."""
+    async with Redis.from_url(server) as client:
+        before = len(await client.client_list())
+        async with AsyncExitStack() as stack:
+            journals = [await stack.enter_async_context(run_of(server, f"shared {number}")) for number in range(200)]
+
+            async def work(journal: RedisJournal) -> None:
+                for number in range(5):
+                    await journal.claim(RowKey(str(number), "x", "y"))
+
+            async with anyio.create_task_group() as tasks:
+                for journal in journals:
+                    tasks.start_soon(work, journal)
+            assert len(await client.client_list()) - before <= CONNECTIONS
+
+
+async def test_what_another_run_has_is_held(server: str) -> None:
+    """A row of another run that is alive is waited for, then told as held; once that run is dead, it is settled."""
+    sandbox = Sandbox(integrations=False, candidates=0)
+    sandbox.add_integration("lever:demo")
+    job = next(row.id for row in sandbox.world("lever:demo").table("ats_jobs") if row.data["status"] == "OPEN")
+    person = ats.CandidateInput(first_name="Ada", last_name="Doe", email_address="ada@example.com")
+    row = ats.CreateApplication(job_id=job, candidate=person)
+    async with sandbox.client("lever:demo") as kombo:
+        other = RedisJournal(server, job="held rows", lease=3)
+        await other.open(kombo._base_url)
+
+        async def outcome(**settings: Any) -> Any:
+            journal = RedisJournal(server, job="held rows")
+            (one,) = [each async for each in kombo.bulk([row], journal=journal, **settings)]
+            return one
+
+        identity = ApplicationReconciler().identity(row)
+        assert identity is not None
+        key = RowKey(subject_of(identity, "lever:demo"), "application", "lever:demo")
+        assert (await other.claim(key)).status == "ours"
+        assert (await outcome(settle_wait=0.3)).result == "held"
+        assert sandbox.requests("PostAtsJobsJobIdApplications") == []
+        assert other._renewing is not None
+        other._renewing.cancel()  # killed
+        assert (await outcome(settle_wait=20)).result == "done"
+        await other.aclose()
+    assert len(sandbox.performed("PostAtsJobsJobIdApplications")) == 1
