@@ -28,7 +28,6 @@ from kombo_async.bulk import (
     RowKey,
 )
 from kombo_async.bulk import _redis_scripts as scripts
-from kombo_async.bulk import redis as redis_module
 from kombo_async.bulk._identity import subject_of
 from kombo_async.bulk._redis_clients import CONNECTIONS
 from kombo_async.bulk.redis import RedisJournal, _name
@@ -232,7 +231,7 @@ async def test_a_lease_is_checked_by_the_monotonic_clock(server: str, monkeypatc
     async with run_of(server, "monotonic", lease=20) as journal:
         journal.check()
         now = time.monotonic()
-        monkeypatch.setattr(redis_module.time, "monotonic", lambda: now + 19)
+        monkeypatch.setattr("kombo_async.bulk.redis.time.monotonic", lambda: now + 19)
         with pytest.raises(JournalLocked, match="not heard of"):
             journal.check()
 
@@ -261,7 +260,9 @@ async def test_eviction_is_seen_where_settings_cannot_be_read(policy: str) -> No
     """A Redis that may evict rows is refused, also by a user who may not read its settings."""
     with redis_server("--maxmemory-policy", policy) as url:
         admin = Redis.from_url(url)
-        await admin.execute_command("ACL", "SETUSER", "worker", "on", ">secret", "~*", "+@all", "-config")
+        await admin.acl_setuser(
+            "worker", enabled=True, passwords=["+secret"], keys=["*"], categories=["+@all"], commands=["-config"]
+        )
         await admin.aclose()
         journal = RedisJournal(url.replace("redis://", "redis://worker:secret@"), job="evicted")
         with pytest.raises(JournalError, match="evicts"):
@@ -289,7 +290,7 @@ async def test_rows_that_are_gone_are_missed(server: str, what: str) -> None:
     async def lose() -> None:
         if what == "one row":
             keys = [key async for key in client.scan_iter(f"kombo:{{{job}}}:rows:*")]
-            await client.hdel(keys[0], *(await client.hkeys(keys[0])))  # type: ignore[misc]
+            await client.hdel(keys[0], *(await client.hkeys(keys[0])))
         else:
             keys = [key async for key in client.scan_iter(f"kombo:{{{job}}}:{what}*")]
             await client.delete(*keys)
@@ -312,7 +313,7 @@ async def test_a_redis_that_lost_writes_is_noticed(server: str) -> None:
     client = Redis.from_url(server)
     async with client, run_of(server, "older") as journal:
         await journal.claim(KEY)
-        await client.hincrby("kombo:{older}:about", "sequence", -1)  # type: ignore[misc]
+        await client.hincrby("kombo:{older}:about", "sequence", -1)
         with pytest.raises(JournalDamaged, match="lost writes"):
             await journal.record(KEY, SENDING)
 

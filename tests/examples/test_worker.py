@@ -84,8 +84,11 @@ async def settled_by_looking(redis: str, job: str) -> int:
     return sum(found)
 
 
-async def test_three_workers_and_a_kill(tmp_path: Path) -> None:
-    """3,000 rows for three integrations go through three workers, one killed with `kill -9`: each is done exactly once.
+@pytest.mark.parametrize("how", ["killed", "stopped"])
+async def test_three_workers_of_which_one_fails(tmp_path: Path, how: str) -> None:
+    """3,000 rows for three integrations go through three workers, one killed, or stopped for longer than its lease.
+
+    Each is done exactly once.
 
     No integration ever has more than 30 actions in flight, and a second run of the same command sends nothing.
     """
@@ -111,7 +114,12 @@ async def test_three_workers_and_a_kill(tmp_path: Path) -> None:
                 processes.append(first)
                 await until(a_third_is_done, seconds=60)
                 in_flight = {each: sandbox.concurrency.in_flight(each) for each in INTEGRATIONS}
-                kill(processes[0])
+                if how == "killed":
+                    kill(processes[0])
+                else:
+                    os.killpg(processes[0].pid, signal.SIGSTOP)
+                    await anyio.sleep(5)
+                    os.killpg(processes[0].pid, signal.SIGCONT)
                 assert await ended(first, 120) == 0, (tmp_path / "upload.log").read_text()
                 performed = len(sandbox.performed(CREATE))
                 again = start([*UPLOAD, str(rows)], env, tmp_path / "again.log")
