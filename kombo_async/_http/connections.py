@@ -7,8 +7,9 @@ one whole answer, and nothing after it, takes its connection with it.
 
 from __future__ import annotations
 
+import time
 from collections import deque
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import Any
 
@@ -69,9 +70,7 @@ class Connection:
         except Unreadable as error:
             progress.unreadable = str(error)
             await self._network.break_off(chunks)
-        finally:
-            with anyio.CancelScope(shield=True):
-                await response.aclose()
+        await response.aclose()
         return httpx.Response(
             response.status,
             headers=headers,
@@ -144,7 +143,7 @@ class Connections(httpx.AsyncBaseTransport):
 
     async def _acquire(self, unused: deque[Connection]) -> Connection:
         """The connection that was used last, or a new one. Closes those that nobody has used for long."""
-        oldest = anyio.current_time() - KEEPALIVE_EXPIRY
+        oldest = time.monotonic() - KEEPALIVE_EXPIRY
         while unused and unused[0].unused_since < oldest:
             await unused.popleft().aclose()
         if unused:
@@ -155,7 +154,7 @@ class Connections(httpx.AsyncBaseTransport):
         if self._closed or not connection.is_reusable:
             await connection.aclose()
         else:
-            connection.unused_since = anyio.current_time()
+            connection.unused_since = time.monotonic()
             unused.append(connection)
 
     def begin(self) -> Callable[[], Awaitable[None]]:
@@ -175,8 +174,8 @@ async def _close_all(unused: deque[Connection]) -> None:
 
 
 def _for_httpcore(request: httpx.Request) -> httpcore.Request:
-    whole = isinstance(request.stream, httpx.ByteStream)
-    content: AsyncIterator[bytes] | Any = _Whole(request.content) if whole else request.stream
+    stream = request.stream
+    content: Any = _Whole(b"".join(stream)) if isinstance(stream, httpx.ByteStream) else stream
     url = request.url
     return httpcore.Request(
         request.method,

@@ -176,7 +176,13 @@ class NetworkStream(httpcore.AsyncNetworkStream):
             sending = self._stream.send(b"".join(self._pending))
             self._pending.clear()
             self._size = 0
-            await _in_time(sending, timeout, httpcore.WriteTimeout, httpcore.WriteError)
+            if timeout is not None:
+                await _in_time(sending, timeout, httpcore.WriteTimeout, httpcore.WriteError)
+                return
+            try:
+                await sending
+            except OSError as error:
+                raise httpcore.WriteError(str(error)) from error
 
     async def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
         """Read, for httpcore: as much as there is, whatever *max_bytes* says."""
@@ -186,7 +192,14 @@ class NetworkStream(httpcore.AsyncNetworkStream):
             timeout = self._network.connect_timeout  # a proxy is asked, and is not given as long as Kombo
         with suppress(httpcore.WriteError):  # the server may have answered before it closed the connection
             await self._flush(timeout)
-        data: bytes = await _in_time(self._stream.receive(), timeout, httpcore.ReadTimeout, httpcore.ReadError)
+        if timeout is not None:
+            return self._fed(await _in_time(self._stream.receive(), timeout, httpcore.ReadTimeout, httpcore.ReadError))
+        try:
+            return self._fed(await self._stream.receive())
+        except OSError as error:
+            raise httpcore.ReadError(str(error)) from error
+
+    def _fed(self, data: bytes) -> bytes:
         self._answer.feed(data)
         return data
 
@@ -215,8 +228,6 @@ class NetworkStream(httpcore.AsyncNetworkStream):
 
 async def _in_time(doing: Awaitable[Any], timeout: float | None, late: type[Exception], failed: type[Exception]) -> Any:
     try:
-        if timeout is None:
-            return await doing
         with anyio.fail_after(timeout):
             return await doing
     except TimeoutError as error:

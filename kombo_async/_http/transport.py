@@ -10,7 +10,7 @@ import sys
 import time
 from collections.abc import AsyncGenerator
 from datetime import timedelta
-from functools import cache
+from functools import cache, cached_property
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -235,23 +235,37 @@ class Http:
             headers["Content-Length"] = str(files.length)
         if self._callers_client is None:
             headers["User-Agent"] = USER_AGENT
-        make = self._library.Request if self._callers_client is None else self._client.build_request
         connect = min(self._connect_timeout, attempt.seconds)
-        attempt.request = make(
-            call.operation.method,
-            self._url_of(encoded.target, keep=encoded.target == call.operation.path),
-            headers=headers,
-            content=encoded.body if files is None else files,
-            extensions={
-                "timeout": {
-                    "connect": connect,
-                    "read": None,
-                    "write": None,
-                    "pool": max(attempt.seconds / 2, attempt.seconds - 0.05),
-                },
-                "kombo_async.progress": attempt.progress,
-            },
-        )
+        pool = max(attempt.seconds / 2, attempt.seconds - 0.05)  # a little before, to know that nothing was sent
+        extensions = {
+            "timeout": {"connect": connect, "read": None, "write": None, "pool": pool},
+            "kombo_async.progress": attempt.progress,
+        }
+        url = self._url_of(encoded.target, keep=encoded.target == call.operation.path)
+        if self._connections is not None:
+            # Headers as bytes and a body that is a stream already: httpx makes less of them again.
+            body = encoded.body if files is None else files
+            if isinstance(body, bytes):
+                headers["Content-Length"] = str(len(body))
+            elif body is None and call.operation.method in ("POST", "PUT", "PATCH"):
+                headers["Content-Length"] = "0"
+            raw_headers = [(name.encode("ascii"), value.encode("ascii")) for name, value in headers.items()]
+            attempt.request = self._library.Request(
+                call.operation.method,
+                url,
+                headers=[(b"Host", self._url.netloc), *raw_headers],
+                stream=self._library.ByteStream(body or b"") if body is None or isinstance(body, bytes) else body,
+                extensions=extensions,
+            )
+        else:
+            make = self._library.Request if self._callers_client is None else self._client.build_request
+            attempt.request = make(
+                call.operation.method,
+                url,
+                headers=headers,
+                content=encoded.body if files is None else files,
+                extensions=extensions,
+            )
         if _OTEL in sys.modules:
             from kombo_async._http.stand_ins import hide_query
 
@@ -277,8 +291,9 @@ class Http:
         try:
             raw, unreadable = await self._whole(attempt, raw)
         finally:
-            with anyio.CancelScope(shield=True):
-                await raw.aclose()
+            if not raw.is_closed:
+                with anyio.CancelScope(shield=True):
+                    await raw.aclose()
         raw.elapsed = timedelta(seconds=time.perf_counter() - start)
         raw.next_request = None
         raw.request = _without_key(self._library)(attempt.request)
@@ -355,11 +370,16 @@ def _without_key(library: ModuleType) -> Any:
         def __init__(self, sent: Any) -> None:
             self.method = sent.method
             self.url = sent.url
-            self.headers = sent.headers.copy()
-            if "authorization" in self.headers:
-                self.headers["authorization"] = "[hidden]"
             self.extensions: dict[str, Any] = {}
             self.stream = module.ByteStream(b"")
+            self._shown = [
+                (name, b"[hidden]" if name.lower() == b"authorization" else value) for name, value in sent.headers.raw
+            ]
+
+        @cached_property
+        def headers(self) -> Any:
+            """What was sent; made when it is looked at, which takes as long as a tenth of a call."""
+            return module.Headers(self._shown)
 
     return SentRequest
 
