@@ -117,7 +117,7 @@ async def test_one_tls_context(monkeypatch: pytest.MonkeyPatch) -> None:
 
 async def test_not_more_connections_than_allowed(server: FaultServer) -> None:
     """`max_connections` holds for connections, too, and afterwards those in use are used again."""
-    server.latency = 0.02
+    server.latency = 0.1
     async with client(server, max_connections=7) as kombo:
         for _ in range(2):
             async with anyio.create_task_group() as calls:

@@ -242,19 +242,16 @@ class Http:
             "kombo_async.progress": attempt.progress,
         }
         url = self._url_of(encoded.target, keep=encoded.target == call.operation.path)
-        if self._connections is not None:
+        if self._connections is not None and files is None and not isinstance(encoded.body, tuple):
             # Headers as bytes and a body that is a stream already: httpx makes less of them again.
-            body = encoded.body if files is None else files
-            if isinstance(body, bytes):
-                headers["Content-Length"] = str(len(body))
-            elif body is None and call.operation.method in ("POST", "PUT", "PATCH"):
-                headers["Content-Length"] = "0"
+            if encoded.body is not None or call.operation.method in ("POST", "PUT", "PATCH"):
+                headers["Content-Length"] = str(len(encoded.body or b""))
             raw_headers = [(name.encode("ascii"), value.encode("ascii")) for name, value in headers.items()]
             attempt.request = self._library.Request(
                 call.operation.method,
                 url,
                 headers=[(b"Host", self._url.netloc), *raw_headers],
-                stream=self._library.ByteStream(body or b"") if body is None or isinstance(body, bytes) else body,
+                stream=self._library.ByteStream(encoded.body or b""),
                 extensions=extensions,
             )
         else:
