@@ -123,6 +123,7 @@ async def test_not_more_connections_than_allowed(server: FaultServer) -> None:
             async with anyio.create_task_group() as calls:
                 for number in range(40):
                     calls.start_soon(kombo.for_integration(f"greenhouse:{number}").send, CREATE)
+                    calls.start_soon(kombo.send, READ)
         assert server.connections == 7
     await until(lambda: not server.open)
 
