@@ -138,7 +138,7 @@ async def test_three_workers_of_which_one_fails(tmp_path: Path, how: str) -> Non
     assert set(applicants.values()) == {1}
     assert len(sandbox.performed(CREATE)) == performed == ROWS
     assert most <= 30
-    assert refused < 0.1 * ROWS
+    assert refused < (0.1 if how == "killed" else 0.2) * ROWS  # who was stopped does not see that places are gone
     assert (tmp_path / "again.log").read_text().split() == [str(ROWS), "done"]
 
 
