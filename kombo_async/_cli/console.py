@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import logging
 import os
 import sqlite3
@@ -13,12 +12,13 @@ from io import TextIOWrapper
 
 import click
 
+from kombo_async._machine import MACHINE
+from kombo_async.errors import ConfigurationError
+
 DONE, PROBLEMS, WRONG_USE, IN_DOUBT = 0, 1, 2, 3
 """Exit codes: all is well; something was refused or failed; wrong use, nothing was sent; something is in doubt."""
 INTERRUPTED = 130
 BROKEN_PIPE = 141
-_MACHINE = frozenset({errno.ENOSPC, errno.EIO, errno.EMFILE, errno.ENFILE, errno.ENOMEM, getattr(errno, "EDQUOT", 0)})
-"""What is the machine's fault, and not that of whoever gave the command."""
 
 
 def prepare_console() -> None:
@@ -79,9 +79,7 @@ def _exit_code(error: BaseException) -> int:
     if isinstance(error, OSError):
         name = f"{error.filename}: " if error.filename else ""
         _say(f"{name}{error.strerror or error}")
-        return PROBLEMS if error.errno in _MACHINE else WRONG_USE
-    from kombo_async.errors import ConfigurationError
-
+        return PROBLEMS if error.errno in MACHINE else WRONG_USE
     if isinstance(error, ConfigurationError):
         _say(str(error))
         return WRONG_USE

@@ -19,7 +19,9 @@ from kombo_async._cli.reading.json_values import begins_array, begins_object, it
 from kombo_async._cli.reading.source import Source
 from kombo_async._cli.reading.table import ReadOptions, TableError
 from kombo_async._cli.reading.workbook import is_workbook, open_workbook
-from kombo_async._cli.rows import Input, RequestInput, RowOptions, TableInput
+from kombo_async._cli.request_input import RequestInput
+from kombo_async._cli.rows import Input, RowOptions
+from kombo_async._cli.table_input import TableInput
 from kombo_async.request import Request
 
 _DELIMITERS = {"tab": "\t", "\\t": "\t", "comma": ",", "semicolon": ";", "bar": "|", "pipe": "|", "space": " "}

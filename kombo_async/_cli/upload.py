@@ -15,6 +15,7 @@ import click
 
 from kombo_async._cli.client import Connection, client_options
 from kombo_async._cli.columns import MappingError
+from kombo_async._cli.duplicates import DuplicateFilter
 from kombo_async._cli.durations import DurationType
 from kombo_async._cli.faults import FaultGroups
 from kombo_async._cli.inputs import InputOptions, load_mapping, open_input, saved_mapping
@@ -25,7 +26,7 @@ from kombo_async._cli.progress import echo, progress
 from kombo_async._cli.reading.source import Source, open_source
 from kombo_async._cli.reading.table import TableError
 from kombo_async._cli.report import check_report, open_report
-from kombo_async._cli.rows import DuplicateFilter, Input, ParsedRow
+from kombo_async._cli.rows import Input, ParsedRow
 from kombo_async._cli.sending import Sending
 from kombo_async._cli.signals import stop_signals
 from kombo_async._cli.summary import print_summary
@@ -45,6 +46,8 @@ def _pairs(ctx: click.Context, parameter: click.Parameter, values: tuple[str, ..
     return {name.strip(): value.strip() for name, _, value in pairs}
 
 
+GRACE = 1.0
+"""Seconds that what is in flight has to end after a second Ctrl-C."""
 _PATH = click.Path(path_type=Path)
 
 
@@ -270,6 +273,7 @@ class Job:
             concurrency=self.concurrency,
             retry_refused=self.retry_refused,
             resend_after=self.resend_after,
+            grace=GRACE,
         )
 
     @property

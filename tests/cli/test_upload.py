@@ -147,7 +147,7 @@ def test_exit_codes_tell_refusals_from_doubts(shell: Shell) -> None:
 
 def test_it_stops_where_no_row_can_be_sent(shell: Shell) -> None:
     """A wrong key ends the upload after a few rows, and says why; the rows stay unsent for the next run."""
-    people = "".join(f"P{number},Q,p{number}@example.com,\n" for number in range(500))
+    people = "".join(f"P{number},Q,p{number}@example.com,\n" for number in range(200))
     path = shell.write("people.csv", HEADER + people)
     shell.sandbox.integration("greenhouse:cli").active = False
     result = shell.upload(path)
@@ -156,7 +156,7 @@ def test_it_stops_where_no_row_can_be_sent(shell: Shell) -> None:
     assert len(shell.sandbox.requests(CREATE)) <= 110
     shell.sandbox.integration("greenhouse:cli").active = True
     assert shell.upload(path).exit_code == 0
-    assert len(shell.emails) == 500
+    assert len(shell.emails) == 200
 
 
 def test_json_events_are_for_machines(shell: Shell) -> None:
@@ -187,7 +187,7 @@ def test_wrong_options_are_wrong_use(shell: Shell) -> None:
 def test_ctrl_c_ends_what_is_in_flight_and_the_next_run_goes_on(shell: Shell) -> None:
     """After a signal nothing more is begun, what was in flight is finished, and each row is sent once in the end."""
     shell.sandbox.set_latency(actions=0.05)
-    path = shell.write("people.csv", HEADER + "".join(f"P{n},Q,p{n}@example.com,\n" for n in range(600)))
+    path = shell.write("people.csv", HEADER + "".join(f"P{n},Q,p{n}@example.com,\n" for n in range(300)))
     sent = 0
     for number, code in ((signal.SIGINT, 130), (signal.SIGTERM, 143)):
         process = shell.popen("upload", path, "--set", f"job_id={shell.job_id}", "--report", "r.csv")
@@ -198,13 +198,13 @@ def test_ctrl_c_ends_what_is_in_flight_and_the_next_run_goes_on(shell: Shell) ->
         output, errors = process.communicate(timeout=30)
         assert process.returncode == code, errors
         assert b"Stopped. The same command goes on from here." in errors
-        assert sent + 50 <= len(shell.emails) < 600
+        assert sent + 50 <= len(shell.emails) < 300
         sent = len(shell.emails)
         assert f"{sent:,} done".encode() in output
         assert len((shell.folder / "r.csv").read_text().splitlines()) == sent + 1
     shell.sandbox.set_latency(actions=0)
     assert shell.upload(path).exit_code == 0
-    assert len(shell.emails) == len(set(shell.emails)) == 600
+    assert len(shell.emails) == len(set(shell.emails)) == 300
 
 
 def test_changed_rows_are_listed_and_not_sent(shell: Shell) -> None:
@@ -220,8 +220,8 @@ def test_changed_rows_are_listed_and_not_sent(shell: Shell) -> None:
     assert len(shell.bodies) == 3
 
 
-def test_rows_of_another_run_are_held(shell: Shell) -> None:
-    """Two uploads at once with one journal: the second says so, and nothing is sent twice."""
+def test_two_uploads_at_once_send_nothing_twice(shell: Shell) -> None:
+    """With one journal, the second waits for the first, or says that it is held; each row is sent once."""
     shell.sandbox.set_latency(actions=1)
     path = shell.write("people.csv", GOOD)
     first = shell.popen("upload", path, "--set", f"job_id={shell.job_id}")
@@ -229,6 +229,6 @@ def test_rows_of_another_run_are_held(shell: Shell) -> None:
     second = shell.upload(path)
     _, errors = first.communicate(timeout=30)
     assert first.returncode == 0, errors
-    assert second.exit_code in (1, 2), second.output
+    assert second.exit_code in (0, 1, 2), second.output
     assert "Traceback" not in second.output
     assert len(shell.bodies) == 2

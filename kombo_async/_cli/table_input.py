@@ -1,0 +1,187 @@
+"""Requests from the rows of a table."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import attrs
+
+from kombo_async._cli.cells import CellFault, check_email, convert
+from kombo_async._cli.columns import Choices, Columns, MappingError, Target, choose
+from kombo_async._cli.faults import RowFault
+from kombo_async._cli.fields import constant_values, example_of, put, required_below
+from kombo_async._cli.jobs import REMOTE, Jobs
+from kombo_async._cli.reading.table import Cell, Line, Table
+from kombo_async._cli.rows import ParsedRow, RowOptions, person_of
+from kombo_async._cli.synonyms import WHOLE_NAMES, plain
+from kombo_async._codec.strict import MISSING
+from kombo_async.errors import InvalidInput
+from kombo_async.request import Request
+
+MOST_NAMED = 12
+"""How many columns a note names."""
+
+
+class TableInput:
+    """The rows of a table. Raises `MappingError` where no row could be used."""
+
+    def __init__(self, table: Table, request: type[Request[Any]], options: RowOptions) -> None:
+        self.jobs = Jobs()
+        self._request = request
+        self._table = table
+        self._rules = options.rules
+        self._files = options.files
+        choices = options.choices
+        self._constants = constant_values(request, choices.constants, options.rules)
+        self.columns: Columns = choose(table.columns, request, choices, constants=list(self._constants))
+        self._integration = _place(table.columns, choices.integration_column)
+        self._key = _place(table.columns, choices.key_column)
+        self.notes: list[str] = [*table.notes, *self._leave_out(choices), *self._describe()]
+
+    def __iter__(self) -> Iterator[ParsedRow]:
+        """Each row, as a request or with its faults."""
+        for line in self._table:
+            yield ParsedRow(line.number, None, [RowFault("row", line.fault)]) if line.fault else self._parse(line)
+
+    def integrations_with_jobs(self) -> set[str | None]:
+        """As `Input`."""
+        place = next((place for place, target in self.columns.targets.items() if target.is_job), None)
+        if place is None:
+            return set()
+        return {
+            _text(line.cells[self._integration]) if self._integration is not None else None
+            for line in self._table
+            if not line.fault and _text(line.cells[place]) and not _text(line.cells[place]).startswith(REMOTE)
+        }
+
+    def _parse(self, line: Line) -> ParsedRow:
+        data: dict[str, Any] = {}
+        faults: list[RowFault] = []
+        for path, value in self._constants.items():
+            put(data, path, value)
+        integration_id = self._named(line, self._integration, faults)
+        key = self._named(line, self._key, faults)
+        for place, target in self.columns.targets.items():
+            cell = line.cells[place]
+            if cell is None or (isinstance(cell, str) and not cell.strip()):
+                continue
+            try:
+                self._fill(data, target, cell, integration_id)
+            except CellFault as fault:
+                faults.append(RowFault(fault.kind, fault.message, self.columns.names[place], target.path))
+        request: Request[Any] | None = None
+        if not faults:
+            try:
+                request = self._request.from_dict(data)
+            except InvalidInput as error:
+                faults = [self._in_column(fault.path, fault.message) for fault in error.faults]
+        return ParsedRow(line.number, request, faults, integration_id, key, *person_of(data))
+
+    def _named(self, line: Line, place: int | None, faults: list[RowFault]) -> str | None:
+        """The text of a cell that names the row's integration or key; an empty one is a fault."""
+        if place is None:
+            return None
+        text = _text(line.cells[place])
+        if not text:
+            faults.append(RowFault("empty", "the cell is empty", self.columns.names[place]))
+        return text or None
+
+    def _fill(self, data: dict[str, Any], target: Target, cell: Cell, integration_id: str | None) -> None:
+        if target.is_file:
+            data.setdefault("attachments", []).append(self._files.attachment(str(cell), target.path))
+            return
+        value = convert(cell, target.kind, self._rules)
+        if target.is_job:
+            value = self.jobs.find(integration_id, value)
+        elif target.path.rpartition(".")[2] == "email_address":
+            value = check_email(value)
+        if value not in ("", []):
+            put(data, target.path, value)
+
+    def _in_column(self, path: str, message: str) -> RowFault:
+        """A fault of a field as one of its column."""
+        column = self.columns.of_path(path)
+        if message == MISSING:
+            return RowFault("empty", "the cell is empty" if column else f"{path} is missing", column, path)
+        return RowFault("value", message if column else f"{path}: {message}", column, path)
+
+    def _leave_out(self, choices: Choices) -> list[str]:
+        """Leave out guessed columns of an object that lacks another field, such as a city without a country.
+
+        Raises `MappingError` where a field that each row needs has neither column nor constant: once, not for each row.
+        """
+        notes: list[str] = []
+        missing = self._lacking()
+        for path in missing:
+            above = f"{path.rpartition('.')[0]}."
+            places = [place for place, target in self.columns.targets.items() if target.path.startswith(above)]
+            guessed = not any(self.columns.names[place] in choices.mapping for place in places)
+            if len(above) == 1 or not guessed or any(each.startswith(above) for each in self._constants):
+                continue
+            names = [self.columns.names[place] for place in places]
+            kept = {place: target for place, target in self.columns.targets.items() if place not in places}
+            before = self.columns
+            self.columns = attrs.evolve(before, targets=kept)
+            if len(self._lacking()) >= len(missing):
+                self.columns = before  # the object itself is needed
+            elif names:
+                notes.append(f"not used: {_listed(names)}, because {path} is missing; map it, or --set {path}=...")
+        if missing := self._lacking():
+            raise MappingError(self._missing(missing))
+        return notes
+
+    def _lacking(self) -> list[str]:
+        """The fields that each row needs and that neither a column nor a constant fills."""
+        filled = {*self._constants, *(target.path for target in self.columns.targets.values())}
+        try:
+            self._request.from_dict(example_of(filled))
+        except InvalidInput as error:
+            return [fault.path for fault in error.faults if fault.message == MISSING and fault.path not in filled]
+        return []
+
+    def _missing(self, paths: list[str]) -> str:
+        leaves = [leaf for path in paths for leaf in required_below(self._request, path)]
+        names = [name for name in self._table.columns if name]
+        both = next((name for name in names if plain(name) in WHOLE_NAMES), None)
+        split = f" The column {both!r} seems to hold whole names: split it into two." if both else ""
+        return (
+            f"no column goes into {', '.join(leaves)}; the columns are {_listed(names)}. "
+            f"Name one by --map 'COLUMN={leaves[0]}', or give all rows the same by --set {leaves[0]}=...{split}"
+        )
+
+    def _describe(self) -> list[str]:
+        samples = self._samples()
+        notes = [
+            f"{self.columns.names[place]} -> {_goal(target)}{samples.get(place, '')}"
+            for place, target in self.columns.targets.items()
+        ]
+        unused = [name for name in self.columns.unused if name]
+        return [*notes, f"not used: {_listed(unused)}"] if unused else notes
+
+    def _samples(self) -> dict[int, str]:
+        samples: dict[int, str] = {}
+        for count, line in enumerate(self._table):
+            if count == 20 or len(samples) == len(self.columns.targets):
+                break
+            for place in self.columns.targets:
+                if not line.fault and place not in samples and (text := _text(line.cells[place])):
+                    samples[place] = f", such as {text[:40]!r}"
+        return samples
+
+
+def _goal(target: Target) -> str:
+    return f"{target.path} (looked up by name or ID)" if target.is_job else target.path
+
+
+def _listed(names: list[str]) -> str:
+    more = f" and {len(names) - MOST_NAMED:,} more" if len(names) > MOST_NAMED else ""
+    return ", ".join(map(repr, names[:MOST_NAMED])) + more
+
+
+def _place(names: list[str], column: str | None) -> int | None:
+    return None if column is None else names.index(column) if column in names else None
+
+
+def _text(cell: Cell) -> str:
+    return "" if cell is None else str(cell).strip()
