@@ -246,9 +246,12 @@ def test_a_pipe_is_read(shell: Shell, name: str) -> None:
     out, err = process.communicate(GOOD.encode())
     assert (process.returncode, b"--journal" in err) == (2, True), err
     command = ("upload", name, "--set", f"job_id={shell.job_id}", "--journal", "j")
-    process = shell.popen(*command, stdin=subprocess.PIPE)
+    (shell.folder.parent / "tmp").mkdir()
+    temporary = {"TMPDIR": str(shell.folder.parent / "tmp")}
+    process = shell.popen(*command, stdin=subprocess.PIPE, environment=temporary)
     out, err = process.communicate(GOOD.encode())
     assert process.returncode == 0, err
+    assert not list((shell.folder.parent / "tmp").iterdir())  # the copy of the pipe is gone
     assert shell.emails == BOTH
     process = shell.popen(*command, stdin=subprocess.PIPE)
     out, err = process.communicate(GOOD.encode())
