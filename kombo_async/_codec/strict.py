@@ -33,6 +33,9 @@ T = TypeVar("T")
 MISSING = "missing"
 """The message of a fault about a field that must be there."""
 
+UNKNOWN = "there is no such field"
+"""The message of a fault about a field that nothing has."""
+
 _TIME = re.compile(r"\d{4}-\d{2}-\d{2}(T\d{2}:\d{2}:\d{2}(\.\d+)?)?Z?")
 """What Kombo takes as a time in requests."""
 
@@ -64,7 +67,7 @@ def _faults(error: BaseException, path: str) -> Iterator[Fault]:
             yield from _faults(each, path)
     elif isinstance(error, cattrs.ForbiddenExtraKeysError):
         for name in sorted(map(str, error.extra_fields)):
-            yield Fault(f"{path}.{name}".removeprefix("."), "there is no such field")
+            yield Fault(f"{path}.{name}".removeprefix("."), UNKNOWN)
     elif isinstance(error, KeyError):
         yield Fault(path, MISSING)
     elif isinstance(error, TypeError):

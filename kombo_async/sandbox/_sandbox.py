@@ -31,6 +31,10 @@ class Sandbox(SandboxCore):
         allow_duplicates: Take a second application of the same person for a job instead of refusing it.
         virtual_time: Let no wait take real time: the sandbox's latency, and its clients' retries, pauses and deadlines.
         start: What the clock begins with, instead of the real time.
+        strict: Refuse parameters and body fields that nothing has, instead of noting them in the request log.
+        copy_lag: After how many seconds Kombo's copy, which the lists read, has what changed in the connected system.
+        write_through: Whether what was done by an action is in the copy at once, whatever *copy_lag* says.
+        scene: Scenes to begin with, such as `outage` or `first-sync:seconds=30`; see `Scenes`.
         hosts: Names of this machine by which it may be asked for, beside localhost, 127.0.0.1 and the like.
         state: A file to keep the state in (SQLite). Without one, it is gone with the sandbox.
     """

@@ -11,7 +11,6 @@ import attrs
 
 from kombo_async.sandbox import Sandbox
 from kombo_async.sandbox._handlers.hris_provisioning import GROUP
-from kombo_async.sandbox._state.fields import prepare_fields
 from kombo_async.sandbox._state.store import World
 from tests.support.schemas import EXAMPLES, FORMATS, Facts, resolve, types, variants
 
@@ -230,9 +229,6 @@ class _Maker:
         return self._made(name, resolve(schema))
 
     def _id(self, table: str, place: int) -> str:
-        if table in ("integration_fields", "custom_fields"):
-            integration = self._sandbox.integration(self._world.integration_id)
-            prepare_fields(self._world, integration.category)
         return self._world.table(table)[place].id
 
     def _made(self, name: str, schema: Any) -> Any:

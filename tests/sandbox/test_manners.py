@@ -145,8 +145,9 @@ async def test_pages_hold_still_while_records_come_and_go(sandbox: Sandbox) -> N
 @pytest.mark.parametrize(
     "query", ["page_size=0", "page_size=251", "page_size=x", "cursor=zzz", "emails=a", "ids=a&ids=b"]
 )
-async def test_wrong_queries_are_named(sandbox: Sandbox, query: str) -> None:
+async def test_wrong_queries_are_named(query: str) -> None:
     """The message begins with the parameter."""
+    sandbox = Sandbox(strict=True)
     answer = await raw(sandbox, "GET", f"/ats/candidates?{query}")
     error = answer.json()["error"]
     assert (answer.status_code, error["code"]) == (400, "PLATFORM.INPUT_INVALID")
@@ -163,8 +164,9 @@ async def test_wrong_queries_are_named(sandbox: Sandbox, query: str) -> None:
         ({"surprise": 1}, "surprise: there is no such field"),
     ],
 )
-async def test_wrong_bodies_are_named(sandbox: Sandbox, body: Any, path: str) -> None:
+async def test_wrong_bodies_are_named(body: Any, path: str) -> None:
     """By the path of each fault."""
+    sandbox = Sandbox(strict=True)
     answer = await raw(sandbox, "POST", "/ats/candidates", json=body)
     assert (answer.status_code, answer.json()["error"]["code"]) == (400, "PLATFORM.INPUT_INVALID")
     assert path in answer.json()["error"]["message"]

@@ -10,7 +10,8 @@ import pytest
 from kombo_async._generated.operations import REQUESTS
 from kombo_async.sandbox import Sandbox, default_id
 from kombo_async.sandbox._state.refusals import Refusal
-from kombo_async.sandbox._state.store import StoredRecord, World
+from kombo_async.sandbox._state.store import World
+from kombo_async.sandbox._state.table import StoredRecord
 
 pytestmark = pytest.mark.anyio
 

@@ -11,7 +11,7 @@ from kombo_async import AsyncKomboClient, ats
 from kombo_async.errors import ServerError
 from kombo_async.sandbox import GREENHOUSE, Sandbox
 from kombo_async.sandbox._server import logged_request
-from kombo_async.sandbox._state import store
+from kombo_async.sandbox._state import table
 
 pytestmark = pytest.mark.anyio
 
@@ -56,7 +56,7 @@ async def _story() -> list[list[ats.Candidate]]:
 async def test_records_that_left_the_memory_are_read_back(monkeypatch: pytest.MonkeyPatch) -> None:
     """Lists, filters, and changes of what others nest show the same as if everything had stayed in memory."""
     expected = await _story()
-    monkeypatch.setattr(store, "AT_HAND", 1)
+    monkeypatch.setattr(table, "AT_HAND", 1)
     assert await _story() == expected
     everyone, by_email, by_name, changed, with_deleted, renamed = expected
     assert (len(everyone), len(by_email), len(by_name)) == (PEOPLE + 5, 1, 1)

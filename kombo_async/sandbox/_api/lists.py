@@ -1,4 +1,4 @@
-"""The paged lists: filters, cursors and pages."""
+"""The paged lists: cursors and pages, and which records are on them."""
 
 from __future__ import annotations
 
@@ -10,22 +10,22 @@ from typing import Any, TypeAlias, get_args
 import attrs
 import msgspec
 
-from kombo_async.model import UNSET, wire_time
+from kombo_async.model import UNSET
 from kombo_async.request import Request, answer_type
 from kombo_async.sandbox._api.answers import encode
+from kombo_async.sandbox._api.filters import COMMON, Filter
 from kombo_async.sandbox._api.projection import shaper
-from kombo_async.sandbox._state.clock import parse, stamp
 from kombo_async.sandbox._state.refusals import InputInvalid
-from kombo_async.sandbox._state.store import Record, RecordTable, StoredRecord, World
+from kombo_async.sandbox._state.store import World
+from kombo_async.sandbox._state.table import Record, RecordTable, StoredRecord
 
-Test: TypeAlias = Callable[[World, StoredRecord, Any], bool]
-"""Whether a record passes a filter with this value."""
 View: TypeAlias = Callable[[World, Record], Record]
 """A record with what it nests."""
-Finder: TypeAlias = Callable[[RecordTable, Any], Iterable[StoredRecord]]
-"""The records that may pass a filter with this value; all others do not."""
 
 DEFAULT_PAGE = 100
+FEW = 2_000
+"""Filters that find more are not counted further: the one that finds fewest is followed."""
+CHUNK = 500
 
 
 @attrs.frozen(kw_only=True)
@@ -34,27 +34,29 @@ class Listing:
 
     table: str
     view: View = lambda _, record: record
-    filters: Mapping[str, Test] = attrs.field(factory=dict[str, Test])
-    found_by: Mapping[str, Finder] = attrs.field(factory=dict[str, Finder])
-    """Filters for which not every record has to be tried."""
+    filters: Mapping[str, Filter] = attrs.field(factory=dict[str, Filter])
     largest_page: int = 250
     twin: bool = False
     """Whether the cursor also comes as `next_cursor`, its deprecated name."""
-    only: Callable[[StoredRecord], bool] | None = None
+    only: Filter | None = None
     """Which records of the table the list is about, where not all."""
+
+
+_Given: TypeAlias = tuple[Filter, Any]
 
 
 def read_page(world: World, listing: Listing, request: Request[Any]) -> dict[str, Any]:
     """The page that *request* asks for."""
     size = page_size(request, listing.largest_page)
-    tests = _tests(world, listing, request)
     start = _place(_given(request, "cursor"))
+    filters = _filters(listing, request)
+    deleted_too = bool(_given(request, "include_deleted"))
     results: list[msgspec.Raw] = []
-    for row in _rows(world, listing, request, start):
-        if all(test(row) for test in tests):
+    for record in _records(world, world.table(listing.table), filters, start):
+        if (deleted_too or not record.deleted) and all(each.test(world, record, value) for each, value in filters):
             if len(results) == size:
-                return _page(listing, results, make_cursor(row.place))
-            results.append(encoded(world, listing, row, type(request)))
+                return _page(listing, results, make_cursor(record.place))
+            results.append(encoded(world, listing, record, type(request)))
     return _page(listing, results, None)
 
 
@@ -63,13 +65,15 @@ def _page(listing: Listing, results: list[msgspec.Raw], cursor: str | None) -> d
     return {**page, "next_cursor": cursor} if listing.twin else page
 
 
-def encoded(world: World, listing: Listing, row: StoredRecord, request: type[Request[Any]]) -> msgspec.Raw:
-    """A record as the list of *request* shows it, from the row's own cache where nothing changed."""
-    body = row.encoded.get(request.operation.id)
-    if body is None:
+def encoded(world: World, listing: Listing, record: StoredRecord, request: type[Request[Any]]) -> msgspec.Raw:
+    """A record as the list of *request* shows it, kept ready until it or something that it nests changes."""
+    edition = world.edition(listing.table)
+    kept = record.encoded.get(request.operation.id)
+    if kept is None or kept[0] != edition:
         (item,) = get_args(answer_type(request))
-        body = row.encoded[request.operation.id] = encode(shaper(item)(listing.view(world, row.data)))
-    return msgspec.Raw(body)
+        kept = (edition, encode(shaper(item)(listing.view(world, record.data))))
+        record.encoded[request.operation.id] = kept
+    return msgspec.Raw(kept[1])
 
 
 def page_size(request: Request[Any], largest: int) -> int:
@@ -94,11 +98,11 @@ def _place(cursor: str | None) -> int:
     try:
         text = base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)).decode()
         kind, _, place = text.partition(":")
-        if kind == "place" and place.isdecimal():
+        if kind == "place" and place.isdecimal() and len(place) < 18:
             return int(place)
     except (binascii.Error, ValueError):
         pass
-    raise InputInvalid("cursor: this is none that the sandbox gave")
+    raise InputInvalid("cursor: the sandbox gave no such cursor")
 
 
 def _given(request: Request[Any], name: str) -> Any:
@@ -106,81 +110,62 @@ def _given(request: Request[Any], name: str) -> Any:
     return None if value is UNSET else value
 
 
-def _rows(world: World, listing: Listing, request: Request[Any], start: int) -> Iterator[StoredRecord]:
-    table = world.table(listing.table)
-    rows: Iterable[StoredRecord] = (table[place] for place in range(start, len(table)))
-    for name, find in {"ids": _with_ids, **listing.found_by}.items():
-        value = _given(request, name)
-        if value is not None:
-            found = {row.place: row for row in find(table, value)}
-            rows = [found[place] for place in sorted(found) if place >= start]
-            break
-    return (row for row in rows if listing.only is None or listing.only(row))
+def _filters(listing: Listing, request: Request[Any]) -> list[_Given]:
+    given = ((each, _given(request, name)) for name, each in {**COMMON, **listing.filters}.items())
+    filters = [(each, value) for each, value in given if value is not None]
+    return filters if listing.only is None else [*filters, (listing.only, None)]
 
 
-def _with_ids(table: RecordTable, ids: Iterable[str]) -> Iterator[StoredRecord]:
-    return (row for id in ids if (row := table.find(id)) is not None)
+def _records(world: World, table: RecordTable, filters: list[_Given], start: int) -> Iterator[StoredRecord]:
+    """The records from *start* on that may pass *filters*, in their order."""
+    searches = [_search(world, table, *each) for each in filters if each[0].find or each[0].keys]
+    if not searches:
+        return table.at(range(start, len(table)))
+    if len(searches) == 1 and searches[0].chunks is not None:
+        return _in_chunks(table, searches[0].chunks, start)
+    first, *others = sorted(searches, key=lambda search: search.size)
+    places = (place for place in sorted(first.places()) if place >= start)
+    return table.at(place for place in places if all(search.has(place) for search in others))
 
 
-def _tests(world: World, listing: Listing, request: Request[Any]) -> list[Callable[[StoredRecord], bool]]:
-    tests: list[Callable[[StoredRecord], bool]] = []
-    if not _given(request, "include_deleted"):
-        tests.append(lambda row: not row.deleted)
-    since = _given(request, "updated_after")
-    if since is not None:
-        # Not earlier than, instead of later than: times are kept in whole milliseconds, and nothing may be missed.
-        threshold = as_stamp(since)
-        tests.append(lambda row: row.touched >= threshold)
-    remote_ids = _given(request, "remote_ids")
-    if remote_ids is not None:
-        wanted = frozenset(remote_ids)
-        tests.append(lambda row: row.data.get("remote_id") in wanted)
-    for name, test in listing.filters.items():
-        value = _given(request, name)
-        if value is not None:
-            tests.append(_bound(test, world, value))
-    return tests
+@attrs.frozen
+class _Search:
+    """How one filter finds its records."""
+
+    size: float
+    """How many it finds, roughly."""
+    places: Callable[[], Iterable[int]]
+    has: Callable[[int], bool]
+    """Whether it finds the record in a place."""
+    chunks: Callable[[int, int], list[int]] | None = None
+    """Some of its places, from one on, in their order."""
 
 
-def _bound(test: Test, world: World, value: Any) -> Callable[[StoredRecord], bool]:
-    return lambda row: test(world, row, value)
+def _search(world: World, table: RecordTable, each: Filter, value: Any) -> _Search:
+    if each.keys is None:
+        assert each.find is not None  # noqa: S101 - one of them is there
+        found = frozenset(each.find(world, table, value))
+        return _Search(len(found), lambda: found, found.__contains__)
+    field, keys = each.keys(world, value)
+    keys = list(dict.fromkeys(keys))
+    size = table.count_up_to(field, keys, FEW + 1)
+
+    def places() -> Iterable[int]:
+        return {place for key in keys for place in table.places(field, key)}
+
+    def chunk(start: int, limit: int) -> list[int]:
+        return sorted({place for key in keys for place in table.places(field, key, start, limit)})[:limit]
+
+    def has(place: int) -> bool:
+        return any(table.has(field, key, place) for key in keys)
+
+    return _Search(size, places, has, chunk)
 
 
-def as_stamp(value: Any) -> str:
-    """A time of a request as the sandbox keeps times."""
-    return stamp(parse(value if isinstance(value, str) else wire_time(value)))
-
-
-def equal(field: str) -> Test:
-    """*field* is the value, in upper or lower case."""
-    return lambda _, row, value: str(row.data.get(field) or "").lower() == str(value).lower()
-
-
-def one_of(field: str) -> Test:
-    """*field* is one of the values; the word `null` stands for none."""
-    return lambda _, row, value: (row.data.get(field) or "null") in value
-
-
-def any_of(field: str) -> Test:
-    """*field*, a list, shares a value with the filter's."""
-    return lambda _, row, value: not frozenset(row.data.get(field) or ()).isdisjoint(value)
-
-
-def contains(field: str) -> Test:
-    """*field* contains the text, in upper or lower case."""
-    return lambda _, row, value: value.lower() in (row.data.get(field) or "").lower()
-
-
-def one_email_of(field: str) -> Test:
-    """*field* is one of the e-mail addresses, in upper or lower case."""
-    return lambda _, row, value: str(row.data.get(field) or "").lower() in {each.lower() for each in value}
-
-
-def after(field: str) -> Test:
-    """*field* is the time of the value or later."""
-    return lambda _, row, value: (row.data.get(field) or "") >= as_stamp(value)
-
-
-def before(field: str) -> Test:
-    """*field* is the time of the value or earlier."""
-    return lambda _, row, value: bool(row.data.get(field)) and row.data[field] <= as_stamp(value)
+def _in_chunks(table: RecordTable, chunk: Callable[[int, int], list[int]], start: int) -> Iterator[StoredRecord]:
+    while True:
+        places = chunk(start, CHUNK)
+        yield from table.at(places)
+        if len(places) < CHUNK:
+            return
+        start = places[-1] + 1

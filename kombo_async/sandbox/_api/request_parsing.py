@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from functools import cache
 from typing import Any, cast, get_args
@@ -9,6 +10,7 @@ from urllib.parse import unquote_plus
 
 import msgspec
 
+from kombo_async._codec.strict import UNKNOWN
 from kombo_async._codec.structure import field_types, is_list, is_union, members
 from kombo_async.errors import InvalidInput
 from kombo_async.request import Operation, Request
@@ -17,24 +19,59 @@ from kombo_async.sandbox._state.refusals import InputInvalid
 
 
 def read_request(
-    cls: type[Request[Any]], parameters: dict[str, str], query: str, content_type: str, body: bytes
+    cls: type[Request[Any]],
+    parameters: dict[str, str],
+    query: str,
+    content_type: str,
+    body: bytes,
+    unknown: list[str] | None = None,
 ) -> Request[Any]:
-    """The request in a call to the operation of *cls*. Raises `InputInvalid`."""
+    """The request in a call to the operation of *cls*. Raises `InputInvalid`.
+
+    Parameters and fields that nothing has are left out and named in *unknown*; where that is None, they are refused.
+    """
     operation = cls.operation
     data: dict[str, Any] = dict(parameters)
     if query:
-        data.update(_query(cls, query))
+        data.update(_query(cls, query, unknown))
     if operation.body is not None:
-        data.update(_body(operation, content_type, body))
-    try:
-        request = cls.from_dict(data)
-    except InvalidInput as error:
-        raise InputInvalid("; ".join(map(str, error.faults))) from None
+        data.update(_body(operation, content_type, body, unknown))
+    request = _structure(cls, data, unknown)
     check(request)
     return request
 
 
-def _query(cls: type[Request[Any]], query: str) -> dict[str, Any]:
+def _structure(cls: type[Request[Any]], data: dict[str, Any], unknown: list[str] | None) -> Request[Any]:
+    try:
+        return cls.from_dict(data)
+    except InvalidInput as error:
+        strange = [fault.path for fault in error.faults if fault.message == UNKNOWN]
+        if unknown is None or not strange or not _leave_all_out(data, strange):
+            raise InputInvalid("; ".join(map(str, error.faults))) from None
+    unknown += strange
+    return _structure(cls, data, unknown)
+
+
+def _leave_all_out(data: Any, paths: list[str]) -> bool:
+    found = [_leave_out(data, path) for path in paths]
+    return all(found)
+
+
+def _leave_out(data: Any, path: str) -> bool:
+    """Take what is at *path* out of *data*; whether it was there."""
+    *steps, last = re.findall(r"[^.\[\]]+", path)
+    for step in steps:
+        try:
+            data = data[int(step)] if isinstance(data, list) else data[step]
+        except (LookupError, TypeError, ValueError):
+            return False
+    return isinstance(data, dict) and cast("dict[str, Any]", data).pop(last, _LEFT_OUT) is not _LEFT_OUT
+
+
+_LEFT_OUT: Any = object()
+
+
+def _query(cls: type[Request[Any]], query: str, unknown: list[str] | None) -> dict[str, Any]:
     readers = _readers(cast("Any", cls))
     values: dict[str, Any] = {}
     for pair in query.split("&"):
@@ -43,7 +80,10 @@ def _query(cls: type[Request[Any]], query: str) -> dict[str, Any]:
         if not name:
             continue
         if name not in readers:
-            raise InputInvalid(f"{name}: {cls.operation.id} has no such query parameter")
+            if unknown is None:
+                raise InputInvalid(f"{name}: {cls.operation.id} has no such query parameter")
+            unknown.append(name)
+            continue
         if name in values:
             raise InputInvalid(f"{name}: came twice; give several values as one, separated by commas")
         values[name] = readers[name](name, text)
@@ -82,7 +122,7 @@ def _integer(name: str, text: str) -> int:
     return int(text)
 
 
-def _body(operation: Operation, content_type: str, body: bytes) -> dict[str, Any]:
+def _body(operation: Operation, content_type: str, body: bytes, unknown: list[str] | None) -> dict[str, Any]:
     kind = content_type.partition(";")[0].strip().lower()
     if not body.strip():
         return {operation.body[0]: []} if operation.ndjson and operation.body else {}
@@ -97,7 +137,10 @@ def _body(operation: Operation, content_type: str, body: bytes) -> dict[str, Any
         raise InputInvalid("the body is not JSON") from None
     if not isinstance(plain, dict):
         raise InputInvalid("the body must be a JSON object")
-    unknown = sorted(set(cast("dict[str, Any]", plain)) - set(operation.body or ()))
-    if unknown:
-        raise InputInvalid(f"{', '.join(unknown)}: there is no such field")
-    return cast("dict[str, Any]", plain)
+    fields = cast("dict[str, Any]", plain)
+    strange = sorted(set(fields) - set(operation.body or ()))
+    if strange and unknown is None:
+        raise InputInvalid(f"{', '.join(strange)}: there is no such field")
+    if unknown is not None:
+        unknown += strange
+    return {name: value for name, value in fields.items() if name not in strange}

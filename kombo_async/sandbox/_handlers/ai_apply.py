@@ -5,12 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, cast
 
 from kombo_async.model import UNSET, to_dict
-from kombo_async.sandbox._api.lists import Listing, one_of
+from kombo_async.sandbox._api.filters import one_id_of, one_of
+from kombo_async.sandbox._api.lists import Listing
 from kombo_async.sandbox._handlers.registry import LISTINGS, Context, handles
 from kombo_async.sandbox._seed.application_form import FORM, questions
 from kombo_async.sandbox._state.ids import make_id
 from kombo_async.sandbox._state.refusals import InputInvalid, UnknownId
-from kombo_async.sandbox._state.store import Record, StoredRecord, World
+from kombo_async.sandbox._state.store import World
+from kombo_async.sandbox._state.table import Record, StoredRecord
 
 if TYPE_CHECKING:
     from kombo_async import ai_apply
@@ -45,22 +47,22 @@ LISTINGS.update(
         "GetAiApplyPostings": Listing(
             table="ai_job_postings",
             view=_posting,
-            filters={"career_site_ids": one_of("career_site_id"), "job_codes": one_of("job_code")},
+            filters={"career_site_ids": one_id_of("career_site_id"), "job_codes": one_of("job_code")},
         ),
         "GetAiApplyPostingsForms": Listing(
             table="ai_job_postings",
             view=_posting_form,
             largest_page=5,
-            filters={"career_site_ids": one_of("career_site_id"), "job_codes": one_of("job_code")},
+            filters={"career_site_ids": one_id_of("career_site_id"), "job_codes": one_of("job_code")},
         ),
         "GetAiApplyApplications": Listing(
-            table="ai_applications", filters={"job_posting_ids": one_of("job_posting_id")}
+            table="ai_applications", filters={"job_posting_ids": one_id_of("job_posting_id")}
         ),
         "GetAiApplyUnifiedApiJobs": Listing(
             table="ai_job_postings",
             view=_job,
             largest_page=5,
-            filters={"career_site_ids": one_of("career_site_id"), "job_codes": one_of("job_code")},
+            filters={"career_site_ids": one_id_of("career_site_id"), "job_codes": one_of("job_code")},
         ),
         "GetAiApplyJobFeeds": Listing(table="ai_job_feeds"),
     }

@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from kombo_async.model import UNSET, to_dict
-from kombo_async.sandbox._api.lists import Listing, as_stamp, one_of
+from kombo_async.sandbox._api.filters import Filter, after, one_of
+from kombo_async.sandbox._api.lists import Listing
 from kombo_async.sandbox._handlers.registry import LISTINGS, Context, handles
 from kombo_async.sandbox._handlers.uploads import read_file
 from kombo_async.sandbox._state.refusals import InputInvalid, RemoteRefusal
-from kombo_async.sandbox._state.store import Record
+from kombo_async.sandbox._state.table import Record
 
 if TYPE_CHECKING:
     from kombo_async import assessment
@@ -20,10 +21,13 @@ LISTINGS.update(
             table="assessment_orders",
             filters={
                 "statuses": one_of("status"),
-                "created_after": lambda _, row, value: row.data["remote_created_at"] >= as_stamp(value),
+                "created_after": after("remote_created_at"),
             },
         ),
-        "GetAssessmentOrdersOpen": Listing(table="assessment_orders", only=lambda row: row.data["status"] == "OPEN"),
+        "GetAssessmentOrdersOpen": Listing(
+            table="assessment_orders",
+            only=Filter(lambda _, record, __: record.data["status"] == "OPEN", keys=lambda *_: ("status", ("OPEN",))),
+        ),
     }
 )
 

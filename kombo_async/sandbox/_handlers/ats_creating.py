@@ -12,7 +12,7 @@ from kombo_async.sandbox._handlers.ats_screening import read_answers
 from kombo_async.sandbox._handlers.registry import Context, handles
 from kombo_async.sandbox._handlers.uploads import read_file
 from kombo_async.sandbox._state.refusals import InputInvalid, Refusal
-from kombo_async.sandbox._state.store import Record, StoredRecord
+from kombo_async.sandbox._state.table import Record, StoredRecord
 
 if TYPE_CHECKING:
     from kombo_async import ats

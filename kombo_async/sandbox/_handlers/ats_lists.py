@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, cast
+from collections.abc import Mapping, Sequence
+from typing import cast
 
-from kombo_async.sandbox._api.lists import Listing, after, contains, equal, one_email_of, one_of
+from kombo_async.sandbox._api.filters import after, by_derived, contains, equal, one_email_of, one_id_of, one_of
+from kombo_async.sandbox._api.lists import Listing
 from kombo_async.sandbox._handlers.registry import LISTINGS
 from kombo_async.sandbox._state.fields import with_fields
-from kombo_async.sandbox._state.store import Record, StoredRecord, World
+from kombo_async.sandbox._state.store import World
+from kombo_async.sandbox._state.table import Record
 
 
 def candidate(world: World, record: Record) -> Record:
@@ -95,25 +97,12 @@ def _tags(world: World, record: Record) -> list[Record]:
     return [tag for tag in tags if tag is not None]
 
 
-def _has_email(world: World, row: StoredRecord, value: str) -> bool:
-    return value.lower() in (each.lower() for each in cast("list[str]", row.data["emails"]))
+def _ids_of_jobs(world: World, remote_ids: Sequence[str]) -> list[str]:
+    jobs = world.table("ats_jobs")
+    return [job.id for remote_id in remote_ids for job in jobs.where("remote_id", remote_id)]
 
 
-def _applied_for(world: World, row: StoredRecord, value: list[str]) -> bool:
-    return any(each["job_id"] in value for each in world.related("ats_applications", "candidate_id", row.id))
-
-
-def _job_remote_id(world: World, row: StoredRecord, value: list[str]) -> bool:
-    job = world.peek("ats_jobs", row.data["job_id"])
-    return job is not None and job["remote_id"] in value
-
-
-def _posted_at(world: World, row: StoredRecord, value: str) -> bool:
-    postings = cast("list[dict[str, Any]]", row.data["job_postings"])
-    return value in (row.data.get("post_url"), *(posting["url"] for posting in postings))
-
-
-_OF_PEOPLE = {"candidate_ids": one_of("candidate_id"), "application_ids": one_of("application_id")}
+_OF_PEOPLE = {"candidate_ids": one_id_of("candidate_id"), "application_ids": one_id_of("application_id")}
 
 LISTINGS.update(
     {
@@ -123,9 +112,9 @@ LISTINGS.update(
             filters={
                 "outcome": equal("outcome"),
                 "outcomes": one_of("outcome"),
-                "job_ids": one_of("job_id"),
-                "job_remote_ids": _job_remote_id,
-                "current_stage_ids": one_of("current_stage_id"),
+                "job_ids": one_id_of("job_id"),
+                "job_remote_ids": by_derived("job_id", _ids_of_jobs),
+                "current_stage_ids": one_id_of("current_stage_id"),
                 "remote_created_after": after("remote_created_at"),
             },
         ),
@@ -133,12 +122,11 @@ LISTINGS.update(
             table="ats_candidates",
             view=candidate,
             filters={
-                "email": _has_email,
-                "job_ids": _applied_for,
+                "email": by_derived("emails", lambda _, email: (email.lower(),)),
+                "job_ids": by_derived("job_ids"),
                 "first_name": equal("first_name"),
                 "last_name": equal("last_name"),
             },
-            found_by={"email": lambda table, email: table.where("emails", email.lower())},
         ),
         "GetAtsTags": Listing(table="ats_tags"),
         "GetAtsApplicationStages": Listing(table="ats_application_stages"),
@@ -147,7 +135,7 @@ LISTINGS.update(
             view=job,
             filters={
                 "job_codes": one_of("job_code"),
-                "post_url": _posted_at,
+                "post_url": by_derived("urls", lambda _, url: (url,)),
                 "status": equal("status"),
                 "statuses": one_of("status"),
                 "employment_types": one_of("employment_type"),
@@ -163,7 +151,7 @@ LISTINGS.update(
         "GetAtsInterviews": Listing(
             table="ats_interviews",
             view=interview,
-            filters={"job_ids": lambda world, row, value: _interview_job(world, row) in value},
+            filters={"job_ids": by_derived("job_ids")},
         ),
         "GetAtsNotes": Listing(table="ats_notes", view=authored, filters=_OF_PEOPLE),
         "GetAtsScorecards": Listing(table="ats_scorecards", view=authored, filters=_OF_PEOPLE),
@@ -173,8 +161,3 @@ LISTINGS.update(
         ),
     }
 )
-
-
-def _interview_job(world: World, row: StoredRecord) -> str | None:
-    record = world.peek("ats_applications", row.data["application_id"])
-    return None if record is None else record["job_id"]

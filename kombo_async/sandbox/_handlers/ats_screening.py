@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, cast
 
 from kombo_async.model import Model, to_dict
-from kombo_async.sandbox._api.lists import as_stamp
+from kombo_async.sandbox._api.filters import as_stamp
 from kombo_async.sandbox._handlers.uploads import Fetched, read_file
 from kombo_async.sandbox._state.files import StoredFile
 from kombo_async.sandbox._state.refusals import InputInvalid
-from kombo_async.sandbox._state.store import Record
+from kombo_async.sandbox._state.table import Record
 
 if TYPE_CHECKING:
     from kombo_async import ats

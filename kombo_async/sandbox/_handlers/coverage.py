@@ -12,7 +12,7 @@ from kombo_async.request import answer_type
 from kombo_async.sandbox._handlers.registry import LISTINGS, Context, handles, load
 from kombo_async.sandbox._state.integrations import Integration
 from kombo_async.sandbox._state.refusals import InputInvalid
-from kombo_async.sandbox._state.store import Record
+from kombo_async.sandbox._state.table import Record
 from kombo_async.sandbox._state.tools import Category, label, tools
 
 if TYPE_CHECKING:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from kombo_async.model import to_dict
-from kombo_async.sandbox._api.lists import as_stamp
+from kombo_async.sandbox._api.filters import as_stamp
 from kombo_async.sandbox._handlers.registry import Context, handles
 from kombo_async.sandbox._state.files import StoredFile
 from kombo_async.sandbox._state.refusals import UnknownId
-from kombo_async.sandbox._state.store import Record
+from kombo_async.sandbox._state.table import Record
 
 if TYPE_CHECKING:
     from kombo_async import custom

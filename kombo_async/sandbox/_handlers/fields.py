@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 from kombo_async.request import Request
 from kombo_async.sandbox._api.lists import Listing, read_page
 from kombo_async.sandbox._handlers.registry import Context, handles
-from kombo_async.sandbox._state.fields import prepare_fields
-from kombo_async.sandbox._state.store import Record, World
+from kombo_async.sandbox._state.store import World
+from kombo_async.sandbox._state.table import Record
 
 if TYPE_CHECKING:
     from kombo_async import general
@@ -56,8 +56,6 @@ def map_field(context: Context, request: general.UpdateCustomFieldMapping) -> Re
         world.get("integration_fields", request.integration_field_id, "integration field")
     world.change("custom_fields", row, integration_field_id=request.integration_field_id)
     world.redraw(row.data["model"])
-    for custom in world.table("custom_fields"):
-        custom.encoded.clear()
     return _CUSTOM.view(world, row.data)
 
 
@@ -66,8 +64,6 @@ def _page(context: Context, listing: Listing, integration_id: str, request: Requ
 
 
 def _world(context: Context, integration_id: str) -> World:
-    """The records of an integration that is named in the path, with its fields made."""
-    integration = context.environment.integration(integration_id)
-    world = context.environment.world(integration_id)
-    prepare_fields(world, integration.category)
-    return world
+    """The records of an integration that is named in the path."""
+    context.environment.integration(integration_id)
+    return context.environment.world(integration_id)

@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from kombo_async.model import to_dict
-from kombo_async.sandbox._api.lists import as_stamp
+from kombo_async.sandbox._api.filters import as_stamp
 from kombo_async.sandbox._handlers.registry import Context, handles
 from kombo_async.sandbox._handlers.uploads import read_file
 from kombo_async.sandbox._state.refusals import Refusal
-from kombo_async.sandbox._state.store import Record, StoredRecord, World
+from kombo_async.sandbox._state.store import World
+from kombo_async.sandbox._state.table import Record, StoredRecord
 
 if TYPE_CHECKING:
     from kombo_async import hris

@@ -5,22 +5,25 @@ from __future__ import annotations
 import json
 from typing import Any, cast
 
-from kombo_async.sandbox._api.lists import (
-    Listing,
-    Test,
+from kombo_async.sandbox._api.filters import (
+    Filter,
     after,
-    any_of,
+    any_id_of,
     as_stamp,
     before,
     contains,
     equal,
+    id_is,
     one_email_of,
+    one_id_of,
     one_of,
 )
+from kombo_async.sandbox._api.lists import Listing
 from kombo_async.sandbox._handlers.registry import LISTINGS
-from kombo_async.sandbox._state.fields import with_fields
+from kombo_async.sandbox._state.fields import mapped_fields, with_fields
 from kombo_async.sandbox._state.refusals import InputInvalid
-from kombo_async.sandbox._state.store import Record, StoredRecord, World
+from kombo_async.sandbox._state.store import World
+from kombo_async.sandbox._state.table import Record
 
 
 def employee(world: World, record: Record) -> Record:
@@ -73,27 +76,22 @@ def _each(world: World, name: str, ids: Any) -> list[Record]:
     return [record for record in found if record is not None]
 
 
-def _custom_fields(world: World, row: StoredRecord, value: str) -> bool:
+def _custom_field(world: World, value: str) -> tuple[str, list[Any]]:
     try:
         wanted = json.loads(value)
     except ValueError:
         wanted = None
     if not isinstance(wanted, dict) or len(cast("dict[str, Any]", wanted)) != 1:
         raise InputInvalid('custom_fields: must be a JSON object with one key, such as {"key": "value"}')
-    fields = cast("dict[str, Any]", with_fields(world, "hris_employees", row.data)["custom_fields"])
-    return all(fields.get(key) == expected for key, expected in cast("dict[str, Any]", wanted).items())
+    ((key, expected),) = cast("dict[str, Any]", wanted).items()
+    field = mapped_fields(world, "hris_employees").get(key)
+    return ("id", []) if field is None else (f"field:{field}", [expected])
 
 
-def _ends_from(world: World, row: StoredRecord, value: Any) -> bool:
-    return (row.data["end_date"] or "9999") >= as_stamp(value)[:10]
-
-
-def _begins_until(world: World, row: StoredRecord, value: Any) -> bool:
-    return (row.data["start_date"] or "") <= as_stamp(value)[:10]
-
-
-_OF_EMPLOYEE: dict[str, Test] = {"employee_id": equal("employee_id")}
-_GROUPS: dict[str, Test] = {"types": one_of("type"), "name_contains": contains("name")}
+_ENDS_FROM = Filter(lambda _, record, value: (record.data["end_date"] or "9999") >= as_stamp(value)[:10])
+_BEGINS_UNTIL = Filter(lambda _, record, value: (record.data["start_date"] or "") <= as_stamp(value)[:10])
+_OF_EMPLOYEE: dict[str, Filter] = {"employee_id": id_is("employee_id")}
+_GROUPS: dict[str, Filter] = {"types": one_of("type"), "name_contains": contains("name")}
 
 LISTINGS.update(
     {
@@ -103,12 +101,12 @@ LISTINGS.update(
             filters={
                 "employment_status": equal("employment_status"),
                 "employment_statuses": one_of("employment_status"),
-                "group_ids": any_of("group_ids"),
-                "legal_entity_ids": one_of("legal_entity_id"),
-                "work_location_ids": one_of("work_location_id"),
+                "group_ids": any_id_of("group_ids"),
+                "legal_entity_ids": one_id_of("legal_entity_id"),
+                "work_location_ids": one_id_of("work_location_id"),
                 "work_emails": one_email_of("work_email"),
                 "personal_emails": one_email_of("personal_email"),
-                "custom_fields": _custom_fields,
+                "custom_fields": Filter(keys=_custom_field),
             },
         ),
         "GetHrisEmployeeDocumentCategories": Listing(table="hris_employee_document_categories"),
@@ -123,11 +121,11 @@ LISTINGS.update(
             view=_typed,
             filters={
                 **_OF_EMPLOYEE,
-                "type_ids": one_of("type_id"),
-                "date_from": _ends_from,
-                "time_from": _ends_from,
-                "date_until": _begins_until,
-                "time_until": _begins_until,
+                "type_ids": one_id_of("type_id"),
+                "date_from": _ENDS_FROM,
+                "time_from": _ENDS_FROM,
+                "date_until": _BEGINS_UNTIL,
+                "time_until": _BEGINS_UNTIL,
             },
         ),
         "GetHrisLegalEntities": Listing(table="hris_legal_entities", filters={"name_contains": contains("name")}),
@@ -147,28 +145,28 @@ LISTINGS.update(
             view=_review,
             filters={
                 "types": one_of("type"),
-                "review_cycle_ids": one_of("review_cycle_id"),
-                "reviewee_ids": one_of("reviewee_id"),
+                "review_cycle_ids": one_id_of("review_cycle_id"),
+                "reviewee_ids": one_id_of("reviewee_id"),
             },
         ),
         "GetHrisSkills": Listing(table="hris_skills", filters={"name_contains": contains("name")}),
         "GetHrisEmployeeSkillAssignments": Listing(
             table="hris_employee_skill_assignments",
-            filters={"employee_ids": one_of("employee_id"), "skill_ids": one_of("skill_id")},
+            filters={"employee_ids": one_id_of("employee_id"), "skill_ids": one_id_of("skill_id")},
         ),
         "GetHrisStaffingEntities": Listing(
             table="hris_staffing_entities",
             view=_staffing_entity,
             filters={"model_types": one_of("model_type"), "statuses": one_of("status")},
         ),
-        "GetHrisPayRuns": Listing(table="hris_pay_runs", filters={"legal_entity_ids": one_of("legal_entity_id")}),
+        "GetHrisPayRuns": Listing(table="hris_pay_runs", filters={"legal_entity_ids": one_id_of("legal_entity_id")}),
         "GetHrisPayslips": Listing(
             table="hris_payslips",
             view=_payslip,
             filters={
-                "legal_entity_ids": one_of("legal_entity_id"),
-                "employee_ids": one_of("employee_id"),
-                "payrun_ids": one_of("pay_run_id"),
+                "legal_entity_ids": one_id_of("legal_entity_id"),
+                "employee_ids": one_id_of("employee_id"),
+                "payrun_ids": one_id_of("pay_run_id"),
             },
         ),
     }

@@ -5,13 +5,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, cast
 
 from kombo_async.model import UNSET, UnknownVariant, to_dict
-from kombo_async.sandbox._api.lists import Listing, as_stamp, one_email_of, one_of
+from kombo_async.sandbox._api.filters import as_stamp, one_email_of, one_id_of
+from kombo_async.sandbox._api.lists import Listing
 from kombo_async.sandbox._handlers.registry import LISTINGS, Context, handles
 from kombo_async.sandbox._seed.learning import revision
 from kombo_async.sandbox._state.clock import parse, stamp
 from kombo_async.sandbox._state.fields import with_fields
 from kombo_async.sandbox._state.refusals import InputInvalid, RemoteRefusal, UnknownId
-from kombo_async.sandbox._state.store import Record, StoredRecord, World
+from kombo_async.sandbox._state.store import World
+from kombo_async.sandbox._state.table import Record, StoredRecord
 
 if TYPE_CHECKING:
     from kombo_async import lms
@@ -45,7 +47,7 @@ LISTINGS.update(
         "GetLmsCourseProgressions": Listing(
             table="lms_course_progressions",
             view=_progression,
-            filters={"user_ids": one_of("user_id"), "course_ids": one_of("course_id")},
+            filters={"user_ids": one_id_of("user_id"), "course_ids": one_id_of("course_id")},
         ),
         "GetLmsCourses": Listing(table="lms_courses", view=_course),
         "GetLmsSkills": Listing(table="lms_skills"),

@@ -48,6 +48,9 @@ def control_routes(sandbox: SandboxCore) -> list[Route]:
         ),
         ("POST", "/webhooks/deliveries/{number:int}", _send_again),
         ("POST", "/webhooks/disturb", lambda sandbox, body, _: sandbox.webhooks.disturb(**body)),
+        ("GET", "/scenes", lambda sandbox, _, __: sandbox.scenes.describe()),
+        ("POST", "/scenes/{name}", lambda sandbox, body, path: sandbox.scenes.play(path["name"], **body)),
+        ("DELETE", "/scenes", lambda sandbox, _, __: sandbox.scenes.end()),
         ("POST", "/orders", lambda sandbox, body, _: sandbox.receive_order(**body)),
         ("GET", "/records/{integration}/{model}", _records),
         ("DELETE", "/records/{integration}/{model}/{id}", _delete_record),
@@ -130,7 +133,10 @@ def _calls(sandbox: SandboxCore, body: Body, path: dict[str, str]) -> Any:
 
 def call_data(call: LoggedRequest) -> Body:
     """A call in short."""
-    names = ("number", "at", "method", "path", "operation", "integration", "status", "code", "performed", "fault")
+    names = (
+        *("number", "at", "method", "path", "operation", "integration"),
+        *("status", "code", "performed", "fault", "unknown"),
+    )
     return {**{name: getattr(call, name) for name in names}, "milliseconds": round(call.milliseconds, 2)}
 
 

@@ -2,47 +2,49 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from random import Random
 from typing import Any
 
 from kombo_async.sandbox._seed import words
-from kombo_async.sandbox._seed.seeding import Filler
+from kombo_async.sandbox._seed.source import Source, Table, fixed, hash_of
 from kombo_async.sandbox._state.clock import days, stamp
-from kombo_async.sandbox._state.ids import make_id, make_number
-from kombo_async.sandbox._state.sizes import Sizes
+from kombo_async.sandbox._state.ids import make_number
 from kombo_async.sandbox._state.store import World
+from kombo_async.sandbox._state.table import Record
 
 _PACKAGES = (("Personality", "BEHAVIORAL"), ("Coding skills", "SKILLS_TEST"), ("Background", "BACKGROUND_CHECK"))
 _STATUSES = ("OPEN", "OPEN", "COMPLETED", "CANCELLED", "REJECTED")
 
 
-def _packages(world: World, sizes: Sizes, random: Random) -> None:
-    for name, kind in _PACKAGES:
-        id = make_id(world.seed, world.integration_id, "package", name)
-        at = stamp(world.born - days(50))
-        package = {"id": id, "name": name, "description": f"{name}, in 30 minutes.", "type": kind, "updated_at": at}
-        world.add("assessment_packages", package, at=at)
+def _package(source: Source, place: int, random: Random) -> tuple[Record, str]:
+    name, kind = _PACKAGES[place]
+    at = stamp(source.born - days(50))
+    return {"name": name, "description": f"{name}, in 30 minutes.", "type": kind, "updated_at": at}, at
 
 
-def _orders(world: World, sizes: Sizes, random: Random) -> None:
-    for number in range(sizes.orders):
-        order = _order(world, number, random, _STATUSES[number % len(_STATUSES)])
-        world.add("assessment_orders", order, at=stamp(world.born - days(random.uniform(0.1, 40))))
+def _seeded_order(source: Source, place: int, random: Random) -> tuple[Record, str]:
+    packages = [source.id("assessment_packages", each) for each in range(len(_PACKAGES))]
+    key = (source.seed, source.integration_id, "order", place)
+    order = _order(key, place, packages, random, _STATUSES[place % len(_STATUSES)])
+    return order, stamp(source.born - days(random.uniform(0.1, 40)))
 
 
-def place_order(world: World) -> dict[str, Any]:
+def place_order(world: World) -> Record:
     """An order that comes now."""
     number = len(world.table("assessment_orders"))
-    random = Random(f"{world.seed}/{world.integration_id}/order/{number}")  # noqa: S311 - the same seed, the same order
-    return world.add("assessment_orders", _order(world, number, random, "OPEN")).data
+    packages = [record.id for record in world.table("assessment_packages") if not record.deleted]
+    key = (world.seed, world.integration_id, "order", number)
+    random = Random(hash_of(*key))  # noqa: S311 - the same seed, the same order
+    return world.add("assessment_orders", _order(key, number, packages, random, "OPEN")).data
 
 
-def _order(world: World, number: int, random: Random, status: str) -> dict[str, Any]:
-    packages = [row.id for row in world.table("assessment_packages") if not row.deleted]
+def _order(
+    key: tuple[object, ...], number: int, packages: Sequence[str], random: Random, status: str
+) -> dict[str, Any]:
     first_name, last_name = words.name(random)
     recruiter = words.name(random)
     department = random.choice(words.DEPARTMENTS)
-    key = (world.seed, world.integration_id, "order", number)
     return {
         "package_id": random.choice(packages),
         "status": status,
@@ -73,4 +75,7 @@ def _order(world: World, number: int, random: Random, status: str) -> dict[str, 
     }
 
 
-FILLERS: dict[str, Filler] = {"assessment_packages": _packages, "assessment_orders": _orders}
+TABLES: Mapping[str, Table] = {
+    "assessment_packages": Table(fixed(len(_PACKAGES)), _package),
+    "assessment_orders": Table(lambda source: source.sizes.orders, _seeded_order),
+}

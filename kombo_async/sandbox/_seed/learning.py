@@ -2,34 +2,32 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from random import Random
 from typing import Any
 
 from kombo_async.sandbox._seed import words
-from kombo_async.sandbox._seed.seeding import Filler
-from kombo_async.sandbox._state.clock import days, stamp
+from kombo_async.sandbox._seed.source import Source, Table, fixed, numbered_email, owned
+from kombo_async.sandbox._state.clock import days, parse, stamp
 from kombo_async.sandbox._state.ids import make_id
-from kombo_async.sandbox._state.sizes import Sizes
-from kombo_async.sandbox._state.store import World
+from kombo_async.sandbox._state.table import Record
 
 TITLES = ("Security basics", "Giving feedback", "First aid", "GDPR in practice", "Time management", "Data literacy")
 
 
-def _users(world: World, sizes: Sizes, random: Random) -> None:
-    for number in range(max(5, sizes.employees // 2)):
-        first_name, last_name = words.name(random)
-        user = {
-            "first_name": first_name,
-            "last_name": last_name,
-            "work_email": words.address_of(first_name, last_name, "acme.example", number),
-            "status": "ACTIVE" if number % 10 != 9 else "INACTIVE",
-        }
-        world.add("lms_users", user, at=stamp(world.born - days(random.uniform(10, 500))))
+def _user(source: Source, place: int, random: Random) -> tuple[Record, str]:
+    first_name, last_name = words.name(random)
+    user = {
+        "first_name": first_name,
+        "last_name": last_name,
+        "work_email": words.address_of(first_name, last_name, "acme.example", place),
+        "status": "ACTIVE" if place % 10 != 9 else "INACTIVE",
+    }
+    return user, stamp(source.born - days(random.uniform(10, 500)))
 
 
-def _skills(world: World, sizes: Sizes, random: Random) -> None:
-    for name in words.SKILLS:
-        world.add("lms_skills", {"name": name}, at=stamp(world.born - days(300)))
+def _skill(source: Source, place: int, random: Random) -> tuple[Record, str]:
+    return {"name": words.SKILLS[place]}, stamp(source.born - days(300))
 
 
 def revision(course: str, created: str, **fields: Any) -> dict[str, Any]:
@@ -51,47 +49,58 @@ def revision(course: str, created: str, **fields: Any) -> dict[str, Any]:
     }
 
 
-def _courses(world: World, sizes: Sizes, random: Random) -> None:
-    skills = world.table("lms_skills")
-    provider = {"id": make_id(world.seed, world.integration_id, "provider"), "remote_id": "1", "name": "Acme Academy"}
-    for number in range(sizes.courses):
-        id = world.next_id("lms_courses")
-        created = stamp(world.born - days(random.uniform(30, 400)))
-        title = TITLES[number % len(TITLES)] + (f" {number // len(TITLES) + 1}" if number >= len(TITLES) else "")
-        description = f"What everyone should know about it: {title}."
-        url = f"https://learn.example/courses/{number + 1}"
-        course: dict[str, Any] = {
-            "id": id,
-            "provider_id": provider["id"],
-            "origin_id": None,
-            "provider": provider,
-            "skill_ids": [random.choice(skills).id],
-            "revisions": [revision(id, created, title=title, description=description, remote_url=url)],
-        }
-        world.add("lms_courses", course, at=created)
+def _course(source: Source, place: int, random: Random) -> tuple[Record, str]:
+    id = source.id("lms_courses", place)
+    created = stamp(source.born - days(random.uniform(110, 400)))
+    title = TITLES[place % len(TITLES)] + (f" {place // len(TITLES) + 1}" if place >= len(TITLES) else "")
+    description = f"What everyone should know about it: {title}."
+    url = f"https://learn.example/courses/{place + 1}"
+    provider = {"id": source.make_id("provider"), "remote_id": "1", "name": "Acme Academy"}
+    course: dict[str, Any] = {
+        "provider_id": provider["id"],
+        "origin_id": None,
+        "provider": provider,
+        "skill_ids": [source.pick("lms_skills", random)],
+        "revisions": [revision(id, created, title=title, description=description, remote_url=url)],
+    }
+    return course, created
 
 
-def _progressions(world: World, sizes: Sizes, random: Random) -> None:
-    courses = world.table("lms_courses")
-    for user in world.table("lms_users"):
-        for course in random.sample(courses, min(2, len(courses))):
-            status = random.choice(("ENROLLED", "IN_PROGRESS", "COMPLETED", "DROPPED"))
-            enrolled = world.born - days(random.uniform(5, 100))
-            completed = stamp(enrolled + days(4)) if status == "COMPLETED" else None
-            progression = {
-                "user_id": user.id,
-                "course_id": course.id,
-                "course_revision_id": course.data["revisions"][0]["id"],
-                "status": status,
-                "enrolled_at": stamp(enrolled),
-                "completed_at": completed,
-            }
-            world.add("lms_course_progressions", progression, at=completed or stamp(enrolled))
+def _users(source: Source) -> int:
+    return max(5, source.sizes.employees // 2)
 
 
-FILLERS: dict[str, Filler] = {
-    "lms_users": _users,
-    "lms_skills": _skills,
-    "lms_courses": _courses,
-    "lms_course_progressions": _progressions,
+def _each(source: Source) -> int:
+    """How many courses each learner takes."""
+    return min(2, source.sizes.courses)
+
+
+def _progression(source: Source, place: int, random: Random) -> tuple[Record, str]:
+    user, number = divmod(place, _each(source))
+    course = source.record("lms_courses", (user * 3 + number) % source.sizes.courses)
+    status = ("ENROLLED", "IN_PROGRESS", "COMPLETED", "DROPPED")[random.randrange(4)]
+    enrolled = source.born - days(random.uniform(5, 100))
+    completed = stamp(enrolled + days(4)) if status == "COMPLETED" else None
+    progression = {
+        "user_id": source.id("lms_users", user),
+        "course_id": course["id"],
+        "course_revision_id": course["revisions"][0]["id"],
+        "status": status,
+        "enrolled_at": stamp(max(enrolled, parse(course["remote_created_at"]))),
+        "completed_at": completed,
+    }
+    return progression, completed or stamp(enrolled)
+
+
+def _of_user(source: Source, value: Any) -> Any:
+    return owned("lms_users", _each(source))(source, value)
+
+
+TABLES: Mapping[str, Table] = {
+    "lms_users": Table(_users, _user, dict.fromkeys(("work_email", "work_email~"), numbered_email)),
+    "lms_skills": Table(fixed(len(words.SKILLS)), _skill),
+    "lms_courses": Table(lambda source: source.sizes.courses, _course),
+    "lms_course_progressions": Table(
+        lambda source: _users(source) * _each(source), _progression, {"user_id": _of_user}
+    ),
 }

@@ -2,87 +2,99 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import timedelta
 from random import Random
 from typing import Any
 
 from kombo_async.sandbox._seed import payroll, timekeeping, words
 from kombo_async.sandbox._seed import skills as growth
-from kombo_async.sandbox._seed.seeding import Filler
+from kombo_async.sandbox._seed.source import Source, Table, fixed, numbered_email, owned
 from kombo_async.sandbox._state.clock import day, days, stamp
-from kombo_async.sandbox._state.sizes import Sizes
-from kombo_async.sandbox._state.store import World
+from kombo_async.sandbox._state.fields import VALUES
+from kombo_async.sandbox._state.table import Record
+
+ENTITIES = ("Acme GmbH", "Acme Inc")
+LOCATIONS = 4
+COST_CENTERS = (100, 200)
+GROUPS = 2 * len(words.DEPARTMENTS) + len(COST_CENTERS)
+CATEGORIES = ("Contracts", "Certificates", "Payslips")
 
 
-def _legal_entities(world: World, sizes: Sizes, random: Random) -> None:
-    for name in ("Acme GmbH", "Acme Inc"):
-        entity = {"name": name, "address": words.place(random)}
-        world.add("hris_legal_entities", entity, at=stamp(world.born - days(1500)))
+def _legal_entity(source: Source, place: int, random: Random) -> tuple[Record, str]:
+    return {"name": ENTITIES[place], "address": words.place(random)}, stamp(source.born - days(1500))
 
 
-def _locations(world: World, sizes: Sizes, random: Random) -> None:
-    for _ in range(4):
-        address = words.place(random)
-        location = {"name": f"Office {address['city']}", "address": address, "type": "OFFICE"}
-        world.add("hris_locations", location, at=stamp(world.born - days(1500)))
+def _location(source: Source, place: int, random: Random) -> tuple[Record, str]:
+    address = words.place(random)
+    location = {"name": f"Office {address['city']}", "address": address, "type": "OFFICE"}
+    return location, stamp(source.born - days(1500))
 
 
-def _groups(world: World, sizes: Sizes, random: Random) -> None:
-    at = stamp(world.born - days(1400))
-    for name in words.DEPARTMENTS:
-        department = world.add("hris_groups", {"name": name, "type": "DEPARTMENT", "parent_id": None}, at=at)
-        team = {"name": f"{name} {random.choice(('North', 'South', 'Core'))}", "type": "TEAM"}
-        world.add("hris_groups", {**team, "parent_id": department.id}, at=at)
-    for number in (100, 200):
-        world.add("hris_groups", {"name": f"Cost center {number}", "type": "COST_CENTER", "parent_id": None}, at=at)
+def _group(source: Source, place: int, random: Random) -> tuple[Record, str]:
+    at = stamp(source.born - days(1400))
+    department, team = divmod(place, 2)
+    if department >= len(words.DEPARTMENTS):
+        number = COST_CENTERS[place - 2 * len(words.DEPARTMENTS)]
+        return {"name": f"Cost center {number}", "type": "COST_CENTER", "parent_id": None}, at
+    name = words.DEPARTMENTS[department]
+    if not team:
+        return {"name": name, "type": "DEPARTMENT", "parent_id": None}, at
+    parent = source.id("hris_groups", place - 1)
+    return {"name": f"{name} {random.choice(('North', 'South', 'Core'))}", "type": "TEAM", "parent_id": parent}, at
 
 
-def _employees(world: World, sizes: Sizes, random: Random) -> None:
-    entities = world.table("hris_legal_entities")
-    locations = world.table("hris_locations")
-    groups = [row for row in world.table("hris_groups") if row.data["type"] != "COST_CENTER"]
-    costs = [row for row in world.table("hris_groups") if row.data["type"] == "COST_CENTER"]
-    managers: dict[str, str] = {}
-    for number in range(sizes.employees):
-        department = words.DEPARTMENTS[number % len(words.DEPARTMENTS)]
-        first_name, last_name = words.name(random)
-        start = (world.born - days(random.randint(30, 2500))).replace(hour=0, minute=0, second=0, microsecond=0)
-        left = number % 12 == 11
-        status = "INACTIVE" if left else "LEAVE" if number % 20 == 13 else "ACTIVE"
-        place = (number % len(words.DEPARTMENTS)) * 2
-        employee: dict[str, Any] = {
-            "employee_number": f"{1000 + number}",
-            "first_name": first_name,
-            "last_name": last_name,
-            "nationality": random.choice(words.CITIES)[3],
-            "display_full_name": f"{first_name} {last_name}",
-            "job_title": "CEO" if number == 0 else random.choice(words.JOB_TITLES[department]),
-            "work_email": words.address_of(first_name, last_name, "acme.example", number),
-            "personal_email": words.address_of(first_name, last_name, "mail.example", number),
-            "mobile_phone_number": words.phone(random),
-            "ssn": None,
-            "tax_id": None,
-            "gender": random.choice(("MALE", "FEMALE", "NON_BINARY", "NOT_SPECIFIED")),
-            "ethnicity": None,
-            "marital_status": random.choice(("SINGLE", "MARRIED", "DIVORCED", None)),
-            "employment_status": status,
-            "employment_type": "FULL_TIME" if number % 6 else "PART_TIME",
-            "weekly_hours": 40 if number % 6 else 20,
-            "avatar": None,
-            "work_location_id": random.choice(locations).id,
-            "legal_entity_id": entities[number % 5 == 4].id,
-            # The first of a department leads it, and the very first employee leads all the leaders.
-            "manager_id": managers.get(department, managers.get("all")),
-            "home_address": words.place(random),
-            "bank_accounts": [_bank_account(first_name, last_name, random)],
-            "date_of_birth": day(start - timedelta(days=365 * random.randint(20, 45))),
-            "start_date": stamp(start),
-            "termination_date": day(world.born - days(random.randint(5, 25))) if left else None,
-            "group_ids": [groups[place].id, groups[place + 1].id, random.choice(costs).id],
-        }
-        row = world.add("hris_employees", employee, at=stamp(world.born - days(random.uniform(1, 30))))
-        managers.setdefault("all", row.id)
-        managers.setdefault(department, row.id)
+def manager_of(place: int) -> int | None:
+    """Who leads an employee: the first of each department leads it, and the very first leads all the leaders."""
+    if place == 0:
+        return None
+    return 0 if place < len(words.DEPARTMENTS) else place % len(words.DEPARTMENTS)
+
+
+def entity_of(place: int) -> int:
+    """Which legal entity employs an employee."""
+    return int(place % 5 == 4)
+
+
+def _employee(source: Source, place: int, random: Random) -> tuple[Record, str]:
+    departments = len(words.DEPARTMENTS)
+    department = words.DEPARTMENTS[place % departments]
+    first_name, last_name = words.name(random)
+    start = (source.born - days(random.randint(30, 2500))).replace(hour=0, minute=0, second=0, microsecond=0)
+    left = place % 12 == 11
+    manager = manager_of(place)
+    group = (place % departments) * 2
+    groups = (group, group + 1, 2 * departments + random.randrange(len(COST_CENTERS)))
+    employee: dict[str, Any] = {
+        "employee_number": f"{1000 + place}",
+        "first_name": first_name,
+        "last_name": last_name,
+        "nationality": random.choice(words.CITIES)[3],
+        "display_full_name": f"{first_name} {last_name}",
+        "job_title": "CEO" if place == 0 else random.choice(words.JOB_TITLES[department]),
+        "work_email": words.address_of(first_name, last_name, "acme.example", place),
+        "personal_email": words.address_of(first_name, last_name, "mail.example", place),
+        "mobile_phone_number": words.phone(random),
+        "ssn": None,
+        "tax_id": None,
+        "gender": random.choice(("MALE", "FEMALE", "NON_BINARY", "NOT_SPECIFIED")),
+        "ethnicity": None,
+        "marital_status": random.choice(("SINGLE", "MARRIED", "DIVORCED", None)),
+        "employment_status": "INACTIVE" if left else "LEAVE" if place % 20 == 13 else "ACTIVE",
+        "employment_type": "FULL_TIME" if place % 6 else "PART_TIME",
+        "weekly_hours": 40 if place % 6 else 20,
+        "avatar": None,
+        "work_location_id": source.id("hris_locations", random.randrange(LOCATIONS)),
+        "legal_entity_id": source.id("hris_legal_entities", entity_of(place)),
+        "manager_id": None if manager is None else source.id("hris_employees", manager),
+        "home_address": words.place(random),
+        "bank_accounts": [_bank_account(first_name, last_name, random)],
+        "date_of_birth": day(start - timedelta(days=365 * random.randint(20, 45))),
+        "start_date": stamp(start),
+        "termination_date": day(source.born - days(random.randint(5, 25))) if left else None,
+        "group_ids": [source.id("hris_groups", each) for each in groups],
+    }
+    return employee, stamp(source.born - days(random.uniform(1, 30)))
 
 
 def _bank_account(first_name: str, last_name: str, random: Random) -> dict[str, Any]:
@@ -97,34 +109,46 @@ def _bank_account(first_name: str, last_name: str, random: Random) -> dict[str, 
     }
 
 
-def _employments(world: World, sizes: Sizes, random: Random) -> None:
-    for employee in world.table("hris_employees"):
-        employment = {
-            "employee_id": employee.id,
-            "job_title": employee.data["job_title"],
-            "pay_rate": random.randrange(38_000, 120_000, 500),
-            "pay_period": "YEAR",
-            "pay_frequency": "MONTHLY",
-            "employment_type": employee.data["employment_type"],
-            "pay_currency": "EUR",
-            "effective_date": employee.data["start_date"],
-        }
-        world.add("hris_employments", employment, at=employee.data["changed_at"])
+def _employment(source: Source, place: int, random: Random) -> tuple[Record, str]:
+    employee = source.record("hris_employees", place)
+    employment = {
+        "employee_id": employee["id"],
+        "job_title": employee["job_title"],
+        "pay_rate": 12 * payroll.gross(place),
+        "pay_period": "YEAR",
+        "pay_frequency": "MONTHLY",
+        "employment_type": employee["employment_type"],
+        "pay_currency": "EUR",
+        "effective_date": employee["start_date"],
+    }
+    return employment, employee["changed_at"]
 
 
-def _categories(world: World, sizes: Sizes, random: Random) -> None:
-    for name in ("Contracts", "Certificates", "Payslips"):
-        world.add("hris_employee_document_categories", {"name": name}, at=stamp(world.born - days(1000)))
+def _category(source: Source, place: int, random: Random) -> tuple[Record, str]:
+    return {"name": CATEGORIES[place]}, stamp(source.born - days(1000))
 
 
-FILLERS: dict[str, Filler] = {
-    "hris_legal_entities": _legal_entities,
-    "hris_locations": _locations,
-    "hris_groups": _groups,
-    "hris_employees": _employees,
-    "hris_employments": _employments,
-    "hris_employee_document_categories": _categories,
-    **timekeeping.FILLERS,
-    **payroll.FILLERS,
-    **growth.FILLERS,
+def _employees(source: Source) -> int:
+    return source.sizes.employees
+
+
+TABLES: Mapping[str, Table] = {
+    "hris_legal_entities": Table(fixed(len(ENTITIES)), _legal_entity),
+    "hris_locations": Table(fixed(LOCATIONS), _location),
+    "hris_groups": Table(fixed(GROUPS), _group),
+    "hris_employees": Table(
+        _employees,
+        _employee,
+        dict.fromkeys(("work_email", "work_email~", "personal_email", "personal_email~"), numbered_email),
+        (
+            *("group_ids", "legal_entity_id", "work_location_id", "manager_id", "employment_status~", "changed_at"),
+            *(f"field:{key}" for key in VALUES),
+        ),
+        settled=0.9,
+    ),
+    "hris_employments": Table(_employees, _employment, {"employee_id": owned("hris_employees")}, settled=0.9),
+    "hris_employee_document_categories": Table(fixed(len(CATEGORIES)), _category),
+    **timekeeping.TABLES,
+    **payroll.TABLES,
+    **growth.TABLES,
 }

@@ -2,41 +2,45 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from random import Random
 
 from kombo_async.sandbox._seed import words
-from kombo_async.sandbox._seed.seeding import Filler
+from kombo_async.sandbox._seed.source import Source, Table, fixed
 from kombo_async.sandbox._state.clock import days, stamp
-from kombo_async.sandbox._state.sizes import Sizes
-from kombo_async.sandbox._state.store import World
+from kombo_async.sandbox._state.table import Record
+
+SITES = ("Acme careers", "Nordlicht jobs")
 
 
-def _sites(world: World, sizes: Sizes, random: Random) -> None:
-    for label in ("Acme careers", "Nordlicht jobs"):
-        world.add("ai_career_sites", {"label": label}, at=stamp(world.born - days(100)))
+def _site(source: Source, place: int, random: Random) -> tuple[Record, str]:
+    return {"label": SITES[place]}, stamp(source.born - days(100))
 
 
-def _feeds(world: World, sizes: Sizes, random: Random) -> None:
-    world.add("ai_job_feeds", {"label": "Nightly feed"}, at=stamp(world.born - days(90)))
+def _feed(source: Source, place: int, random: Random) -> tuple[Record, str]:
+    return {"label": "Nightly feed"}, stamp(source.born - days(90))
 
 
-def _postings(world: World, sizes: Sizes, random: Random) -> None:
-    sites = world.table("ai_career_sites")
-    for number in range(sizes.jobs):
-        department = words.DEPARTMENTS[number % len(words.DEPARTMENTS)]
-        created = stamp(world.born - days(random.uniform(2, 60)))
-        posting = {
-            "career_site_id": sites[number % len(sites)].id,
-            "url": f"https://careers.example/jobs/{number + 1}",
-            "job_code": f"{department[:3].upper()}-{number + 1:03}",
-            "name": random.choice(words.JOB_TITLES[department]),
-            "created_at": created,
-            "updated_at": created,
-            "archived_at": created if number % 10 == 9 else None,
-            "archived_reason": "JOB_POSTING_TAKEN_OFFLINE" if number % 10 == 9 else None,
-            "availability": "ARCHIVED" if number % 10 == 9 else "APPLYABLE",
-        }
-        world.add("ai_job_postings", posting, at=created)
+def _posting(source: Source, place: int, random: Random) -> tuple[Record, str]:
+    department = words.DEPARTMENTS[place % len(words.DEPARTMENTS)]
+    created = stamp(source.born - days(random.uniform(2, 60)))
+    archived = place % 10 == 9
+    posting = {
+        "career_site_id": source.id("ai_career_sites", place % len(SITES)),
+        "url": f"https://careers.example/jobs/{place + 1}",
+        "job_code": f"{department[:3].upper()}-{place + 1:03}",
+        "name": random.choice(words.JOB_TITLES[department]),
+        "created_at": created,
+        "updated_at": created,
+        "archived_at": created if archived else None,
+        "archived_reason": "JOB_POSTING_TAKEN_OFFLINE" if archived else None,
+        "availability": "ARCHIVED" if archived else "APPLYABLE",
+    }
+    return posting, created
 
 
-FILLERS: dict[str, Filler] = {"ai_career_sites": _sites, "ai_job_feeds": _feeds, "ai_job_postings": _postings}
+TABLES: Mapping[str, Table] = {
+    "ai_career_sites": Table(fixed(len(SITES)), _site),
+    "ai_job_feeds": Table(fixed(1), _feed),
+    "ai_job_postings": Table(lambda source: source.sizes.jobs, _posting),
+}

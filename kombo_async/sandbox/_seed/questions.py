@@ -4,19 +4,19 @@ from __future__ import annotations
 
 from typing import Any
 
-from kombo_async.sandbox._state.ids import make_id, make_number
-from kombo_async.sandbox._state.store import World
+from kombo_async.sandbox._seed.source import Source
+from kombo_async.sandbox._state.ids import make_number
 
 _YEARS = ("Less than 2", "2 to 5", "More than 5")
 _LANGUAGES = ("English", "German", "French")
 
 
-def questions(world: World, job: int) -> list[dict[str, Any]]:
+def questions(source: Source, job: int) -> list[dict[str, Any]]:
     """The questions of the job with this number."""
 
     def options(kind: str, names: tuple[str, ...]) -> list[dict[str, Any]]:
         return [
-            {"id": make_id(world.seed, world.integration_id, kind, job, name), "remote_id": str(place), "name": name}
+            {"id": source.make_id(kind, job, name), "remote_id": str(place), "name": name}
             for place, name in enumerate(names)
         ]
 
@@ -39,8 +39,8 @@ def questions(world: World, job: int) -> list[dict[str, Any]]:
     )
     return [
         {
-            "id": make_id(world.seed, world.integration_id, "ats_screening_questions", job, index),
-            "remote_id": make_number(world.seed, world.integration_id, "question", job, index),
+            "id": source.make_id("ats_screening_questions", job, index),
+            "remote_id": make_number(source.seed, source.integration_id, "question", job, index),
             "title": title,
             "description": None,
             "format": format,

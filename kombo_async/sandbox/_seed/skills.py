@@ -2,63 +2,71 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from random import Random
 from typing import Any
 
 from kombo_async.sandbox._seed import words
-from kombo_async.sandbox._seed.seeding import Filler
+from kombo_async.sandbox._seed.source import Source, Table, fixed, owned
 from kombo_async.sandbox._state.clock import day, days, stamp
-from kombo_async.sandbox._state.sizes import Sizes
-from kombo_async.sandbox._state.store import World
+from kombo_async.sandbox._state.table import Record
 
 LEVELS = ["Beginner", "Advanced", "Expert"]
+CYCLES, SKILLS = 2, 2
+"""How many reviews and skills each employee has."""
 
 
-def _cycles(world: World, sizes: Sizes, random: Random) -> None:
-    for back in (2, 1):
-        begins = world.born - days(180 * back)
-        cycle = {"name": f"Review {begins:%B %Y}", "review_period_start_date": day(begins)}
-        world.add("hris_performance_review_cycles", cycle, at=stamp(begins))
+def _cycle(source: Source, place: int, random: Random) -> tuple[Record, str]:
+    begins = source.born - days(180 * (CYCLES - place))
+    return {"name": f"Review {begins:%B %Y}", "review_period_start_date": day(begins)}, stamp(begins)
 
 
-def _reviews(world: World, sizes: Sizes, random: Random) -> None:
-    cycles = world.table("hris_performance_review_cycles")
-    for employee in world.table("hris_employees"):
-        if employee.data["manager_id"] is None:
-            continue
-        for number, cycle in enumerate(cycles):
-            rating: dict[str, Any] = {"type": "NUMERIC", "min": 1, "max": 5, "value": random.randint(2, 5)}
-            if number % 2:
-                options = ["Below expectations", "Meets expectations", "Exceeds expectations"]
-                rating = {"type": "SINGLE_SELECT", "ordered_options": options, "value": random.choice(options)}
-            review = {
-                "type": "MANAGER",
-                "summary_comment": "Reliable, and good to work with.",
-                "summary_rating": rating,
-                "reviewee_id": employee.id,
-                "reviewer_id": employee.data["manager_id"],
-                "review_cycle_id": cycle.id,
-            }
-            world.add("hris_performance_reviews", review, at=cycle.data["changed_at"])
+def _review(source: Source, place: int, random: Random) -> tuple[Record, str]:
+    employee = source.record("hris_employees", place // CYCLES + 1)  # nobody reviews the very first one
+    cycle = source.record("hris_performance_review_cycles", place % CYCLES)
+    rating: dict[str, Any] = {"type": "NUMERIC", "min": 1, "max": 5, "value": random.randint(2, 5)}
+    if place % CYCLES:
+        options = ["Below expectations", "Meets expectations", "Exceeds expectations"]
+        rating = {"type": "SINGLE_SELECT", "ordered_options": options, "value": random.choice(options)}
+    review = {
+        "type": "MANAGER",
+        "summary_comment": "Reliable, and good to work with.",
+        "summary_rating": rating,
+        "reviewee_id": employee["id"],
+        "reviewer_id": employee["manager_id"],
+        "review_cycle_id": cycle["id"],
+    }
+    return review, cycle["changed_at"]
 
 
-def _skills(world: World, sizes: Sizes, random: Random) -> None:
-    for name in words.SKILLS:
-        skill = {"name": name, "description": None, "ordered_levels": LEVELS}
-        world.add("hris_skills", skill, at=stamp(world.born - days(400)))
+def _of_reviewee(source: Source, value: Any) -> Iterable[int]:
+    place = source.place("hris_employees", value)
+    return () if not place else range((place - 1) * CYCLES, place * CYCLES)
 
 
-def _assignments(world: World, sizes: Sizes, random: Random) -> None:
-    skills = world.table("hris_skills")
-    for employee in world.table("hris_employees"):
-        for skill in random.sample(skills, 2):
-            assignment = {"employee_id": employee.id, "skill_id": skill.id, "current_level": random.choice(LEVELS)}
-            world.add("hris_employee_skill_assignments", assignment, at=stamp(world.born - days(100)))
+def _skill(source: Source, place: int, random: Random) -> tuple[Record, str]:
+    skill = {"name": words.SKILLS[place], "description": None, "ordered_levels": LEVELS}
+    return skill, stamp(source.born - days(400))
 
 
-FILLERS: dict[str, Filler] = {
-    "hris_performance_review_cycles": _cycles,
-    "hris_performance_reviews": _reviews,
-    "hris_skills": _skills,
-    "hris_employee_skill_assignments": _assignments,
+def _assignment(source: Source, place: int, random: Random) -> tuple[Record, str]:
+    employee, number = divmod(place, SKILLS)
+    skill = (employee + number) % len(words.SKILLS)
+    assignment = {
+        "employee_id": source.id("hris_employees", employee),
+        "skill_id": source.id("hris_skills", skill),
+        "current_level": random.choice(LEVELS),
+    }
+    return assignment, stamp(source.born - days(100))
+
+
+TABLES: Mapping[str, Table] = {
+    "hris_performance_review_cycles": Table(fixed(CYCLES), _cycle),
+    "hris_performance_reviews": Table(
+        lambda source: CYCLES * max(0, source.sizes.employees - 1), _review, {"reviewee_id": _of_reviewee}
+    ),
+    "hris_skills": Table(fixed(len(words.SKILLS)), _skill),
+    "hris_employee_skill_assignments": Table(
+        lambda source: SKILLS * source.sizes.employees, _assignment, {"employee_id": owned("hris_employees", SKILLS)}
+    ),
 }

@@ -2,92 +2,90 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from random import Random
 from typing import Any
 
-from kombo_async.sandbox._seed.seeding import Filler
+from kombo_async.sandbox._seed.source import Source, Table, fixed, owned
 from kombo_async.sandbox._state.clock import days, stamp
-from kombo_async.sandbox._state.sizes import Sizes
-from kombo_async.sandbox._state.store import World
+from kombo_async.sandbox._state.table import Record
 
-_TYPES = (("Vacation", "DAYS", True, False), ("Sick leave", "DAYS", True, False), ("Overtime", "HOURS", False, True))
-_STATUSES = ("APPROVED", "APPROVED", "APPROVED", "REQUESTED", "DECLINED", "CANCELLED")
-
-
-def _absence_types(world: World, sizes: Sizes, random: Random) -> None:
-    for name, unit, half_days, exact_times in _TYPES:
-        kind = {"name": name, "unit": unit, "half_days_supported": half_days, "exact_times_supported": exact_times}
-        world.add("hris_absence_types", kind, at=stamp(world.born - days(1200)))
+TYPES = (("Vacation", "DAYS", True, False), ("Sick leave", "DAYS", True, False), ("Overtime", "HOURS", False, True))
+STATUSES = ("APPROVED", "APPROVED", "APPROVED", "REQUESTED", "DECLINED", "CANCELLED")
+ABSENCES, SHEETS = 2, 5
+"""How many each employee has."""
 
 
-def _absences(world: World, sizes: Sizes, random: Random) -> None:
-    types = world.table("hris_absence_types")
-    for employee in world.table("hris_employees"):
-        for _ in range(random.choice((0, 1, 2, 3))):
-            kind = random.choice(types[:2])
-            first = world.born + days(random.randint(-200, 90))
-            length = random.randint(1, 12)
-            absence: dict[str, Any] = {
-                "employee_id": employee.id,
-                "approver_id": employee.data["manager_id"],
-                "start_date": f"{first:%Y-%m-%d}",
-                "end_date": f"{first + days(length - 1):%Y-%m-%d}",
-                "start_half_day": False,
-                "end_half_day": False,
-                "start_time": None,
-                "end_time": None,
-                "amount": length,
-                "unit": "DAYS",
-                "status": random.choice(_STATUSES),
-                "employee_note": None,
-                "type_id": kind.id,
-            }
-            world.add("hris_absences", absence, at=stamp(world.born - days(random.uniform(1, 60))))
+def _absence_type(source: Source, place: int, random: Random) -> tuple[Record, str]:
+    name, unit, half_days, exact_times = TYPES[place]
+    kind = {"name": name, "unit": unit, "half_days_supported": half_days, "exact_times_supported": exact_times}
+    return kind, stamp(source.born - days(1200))
 
 
-def _balances(world: World, sizes: Sizes, random: Random) -> None:
-    vacation = world.table("hris_absence_types")[0]
-    for employee in world.table("hris_employees"):
-        used = random.randint(0, 20)
-        balance = {
-            "employee_id": employee.id,
-            "type_id": vacation.id,
-            "balance": 30 - used,
-            "balance_unit": "DAYS",
-            "used": used,
-            "used_unit": "DAYS",
-        }
-        world.add("hris_time_off_balances", balance, at=employee.data["changed_at"])
+def _absence(source: Source, place: int, random: Random) -> tuple[Record, str]:
+    employee = source.record("hris_employees", place // ABSENCES)
+    first = source.born + days(random.randint(-200, 90))
+    length = random.randint(1, 12)
+    absence: dict[str, Any] = {
+        "employee_id": employee["id"],
+        "approver_id": employee["manager_id"],
+        "start_date": f"{first:%Y-%m-%d}",
+        "end_date": f"{first + days(length - 1):%Y-%m-%d}",
+        "start_half_day": False,
+        "end_half_day": False,
+        "start_time": None,
+        "end_time": None,
+        "amount": length,
+        "unit": "DAYS",
+        "status": random.choice(STATUSES),
+        "employee_note": None,
+        "type_id": source.id("hris_absence_types", random.randrange(2)),
+    }
+    return absence, stamp(source.born - days(random.uniform(1, 60)))
 
 
-def _timesheets(world: World, sizes: Sizes, random: Random) -> None:
-    for employee in world.table("hris_employees"):
-        for back in range(1, 6):
-            begins = (world.born - days(back)).replace(hour=8, minute=0, second=0, microsecond=0)
-            timesheet = {
-                "employee_id": employee.id,
-                "started_at": stamp(begins),
-                "ended_at": stamp(begins + days(8.5 / 24)),
-                "timezone": "+01:00",
-                "payable_hours": 8,
-                "unpaid_break_minutes": 30,
-                "breaks": [
-                    {
-                        "started_at": stamp(begins + days(4 / 24)),
-                        "ended_at": stamp(begins + days(4.5 / 24)),
-                        "paid": False,
-                    }
-                ],
-                "approval_status": random.choice(("APPROVED", "PENDING")),
-                "approved_at": None,
-                "comment": None,
-            }
-            world.add("hris_timesheets", timesheet, at=stamp(begins + days(0.5)))
+def _balance(source: Source, place: int, random: Random) -> tuple[Record, str]:
+    employee = source.record("hris_employees", place)
+    used = random.randint(0, 20)
+    balance = {
+        "employee_id": employee["id"],
+        "type_id": source.id("hris_absence_types", 0),
+        "balance": 30 - used,
+        "balance_unit": "DAYS",
+        "used": used,
+        "used_unit": "DAYS",
+    }
+    return balance, employee["changed_at"]
 
 
-FILLERS: dict[str, Filler] = {
-    "hris_absence_types": _absence_types,
-    "hris_absences": _absences,
-    "hris_time_off_balances": _balances,
-    "hris_timesheets": _timesheets,
+def _timesheet(source: Source, place: int, random: Random) -> tuple[Record, str]:
+    employee, back = divmod(place, SHEETS)
+    begins = (source.born - days(back + 1)).replace(hour=8, minute=0, second=0, microsecond=0)
+    pause = {"started_at": stamp(begins + days(4 / 24)), "ended_at": stamp(begins + days(4.5 / 24)), "paid": False}
+    timesheet = {
+        "employee_id": source.id("hris_employees", employee),
+        "started_at": stamp(begins),
+        "ended_at": stamp(begins + days(8.5 / 24)),
+        "timezone": "+01:00",
+        "payable_hours": 8,
+        "unpaid_break_minutes": 30,
+        "breaks": [pause],
+        "approval_status": random.choice(("APPROVED", "PENDING")),
+        "approved_at": None,
+        "comment": None,
+    }
+    return timesheet, min(stamp(begins + days(0.5)), stamp(source.born))
+
+
+TABLES: Mapping[str, Table] = {
+    "hris_absence_types": Table(fixed(len(TYPES)), _absence_type),
+    "hris_absences": Table(
+        lambda source: source.sizes.employees * ABSENCES, _absence, {"employee_id": owned("hris_employees", ABSENCES)}
+    ),
+    "hris_time_off_balances": Table(
+        lambda source: source.sizes.employees, _balance, {"employee_id": owned("hris_employees")}, settled=0.9
+    ),
+    "hris_timesheets": Table(
+        lambda source: source.sizes.employees * SHEETS, _timesheet, {"employee_id": owned("hris_employees", SHEETS)}
+    ),
 }

@@ -16,21 +16,24 @@ from kombo_async._generated.operations import REQUESTS
 from kombo_async.sandbox._api.projection import shape
 from kombo_async.sandbox._handlers.connect_flow import fail, follow
 from kombo_async.sandbox._seed.assessments import place_order
-from kombo_async.sandbox._seed.seeding import fill
+from kombo_async.sandbox._seed.recruiting import cv
+from kombo_async.sandbox._seed.source import Source
 from kombo_async.sandbox._server.assertions import describe_mismatch, includes
 from kombo_async.sandbox._server.faults import Faults
 from kombo_async.sandbox._server.latency import Latency, LatencyLike, latency_of
 from kombo_async.sandbox._server.limits import ACTIONS_AT_ONCE, Concurrency, RateLimit
 from kombo_async.sandbox._server.logged_request import LoggedRequest
 from kombo_async.sandbox._server.request_log import RequestLog
+from kombo_async.sandbox._server.scenes import Scenes
 from kombo_async.sandbox._state.clock import Clock
 from kombo_async.sandbox._state.defaults import API_KEY, add_defaults
-from kombo_async.sandbox._state.environment import Environment
+from kombo_async.sandbox._state.environment import PLATFORM, Environment
 from kombo_async.sandbox._state.files import StoredFile
 from kombo_async.sandbox._state.integrations import Integration
 from kombo_async.sandbox._state.models import suggestion
 from kombo_async.sandbox._state.sizes import Sizes
-from kombo_async.sandbox._state.store import Record, World
+from kombo_async.sandbox._state.store import World
+from kombo_async.sandbox._state.table import Record
 from kombo_async.sandbox._webhooks.webhooks import Webhooks
 
 _CHANGEABLE = frozenset(
@@ -61,19 +64,25 @@ class SandboxCore:
         virtual_time: bool = False,
         state: str | os.PathLike[str] | None = None,
         hosts: Sequence[str] = (),
+        strict: bool = False,
+        copy_lag: float = 0.0,
+        write_through: bool = False,
+        scene: str | Sequence[str] = (),
     ) -> None:
         self.clock: Clock = Clock(start, virtual=virtual_time)
         self.environment: Environment = Environment(
             seed=seed,
             sizes=Sizes(employees=employees, candidates=candidates, jobs=jobs, courses=courses, orders=orders),
             clock=self.clock,
-            fill=fill,
             path=None if state is None else Path(state),
+            source=Source,
+            seed_file=cv,
         )
         self.seed: int = self.environment.seed
         self.api_key = api_key
         self.allow_duplicates = allow_duplicates
         self.hosts: tuple[str, ...] = tuple(hosts)
+        self.strict = strict
         # Not for secrets: a seed must give the same run twice.
         self.random: Random = Random(self.seed)  # noqa: S311
         self.faults: Faults = Faults(self.clock, Random(f"{self.seed}/faults"))  # noqa: S311
@@ -82,10 +91,16 @@ class SandboxCore:
         self.rate_limit: RateLimit = RateLimit(self.clock, rate_limit)
         self.action_latency: Latency | None = latency_of(latency)
         self.read_latency: Latency | None = latency_of(read_latency, "read_latency")
+        self._first_latency = (self.action_latency, self.read_latency)
         self.webhooks: Webhooks = Webhooks(self.environment)
         self._with_defaults = integrations
         if integrations and self.environment.is_new:
             add_defaults(self.environment)
+        self._first_lag = (copy_lag, write_through)
+        self.environment.set_copy_lag(copy_lag, write_through=write_through)
+        self.scenes: Scenes = Scenes(self)
+        for each in (scene,) if isinstance(scene, str) else scene:
+            self.scenes.play(each)
 
     def __repr__(self) -> str:
         return f"<Sandbox seed={self.seed} integrations={len(self.integrations)} requests={self.request_log.total}>"
@@ -179,8 +194,10 @@ class SandboxCore:
 
     def changed(self, world: World) -> None:
         """Note that records of *world* may have changed: webhooks tell of it, and the state keeps it."""
-        if world.changed:
-            self.webhooks.note_changes(world)
+        copy = self.environment.copy(None if world.integration_id == PLATFORM else world.integration_id)
+        if copy is not world:
+            world.changed.clear()  # nobody is told before the copy knows
+        self.webhooks.note_changes(copy)
         self.environment.commit()
 
     def file(self, id: str) -> StoredFile | None:
@@ -192,13 +209,16 @@ class SandboxCore:
         return self.environment.file_url(root, id)
 
     def reset(self) -> None:
-        """Go back to the start: the first records, no faults, an empty request log. Endpoints of webhooks stay."""
+        """Go back to the start: the first records, no faults, no scenes, an empty request log. Endpoints stay."""
+        self.scenes.end()
         self.environment.clear()
+        self.environment.set_copy_lag(self._first_lag[0], write_through=self._first_lag[1])
         self.faults.clear()
         self.request_log.clear()
         self.webhooks.clear()
         self.concurrency = Concurrency(self.concurrency.limit)
         self.rate_limit = RateLimit(self.clock, self.rate_limit.limit)
+        self.action_latency, self.read_latency = self._first_latency
         if self._with_defaults:
             add_defaults(self.environment)
 

@@ -93,6 +93,8 @@ class LoggedRequest:
     """The status of the answer, None where there was none (yet)."""
     code: str | None = None
     milliseconds: float = 0.0
+    unknown: list[str] = attrs.field(factory=list[str])
+    """Parameters and body fields that nothing has: a newer client may send them, or they are misspelt."""
     fault: int | None = None
     """The ID of the fault that it met."""
     _bodies: Bodies = attrs.field(alias="bodies", repr=False, eq=False)
@@ -140,7 +142,7 @@ class LoggedRequest:
         if route.request is None:
             return None
         try:
-            return read_request(route.request, route.parameters, query, route.request.operation.content_type, body)
+            return read_request(route.request, route.parameters, query, route.request.operation.content_type, body, [])
         except Refusal:
             return None
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import logging
 import time
+from collections.abc import Callable
 from inspect import isawaitable
-from typing import Any, get_origin
+from typing import Any, TypeVar, get_origin
 
+import anyio.lowlevel
 import attrs
 
 from kombo_async.pages import Page
@@ -23,12 +25,14 @@ from kombo_async.sandbox._handlers.uploads import fetch_files
 from kombo_async.sandbox._server.core import SandboxCore
 from kombo_async.sandbox._server.faults import Fault
 from kombo_async.sandbox._server.logged_request import LoggedRequest
-from kombo_async.sandbox._state.fields import prepare_fields
 from kombo_async.sandbox._state.integrations import Integration
 from kombo_async.sandbox._state.refusals import InputInvalid, Refusal
 from kombo_async.sandbox._state.store import World
+from kombo_async.sandbox._state.table import IndexNeeded
 
 logger: logging.Logger = logging.getLogger(__name__)
+
+T = TypeVar("T")
 
 SILENT = ("reset", "close", "hang")
 """What can happen to a connection so that no answer comes."""
@@ -151,7 +155,8 @@ async def _answer(
     assert route.request is not None  # noqa: S101 - it was admitted
     operation = route.request.operation
     kind = incoming.headers.get("content-type", "")
-    request = read_request(route.request, route.parameters, incoming.query, kind, incoming.body)
+    unknown: list[str] | None = None if sandbox.strict else call.unknown
+    request = read_request(route.request, route.parameters, incoming.query, kind, incoming.body, unknown)
     call.valid = True
     await _wait(sandbox, operation)
     data, warnings = await _do(sandbox, incoming, integration, request)
@@ -209,29 +214,50 @@ async def _do(
     """Do it: gives the `data` of the answer, and warnings."""
     cls = type(request)
     load(cls)
-    world = sandbox.world(integration.id if integration is not None else None)
-    if integration is not None:
-        prepare_fields(world, integration.category)
+    id = integration.id if integration is not None else None
+    world = sandbox.world(id)
     listing = LISTINGS.get(cls.operation.id)
     if listing is not None:
-        return read_page(world, listing, _resolved(world, incoming, request)), []
-    request = _resolved(world, incoming, request)
+        copy = sandbox.environment.copy(id)
+        resolved = await _prepared(world, lambda: _resolved(world, incoming, request))
+        return await _prepared(copy, lambda: read_page(copy, listing, resolved)), []
+    request = await _prepared(world, lambda: _resolved(world, incoming, request))
     handler = HANDLERS[cls.operation.id]
-    context = Context(
-        environment=sandbox.environment,
-        webhooks=sandbox.webhooks,
-        world=world,
-        integration=integration,
-        root=incoming.root,
-        number=sandbox.request_log.total,
-        allow_duplicates=sandbox.allow_duplicates,
-        fetched=await fetch_files(request) if b'"data_url"' in incoming.body else {},
-    )
-    data = handler(context, request)
+    fetched = await fetch_files(request) if b'"data_url"' in incoming.body else {}
+
+    def handle() -> tuple[Any, list[str]]:
+        context = Context(
+            environment=sandbox.environment,
+            webhooks=sandbox.webhooks,
+            world=world,
+            integration=integration,
+            root=incoming.root,
+            number=sandbox.request_log.total,
+            allow_duplicates=sandbox.allow_duplicates,
+            fetched=fetched,
+        )
+        world.acting = True
+        try:
+            return handler(context, request), context.warnings
+        finally:
+            world.acting = False
+
+    data, warnings = await _prepared(world, handle)
     if isawaitable(data):
         data = await data
     answer: Any = answer_type(cls)
     if get_origin(answer) is not Page:
         data = shape(data, answer)
     sandbox.changed(world)
-    return data, context.warnings
+    return data, warnings
+
+
+async def _prepared(world: World, do: Callable[[], T]) -> T:
+    """Do it, once the look-ups that it needs are prepared: bit by bit, while others are answered."""
+    while True:
+        try:
+            with world.deferring():
+                return do()
+        except IndexNeeded as needed:
+            while not needed.table.prepare_slice(needed.field):
+                await anyio.lowlevel.checkpoint()

@@ -2,37 +2,50 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
-from functools import cached_property, partial
 from pathlib import Path
 from types import MappingProxyType
 from typing import TypeAlias, cast
 
 from kombo_async.sandbox._state.clock import Clock
-from kombo_async.sandbox._state.dependents import dependents
+from kombo_async.sandbox._state.derived import DERIVED
 from kombo_async.sandbox._state.files import StoredFile
 from kombo_async.sandbox._state.ids import make_id
 from kombo_async.sandbox._state.integrations import Integration, Permission, Sync, SyncStatus
+from kombo_async.sandbox._state.lagging_copy import LaggingCopy
 from kombo_async.sandbox._state.refusals import Refusal
 from kombo_async.sandbox._state.sizes import Sizes
-from kombo_async.sandbox._state.state import State, open_state
-from kombo_async.sandbox._state.store import World, copied
+from kombo_async.sandbox._state.state import open_state
+from kombo_async.sandbox._state.store import Source, World
+from kombo_async.sandbox._state.table import Record
 from kombo_async.sandbox._state.tools import Category, category_of
 
+_COPY = "#copy"
 PLATFORM = "platform"
 """Stands for the integration where an operation is not about one."""
 
-Fill: TypeAlias = Callable[[World, str, Sizes], None]
-"""Fills a table with the records that are there from the start."""
+
+MakeSource: TypeAlias = Callable[[int, str, datetime, Sizes, str], Source]
+"""From the seed, the integration, when the environment was set up, the sizes and the category."""
 
 
 class Environment:
     """Integrations with their records and files, in a state that may outlive the process."""
 
-    def __init__(self, *, seed: int, sizes: Sizes, clock: Clock, fill: Fill, path: Path | None) -> None:
+    def __init__(
+        self,
+        *,
+        seed: int,
+        sizes: Sizes,
+        clock: Clock,
+        path: Path | None,
+        source: MakeSource,
+        seed_file: Callable[[Record], bytes],
+    ) -> None:
         self._state = open_state(path)
-        self._fill = fill
+        self._make_source = source
+        self._seed_file = seed_file
         self.seed: int = self._state.seed(seed)
         self.sizes: Sizes = self._state.sizes(sizes)
         self.clock = clock
@@ -40,6 +53,9 @@ class Environment:
         """When the environment was set up."""
         self._integrations = {each.id: each for each in self._state.integrations(clock)}
         self._worlds: dict[str, World] = {}
+        self._copies: dict[str, LaggingCopy] = {}
+        self._lag = 0.0
+        self._write_through = False
 
     @property
     def is_new(self) -> bool:
@@ -122,18 +138,55 @@ class Environment:
         id = integration_id or PLATFORM
         world = self._worlds.get(id)
         if world is None:
-            make = partial(World, id, clock=self.clock, seed=self.seed, born=self.born, dependents=dependents)
-            untouched = make(state=self._untouched, fill=partial(self._fill_table))
-            world = self._worlds[id] = make(state=self._state, fill=copied(untouched))
+            world = self._worlds[id] = self._new_world(id)
         return world
 
-    def _fill_table(self, world: World, name: str) -> None:
-        self._fill(world, name, self.sizes)
+    def _new_world(self, id: str, salt: str = "") -> World:
+        integration = self._integrations.get(id)
+        category = "" if integration is None else integration.category
+        return World(
+            id,
+            clock=self.clock,
+            seed=self.seed,
+            born=self.born,
+            state=self._state,
+            source=self._make_source(self.seed, id, self.born, self.sizes, category),
+            derived=DERIVED,
+            salt=salt,
+        )
 
-    @cached_property
-    def _untouched(self) -> State:
-        """The records from the start, of all integrations."""
-        return open_state(None)
+    # Kombo's copy of the connected system, which the lists read
+
+    def set_copy_lag(self, seconds: float, *, write_through: bool = False) -> None:
+        """Let the copy have what changes only after *seconds*; with *write_through*, what actions do at once."""
+        if not 0 <= seconds < float("inf"):
+            raise ValueError(f"copy_lag: must be seconds, at least 0, not {seconds!r}")
+        self._lag = seconds
+        self._write_through = write_through
+        for copy in self._copies.values():
+            copy.world.watcher = None
+        self._copies.clear()
+
+    def copy(self, integration_id: str | None = None) -> World:
+        """The records as Kombo's lists have them: those of `world`, or of some time ago where the copy lags."""
+        if integration_id is None or not self._lag:
+            return self.world(integration_id)
+        copy = self._copies.get(integration_id)
+        if copy is None:
+            copy = self._copies[integration_id] = self._new_copy(integration_id)
+        copy.catch_up(self.clock.time())
+        return copy.copied
+
+    def copies(self) -> Iterator[World]:
+        """The copies that lag, brought up to date."""
+        for id in list(self._copies):
+            yield self.copy(id)
+
+    def _new_copy(self, id: str) -> LaggingCopy:
+        world = self.world(id)
+        self._state.copy_records(id, f"{id}{_COPY}")
+        copied = self._new_world(id, _COPY)
+        return LaggingCopy(world, copied, self._lag, write_through=self._write_through)
 
     def keep_file(self, id: str, file: StoredFile) -> None:
         """Keep the bytes of the attachment *id*."""
@@ -141,7 +194,15 @@ class Environment:
 
     def file(self, id: str) -> StoredFile | None:
         """The file of the attachment with this ID, as it came."""
-        return self._state.file(id)
+        kept = self._state.file(id)
+        if kept is not None:
+            return kept
+        for integration in self.integrations.values():
+            if integration.category == "ATS":
+                found = self.world(integration.id).table("ats_attachments").find(id)
+                if found is not None and found.place < found.table.origin.count:
+                    return StoredFile(found.data["file_name"], found.data["content_type"], self._seed_file(found.data))
+        return None
 
     def file_url(self, root: str, id: str) -> str:
         """The address under which the bytes of the attachment *id* can be had."""
@@ -151,6 +212,7 @@ class Environment:
         """Go back to the records from the start, without any integration."""
         self._state.clear()
         self._worlds.clear()
+        self._copies.clear()
         self._integrations.clear()
 
     def commit(self) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Iterable
 from typing import Any
 
 import msgspec
@@ -12,65 +13,103 @@ SCHEMA = """
         integration TEXT, model TEXT, place INTEGER, data BLOB NOT NULL, touched TEXT NOT NULL,
         PRIMARY KEY (integration, model, place)
     ) WITHOUT ROWID;
+    CREATE INDEX IF NOT EXISTS records_touched ON records (integration, model, touched, place);
     CREATE TEMP TABLE look_ups (
-        integration TEXT, model TEXT, field TEXT, value, place INTEGER,
-        PRIMARY KEY (integration, model, field, value, place)
+        records INTEGER, field TEXT, value, place INTEGER,
+        PRIMARY KEY (records, field, value, place)
     ) WITHOUT ROWID;
 """
 
 
 class Records:
-    """The records of one model of an integration: plain data, each in its place."""
+    """The stored records of one model of an integration: plain data, each in its place."""
+
+    _count = 0
 
     def __init__(self, connection: sqlite3.Connection, integration_id: str, model: str) -> None:
         self._connection = connection
         self._key = (integration_id, model)
+        Records._count += 1
+        self._number = Records._count
 
-    def count(self) -> int:
-        """How many there are."""
-        statement = "SELECT count(*) FROM records WHERE integration = ? AND model = ?"
-        count: int = self._connection.execute(statement, self._key).fetchone()[0]
-        return count
+    def end(self) -> int:
+        """The place after the last one that is stored."""
+        statement = "SELECT max(place) FROM records WHERE integration = ? AND model = ?"
+        last: int | None = self._connection.execute(statement, self._key).fetchone()[0]
+        return 0 if last is None else last + 1
 
-    def read(self, place: int) -> tuple[dict[str, Any], str]:
-        """A record, and when it was touched last. Raises `LookupError` where the sandbox was reset since."""
+    def read(self, place: int) -> tuple[dict[str, Any], str] | None:
+        """A stored record, and when it was touched last."""
         found = self._connection.execute(
             "SELECT data, touched FROM records WHERE integration = ? AND model = ? AND place = ?", (*self._key, place)
         ).fetchone()
-        if found is None:
-            raise LookupError(f"there is no record of {self._key[1]} in place {place} any more: the sandbox was reset")
-        data, touched = found
-        return msgspec.json.decode(data), touched
+        return None if found is None else (msgspec.json.decode(found[0]), found[1])
 
     def write(self, place: int, data: dict[str, Any], touched: str) -> None:
         """Keep a new or changed record."""
         values = (*self._key, place, msgspec.json.encode(data), touched)
         self._connection.execute("INSERT OR REPLACE INTO records VALUES (?, ?, ?, ?, ?)", values)
 
-    def touch(self, place: int, touched: str) -> None:
-        """Keep when a record was touched last."""
-        self._connection.execute(
-            "UPDATE records SET touched = ? WHERE integration = ? AND model = ? AND place = ?",
-            (touched, *self._key, place),
-        )
-
-    def places(self, field: str, value: Any) -> list[int]:
-        """Where the records are that were entered with *value* in *field*."""
+    def stored(self, start: int, end: int) -> list[int]:
+        """The places from *start* to *end* whose records are stored."""
         found = self._connection.execute(
-            "SELECT place FROM look_ups WHERE integration = ? AND model = ? AND field = ? AND value = ? ORDER BY place",
-            (*self._key, field, value),
+            "SELECT place FROM records WHERE integration = ? AND model = ? AND place >= ? AND place < ?",
+            (*self._key, start, end),
         )
         return [place for (place,) in found]
 
-    def enter(self, field: str, value: Any, place: int) -> None:
-        """Let the record in *place* be found by *value* in *field*."""
-        self._connection.execute(
-            "INSERT OR IGNORE INTO look_ups VALUES (?, ?, ?, ?, ?)", (*self._key, field, value, place)
+    def touched_since(self, at: str) -> list[int]:
+        """The places whose stored records were touched then or later."""
+        found = self._connection.execute(
+            "SELECT place FROM records WHERE integration = ? AND model = ? AND touched >= ?", (*self._key, at)
+        )
+        return [place for (place,) in found]
+
+    # Look-ups
+
+    def enter(self, field: str, values: Iterable[Any], place: int) -> None:
+        """Let the record in *place* be found by *values* of *field*."""
+        self._connection.executemany(
+            "INSERT OR IGNORE INTO look_ups VALUES (?, ?, ?, ?)",
+            [(self._number, field, value, place) for value in values],
         )
 
-    def strike(self, field: str, value: Any, place: int) -> None:
+    def strike(self, field: str, values: Iterable[Any], place: int) -> None:
         """Undo `enter`."""
-        self._connection.execute(
-            "DELETE FROM look_ups WHERE integration = ? AND model = ? AND field = ? AND value = ? AND place = ?",
-            (*self._key, field, value, place),
+        self._connection.executemany(
+            "DELETE FROM look_ups WHERE records = ? AND field = ? AND value = ? AND place = ?",
+            [(self._number, field, value, place) for value in values],
         )
+
+    def count_up_to(self, field: str, value: Any, most: int) -> int:
+        """How many records are found by *value*, but no more than *most*."""
+        statement = (
+            "SELECT count(*) FROM (SELECT 1 FROM look_ups WHERE records = ? AND field = ? AND value = ? LIMIT ?)"
+        )
+        count: int = self._connection.execute(statement, (self._number, field, value, most)).fetchone()[0]
+        return count
+
+    def places(self, field: str, value: Any, start: int = 0, limit: int = -1) -> list[int]:
+        """The places found by *value* of *field*, in their order."""
+        found = self._connection.execute(
+            "SELECT place FROM look_ups WHERE records = ? AND field = ? AND value = ? AND place >= ? "
+            "ORDER BY place LIMIT ?",
+            (self._number, field, value, start, limit),
+        )
+        return [place for (place,) in found]
+
+    def places_between(self, field: str, low: Any, high: Any) -> list[int]:
+        """The places of those with a value of *field* from *low* to *high*."""
+        found = self._connection.execute(
+            "SELECT place FROM look_ups WHERE records = ? AND field = ? AND value >= ? AND value <= ?",
+            (self._number, field, low, high),
+        )
+        return [place for (place,) in found]
+
+    def places_containing(self, field: str, text: str) -> list[int]:
+        """The places of those with *text* somewhere in a value of *field*."""
+        found = self._connection.execute(
+            "SELECT place FROM look_ups WHERE records = ? AND field = ? AND instr(value, ?) > 0",
+            (self._number, field, text),
+        )
+        return [place for (place,) in found]

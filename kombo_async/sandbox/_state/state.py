@@ -26,7 +26,7 @@ _SCHEMA = """
         id TEXT PRIMARY KEY, name TEXT NOT NULL, content_type TEXT NOT NULL, data BLOB NOT NULL, url TEXT
     );
 """
-VERSION = "1"
+VERSION = "2"
 
 
 def open_state(path: Path | None) -> State:
@@ -99,6 +99,14 @@ class State:
     def records(self, integration_id: str, model: str) -> Records:
         """The records of a model."""
         return Records(self._connection, integration_id, model)
+
+    def copy_records(self, integration_id: str, copy_id: str) -> None:
+        """Keep all records of an integration under another ID, too."""
+        self._connection.execute("DELETE FROM records WHERE integration = ?", (copy_id,))
+        self._connection.execute(
+            "INSERT INTO records SELECT ?, model, place, data, touched FROM records WHERE integration = ?",
+            (copy_id, integration_id),
+        )
 
     def save_file(self, id: str, file: StoredFile) -> None:
         """Keep a file."""

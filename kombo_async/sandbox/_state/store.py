@@ -1,160 +1,31 @@
-"""Records as the sandbox uses them: tables with a stable order, look-ups by field, and the world that they make."""
+"""The world that an integration's records make: tables that depend on one another."""
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from datetime import datetime
-from typing import Any, TypeAlias, overload
-from weakref import WeakValueDictionary
-
-import attrs
+from functools import partial
+from typing import Any, Protocol
 
 from kombo_async.sandbox._state.clock import Clock
-from kombo_async.sandbox._state.ids import make_id, make_number
+from kombo_async.sandbox._state.dependents import EDITIONS, REFERENCES, touched_directly
 from kombo_async.sandbox._state.models import MODELS, suggestion
-from kombo_async.sandbox._state.records import Records
 from kombo_async.sandbox._state.refusals import UnknownId
 from kombo_async.sandbox._state.state import State
-
-Record: TypeAlias = dict[str, Any]
-"""A record's own fields, by the names that Kombo gives them; what it nests is put together when it is read."""
-
-AT_HAND = 2_000
-"""How many records of a table stay in memory once they were needed."""
+from kombo_async.sandbox._state.table import Derive, Origin, Record, RecordTable, StoredRecord
 
 
-@attrs.define(eq=False)
-class StoredRecord:
-    """A record in its place."""
+class Source(Protocol):
+    """The records that an integration has from the start."""
 
-    table: RecordTable = attrs.field(repr=False)
-    place: int
-    """Its place in the table, for good: deleted records keep theirs, so that cursors stay true."""
-    data: Record
-    touched: str
-    """When it, or something that it nests, last changed."""
-    encoded: dict[str, bytes] = attrs.field(factory=dict[str, bytes], repr=False)
-    """What was sent of it, by operation, until it or something that it nests changes."""
-
-    @property
-    def id(self) -> str:
-        """Kombo's ID of the record."""
-        id: str = self.data["id"]
-        return id
-
-    @property
-    def deleted(self) -> bool:
-        """Whether it was deleted in the connected system."""
-        return self.data.get("remote_deleted_at") is not None
-
-    def touch(self, at: str) -> None:
-        """Note that it, or something that it nests, changed."""
-        self.encoded.clear()
-        if at > self.touched:
-            self.touched = at
-            self.table.save_touched(self)
-
-
-class RecordTable(Sequence[StoredRecord]):
-    """All records of one model, in their places."""
-
-    def __init__(self, name: str, records: Records) -> None:
-        self.name = name
-        self._records = records
-        self._count = records.count()
-        self._fields: set[str] = set()
-        """By which fields records can be looked up; each is entered when it is first asked for."""
-        self._by_place: WeakValueDictionary[int, StoredRecord] = WeakValueDictionary()
-        self._by_id: WeakValueDictionary[str, StoredRecord] = WeakValueDictionary()
-        # A row that somebody holds must stay the only one for its record; these are held here.
-        self._at_hand: deque[StoredRecord] = deque(maxlen=AT_HAND)
-
-    def __len__(self) -> int:
-        return self._count
-
-    @overload
-    def __getitem__(self, place: int) -> StoredRecord: ...
-    @overload
-    def __getitem__(self, place: slice) -> list[StoredRecord]: ...
-    def __getitem__(self, place: int | slice) -> StoredRecord | list[StoredRecord]:
-        if isinstance(place, slice):
-            return [self._at(each) for each in range(self._count)[place]]
-        return self._at(range(self._count)[place])
-
-    def _at(self, place: int) -> StoredRecord:
-        return self._by_place.get(place) or self._hold(StoredRecord(self, place, *self._records.read(place)))
-
-    def _hold(self, row: StoredRecord) -> StoredRecord:
-        self._at_hand.append(row)
-        self._by_place[row.place] = self._by_id[row.id] = row
-        return row
-
-    def find(self, id: str) -> StoredRecord | None:
-        """The record with this ID."""
-        return self._by_id.get(id) or next(iter(self.where("id", id)), None)
-
-    def where(self, field: str, value: Any) -> list[StoredRecord]:
-        """The records that have *value* in *field* (or, for lists, among its values), deleted ones too."""
-        if field not in self._fields:
-            self._fields.add(field)
-            for row in self:
-                self._enter(row, field)
-        return [self._at(place) for place in self._records.places(field, value)]
-
-    def add(self, data: Record, touched: str) -> StoredRecord:
-        """Append a record."""
-        row = self._hold(StoredRecord(self, self._count, data, touched))
-        self._count += 1
-        self._records.write(row.place, data, touched)
-        for field in self._fields:
-            self._enter(row, field)
-        return row
-
-    def change(self, row: StoredRecord, changes: Record) -> None:
-        """Change fields of a record."""
-        fields = self._fields.intersection(changes)
-        for field in fields:
-            for value in _values(row.data.get(field)):
-                self._records.strike(field, value, row.place)
-        row.data.update(changes)
-        row.encoded.clear()
-        self._records.write(row.place, row.data, row.touched)
-        for field in fields:
-            self._enter(row, field)
-
-    def save_touched(self, row: StoredRecord) -> None:
-        """Keep when a record was touched last."""
-        self._records.touch(row.place, row.touched)
-
-    def _enter(self, row: StoredRecord, field: str) -> None:
-        for value in _values(row.data.get(field)):
-            self._records.enter(field, value, row.place)
-
-
-def _values(value: Any) -> Iterator[Any]:
-    if isinstance(value, list):
-        yield from value  # pyright: ignore[reportUnknownVariableType]
-    elif value is not None:
-        yield value
-
-
-def copied(untouched: World) -> Callable[[World, str], None]:
-    """Fills tables with copies of those of *untouched*.
-
-    Tables are made from one another: what is made late must not see what has changed since the start.
-    """
-
-    def fill(world: World, name: str) -> None:
-        table = world.table(name)
-        for row in untouched.table(name):
-            table.add(dict(row.data), row.touched)
-
-    return fill
+    def origin(self, name: str) -> Origin:
+        """Those of one table."""
+        ...
 
 
 class World:
-    """All records of one integration. Tables are filled when they are first needed."""
+    """All records of one integration."""
 
     def __init__(
         self,
@@ -164,8 +35,9 @@ class World:
         seed: object,
         born: datetime,
         state: State,
-        fill: Callable[[World, str], None],
-        dependents: Callable[[World, str, StoredRecord], Iterator[tuple[StoredRecord, bool]]],
+        source: Source,
+        derived: Mapping[tuple[str, str], Callable[[World, Record], Iterable[Any]]],
+        salt: str = "",
     ) -> None:
         self.integration_id = integration_id
         self.clock = clock
@@ -175,10 +47,16 @@ class World:
         self.changed: dict[str, set[str]] = {}
         """The tables that changed since the last `data-changed`, and which of their fields."""
         self.tables: dict[str, RecordTable] = {}
+        self.watcher: Callable[[str, StoredRecord], None] | None = None
+        """Told of each record that is added or changed."""
+        self.acting = False
+        """Whether an action is at work, and not the connected system's own people."""
         self._state = state
-        self._fill = fill
-        self._dependents = dependents
-        self._filling = 0
+        self._source = source
+        self._derived = derived
+        self._salt = salt
+        self._editions: dict[str, int] = {}
+        self._deferring = False
 
     def table(self, name: str) -> RecordTable:
         """The table *name*. Raises `LookupError` if there is none."""
@@ -186,63 +64,79 @@ class World:
         if table is None:
             if name not in MODELS:
                 raise LookupError(f"there is no model {name!r}{suggestion(name, MODELS)}")
-            table = self.tables[name] = RecordTable(name, self._state.records(self.integration_id, name))
-            if not table:
-                self._filling += 1
-                try:
-                    self._fill(self, name)
-                finally:
-                    self._filling -= 1
+            derived: dict[str, Derive] = {
+                field: partial(derive, self) for (model, field), derive in self._derived.items() if model == name
+            }
+            records = self._state.records(f"{self.integration_id}{self._salt}", name)
+            key = (self.seed, self.integration_id, name)
+            origin = self._source.origin(name)
+            table = self.tables[name] = RecordTable(name, key, records, origin, derived)
+            table.deferring = self._deferring
         return table
 
+    @contextmanager
+    def deferring(self) -> Iterator[None]:
+        """While the block runs and until something changes, look-ups that take long raise `IndexNeeded` instead."""
+        self._defer(True)
+        try:
+            yield
+        finally:
+            self._defer(False)
+
+    def _defer(self, whether: bool) -> None:
+        if self._deferring != whether:
+            self._deferring = whether
+            for table in self.tables.values():
+                table.deferring = whether
+
     def next_id(self, name: str) -> str:
-        """An ID for the next record of *name*."""
-        return make_id(self.seed, self.integration_id, name, len(self.table(name)))
+        """The ID of the next record of *name*."""
+        table = self.table(name)
+        return table.id_at(len(table))
 
     def add(self, name: str, data: Record, *, at: str | None = None) -> StoredRecord:
         """Add a record, with an ID and times of its own unless *data* has them."""
+        self._defer(False)  # what has begun must not be done again
         table = self.table(name)
-        now = at or self.clock.stamp()
-        place = len(table)
-        record: Record = {
-            "id": make_id(self.seed, self.integration_id, name, place),
-            "remote_id": make_number(self.seed, self.integration_id, name, place),
-            "remote_created_at": now,
-            "remote_updated_at": now,
-            "remote_deleted_at": None,
-            "changed_at": now,
-            "custom_fields": {},
-            "integration_fields": [],
-            "remote_data": None,
-            **data,
-        }
-        row = table.add(record, record["changed_at"])
-        self._changed(name, row, (field for field, value in data.items() if value))
-        return row
+        record = base_record(table.id_at(len(table)), table.number_at(len(table)), at or self.clock.stamp(), data)
+        return self.keep(name, len(table), record, (field for field, value in data.items() if value))
 
-    def change(self, name: str, row: StoredRecord, /, **changes: Any) -> None:
+    def keep(self, name: str, place: int, data: Record, fields: Iterable[str]) -> StoredRecord:
+        """Put a record in its place, and tell all that depend on it."""
+        table = self.table(name)
+        added: list[StoredRecord] = []
+        self._with_derived(name, data, lambda: added.append(table.put(place, data, data["changed_at"])))
+        self._changed(name, added[0], fields)
+        return added[0]
+
+    def change(self, name: str, record: StoredRecord, /, **changes: Any) -> None:
         """Change fields of a record, now."""
+        self._defer(False)
         now = self.clock.stamp()
         changes = {"remote_updated_at": now, **changes, "changed_at": now}
-        fields = [field for field, value in changes.items() if row.data.get(field) != value]
-        self.table(name).change(row, changes)
-        self._changed(name, row, fields)
+        fields = [field for field, value in changes.items() if record.data.get(field) != value]
+        record.touched = max(record.touched, now)
+        self._with_derived(name, record.data, lambda: self.table(name).change(record, changes))
+        self._changed(name, record, fields)
 
-    def delete(self, name: str, row: StoredRecord, /, **changes: Any) -> None:
+    def delete(self, name: str, record: StoredRecord, /, **changes: Any) -> None:
         """Mark a record as deleted in the connected system: it shows with `include_deleted` alone."""
-        self.change(name, row, remote_deleted_at=self.clock.stamp(), **changes)
+        self.change(name, record, remote_deleted_at=self.clock.stamp(), **changes)
+
+    def edition(self, name: str) -> int:
+        """Changes whenever what records of *name* nest by reference may have changed."""
+        return self._editions.get(name, 0)
 
     def redraw(self, name: str) -> None:
-        """Forget what lists keep ready of a table."""
-        for record in self.table(name):
-            record.encoded.clear()
+        """Let lists of *name* put their records together again."""
+        self._editions[name] = self.edition(name) + 1
 
     def get(self, name: str, id: str, what: str) -> StoredRecord:
         """The record with this ID; raises `UnknownId`, by the name *what*, if there is none or it was deleted."""
-        row = self.table(name).find(id)
-        if row is None or row.deleted:
+        record = self.table(name).find(id)
+        if record is None or record.deleted:
             raise UnknownId(what, id)
-        return row
+        return record
 
     def id_of(self, name: str, remote_id: str) -> str | None:
         """Kombo's ID of the record that the connected system knows as *remote_id*."""
@@ -251,21 +145,50 @@ class World:
 
     def peek(self, name: str, id: str | None) -> Record | None:
         """The data of the record with this ID, None if there is none."""
-        row = None if id is None else self.table(name).find(id)
-        return None if row is None else row.data
+        record = None if id is None else self.table(name).find(id)
+        return None if record is None else record.data
 
     def related(self, name: str, field: str, value: Any) -> list[Record]:
         """The data of the records that have *value* in *field*, without deleted ones."""
-        return [row.data for row in self.table(name).where(field, value) if not row.deleted]
+        return [record.data for record in self.table(name).where(field, value) if not record.deleted]
 
-    def _changed(self, name: str, row: StoredRecord, fields: Iterable[str]) -> None:
-        if self._filling:
-            return
+    def _with_derived(self, name: str, data: Record, change: Callable[[], None]) -> None:
+        """Make a change to an application while its candidate is looked up by the jobs that it is for."""
+        candidate = self.table("ats_candidates").find(data["candidate_id"]) if name == "ats_applications" else None
+        if candidate is None:
+            change()
+        else:
+            candidate.table.reindex(candidate, "job_ids", change)
+
+    def _changed(self, name: str, record: StoredRecord, fields: Iterable[str]) -> None:
         self.changed.setdefault(name, set()).update(fields)
-        at = row.data["changed_at"]
-        row.touch(at)
-        for holder, counts in self._dependents(self, name, row):
+        at = record.data["changed_at"]
+        record.touch(at)
+        for holder, counts in touched_directly(self, name, record):
             if counts:
                 holder.touch(at)
             else:
                 holder.encoded.clear()
+        for holder_name, field, counts in REFERENCES.get(name, ()):
+            if counts:
+                self.table(holder_name).touch_all(field, record.id, at)
+        for holder_name in EDITIONS.get(name, ()):
+            self.redraw(holder_name)
+        if self.watcher is not None:
+            self.watcher(name, record)
+
+
+def base_record(id: str, number: str, at: str, data: Record) -> Record:
+    """A record with all that each record has."""
+    return {
+        "id": id,
+        "remote_id": number,
+        "remote_created_at": at,
+        "remote_updated_at": at,
+        "remote_deleted_at": None,
+        "changed_at": at,
+        "custom_fields": {},
+        "integration_fields": [],
+        "remote_data": None,
+        **data,
+    }

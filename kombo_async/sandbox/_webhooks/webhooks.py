@@ -97,6 +97,8 @@ class Webhooks:
 
     def note_changes(self, world: World) -> None:
         """Note which models of an integration changed: one `data-changed` tells of them all, at the next delivery."""
+        if not world.changed:
+            return
         noted = self._changes.setdefault(world.integration_id, {})
         for table, fields in world.changed.items():
             noted.setdefault(table, set()).update(fields)
@@ -185,6 +187,8 @@ class Webhooks:
                 integration.sync.announced = True
                 sync_id = make_id(self._environment.seed, "first sync", integration.id)
                 self.sync_finished(integration, sync_id, 60)
+        for world in self._environment.copies():
+            self.note_changes(world)
         now = self._environment.clock.time()
         for id in list(self._changes):
             told = self._told.get(id)

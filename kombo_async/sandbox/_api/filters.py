@@ -1,0 +1,117 @@
+"""Filters of lists: how each finds its records by an index, and how it tells whether a record passes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, TypeAlias
+
+import attrs
+
+from kombo_async.model import wire_time
+from kombo_async.sandbox._state.clock import parse, stamp
+from kombo_async.sandbox._state.store import World
+from kombo_async.sandbox._state.table import NULL, RecordTable, StoredRecord
+
+Test: TypeAlias = Callable[[World, StoredRecord, Any], bool]
+"""Whether a record passes a filter with this value."""
+Find: TypeAlias = Callable[[World, RecordTable, Any], Iterable[int]]
+"""The places of the records that may pass; all others do not."""
+
+
+@attrs.frozen
+class Filter:
+    """A filter with all that is known of it."""
+
+    test: Test = lambda *_: True
+    find: Find | None = None
+    keys: Callable[[World, Any], tuple[str, Sequence[Any]]] | None = None
+    """Of a filter that is answered by look-ups: the field, and the values that it may have."""
+
+
+def as_stamp(value: Any) -> str:
+    """A time of a request as the sandbox keeps times."""
+    return stamp(parse(value if isinstance(value, str) else wire_time(value)))
+
+
+def _by(field: str, values: Callable[[Any], Sequence[Any]]) -> Callable[[World, Any], tuple[str, Sequence[Any]]]:
+    return lambda _, value: (field, values(value))
+
+
+def equal(field: str) -> Filter:
+    """*field* is the value, in upper or lower case."""
+    return Filter(
+        lambda _, record, value: str(record.data.get(field) or "").lower() == str(value).lower(),
+        keys=_by(f"{field}~", lambda value: (str(value).lower(),)),
+    )
+
+
+def one_of(field: str) -> Filter:
+    """*field* is one of the values; the word `null` stands for none."""
+    return Filter(
+        lambda _, record, value: (record.data.get(field) or NULL) in value,
+        keys=_by(f"{field}~", lambda value: [str(each).lower() for each in value]),
+    )
+
+
+def one_id_of(field: str) -> Filter:
+    """*field*, an ID, is one of the values."""
+    return Filter(lambda _, record, value: record.data.get(field) in value, keys=_by(field, tuple))
+
+
+def id_is(field: str) -> Filter:
+    """*field*, an ID, is the value."""
+    return Filter(lambda _, record, value: record.data.get(field) == value, keys=_by(field, lambda value: (value,)))
+
+
+def any_id_of(field: str) -> Filter:
+    """*field*, a list of IDs, shares one with the values."""
+    return Filter(
+        lambda _, record, value: not frozenset(record.data.get(field) or ()).isdisjoint(value), keys=_by(field, tuple)
+    )
+
+
+def one_email_of(field: str) -> Filter:
+    """*field* is one of the e-mail addresses, in upper or lower case."""
+    return Filter(
+        lambda _, record, value: str(record.data.get(field) or "").lower() in {each.lower() for each in value},
+        keys=_by(f"{field}~", lambda value: [each.lower() for each in value]),
+    )
+
+
+def contains(field: str) -> Filter:
+    """*field* contains the text, in upper or lower case."""
+    return Filter(
+        lambda _, record, value: value.lower() in (record.data.get(field) or "").lower(),
+        lambda _, table, value: table.places_containing(f"{field}~", value.lower()),
+    )
+
+
+def after(field: str) -> Filter:
+    """*field* is the time of the value or later."""
+    return Filter(
+        lambda _, record, value: (record.data.get(field) or "") >= as_stamp(value),
+        lambda _, table, value: table.places_between(field, as_stamp(value), "9999"),
+    )
+
+
+def before(field: str) -> Filter:
+    """*field* is the time of the value or earlier."""
+    return Filter(
+        lambda _, record, value: bool(record.data.get(field)) and record.data[field] <= as_stamp(value),
+        lambda _, table, value: table.places_between(field, "", as_stamp(value)),
+    )
+
+
+def by_derived(field: str, values: Callable[[World, Any], Sequence[Any]] = lambda _, value: tuple(value)) -> Filter:
+    """What records are looked up by in *field* is among the values."""
+    return Filter(keys=lambda world, value: (field, values(world, value)))
+
+
+UPDATED_AFTER = Filter(find=lambda _, table, value: table.touched_since(as_stamp(value)))
+REMOTE_IDS = Filter(lambda _, record, value: record.data.get("remote_id") in value, keys=_by("remote_id", tuple))
+IDS = Filter(
+    lambda _, record, value: record.id in value,
+    lambda _, table, value: [found.place for id in value if (found := table.find(id)) is not None],
+)
+COMMON = {"ids": IDS, "remote_ids": REMOTE_IDS, "updated_after": UPDATED_AFTER}
+"""Filters that every list may have."""

@@ -1,0 +1,141 @@
+"""The records from the start, each made from its place alone: the same seed makes the same, however many there are."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from datetime import datetime
+from functools import cached_property, lru_cache
+from importlib import import_module
+from random import Random
+from typing import Any, TypeAlias
+
+import attrs
+
+from kombo_async.sandbox._state.clock import days, stamp
+from kombo_async.sandbox._state.ids import id_at, make_id, number_at, place_of
+from kombo_async.sandbox._state.sizes import Sizes
+from kombo_async.sandbox._state.store import base_record
+from kombo_async.sandbox._state.table import Origin, Record
+
+Inverse: TypeAlias = Callable[["Source", Any], Iterable[int]]
+
+
+@attrs.frozen
+class Table:
+    """How the records of one table are made."""
+
+    count: Callable[[Source], int]
+    make: Callable[[Source, int, Random], tuple[Record, str]]
+    """The record in a place, and when it was created."""
+    inverse: Mapping[str, Inverse] = attrs.field(factory=dict[str, Inverse])
+    together: tuple[str, ...] = ()
+    """What is indexed at once when one of it is asked for: making the records takes longest."""
+    settled: float = 0.0
+    """For how many days nothing has changed."""
+
+
+_MODULES = {
+    "ats": "recruiting",
+    "hris": "people",
+    "lms": "learning",
+    "assessment": "assessments",
+    "ai": "postings",
+    "integration": "fields",
+    "custom": "fields",
+}
+
+
+class Source:
+    """What an integration has from the start."""
+
+    def __init__(self, seed: object, integration_id: str, born: datetime, sizes: Sizes, category: str) -> None:
+        self.seed = seed
+        self.integration_id = integration_id
+        self.born = born
+        self.sizes = sizes
+        self.category = category
+        self.record = lru_cache(maxsize=4_000)(self._make)
+        self.id = lru_cache(maxsize=4_000)(self._id)
+
+    @cached_property
+    def tool(self) -> str:
+        """The name of the tool."""
+        return self.integration_id.partition(":")[0]
+
+    def origin(self, name: str) -> Origin:
+        """The records of the table *name*."""
+        table = self._table(name)
+        if table is None:
+            return Origin()
+        inverse = {field: self._bound(of, name) for field, of in table.inverse.items()}
+        touched = stamp(self.born - days(table.settled))
+        return Origin(table.count(self), lambda place: dict(self.record(name, place)), touched, inverse, table.together)
+
+    def _bound(self, inverse: Inverse, name: str) -> Callable[[Any], Iterable[int]]:
+        return lambda value: inverse(self, value)
+
+    def count(self, name: str) -> int:
+        """How many records *name* has."""
+        table = self._table(name)
+        return 0 if table is None else table.count(self)
+
+    def _id(self, name: str, place: int) -> str:
+        """The ID of a record."""
+        return id_at((self.seed, self.integration_id, name), place)
+
+    def place(self, name: str, id: Any) -> int | None:
+        """The place of the record with this ID."""
+        place = place_of((self.seed, self.integration_id, name), str(id))
+        return place if place is not None and place < self.count(name) else None
+
+    def make_id(self, *parts: object) -> str:
+        """The ID of something within records."""
+        return make_id(self.seed, self.integration_id, *parts)
+
+    def pick(self, name: str, random: Random) -> str:
+        """The ID of any record of *name*."""
+        return self.id(name, random.randrange(self.count(name)))
+
+    def _make(self, name: str, place: int) -> Record:
+        table = self._table(name)
+        assert table is not None  # noqa: S101 - it has a count
+        # Not for secrets: the same seed must give the same people.
+        random = Random(hash_of(self.seed, self.integration_id, name) + place)  # noqa: S311
+        data, at = table.make(self, place, random)
+        number = number_at((self.seed, self.integration_id, name), place)
+        return base_record(self.id(name, place), number, at, data)
+
+    def _table(self, name: str) -> Table | None:
+        home = _MODULES.get(name.partition("_")[0])
+        if home is None:
+            return None
+        tables: Mapping[str, Table] = import_module(f"kombo_async.sandbox._seed.{home}").TABLES
+        return tables.get(name)
+
+
+@lru_cache(maxsize=1_000)
+def hash_of(*parts: object) -> int:
+    """A number that follows from *parts*, in every process."""
+    return int(id_at(parts, 0).encode().hex(), 16) % 2**48
+
+
+def fixed(count: int) -> Callable[[Source], int]:
+    """The same number for every size."""
+    return lambda _: count
+
+
+def owned(name: str, each: int = 1) -> Inverse:
+    """Records that belong to those of *name* in their order, *each* to one."""
+
+    def places(source: Source, value: Any) -> Iterable[int]:
+        place = source.place(name, value)
+        return () if place is None else range(place * each, (place + 1) * each)
+
+    return places
+
+
+def numbered_email(source: Source, value: Any) -> Iterable[int]:
+    """The addresses of people from the start end in their numbers."""
+    digits = str(value).partition("@")[0]
+    digits = digits[len(digits.rstrip("0123456789")) :]
+    return (int(digits),) if digits and len(digits) < 10 else ()

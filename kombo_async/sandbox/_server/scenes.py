@@ -1,0 +1,221 @@
+"""Scenes: what callers must be able to handle, each set up by one line."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from inspect import getdoc, signature
+from typing import TYPE_CHECKING, Any
+
+from kombo_async._generated.operations import REQUESTS
+from kombo_async.sandbox._server.logged_request import LoggedRequest
+from kombo_async.sandbox._state.defaults import GREENHOUSE
+from kombo_async.sandbox._state.models import suggestion
+from kombo_async.sandbox._state.table import StoredRecord
+
+if TYPE_CHECKING:
+    from kombo_async.sandbox._server.core import SandboxCore
+
+
+class Scenes:
+    """One method for each scene; *integration* is the Greenhouse one unless it is named."""
+
+    def __init__(self, sandbox: SandboxCore) -> None:
+        self._sandbox = sandbox
+        self._ends: list[Callable[[], None]] = []
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The names of all scenes, as the command line and `/_sandbox/scenes` know them."""
+        own = (name for name in vars(type(self)) if not name.startswith("_"))
+        return tuple(name.replace("_", "-") for name in own if name not in ("names", "play", "end", "describe"))
+
+    def describe(self) -> list[dict[str, Any]]:
+        """Each scene with what it does and its settings."""
+        return [
+            {
+                "name": name,
+                "about": (getdoc(self._method(name)) or "").partition("\n")[0],
+                "settings": {each.name: each.default for each in signature(self._method(name)).parameters.values()},
+            }
+            for name in self.names
+        ]
+
+    def play(self, scene: str, **settings: Any) -> None:
+        """Set up the scene with this name, such as `outage`, or `outage:seconds=30,integration=lever:x`.
+
+        Raises `ValueError` for a name or setting that there is none of.
+        """
+        name, _, text = scene.partition(":")
+        for pair in filter(None, text.split(",")):
+            key, equals, value = pair.partition("=")
+            if not equals:
+                raise ValueError(f"scene: {pair!r} must be NAME=VALUE")
+            settings[key.strip()] = _plain(value.strip())
+        if name not in self.names:
+            raise ValueError(f"scene: there is no {name!r}{suggestion(name, self.names)}; {', '.join(self.names)}")
+        method = self._method(name)
+        for key in settings:
+            if key not in signature(method).parameters:
+                known = ", ".join(signature(method).parameters)
+                raise ValueError(f"scene: {name} has no setting {key!r}; it has {known}")
+        method(**settings)
+
+    def end(self) -> None:
+        """End what the scenes have begun to watch, and the disturbance of webhooks and copies."""
+        for end in self._ends:
+            end()
+        self._ends.clear()
+        self._sandbox.webhooks.disturb()
+        self._sandbox.environment.set_copy_lag(0)
+
+    def _method(self, name: str) -> Callable[..., None]:
+        method: Callable[..., None] = getattr(self, name.replace("-", "_"))
+        return method
+
+    # The scenes
+
+    def first_sync(
+        self,
+        *,
+        seconds: float | None = None,
+        looks: int | None = None,
+        status: int = 409,
+        integration: str = GREENHOUSE,
+    ) -> None:
+        """The first sync is still running, and ends after *seconds* (60 if nothing is said) or so many *looks*."""
+        if seconds is None and looks is None:
+            seconds = 60.0
+        sync = {"seconds": seconds, "calls": looks, "status": status}
+        self._sandbox.change_integration(integration, sync=sync)
+
+    def job_closes(self, *, job: str | None = None, integration: str = GREENHOUSE) -> None:
+        """A job closes between the look at the jobs and the application: the first open one, or *job*."""
+        world = self._sandbox.world(integration)
+
+        def close(request: LoggedRequest) -> None:
+            if request.operation == "GetAtsJobs" and request.integration == integration and request.performed:
+                end()
+                found = self._job(integration, job)
+                now = self._sandbox.clock.stamp()
+                world.change("ats_jobs", found, status="CLOSED", closed_at=now)
+                self._sandbox.changed(world)
+
+        end = self._watch(close)
+
+    def outage(self, *, seconds: float = 120.0, integration: str = GREENHOUSE) -> None:
+        """The connected system is down for *seconds*: actions fail, lists are answered from Kombo's copy."""
+        self._sandbox.faults.add(
+            _actions(),
+            integration=integration,
+            status=503,
+            code="REMOTE.SERVICE_UNAVAILABLE",
+            message="The connected system does not answer.",
+            lasting=seconds,
+        )
+
+    def slow_system(self, *, median: float = 20.0, p95: float = 90.0) -> None:
+        """Actions take as long as with the slowest systems: half of them *median* seconds, one in twenty *p95*."""
+        self._sandbox.set_latency(actions=(median, p95))
+
+    def smaller_limit(self, *, actions: int = 5, integration: str = GREENHOUSE) -> None:
+        """Fewer actions may be in flight at once than usual."""
+        if actions < 1:
+            raise ValueError(f"actions: must be at least 1, not {actions}")
+        self._sandbox.concurrency.limits[integration] = actions
+
+    def becomes_inactive(self, *, looks: int = 0, integration: str = GREENHOUSE) -> None:
+        """The integration is switched off, after so many *looks*."""
+        left = looks
+
+        def count(request: LoggedRequest) -> None:
+            nonlocal left
+            if request.integration == integration:
+                left -= 1
+                if left == 0:
+                    end()
+                    self._sandbox.change_integration(integration, active=False)
+
+        if looks:
+            end = self._watch(count)
+        else:
+            self._sandbox.change_integration(integration, active=False)
+
+    def candidate_exists(
+        self,
+        *,
+        email: str = "frank@example.com",
+        first_name: str = "Frank",
+        last_name: str = "Doe",
+        applied: bool = False,
+        job: str | None = None,
+        integration: str = GREENHOUSE,
+    ) -> None:
+        """The connected system knows the candidate already, with an application for the job if *applied*."""
+        world = self._sandbox.world(integration)
+        sample = world.table("ats_candidates")[0].data if len(world.table("ats_candidates")) else {}
+        own = {"id", "remote_id", "changed_at", "remote_created_at", "remote_updated_at"}
+        data = {name: value for name, value in sample.items() if name not in own}
+        person = {"first_name": first_name, "last_name": last_name, "tag_ids": []}
+        addresses = {"emails": [email.lower()], "email_addresses": [{"email_address": email, "type": "PRIVATE"}]}
+        candidate = world.add("ats_candidates", {**data, **person, **addresses})
+        if applied or job is not None:
+            found = self._job(integration, job)
+            application = {
+                "candidate_id": candidate.id,
+                "job_id": found.id,
+                "outcome": "PENDING",
+                "current_stage_id": found.data["stage_ids"][0],
+                "rejection_reason_name": None,
+                "rejected_at": None,
+                "screening_question_answers": [],
+            }
+            world.add("ats_applications", application)
+        self._sandbox.changed(world)
+
+    def lagging_copy(self, *, seconds: float = 60.0, write_through: bool = False) -> None:
+        """Lists show what changed only after *seconds*; with *write_through*, what was done by an action at once."""
+        self._sandbox.environment.set_copy_lag(seconds, write_through=write_through)
+
+    def webhooks_late(self, *, seconds: float = 60.0) -> None:
+        """Webhooks come *seconds* late."""
+        self._sandbox.webhooks.delay = seconds
+
+    def webhooks_twice(self, *, copies: int = 2) -> None:
+        """Each webhook comes so many times."""
+        self._sandbox.webhooks.copies = copies
+
+    def webhooks_out_of_order(self) -> None:
+        """Webhooks that are due together come in any order."""
+        self._sandbox.webhooks.shuffle = True
+
+    # What they share
+
+    def _watch(self, watcher: Callable[[LoggedRequest], None]) -> Callable[[], None]:
+        end = self._sandbox.request_log.watch(watcher)
+        self._ends.append(end)
+        return end
+
+    def _job(self, integration: str, id: str | None) -> StoredRecord:
+        world = self._sandbox.world(integration)
+        if id is not None:
+            return world.get("ats_jobs", id, "job")
+        for record in world.table("ats_jobs"):
+            if record.data["status"] == "OPEN" and not record.deleted:
+                return record
+        raise ValueError("scene: there is no open job")
+
+
+def _plain(text: str) -> Any:
+    """What a setting on the command line means."""
+    if text in ("true", "false"):
+        return text == "true"
+    for kind in (int, float):
+        try:
+            return kind(text)
+        except ValueError:
+            continue
+    return text
+
+
+def _actions() -> list[str]:
+    return [id for id in REQUESTS if REQUESTS[id].operation.action]

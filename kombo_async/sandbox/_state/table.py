@@ -1,0 +1,337 @@
+"""A table of records: stored ones, and those from the start, which are made when they are asked for."""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Any, TypeAlias, overload
+from weakref import WeakValueDictionary
+
+import attrs
+
+from kombo_async.sandbox._state.ids import id_at, number_at, place_of, place_of_number
+from kombo_async.sandbox._state.records import Records
+
+Record: TypeAlias = dict[str, Any]
+"""A record's own fields, by the names that Kombo gives them; what it nests is put together when it is read."""
+Derive: TypeAlias = Callable[[Record], Iterable[Any]]
+"""What else a record can be looked up by."""
+
+AT_HAND = 2_000
+"""How many records of a table stay in memory once they were needed."""
+AT_ONCE = 2_000
+"""How many records are indexed without a pause; more are indexed in slices."""
+SLICE_SECONDS = 0.005
+NULL = "null"
+"""What stands for nothing in look-ups that do not mind case."""
+
+
+class IndexNeeded(Exception):
+    """Raised where a look-up would have to index many records first; `RecordTable.prepare_slice` does it bit by bit."""
+
+    def __init__(self, table: RecordTable, field: str) -> None:
+        super().__init__(f"{table.name}.{field}")
+        self.table = table
+        self.field = field
+
+
+@attrs.frozen
+class Origin:
+    """The records that a table has from the start: each follows from its place alone."""
+
+    count: int = 0
+    make: Callable[[int], Record] = attrs.field(default=lambda _: {}, repr=False)
+    touched: str = ""
+    """None was touched later than this."""
+    inverse: Mapping[str, Callable[[Any], Iterable[int]]] = attrs.field(factory=dict, repr=False)
+    """By field: where the records with a value can be, so that no index is needed."""
+    together: Sequence[str] = ()
+    """What is indexed in one go: making the records takes longest."""
+
+
+@attrs.define(eq=False)
+class StoredRecord:
+    """A record in its place."""
+
+    table: RecordTable = attrs.field(repr=False)
+    place: int
+    """Its place in the table, for good: deleted records keep theirs, so that cursors stay true."""
+    data: Record
+    touched: str
+    """When it, or something that it nests, last changed."""
+    encoded: dict[str, tuple[int, bytes]] = attrs.field(factory=dict[str, "tuple[int, bytes]"], repr=False)
+    """What was sent of it, by operation, with the edition of what it nests; cleared when it changes."""
+
+    @property
+    def id(self) -> str:
+        """Kombo's ID of the record."""
+        id: str = self.data["id"]
+        return id
+
+    @property
+    def deleted(self) -> bool:
+        """Whether it was deleted in the connected system."""
+        return self.data.get("remote_deleted_at") is not None
+
+    def touch(self, at: str) -> None:
+        """Note that it, or something that it nests, changed."""
+        self.encoded.clear()
+        if at > self.touched:
+            self.touched = at
+            self.table.save(self)
+
+
+class RecordTable(Sequence[StoredRecord]):
+    """All records of one model, in their places."""
+
+    def __init__(
+        self, name: str, key: tuple[object, ...], records: Records, origin: Origin, derived: Mapping[str, Derive]
+    ) -> None:
+        self.name = name
+        self.key = key
+        self.origin = origin
+        self.deferring = False
+        """Whether a look-up that needs a long time to prepare raises `IndexNeeded` instead."""
+        self._records = records
+        self._derived = derived
+        self._count = max(origin.count, records.end())
+        self._indexed: dict[str, int] = {}
+        """By field, up to which place records are entered in the look-ups."""
+        self._touches: dict[tuple[str, Any], str] = {}
+        """(field, value): when all records with this value were touched."""
+        self._by_place: WeakValueDictionary[int, StoredRecord] = WeakValueDictionary()
+        # A record that somebody holds must stay the only one in its place; these are held here.
+        self._at_hand: deque[StoredRecord] = deque(maxlen=AT_HAND)
+
+    def __len__(self) -> int:
+        return self._count
+
+    @overload
+    def __getitem__(self, place: int) -> StoredRecord: ...
+    @overload
+    def __getitem__(self, place: slice) -> list[StoredRecord]: ...
+    def __getitem__(self, place: int | slice) -> StoredRecord | list[StoredRecord]:
+        if isinstance(place, slice):
+            return [self._at(each) for each in range(self._count)[place]]
+        return self._at(range(self._count)[place])
+
+    def at(self, places: Iterable[int]) -> Iterator[StoredRecord]:
+        """The records in these places."""
+        return map(self._at, places)
+
+    def _at(self, place: int) -> StoredRecord:
+        record = self._by_place.get(place)
+        if record is None:
+            stored = self._records.read(place)
+            if stored is None:
+                if place >= self.origin.count:
+                    raise LookupError(f"there is no {self.name} in place {place} any more: the sandbox was reset")
+                data = self.origin.make(place)
+                stored = (data, data["changed_at"])
+            record = self._hold(StoredRecord(self, place, *stored))
+        return record
+
+    def _hold(self, record: StoredRecord) -> StoredRecord:
+        self._at_hand.append(record)
+        self._by_place[record.place] = record
+        return record
+
+    def id_at(self, place: int) -> str:
+        """The ID that the record in *place* has, unless it came with one of its own."""
+        return id_at(self.key, place)
+
+    def number_at(self, place: int) -> str:
+        """The connected system's own ID of the record in *place*, unless it came with one."""
+        return number_at(self.key, place)
+
+    # Changes
+
+    def add(self, data: Record, touched: str) -> StoredRecord:
+        """Append a record."""
+        record = self._hold(StoredRecord(self, self._count, data, touched))
+        self._count += 1
+        self._records.write(record.place, data, touched)
+        for field, end in self._indexed.items():
+            if end == record.place:
+                self._records.enter(field, self._values(field, data), record.place)
+                self._indexed[field] = end + 1
+        if data["id"] != self.id_at(record.place):
+            self._records.enter("id", (data["id"],), record.place)
+        return record
+
+    def put(self, place: int, data: Record, touched: str) -> StoredRecord:
+        """Keep *data* in *place*: a copy of a record of another table like this one."""
+        while self._count < place:
+            raise LookupError(f"{self.name}: place {self._count} comes before {place}")
+        if place == self._count:
+            return self.add(data, touched)
+        record = self._at(place)
+        self.change(record, data)
+        return record
+
+    def change(self, record: StoredRecord, changes: Record) -> None:
+        """Change fields of a record."""
+        was_made = record.place < self.origin.count and self._records.read(record.place) is None
+        fields = [field for field, end in self._indexed.items() if record.place < end]
+        before = {field: list(self._values(field, record.data)) for field in fields}
+        record.data.update(changes)
+        record.encoded.clear()
+        self._records.write(record.place, record.data, record.touched)
+        for field in fields:
+            after = list(self._values(field, record.data))
+            if after != before[field] or (was_made and field in self.origin.inverse):
+                self._records.strike(field, before[field], record.place)
+                self._records.enter(field, after, record.place)
+
+    def save(self, record: StoredRecord) -> None:
+        """Keep when a record was touched last."""
+        self.change(record, {})
+
+    def reindex(self, record: StoredRecord, field: str, change: Callable[[], None]) -> None:
+        """Make a change elsewhere that changes what *record* is looked up by."""
+        known = record.place < self._indexed.get(field, 0)
+        before = list(self._values(field, record.data)) if known else []
+        change()
+        if known:
+            self._records.strike(field, before, record.place)
+            self._records.enter(field, self._values(field, record.data), record.place)
+
+    def take_touches(self, other: RecordTable) -> None:
+        """Know what *other*, which this is a copy of, knows of touched records."""
+        self._touches.update(other._touches)
+
+    def touch_all(self, field: str, value: Any, at: str) -> None:
+        """Note that something changed that all records with *value* in *field* nest."""
+        self._touches[field, value] = at
+
+    # Look-ups
+
+    def find(self, id: str) -> StoredRecord | None:
+        """The record with this ID."""
+        place = place_of(self.key, id)
+        if place is not None and place < self._count:
+            record = self._at(place)
+            if record.data["id"] == id:
+                return record
+        return next(iter(self.at(self._records.places("id", id))), None)
+
+    def where(self, field: str, value: Any) -> list[StoredRecord]:
+        """The records that have *value* in *field* (or, for lists, among its values), deleted ones too."""
+        if field == "id":
+            found = self.find(value)
+            return [found] if found is not None else []
+        return list(self.at(self.places(field, value)))
+
+    def places(self, field: str, value: Any, start: int = 0, limit: int = -1) -> list[int]:
+        """Where the records with *value* in *field* are, in their order."""
+        self.prepare(field)
+        places = self._records.places(field, value, start, limit)
+        inverse = self._inverse(field)
+        if inverse is not None:
+            made = [each for each in inverse(value) if start <= each < self.origin.count]
+            places += [each for each in made if each not in places and self._made_with(each, field, value)]
+            places.sort()
+        return places
+
+    def _made_with(self, place: int, field: str, value: Any) -> bool:
+        """Whether the record in *place* is as from the start, and has *value* in *field*."""
+        return self._records.read(place) is None and value in self._values(field, self._at(place).data)
+
+    def has(self, field: str, value: Any, place: int) -> bool:
+        """Whether the record in *place* has *value* in *field*."""
+        return place in self.places(field, value, place, 1)
+
+    def count_up_to(self, field: str, values: Iterable[Any], most: int) -> int:
+        """How many records have one of *values*, but no more than *most* for each."""
+        self.prepare(field)
+        if self._inverse(field) is not None:
+            return sum(len(self.places(field, value)) for value in values)
+        return sum(self._records.count_up_to(field, value, most) for value in values)
+
+    def places_between(self, field: str, low: Any, high: Any) -> list[int]:
+        """Where the records with a value of *field* from *low* to *high* are."""
+        self.prepare(field)
+        return self._records.places_between(field, low, high)
+
+    def places_containing(self, field: str, text: str) -> list[int]:
+        """Where the records with *text* in *field* are."""
+        self.prepare(field)
+        return self._records.places_containing(field, text)
+
+    def touched_since(self, at: str) -> set[int]:
+        """Where the records are that were touched then or later, or nest something that was."""
+        places = set(self._records.touched_since(at))
+        if at <= self.origin.touched:
+            stored = set(self._records.stored(0, self.origin.count))
+            places |= set(self.places_between("changed_at", at, "9999")) - stored
+        for (field, value), when in self._touches.items():
+            if when >= at:
+                places.update(self.places(field, value))
+        return places
+
+    # Indexes
+
+    def prepare(self, field: str) -> None:
+        """Make sure that records are found by *field*."""
+        if self._indexed.get(field, 0) >= self._count:
+            return
+        if self.deferring and self._left(field) > AT_ONCE:
+            raise IndexNeeded(self, field)
+        while not self.prepare_slice(field):
+            pass
+
+    def prepare_slice(self, field: str) -> bool:
+        """Enter some more records in the look-ups; whether all are in."""
+        end = time.perf_counter() + SLICE_SECONDS
+        place = self._indexed.setdefault(field, 0)
+        together = [field]
+        if field in self.origin.together:
+            together = [each for each in self.origin.together if self._indexed.setdefault(each, 0) == place]
+        while place < self._count and time.perf_counter() < end:
+            block = min(place + (50 if self._inverse(field) is None else 5_000), self._count)
+            for each in self._to_enter(field, place, block):
+                data = self._read(each)
+                for name in together:
+                    self._records.enter(name, self._values(name, data), each)
+            self._indexed.update(dict.fromkeys(together, block))
+            place = block
+        return place >= self._count
+
+    def _left(self, field: str) -> int:
+        place = self._indexed.get(field, 0)
+        return self._count - (max(place, self.origin.count) if self._inverse(field) is not None else place)
+
+    def _to_enter(self, field: str, start: int, end: int) -> Iterable[int]:
+        if self._inverse(field) is None or start >= self.origin.count:
+            return range(start, end)
+        return [*self._records.stored(start, min(end, self.origin.count)), *range(self.origin.count, end)]
+
+    def _read(self, place: int) -> Record:
+        """The data of a record, which nobody needs to hold."""
+        held = self._by_place.get(place)
+        if held is not None:
+            return held.data
+        stored = self._records.read(place)
+        return self.origin.make(place) if stored is None else stored[0]
+
+    def _inverse(self, field: str) -> Callable[[Any], Iterable[int]] | None:
+        if field == "remote_id":
+            return self._place_of_number
+        return self.origin.inverse.get(field)
+
+    def _place_of_number(self, number: Any) -> Iterable[int]:
+        place = place_of_number(self.key, str(number))
+        return () if place is None else (place,)
+
+    def _values(self, field: str, data: Record) -> Iterable[Any]:
+        """What *data* is looked up by in *field*; a name that ends in `~` does not mind case, and has nulls."""
+        derive = self._derived.get(field)
+        if derive is not None:
+            return derive(data)
+        plain = field.removesuffix("~")
+        value = data.get(plain)
+        values: list[Any] = value if isinstance(value, list) else [] if value is None else [value]
+        if plain == field:
+            return values
+        return [str(each).lower() for each in values] or [NULL]
