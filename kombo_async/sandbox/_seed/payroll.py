@@ -34,7 +34,8 @@ def _totals(cents: int) -> dict[str, Any]:
     return {"gross_pay": _euros(cents), "net_pay": _euros(net), "paid_amount": _euros(net)}
 
 
-def _entity_of(employee: int) -> int:
+def entity_of(employee: int) -> int:
+    """Which legal entity employs an employee."""
     return int(employee % 5 == 4)
 
 
@@ -42,7 +43,7 @@ def _pay_run(source: Source, place: int, random: Random) -> tuple[Record, str]:
     entity, month = divmod(place, MONTHS)
     last = source.born - days(30 * (MONTHS - month))
     everyone = range(source.sizes.employees)
-    paid = sum(gross(employee) for employee in everyone if _entity_of(employee) == entity)
+    paid = sum(gross(employee) for employee in everyone if entity_of(employee) == entity)
     run = {
         "start_date": f"{last - days(29):%Y-%m-%d}",
         "end_date": f"{last:%Y-%m-%d}",
@@ -54,7 +55,7 @@ def _pay_run(source: Source, place: int, random: Random) -> tuple[Record, str]:
 
 def _payslip(source: Source, place: int, random: Random) -> tuple[Record, str]:
     employee, month = divmod(place, MONTHS)
-    entity = _entity_of(employee)
+    entity = entity_of(employee)
     run = source.record("hris_pay_runs", entity * MONTHS + month)
     cents = gross(employee) * 100
     id = source.id("hris_employees", employee)

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import timedelta
+from functools import partial
 from random import Random
 from typing import Any
 
 from kombo_async.sandbox._seed import payroll, timekeeping, words
 from kombo_async.sandbox._seed import skills as growth
-from kombo_async.sandbox._seed.source import Source, Table, fixed, numbered_email, owned
+from kombo_async.sandbox._seed.source import Source, Table, ago, fixed, mix, numbered_email, owned
 from kombo_async.sandbox._state.clock import day, days, stamp
-from kombo_async.sandbox._state.fields import VALUES
+from kombo_async.sandbox._state.fields import VALUES, value_of
 from kombo_async.sandbox._state.table import Record
 
 ENTITIES = ("Acme GmbH", "Acme Inc")
@@ -51,9 +52,40 @@ def manager_of(place: int) -> int | None:
     return 0 if place < len(words.DEPARTMENTS) else place % len(words.DEPARTMENTS)
 
 
-def entity_of(place: int) -> int:
+def entity_of(source: Source, place: int) -> str:
     """Which legal entity employs an employee."""
-    return int(place % 5 == 4)
+    return source.id("hris_legal_entities", payroll.entity_of(place))
+
+
+def location_of(source: Source, place: int) -> str:
+    """Where an employee works."""
+    return source.id("hris_locations", mix(place, 1, LOCATIONS))
+
+
+def groups_of(source: Source, place: int) -> list[str]:
+    """The department, the team and the cost center of an employee."""
+    department = place % len(words.DEPARTMENTS) * 2
+    cost_center = 2 * len(words.DEPARTMENTS) + mix(place, 2, len(COST_CENTERS))
+    return [source.id("hris_groups", each) for each in (department, department + 1, cost_center)]
+
+
+def status_of(place: int) -> str:
+    """Whether an employee is still there."""
+    return "INACTIVE" if place % 12 == 11 else "LEAVE" if place % 20 == 13 else "ACTIVE"
+
+
+def changed(source: Source, place: int) -> str:
+    """When an employee last changed."""
+    return stamp(ago(source, place, 3, 1, 30))
+
+
+def _manager_ids(source: Source, place: int) -> Iterable[str]:
+    manager = manager_of(place)
+    return () if manager is None else (source.id("hris_employees", manager),)
+
+
+def _field(source: Source, place: int, *, key: str) -> Iterable[Any]:
+    return (value_of({"id": source.id("hris_employees", place)}, key),)
 
 
 def _employee(source: Source, place: int, random: Random) -> tuple[Record, str]:
@@ -63,8 +95,6 @@ def _employee(source: Source, place: int, random: Random) -> tuple[Record, str]:
     start = (source.born - days(random.randint(30, 2500))).replace(hour=0, minute=0, second=0, microsecond=0)
     left = place % 12 == 11
     manager = manager_of(place)
-    group = (place % departments) * 2
-    groups = (group, group + 1, 2 * departments + random.randrange(len(COST_CENTERS)))
     employee: dict[str, Any] = {
         "employee_number": f"{1000 + place}",
         "first_name": first_name,
@@ -80,21 +110,21 @@ def _employee(source: Source, place: int, random: Random) -> tuple[Record, str]:
         "gender": random.choice(("MALE", "FEMALE", "NON_BINARY", "NOT_SPECIFIED")),
         "ethnicity": None,
         "marital_status": random.choice(("SINGLE", "MARRIED", "DIVORCED", None)),
-        "employment_status": "INACTIVE" if left else "LEAVE" if place % 20 == 13 else "ACTIVE",
+        "employment_status": status_of(place),
         "employment_type": "FULL_TIME" if place % 6 else "PART_TIME",
         "weekly_hours": 40 if place % 6 else 20,
         "avatar": None,
-        "work_location_id": source.id("hris_locations", random.randrange(LOCATIONS)),
-        "legal_entity_id": source.id("hris_legal_entities", entity_of(place)),
+        "work_location_id": location_of(source, place),
+        "legal_entity_id": entity_of(source, place),
         "manager_id": None if manager is None else source.id("hris_employees", manager),
         "home_address": words.place(random),
         "bank_accounts": [_bank_account(first_name, last_name, random)],
         "date_of_birth": day(start - timedelta(days=365 * random.randint(20, 45))),
         "start_date": stamp(start),
         "termination_date": day(source.born - days(random.randint(5, 25))) if left else None,
-        "group_ids": [source.id("hris_groups", each) for each in groups],
+        "group_ids": groups_of(source, place),
     }
-    return employee, stamp(source.born - days(random.uniform(1, 30)))
+    return employee, changed(source, place)
 
 
 def _bank_account(first_name: str, last_name: str, random: Random) -> dict[str, Any]:
@@ -140,10 +170,15 @@ TABLES: Mapping[str, Table] = {
         _employees,
         _employee,
         dict.fromkeys(("work_email", "work_email~", "personal_email", "personal_email~"), numbered_email),
-        (
-            *("group_ids", "legal_entity_id", "work_location_id", "manager_id", "employment_status~", "changed_at"),
-            *(f"field:{key}" for key in VALUES),
-        ),
+        {
+            "group_ids": groups_of,
+            "legal_entity_id": lambda source, place: (entity_of(source, place),),
+            "work_location_id": lambda source, place: (location_of(source, place),),
+            "manager_id": _manager_ids,
+            "employment_status~": lambda _, place: (status_of(place).lower(),),
+            "changed_at": lambda source, place: (changed(source, place),),
+            **{f"field:{key}": partial(_field, key=key) for key in VALUES},
+        },
         settled=0.9,
     ),
     "hris_employments": Table(_employees, _employment, {"employee_id": owned("hris_employees")}, settled=0.9),

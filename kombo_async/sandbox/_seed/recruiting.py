@@ -9,7 +9,7 @@ from typing import Any
 
 from kombo_async.sandbox._seed import words
 from kombo_async.sandbox._seed.questions import questions
-from kombo_async.sandbox._seed.source import Source, Table, fixed, numbered_email, owned
+from kombo_async.sandbox._seed.source import Source, Table, ago, fixed, hash_of, mix, numbered_email, owned
 from kombo_async.sandbox._state.clock import day, days, parse, stamp
 from kombo_async.sandbox._state.ids import make_number
 from kombo_async.sandbox._state.table import Record
@@ -113,9 +113,8 @@ def _job(source: Source, place: int, random: Random) -> tuple[Record, str]:
 
 
 def _candidate(source: Source, place: int, random: Random) -> tuple[Record, str]:
-    first_name, last_name = words.name(random)
+    first_name, last_name = words.name_at(_salt(source) + place)
     email = words.address_of(first_name, last_name, "mail.example", place)
-    created = source.born - days(random.uniform(1, 50))
     tags = random.sample(range(len(TAGS)), random.choice((0, 0, 1, 2)))
     candidate: dict[str, Any] = {
         "first_name": first_name,
@@ -132,7 +131,17 @@ def _candidate(source: Source, place: int, random: Random) -> tuple[Record, str]
         "remote_url": f"https://{source.tool}.example/people/{place + 1}",
         "tag_ids": [source.id("ats_tags", each) for each in tags],
     }
-    return candidate, stamp(created)
+    return candidate, _known(source, place)
+
+
+def _salt(source: Source) -> int:
+    """Other seeds have other people in the same places."""
+    return hash_of(source.seed, source.integration_id, "names") % 1_000_003
+
+
+def _known(source: Source, candidate: int) -> str:
+    """Since when a candidate is known: all jobs are older than that."""
+    return stamp(ago(source, candidate, 4, 1, 50))
 
 
 def _applications(source: Source) -> int:
@@ -146,9 +155,9 @@ def _candidate_and_job(source: Source, place: int) -> tuple[int, int]:
     """Whose application it is, and for which job: the second ones come after all the first."""
     candidates, jobs = source.sizes.candidates, source.sizes.jobs
     if place < candidates:
-        return place, (place * 7 + place // jobs) % jobs
+        return place, place % jobs
     candidate = (place - candidates) * SECOND
-    return candidate, (_candidate_and_job(source, candidate)[1] + 1) % jobs
+    return candidate, (candidate + 1) % jobs
 
 
 def _of_candidate(source: Source, value: Any) -> Iterable[int]:
@@ -162,14 +171,12 @@ def _of_candidate(source: Source, value: Any) -> Iterable[int]:
 def _application(source: Source, place: int, random: Random) -> tuple[Record, str]:
     candidate, job = _candidate_and_job(source, place)
     outcome = OUTCOMES[place % len(OUTCOMES)]
-    stage = len(STAGES) - 1 if outcome == "HIRED" else random.randrange(len(STAGES) - 1)
-    # Nobody applies for a job before it is there, nor before they are known.
     created = _applied(source, place)
     application: dict[str, Any] = {
         "candidate_id": source.id("ats_candidates", candidate),
         "job_id": source.id("ats_jobs", job),
         "outcome": outcome,
-        "current_stage_id": source.id("ats_application_stages", stage),
+        "current_stage_id": _stage_of(source, place),
         "rejection_reason_name": random.choice(REASONS) if outcome == "DECLINED" else None,
         "rejected_at": stamp(created + timedelta(hours=20)) if outcome == "DECLINED" else None,
         "screening_question_answers": [],
@@ -177,10 +184,22 @@ def _application(source: Source, place: int, random: Random) -> tuple[Record, st
     return application, stamp(created)
 
 
+def _stage_of(source: Source, place: int) -> str:
+    last = len(STAGES) - 1
+    hired = OUTCOMES[place % len(OUTCOMES)] == "HIRED"
+    return source.id("ats_application_stages", last if hired else mix(place, 5, last))
+
+
 def _applied(source: Source, place: int) -> datetime:
-    candidate, job = _candidate_and_job(source, place)
-    known = parse(source.record("ats_candidates", candidate)["remote_created_at"])
-    return max(known, parse(source.record("ats_jobs", job)["remote_created_at"]))
+    return parse(_known(source, _candidate_and_job(source, place)[0]))
+
+
+def _jobs_of(source: Source, candidate: int) -> Iterable[str]:
+    """The jobs that a candidate applied for."""
+    if not source.sizes.jobs:
+        return ()
+    places = _of_candidate(source, source.id("ats_candidates", candidate))
+    return {source.id("ats_jobs", _candidate_and_job(source, each)[1]) for each in places}
 
 
 def _interview(source: Source, place: int, random: Random) -> tuple[Record, str]:
@@ -311,14 +330,27 @@ TABLES: Mapping[str, Table] = {
         lambda source: source.sizes.candidates,
         _candidate,
         {"emails": numbered_email},
-        ("job_ids", "first_name~", "last_name~", "changed_at"),
+        {
+            "job_ids": _jobs_of,
+            "first_name~": lambda source, place: (words.name_at(_salt(source) + place)[0].lower(),),
+            "last_name~": lambda source, place: (words.name_at(_salt(source) + place)[1].lower(),),
+            "changed_at": lambda source, place: (_known(source, place),),
+        },
         settled=0.9,
     ),
     "ats_applications": Table(
         _applications,
         _application,
         {"candidate_id": _of_candidate},
-        ("job_id", "current_stage_id", "outcome~", "remote_created_at", "changed_at"),
+        {
+            "job_id": lambda source, place: (source.id("ats_jobs", _candidate_and_job(source, place)[1]),),
+            "current_stage_id": lambda source, place: (_stage_of(source, place),),
+            "outcome~": lambda _, place: (OUTCOMES[place % len(OUTCOMES)].lower(),),
+            **dict.fromkeys(
+                ("remote_created_at", "changed_at"),
+                lambda source, place: (_known(source, _candidate_and_job(source, place)[0]),),
+            ),
+        },
         settled=0.9,
     ),
     "ats_interviews": Table(_interviews, _interview, {"application_id": _every(3)}),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
-from functools import cached_property, lru_cache
+from functools import cached_property, lru_cache, partial
 from importlib import import_module
 from random import Random
 from typing import Any, TypeAlias
@@ -28,8 +28,8 @@ class Table:
     make: Callable[[Source, int, Random], tuple[Record, str]]
     """The record in a place, and when it was created."""
     inverse: Mapping[str, Inverse] = attrs.field(factory=dict[str, Inverse])
-    together: tuple[str, ...] = ()
-    """What is indexed at once when one of it is asked for: making the records takes longest."""
+    values: Mapping[str, Callable[[Source, int], Iterable[Any]]] = attrs.field(factory=dict)
+    """By field: what a record is looked up by, told without making the record."""
     settled: float = 0.0
     """For how many days nothing has changed."""
 
@@ -67,12 +67,10 @@ class Source:
         table = self._table(name)
         if table is None:
             return Origin()
-        inverse = {field: self._bound(of, name) for field, of in table.inverse.items()}
+        inverse = {field: partial(of, self) for field, of in table.inverse.items()}
+        values = {field: partial(of, self) for field, of in table.values.items()}
         touched = stamp(self.born - days(table.settled))
-        return Origin(table.count(self), lambda place: dict(self.record(name, place)), touched, inverse, table.together)
-
-    def _bound(self, inverse: Inverse, name: str) -> Callable[[Any], Iterable[int]]:
-        return lambda value: inverse(self, value)
+        return Origin(table.count(self), lambda place: dict(self.record(name, place)), touched, inverse, values)
 
     def count(self, name: str) -> int:
         """How many records *name* has."""
@@ -117,6 +115,18 @@ class Source:
 def hash_of(*parts: object) -> int:
     """A number that follows from *parts*, in every process."""
     return int(id_at(parts, 0).encode().hex(), 16) % 2**48
+
+
+def mix(place: int, salt: int, most: int) -> int:
+    """A number below *most* that follows from a place, without any order in it."""
+    value = (place + 1) * 2_654_435_761 + salt * 40_503 & 0xFFFFFFFF
+    value = (value ^ value >> 15) * 2_246_822_519 & 0xFFFFFFFF
+    return (value ^ value >> 13) % most
+
+
+def ago(source: Source, place: int, salt: int, least: float, most: float) -> datetime:
+    """A time from *least* to *most* days before the start."""
+    return source.born - days(least + (most - least) * mix(place, salt, 1_000_003) / 1_000_003)
 
 
 def fixed(count: int) -> Callable[[Source], int]:

@@ -62,6 +62,12 @@ def place(random: Random) -> dict[str, Any]:
     }
 
 
+def name_at(place: int) -> tuple[str, str]:
+    """The names of the person in a place."""
+    number = (place + 7) * 2_654_435_761 & 0xFFFFFFFF
+    return FIRST_NAMES[number % len(FIRST_NAMES)], LAST_NAMES[number // 65_536 % len(LAST_NAMES)]
+
+
 def name(random: Random) -> tuple[str, str]:
     """A given name and a family name."""
     return random.choice(FIRST_NAMES), random.choice(LAST_NAMES)

@@ -46,8 +46,8 @@ class Origin:
     """None was touched later than this."""
     inverse: Mapping[str, Callable[[Any], Iterable[int]]] = attrs.field(factory=dict, repr=False)
     """By field: where the records with a value can be, so that no index is needed."""
-    together: Sequence[str] = ()
-    """What is indexed in one go: making the records takes longest."""
+    values: Mapping[str, Callable[[int], Iterable[Any]]] = attrs.field(factory=dict, repr=False)
+    """By field: what the record in a place is looked up by, told without making it."""
 
 
 @attrs.define(eq=False)
@@ -285,17 +285,11 @@ class RecordTable(Sequence[StoredRecord]):
         """Enter some more records in the look-ups; whether all are in."""
         end = time.perf_counter() + SLICE_SECONDS
         place = self._indexed.setdefault(field, 0)
-        together = [field]
-        if field in self.origin.together:
-            together = [each for each in self.origin.together if self._indexed.setdefault(each, 0) == place]
         while place < self._count and time.perf_counter() < end:
             block = min(place + (50 if self._inverse(field) is None else 5_000), self._count)
             for each in self._to_enter(field, place, block):
-                data = self._read(each)
-                for name in together:
-                    self._records.enter(name, self._values(name, data), each)
-            self._indexed.update(dict.fromkeys(together, block))
-            place = block
+                self._records.enter(field, self._values_at(field, each), each)
+            place = self._indexed[field] = block
         return place >= self._count
 
     def _left(self, field: str) -> int:
@@ -306,6 +300,13 @@ class RecordTable(Sequence[StoredRecord]):
         if self._inverse(field) is None or start >= self.origin.count:
             return range(start, end)
         return [*self._records.stored(start, min(end, self.origin.count)), *range(self.origin.count, end)]
+
+    def _values_at(self, field: str, place: int) -> Iterable[Any]:
+        """What the record in *place* is looked up by in *field*."""
+        tell = self.origin.values.get(field)
+        if tell is None or place >= self.origin.count or place in self._by_place or self._records.read(place):
+            return self._values(field, self._read(place))
+        return tell(place)
 
     def _read(self, place: int) -> Record:
         """The data of a record, which nobody needs to hold."""

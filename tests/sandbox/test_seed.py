@@ -1,0 +1,160 @@
+"""The records from the start: they add up, their order in time makes sense, and look-ups tell what they hold."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from kombo_async.sandbox import GREENHOUSE, Sandbox, default_id
+from kombo_async.sandbox._seed.source import Source
+from kombo_async.sandbox._state.ids import id_at, number_at, place_of, place_of_number
+from kombo_async.sandbox._state.models import MODELS
+from kombo_async.sandbox._state.store import World
+
+HRIS, LMS, ORDERS = default_id("workday"), default_id("docebo"), default_id("icims")
+
+
+@pytest.fixture(scope="module")
+def sandbox() -> Sandbox:
+    """Large enough for each kind of record."""
+    return Sandbox(employees=60, candidates=40, jobs=11)
+
+
+def data(world: World, table: str) -> list[dict[str, Any]]:
+    return [row.data for row in world.table(table)]
+
+
+def test_pay_runs_are_the_sums_of_their_payslips(sandbox: Sandbox) -> None:
+    """Each total, to the cent; and payslips are the sums of their items."""
+    world = sandbox.world(HRIS)
+    sums: dict[tuple[str, str], Decimal] = defaultdict(Decimal)
+    for payslip in data(world, "hris_payslips"):
+        for name, total in payslip["totals"].items():
+            sums[payslip["pay_run_id"], name] += Decimal(str(total["value"]))
+        items = sum(Decimal(str(item["amount"]["value"])) for item in payslip["line_items"])
+        assert items == Decimal(str(payslip["totals"]["net_pay"]["value"]))
+    runs = data(world, "hris_pay_runs")
+    assert runs
+    for run in runs:
+        for name, total in run["totals"].items():
+            assert Decimal(str(total["value"])) == sums[run["id"], name]
+    employees = {row["id"]: row for row in data(world, "hris_employees")}
+    legal = {run["id"]: run["legal_entity_id"] for run in runs}
+    for payslip in data(world, "hris_payslips"):
+        assert legal[payslip["pay_run_id"]] == employees[payslip["employee_id"]]["legal_entity_id"]
+
+
+def test_what_follows_is_not_older(sandbox: Sandbox) -> None:
+    """Nobody applies for a job before it is there, and nothing is older than what it is about."""
+    about = {
+        "ats_applications": {"job_id": "ats_jobs", "candidate_id": "ats_candidates"},
+        "ats_interviews": {"application_id": "ats_applications"},
+        "ats_offers": {"application_id": "ats_applications"},
+        "ats_notes": {"application_id": "ats_applications"},
+        "ats_scorecards": {"application_id": "ats_applications", "interview_id": "ats_interviews"},
+        "ats_attachments": {"candidate_id": "ats_candidates", "application_id": "ats_applications"},
+        "lms_course_progressions": {"course_id": "lms_courses"},
+        "ai_job_postings": {"career_site_id": "ai_career_sites"},
+    }
+    for table, fields in about.items():
+        id = {"ats": GREENHOUSE, "lms": LMS, "ai": None}[table.partition("_")[0]]
+        world = sandbox.world(id)
+        assert len(world.table(table)), table
+        for record in data(world, table):
+            for field, other in fields.items():
+                older = world.peek(other, record[field])
+                assert older is not None, (table, field)
+                assert record["remote_created_at"] >= older["remote_created_at"], (table, field)
+
+
+@pytest.mark.parametrize("id", [GREENHOUSE, HRIS, LMS, ORDERS, None])
+def test_nothing_is_of_the_future_and_ids_lead_somewhere(sandbox: Sandbox, id: str | None) -> None:
+    """Times are past, IDs are unique, and each ID within a record is that of a record."""
+    world = sandbox.world(id)
+    known = {record["id"] for model in MODELS for record in data(world, model)}
+    for model in sorted(MODELS):
+        records = data(world, model)
+        assert len({record["id"] for record in records}) == len(records)
+        assert len({record["remote_id"] for record in records}) == len(records)
+        for record in records:
+            assert record["remote_created_at"] <= record["changed_at"] <= sandbox.clock.stamp(), model
+            for field, value in record.items():
+                if field.endswith("_id") and field not in (
+                    "remote_id",
+                    "provider_id",
+                    "origin_id",
+                    "course_revision_id",
+                ):
+                    assert value is None or value in known, (model, field)
+
+
+def test_attachments_are_there_with_their_files(sandbox: Sandbox) -> None:
+    """PDFs that say whose they are."""
+    records = data(sandbox.world(GREENHOUSE), "ats_attachments")
+    assert len(records) == 20
+    for record in records:
+        file = sandbox.file(record["id"])
+        assert file is not None
+        assert file.data.startswith(b"%PDF-1.4")
+        assert file.data.endswith(b"%%EOF\n")
+        assert file.name == record["file_name"]
+
+
+@pytest.mark.parametrize("id", [GREENHOUSE, HRIS, LMS, ORDERS, None])
+def test_look_ups_tell_what_records_hold(sandbox: Sandbox, id: str | None) -> None:
+    """What is told without making a record, and what needs no index, is what the records say."""
+    category = "" if id is None else sandbox.integration(id).category
+    environment = sandbox.environment
+    source = Source(sandbox.seed, id or "platform", environment.born, environment.sizes, category)
+    world = sandbox.world(id)
+    for model in sorted(MODELS):
+        table = world.table(model)
+        origin = source.origin(model)
+        for field, tell in origin.values.items():
+            for place in range(origin.count):
+                assert set(tell(place)) == set(table._values(field, origin.make(place))), (model, field, place)
+        for field, places in origin.inverse.items():
+            for place in range(origin.count):
+                for value in table._values(field, origin.make(place)):
+                    assert place in places(value), (model, field)
+        assert all(origin.make(place)["changed_at"] <= origin.touched for place in range(origin.count)), model
+
+
+def test_people_are_of_all_kinds(sandbox: Sandbox) -> None:
+    """Statuses, groups and outcomes are spread."""
+    statuses = Counter(record["employment_status"] for record in data(sandbox.world(HRIS), "hris_employees"))
+    assert set(statuses) == {"ACTIVE", "INACTIVE", "LEAVE"}
+    outcomes = Counter(record["outcome"] for record in data(sandbox.world(GREENHOUSE), "ats_applications"))
+    assert set(outcomes) == {"PENDING", "DECLINED", "HIRED"}
+    names = {record["last_name"] for record in data(sandbox.world(GREENHOUSE), "ats_candidates")}
+    assert len(names) > 15
+
+
+@pytest.mark.parametrize("place", [0, 1, 2, 57, 58, 3363, 3364, 99_999, 49_999_999])
+def test_ids_lead_back_to_places(place: int) -> None:
+    """Of their own table, and of no other."""
+    key, other = ("seed", "lever:x", "ats_jobs"), ("seed", "lever:x", "ats_users")
+    id, number = id_at(key, place), number_at(key, place)
+    assert (len(id), len(number)) == (24, 8)
+    assert (place_of(key, id), place_of_number(key, number)) == (place, place)
+    assert place_of(other, id) is None
+    assert place_of(key, f"{id[:-1]}0") is None
+    assert place_of_number(key, "1234567x") is None
+
+
+@pytest.mark.parametrize(
+    "sizes",
+    [
+        {"employees": 0, "candidates": 0, "jobs": 0, "courses": 0, "orders": 0},
+        {"jobs": 1, "employees": 1, "candidates": 1, "courses": 1},
+    ],
+)
+def test_the_smallest_sizes(sizes: dict[str, int]) -> None:
+    """Nothing at all, and one of each."""
+    small = Sandbox(**sizes)  # type: ignore[arg-type]
+    for id in [*small.integrations, None]:
+        for model in sorted(MODELS):
+            assert len(data(small.world(id), model)) == len(small.world(id).table(model))
