@@ -4,22 +4,54 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from inspect import getdoc, signature
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 from kombo_async._generated.operations import REQUESTS
+from kombo_async.sandbox._server.faults import Faults
+from kombo_async.sandbox._server.latency import LatencyLike
+from kombo_async.sandbox._server.limits import Concurrency
 from kombo_async.sandbox._server.logged_request import LoggedRequest
+from kombo_async.sandbox._server.request_log import RequestLog
+from kombo_async.sandbox._state.clock import Clock
 from kombo_async.sandbox._state.defaults import GREENHOUSE
+from kombo_async.sandbox._state.environment import Environment
 from kombo_async.sandbox._state.models import suggestion
+from kombo_async.sandbox._state.store import World
 from kombo_async.sandbox._state.table import StoredRecord
+from kombo_async.sandbox._webhooks.webhooks import Webhooks
 
-if TYPE_CHECKING:
-    from kombo_async.sandbox._server.core import SandboxCore
+
+class Stage(Protocol):
+    """What scenes are set up on: a sandbox."""
+
+    clock: Clock
+    environment: Environment
+    faults: Faults
+    request_log: RequestLog
+    concurrency: Concurrency
+    webhooks: Webhooks
+
+    def world(self, integration_id: str | None = None) -> World:
+        """All records of an integration."""
+        ...
+
+    def changed(self, world: World) -> None:
+        """Note that records may have changed."""
+        ...
+
+    def change_integration(self, id: str, *, sync: Any = None, **changes: Any) -> Any:
+        """Change the state of an integration."""
+        ...
+
+    def set_latency(self, *, actions: LatencyLike | None = None) -> None:
+        """Change how long calls take."""
+        ...
 
 
 class Scenes:
     """One method for each scene; *integration* is the Greenhouse one unless it is named."""
 
-    def __init__(self, sandbox: SandboxCore) -> None:
+    def __init__(self, sandbox: Stage) -> None:
         self._sandbox = sandbox
         self._ends: list[Callable[[], None]] = []
 

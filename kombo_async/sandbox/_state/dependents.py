@@ -7,11 +7,18 @@ choice.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING
+from typing import Protocol
 
-if TYPE_CHECKING:
-    from kombo_async.sandbox._state.store import World
-    from kombo_async.sandbox._state.table import StoredRecord
+from kombo_async.sandbox._state.table import RecordTable, StoredRecord
+
+
+class Tables(Protocol):
+    """Tables by their names."""
+
+    def table(self, name: str) -> RecordTable:
+        """The table *name*."""
+        ...
+
 
 REFERENCES: Mapping[str, tuple[tuple[str, str, bool], ...]] = {
     "ats_roles": (("ats_users", "role_ids", True),),
@@ -57,7 +64,7 @@ EDITIONS: Mapping[str, tuple[str, ...]] = {
 _OF_APPLICATION = ("ats_interviews", "ats_offers")
 
 
-def touched_directly(world: World, name: str, record: StoredRecord) -> Iterator[tuple[StoredRecord, bool]]:
+def touched_directly(world: Tables, name: str, record: StoredRecord) -> Iterator[tuple[StoredRecord, bool]]:
     """The few records that nest *record* of the table *name*, and whether they count as changed when it changes."""
     if name in ("hris_employments", "hris_time_off_balances"):
         yield from _one(world, "hris_employees", record.data["employee_id"])
@@ -74,7 +81,7 @@ def touched_directly(world: World, name: str, record: StoredRecord) -> Iterator[
                 yield from ((each, False) for each in world.table(table).where("application_id", application.id))
 
 
-def _one(world: World, table: str, id: str) -> Iterator[tuple[StoredRecord, bool]]:
+def _one(world: Tables, table: str, id: str) -> Iterator[tuple[StoredRecord, bool]]:
     record = world.table(table).find(id)
     if record is not None:
         yield record, True
