@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import AsyncIterator
+from collections import deque
 
 import anyio
 
@@ -27,41 +27,50 @@ class Subscription:
         self._subscriber = subscriber
         self._clock = clock
         self._owner = uuid.uuid4().hex
+        self._position: int | None = None
+        """Up to where the log was read; None before the place in it was leased."""
+        self._coming: deque[Change] = deque()
         self._given: int | None = None
+        self._done: int | None = None
         self._noted: int | None = None
 
-    async def __aiter__(self) -> AsyncIterator[Change]:
-        position = await self._begin()
-        while True:
-            changes = await self._store.changes(position, _AT_ONCE)
-            for change in changes:
-                yield change
-                self._given = position = change.position
-            await self.done()
-            if not changes:
-                await self._wait(_POLL)
-            await self._renew()
+    def __aiter__(self) -> Subscription:
+        return self
+
+    async def __anext__(self) -> Change:
+        """The next change, which ends the one before; it waits until there is one."""
+        self._done = self._given
+        while not self._coming:
+            await self._read()
+        change = self._coming.popleft()
+        self._given = change.position
+        return change
+
+    async def _read(self) -> None:
+        await self.done()
+        while (leased := await self._store.subscribe(self._subscriber, self._owner, LEASE)) is None:
+            self._position = None  # another process reads on from where this one is known to have come
+            await self._wait(_POLL)
+        if self._position is None:
+            self._position = leased
+        changes = await self._store.changes(self._position, _AT_ONCE)
+        if not changes:
+            await self._wait(_POLL)
+            return
+        self._coming.extend(changes)
+        self._position = changes[-1].position
 
     async def done(self) -> None:
         """Note that all changes which were given, and after which another was asked for, are done."""
-        if self._given is not None and self._given != self._noted:
-            await self._store.acknowledge(self._subscriber, self._owner, self._given)
-            self._noted = self._given
+        if self._done is not None and self._done != self._noted:
+            await self._store.acknowledge(self._subscriber, self._owner, self._done)
+            self._noted = self._done
 
     async def aclose(self) -> None:
         """Note where the subscriber is, and let another process go on from there."""
-        if self._noted is not None or self._given is not None:
+        if self._position is not None:
             await self.done()
-        await self._store.subscribe(self._subscriber, self._owner, 0.0)
-
-    async def _begin(self) -> int:
-        while (position := await self._store.subscribe(self._subscriber, self._owner, LEASE)) is None:
-            await self._wait(_POLL)
-        return position
-
-    async def _renew(self) -> None:
-        if await self._store.subscribe(self._subscriber, self._owner, LEASE) is None:
-            await self._begin()
+            await self._store.subscribe(self._subscriber, self._owner, 0.0)
 
     async def _wait(self, seconds: float) -> None:
         with self._clock.until(self._clock.time() + seconds):
