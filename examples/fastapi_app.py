@@ -2,7 +2,8 @@
 
     uvicorn fastapi_app:app --app-dir examples
 
-It needs KOMBO_API_KEY, KOMBO_INTEGRATION_ID and KOMBO_WEBHOOK_SECRET; DATABASE is the file of the mirrored tables.
+It needs KOMBO_API_KEY, KOMBO_INTEGRATION_ID and KOMBO_WEBHOOK_SECRET. DATABASE is where the mirrored tables are:
+`postgresql://user@host/database` (then run as many of these processes as you like), or the path of a SQLite file.
 """
 
 from __future__ import annotations
@@ -13,13 +14,13 @@ from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager, closing
 from typing import Annotated, Any
 
-import anyio
+import anyio.to_thread
 from fastapi import Depends, FastAPI, Request
 from pydantic import BaseModel
 
 from kombo_async import AsyncKomboClient, KomboError, RetryPolicy, ats
 from kombo_async.contrib.fastapi import kombo_error_handler, webhook_handler
-from kombo_async.mirror import Mirror, Table
+from kombo_async.mirror import Mirror, SqliteStore, Store, Table
 from kombo_async.webhooks import Event, Receiver
 
 DATABASE = os.environ.get("DATABASE", "mirror.db")
@@ -28,6 +29,15 @@ TABLES = [
     Table("jobs", ats.GetJobs(), columns=["name", "status"]),
 ]
 receiver = Receiver()
+
+
+def store() -> Store:
+    """Where the tables are."""
+    if not DATABASE.startswith("postgresql://"):
+        return SqliteStore(DATABASE)
+    from kombo_async.mirror.postgres import PostgresStore
+
+    return PostgresStore(DATABASE, schema="kombo")
 
 
 @asynccontextmanager
@@ -40,7 +50,7 @@ async def lifespan(app: FastAPI) -> AsyncGenerator[None]:
     integrations = [os.environ["KOMBO_INTEGRATION_ID"]]
     async with (
         AsyncKomboClient(deadline=25, retry=patience) as kombo,
-        Mirror(kombo, DATABASE, TABLES, integrations=integrations) as mirror,
+        Mirror(kombo, store(), TABLES, integrations=integrations) as mirror,
         anyio.create_task_group() as tasks,
     ):
         app.state.kombo, app.state.mirror = kombo, mirror
@@ -90,20 +100,40 @@ async def apply(application: Application, kombo: Kombo) -> dict[str, Any]:
     return {"id": reply.unwrap().id}
 
 
+@app.get("/health")
+async def health() -> dict[str, Any]:
+    """How the tables follow: lag, failures, and who is behind."""
+    mirror: Mirror = app.state.mirror
+    return (await mirror.status()).as_dict()
+
+
 @app.get("/candidates")
-def candidates() -> list[dict[str, Any]]:
+async def candidates() -> list[dict[str, Any]]:
     """All candidates, from the mirrored table."""
-    return query("SELECT id, first_name, last_name FROM candidates ORDER BY last_name, first_name, id")
+    return await query("SELECT id, first_name, last_name FROM candidates ORDER BY last_name, first_name, id")
 
 
 @app.get("/jobs")
-def jobs() -> list[dict[str, Any]]:
+async def jobs() -> list[dict[str, Any]]:
     """The open jobs, from the mirrored table."""
-    return query("SELECT id, name FROM jobs WHERE status = 'OPEN' ORDER BY name, id")
+    return await query("SELECT id, name FROM jobs WHERE status = 'OPEN' ORDER BY name, id")
 
 
-def query(sql: str) -> list[dict[str, Any]]:
-    """Rows of the mirror's file."""
+async def query(sql: str) -> list[dict[str, Any]]:
+    """Rows of the mirror's tables."""
+    if not DATABASE.startswith("postgresql://"):
+        return await anyio.to_thread.run_sync(query_file, sql)
+    import asyncpg  # type: ignore[import-untyped]
+
+    database: Any = await asyncpg.connect(DATABASE, server_settings={"search_path": "kombo"})
+    try:
+        return [dict(row) for row in await database.fetch(sql)]
+    finally:
+        await database.close()
+
+
+def query_file(sql: str) -> list[dict[str, Any]]:
+    """Rows of a SQLite file."""
     with closing(sqlite3.connect(f"file:{DATABASE}?mode=ro", uri=True)) as database:
         database.row_factory = sqlite3.Row
         return [dict(row) for row in database.execute(sql)]

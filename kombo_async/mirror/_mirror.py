@@ -190,6 +190,12 @@ class Mirror:
             case _:
                 pass
 
+    async def follow(self, integration_id: str, category: str | None = None) -> None:
+        """Follow an integration from now on; *category* is `HRIS`, `ATS`, ... where you know it."""
+        await self.open()
+        await self.store.add(integration_id, category)
+        self._scheduler.wake()
+
     async def forget(self, integration_id: str) -> None:
         """Stop following an integration, and remove its records."""
         await self.open()

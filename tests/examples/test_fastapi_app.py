@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ import pytest
 from kombo_async.sandbox import Sandbox, serve
 from kombo_async.webhooks import sign
 from tests.examples.running import WEBHOOK_SECRET, documented, environment, free_port, until, web_app
+from tests.support.postgres_server import needs_postgres, postgres_server
 
 pytest.importorskip("fastapi")
 pytestmark = pytest.mark.anyio
@@ -29,14 +31,24 @@ def applicant(job_id: str, first_name: str = "Ada") -> dict[str, Any]:
     return {"job_id": job_id, "first_name": first_name, "last_name": "Doe", "email": f"{name}@example.com"}
 
 
-async def test_the_app(tmp_path: Path) -> None:
+@pytest.fixture(params=["sqlite", pytest.param("postgres", marks=needs_postgres)])
+def database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """Where the app keeps its tables."""
+    if request.param == "sqlite":
+        yield str(tmp_path / "mirror.db")
+        return
+    with postgres_server() as address:
+        yield address
+
+
+async def test_the_app(database: str) -> None:
     """People apply, what changes in the connected system shows, and failures are answered without a leak."""
     sandbox = Sandbox(integrations=False, candidates=4, jobs=4)
     sandbox.add_integration(LEVER)
     world, port = sandbox.world(LEVER), free_port()
     async with serve(sandbox) as url:
         command = [*documented("uvicorn"), "--port", str(port)]
-        env = environment(sandbox, url, LEVER, DATABASE=str(tmp_path / "mirror.db"))
+        env = environment(sandbox, url, LEVER, DATABASE=database)
         async with web_app(command, env, sandbox, port, "/candidates") as app:
 
             async def shown() -> dict[str, str]:
@@ -67,6 +79,8 @@ async def test_the_app(tmp_path: Path) -> None:
             await until(in_step)
             assert {"Renamed", "Ada"} <= set((await shown()).values())
 
+            health = (await app.get("/health")).json()
+            assert (health["status"], health["integrations"]) == ("ok", 1)
             await _failures(app, sandbox, job["id"])
             await _forged_webhooks(app)
 

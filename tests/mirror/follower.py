@@ -32,8 +32,8 @@ async def follow(place: str, lease: float) -> None:
     """Mirror what other processes have added, until killed."""
     _scheduler.LEASE = lease
     async with AsyncKomboClient() as kombo:
-        settings = {"every": timedelta(seconds=2), "overlap": timedelta(seconds=2)}
-        async with Mirror(kombo, store_at(place), TABLES, concurrency=8, **settings) as mirror:
+        two = timedelta(seconds=2)
+        async with Mirror(kombo, store_at(place), TABLES, concurrency=8, every=two, overlap=two) as mirror:
             await mirror.run()
 
 
