@@ -108,6 +108,8 @@ def _text(cell: Cell, _: CellRules) -> str:
                 "lost_digits", f"{cell!r} was shortened by a spreadsheet; format the column as text and enter it again"
             )
         return clean(cell)
+    if isinstance(cell, float) and abs(cell) >= 1e15:
+        raise CellFault("lost_digits", f"{cell!r} has lost digits in a spreadsheet; format the column as text")
     return str(cell)
 
 
@@ -133,6 +135,8 @@ def _parse_number(text: str, decimal: str | None) -> int | float:
     if not re.fullmatch(rf"\d+|\d{{1,3}}({group})\d{{3}}(\1\d{{3}})*", whole) or not re.fullmatch(r"\d*", fraction):
         raise CellFault("number", f"{text!r} is not a number{_with_mark(decimal)}")
     plain = re.sub(r"\D", "", whole)
+    if len(plain) > 15:
+        raise CellFault("number", f"{text!r} is not a number that can be kept exactly")
     return float(f"{sign}{plain}.{fraction}") if fraction else int(f"{sign}{plain}")
 
 

@@ -70,6 +70,10 @@ class PeopleFiles:
     """What the command itself writes: never an attachment."""
     _lists: OrderedDict[str, dict[str, list[str]]] = attrs.field(factory=OrderedDict[str, dict[str, list[str]]])
 
+    def attachments(self, cell: str, kind: str) -> list[ats.AttachmentInput]:
+        """The file that *cell* names, or several between bars. Raises `CellFault`."""
+        return [self.attachment(name, kind) for name in re.split(r"[|\n]", cell) if name.strip()]
+
     def attachment(self, cell: str, kind: str) -> ats.AttachmentInput:
         """The file that *cell* names. Raises `CellFault` where there is none that may be sent."""
         path = self._find(cell.strip(), kind)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Protocol, TextIO
@@ -27,14 +27,12 @@ _HTML = (".html", ".htm")
 class Report(Protocol):
     """Takes the results of rows."""
 
+    problem: OSError | None
+    """Why it could not be written."""
+
     def add(self, row: RowResult) -> None:
         """Take down what became of *row*."""
         ...
-
-
-class _NoReport:
-    def add(self, row: RowResult) -> None:
-        """Nobody asked for a report."""
 
 
 class _Csv:
@@ -65,6 +63,9 @@ class _Html:
     def add(self, row: RowResult) -> None:
         self._page.add(row, time.monotonic() - self._began)
 
+    def render(self) -> str:
+        return self._page.render()
+
 
 def _plain(row: RowResult) -> dict[str, Any]:
     return row.to_dict() | {"what_to_do": advice(row)}
@@ -76,22 +77,58 @@ def check_report(path: Path | None) -> None:
         raise click.UsageError(f"--report {path}: the name must end in .csv, .jsonl or .html")
 
 
+class _Guarded:
+    """Remembers that the report cannot be written: that stops no upload."""
+
+    def __init__(self, add: Callable[[RowResult], None]) -> None:
+        self._add = add
+        self.problem: OSError | None = None
+
+    def add(self, row: RowResult) -> None:
+        if self.problem is None:
+            try:
+                self._add(row)
+            except OSError as error:
+                self.problem = error
+
+
 @contextmanager
 def open_report(path: Path | None, tally: Tally, title: str, *, dry_run: bool = False) -> Generator[Report]:
     """Write a report to *path* while the block runs, of the kind that its suffix says.
 
-    It takes the place of an older one at the end; where the block fails, the older one stays.
+    It takes the place of an older one at the end; where the block fails, the older one stays. A report that cannot
+    be written has a `problem` in the end.
     """
     if path is None:
-        yield _NoReport()
-    elif path.suffix.lower() in _HTML:
-        page = Page(title, tally, dry_run=dry_run)
-        with replaced(path) as file:
-            yield _Html(page)
-            file.write(page.render())
-    elif path.suffix.lower() in _JSON:
-        with replaced(path) as file:
-            yield _Jsonl(file)
-    else:
-        with replaced(path, encoding="utf-8-sig") as file:  # Excel takes UTF-8 for what it is by its mark
-            yield _Csv(file)
+        yield _Guarded(_ignore)
+        return
+    encoding = "utf-8-sig" if path.suffix.lower() == ".csv" else "utf-8"  # Excel takes UTF-8 for what it is by its mark
+    report: _Guarded | None = None
+    over = False
+    try:
+        with replaced(path, encoding=encoding) as file:
+            add, finish = _writer(path, file, tally, title, dry_run)
+            report = _Guarded(add)
+            yield report
+            over = True
+            if report.problem is not None:
+                raise report.problem
+            finish()
+    except OSError as error:
+        if report is None or not over:
+            raise
+        report.problem = error
+
+
+def _writer(
+    path: Path, file: TextIO, tally: Tally, title: str, dry_run: bool
+) -> tuple[Callable[[RowResult], None], Callable[[], object]]:
+    """What takes rows, and what is to be done in the end."""
+    if path.suffix.lower() in _HTML:
+        page = _Html(Page(title, tally, dry_run=dry_run))
+        return page.add, lambda: file.write(page.render())
+    return (_Jsonl(file) if path.suffix.lower() in _JSON else _Csv(file)).add, lambda: None
+
+
+def _ignore(row: RowResult) -> None:
+    """Nobody asked for a report."""

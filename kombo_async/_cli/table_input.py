@@ -89,7 +89,7 @@ class TableInput:
 
     def _fill(self, data: dict[str, Any], target: Target, cell: Cell, integration_id: str | None) -> None:
         if target.is_file:
-            data.setdefault("attachments", []).append(self._files.attachment(str(cell), target.path))
+            data.setdefault("attachments", []).extend(self._files.attachments(str(cell), target.path))
             return
         value = convert(cell, target.kind, self._rules)
         if target.is_job:

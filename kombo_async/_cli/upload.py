@@ -25,7 +25,7 @@ from kombo_async._cli.people_files import PeopleFiles
 from kombo_async._cli.progress import echo, progress
 from kombo_async._cli.reading.source import Source, open_source
 from kombo_async._cli.reading.table import TableError
-from kombo_async._cli.report import check_report, open_report
+from kombo_async._cli.report import Report, check_report, open_report
 from kombo_async._cli.rows import Input, ParsedRow
 from kombo_async._cli.sending import Sending
 from kombo_async._cli.signals import stop_signals
@@ -229,9 +229,16 @@ class Job:
             for group in groups:
                 echo(str(group))
         click.echo(f"{rows:,} rows checked, {groups.rows:,} faulty. Nothing was sent.", err=True)
-        if self.report_path is not None:
+        if self.report_path is not None and not report.problem:
             click.echo(f"report: {self.report_path}", err=True)
-        return 1 if groups.rows else 0
+        return self._tell(report) or (1 if groups.rows else 0)
+
+    def _tell(self, report: Report) -> int:
+        """Say that the report could not be written; gives the exit code of that."""
+        if report.problem is None:
+            return 0
+        click.echo(f"Error: the report {self.report_path} cannot be written: {report.problem.strerror}", err=True)
+        return 1
 
     async def _upload(self, input: Input, integrations: set[str | None]) -> int:
         async with self.connection.client() as kombo:
@@ -262,9 +269,12 @@ class Job:
                 await sending.run()
                 shown.event("summary", tally.summary())
         if not self.as_json:
-            print_summary(tally, sending.stopped_by, self.journal_path, self.report_path)
-        stopped = signals.count and tally.settled < tally.total
-        return signals.exit_code if stopped else tally.exit_code
+            written = None if report.problem else self.report_path
+            print_summary(tally, sending.stopped_by, self.journal_path, written)
+        failed = self._tell(report)
+        if signals.count and tally.settled < tally.total:
+            return signals.exit_code
+        return tally.exit_code or failed
 
     def _bulk(self, kombo: AsyncKomboClient, rows: Iterator[Row]) -> Bulk:
         return kombo.bulk(

@@ -21,8 +21,9 @@ def check_output(option: str, path: Path | None, inputs: Iterable[Path | None]) 
         return
     if not path.parent.is_dir():
         raise click.UsageError(f"{option} {path}: there is no folder {str(path.parent)!r}")
-    if path.is_dir():
-        raise click.UsageError(f"{option} {path}: is a folder")
+    if path.exists() and not path.is_file():
+        what = "is a folder" if path.is_dir() else "is not a file; it cannot be replaced"
+        raise click.UsageError(f"{option} {path}: {what}")
     for each in inputs:
         if each is not None and _is_same(path, each):
             raise click.UsageError(f"{option} {path}: would overwrite {each}, which this command reads")
@@ -38,6 +39,7 @@ def _is_same(one: Path, other: Path) -> bool:
 @contextmanager
 def replaced(path: Path, *, encoding: str = "utf-8") -> Generator[TextIO]:
     """A file to write, which takes the place of *path* when the block ends well; else *path* stays as it was."""
+    path = Path(os.path.realpath(path))
     handle, temporary = tempfile.mkstemp(prefix=f".{path.name[:100]}.", suffix=".tmp", dir=path.parent)  # 0600
     try:
         with os.fdopen(handle, "w", encoding=encoding, newline="", errors="backslashreplace") as file:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import io
 import json
 import os
 import socket
@@ -15,6 +17,8 @@ from pathlib import Path
 
 import pytest
 
+from kombo_async._cli import report
+from kombo_async._cli.tally import RowResult, Tally
 from tests.cli.conftest import Shell
 
 GOOD = "first_name,last_name,email\nAda,Lovelace,ada@example.com\nGrace,Hopper,grace@example.com\n"
@@ -292,3 +296,75 @@ def test_shells_complete(shell: Shell, shell_name: str) -> None:
     output, errors = process.communicate()
     assert process.returncode == 0, errors
     assert b"_KOMBO_ASYNC_COMPLETE" in output
+
+
+@pytest.mark.parametrize("output", ["/dev/null", "pipe", "folder"])
+@pytest.mark.parametrize("command", ["export", "upload"])
+def test_what_is_no_file_is_not_replaced(shell: Shell, command: str, output: str) -> None:
+    """A device, a pipe and a folder stay what they are."""
+    os.mkfifo(shell.folder / "pipe")
+    (shell.folder / "folder").mkdir()
+    link = shell.folder / "out.csv"
+    link.symlink_to(output)
+    if command == "export":
+        result = shell.export("ats.jobs", "-o", "out.csv")
+    else:
+        result = shell.upload(shell.write("p.csv", GOOD), "--report", "out.csv")
+    assert result.exit_code == 2
+    assert any(words in result.stderr for words in ("is a folder", "is a directory", "is not a file"))
+    assert not shell.bodies
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"%PDF-1.7\n%\xe2\xe3\xcf\xd3\n1 0 obj",
+        b"\x89PNG\r\n\x1a\n\0\0\0",
+        b"\x1f\x8b\x08\0\0",
+        b"\0" * 5000,
+        b"\xff" * 5000,
+    ],
+)
+@pytest.mark.parametrize("name", ["people.csv", "people.json", "people.jsonl", "people.xlsx", "people"])
+def test_other_files_are_one_line(shell: Shell, name: str, content: bytes) -> None:
+    """A PDF, a picture, an archive: no traceback, nothing sent."""
+    result = shell.upload(shell.write(name, content))
+    assert result.exit_code in (1, 2)
+    assert "Traceback" not in result.output
+    assert not shell.bodies
+
+
+@pytest.mark.parametrize("name", ["r.csv", "r.jsonl", "r.html"])
+def test_a_report_that_cannot_be_written_stops_no_upload(
+    shell: Shell, name: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """The disk is full: rows go on being counted, the older report stays, and the problem is kept to be told."""
+
+    class Full(io.StringIO):
+        def write(self, text: str) -> int:
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+    @contextmanager
+    def full(path: Path, *, encoding: str = "utf-8") -> Iterator[io.StringIO]:
+        yield Full() if name != "r.csv" else HeaderOnly()
+
+    class HeaderOnly(io.StringIO):
+        def write(self, text: str) -> int:
+            if text.startswith("row,"):
+                return len(text)
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(report, "replaced", full)
+    with report.open_report(tmp_path / name, Tally(2), "p.csv") as opened:
+        opened.add(RowResult(row=2, result="done"))
+        opened.add(RowResult(row=3, result="done"))
+    assert opened.problem is not None
+    assert opened.problem.errno == errno.ENOSPC
+
+
+def test_json_without_nan(shell: Shell) -> None:
+    """NaN and Infinity, which Python reads but JSON does not have, are refused."""
+    for number, text in enumerate(('[{"Vorname": NaN}]', '{"Vorname": Infinity}')):
+        result = shell.upload(shell.write(f"p{number}.json", text), "--dry-run")
+        assert result.exit_code != 0
+        assert "is not a JSON value" in result.output

@@ -48,6 +48,15 @@ def test_a_file_is_found_whatever_its_name_is_made_of(shell: Shell, cell: str, n
     assert unicodedata.normalize("NFC", Path(cell.replace("\\", "/")).name).casefold() == attachment["name"].casefold()
 
 
+def test_a_cell_may_name_several_files(shell: Shell) -> None:
+    """Bars part them; one that is missing is a fault of the row."""
+    for name in ("a.pdf", "b.pdf"):
+        shell.write(name, b"%PDF")
+    result = shell.upload(shell.write("p.csv", people("a.pdf | b.pdf", "a.pdf|c.pdf")))
+    assert "there is no file 'c.pdf'" in result.stdout
+    assert [file["name"] for file in shell.bodies[0]["attachments"]] == ["a.pdf", "b.pdf"]
+
+
 def test_a_file_that_exists_twice_is_refused(shell: Shell) -> None:
     """Two names that are the same but for the case: nobody can say which is meant."""
     shell.write("ADA.pdf", b"1")

@@ -60,9 +60,14 @@ def _lines(file: io.TextIOWrapper) -> Iterator[Item]:
             yield _item(number, line)
 
 
+def _refuse(constant: str) -> None:
+    """Python's decoder takes NaN and Infinity, which JSON does not have."""
+    raise ValueError(f"{constant} is not a JSON value")
+
+
 def _item(number: int, text: str) -> Item:
     try:
-        return Item(number, json.loads(text))
+        return Item(number, json.loads(text, parse_constant=_refuse))
     except ValueError as error:
         return Item(number, fault=f"is not valid JSON: {error}")
     except RecursionError:
@@ -84,7 +89,7 @@ class _Text:
 
     def __init__(self, file: io.TextIOWrapper) -> None:
         self._file = file
-        self._decoder = json.JSONDecoder()
+        self._decoder = json.JSONDecoder(parse_constant=_refuse)
         self._part = ""
         self.at = 0
 
