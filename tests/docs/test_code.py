@@ -1,0 +1,88 @@
+"""Every block of Python in the documentation can be pasted into a typed project, and runs."""
+
+from __future__ import annotations
+
+import inspect
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import anyio
+import pytest
+
+from kombo_async import AsyncKomboClient
+from kombo_async.sandbox import GREENHOUSE, Sandbox
+from tests.docs.pages import ROOT, Block, blocks
+
+PYTHON = blocks("python")
+NOT_STRICT = "--disable-error-code=import-untyped"
+
+
+def test_code_is_typed(tmp_path: Path) -> None:
+    """Each block stands on its own, and passes mypy in strict mode."""
+    for block in PYTHON:
+        (tmp_path / f"{block.module}.py").write_text(block.text)
+    check = [sys.executable, "-m", "mypy", "--strict", NOT_STRICT, "--config-file", str(ROOT / "pyproject.toml"), "."]
+    run = subprocess.run(check, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert run.returncode == 0, run.stdout
+
+
+@pytest.mark.parametrize("block", [each for each in PYTHON if not each.is_test], ids=lambda block: block.name)
+def test_code_runs(block: Block, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each block is executed; each of its async functions that takes what a sandbox has is called."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "cv.pdf").write_bytes(b"%PDF-1.7 A CV.")
+    names: dict[str, Any] = {"__name__": "docs"}
+    with _keeping_environment():
+        exec(compile(block.text, block.name, "exec"), names)
+        calls = [each for each in names.values() if inspect.iscoroutinefunction(each) and each.__module__ == "docs"]
+        for function in calls:
+            anyio.run(_call, function)
+
+
+async def _call(function: Any) -> None:
+    sandbox = Sandbox(virtual_time=True)
+    kombo = sandbox.client(GREENHOUSE)
+    given = await _parameters(kombo, sandbox)
+    wanted = [each for each in inspect.signature(function).parameters.values() if each.default is each.empty]
+    if all(each.name in given for each in wanted):
+        await function(**{each.name: given[each.name] for each in wanted})
+
+
+async def _parameters(kombo: AsyncKomboClient, sandbox: Sandbox) -> dict[str, Any]:
+    """What functions of the documentation may ask for, by the names of their parameters."""
+    job = (await kombo.ats.get_jobs(statuses=["OPEN"])).unwrap().results[0]
+    application = (await kombo.ats.get_applications()).unwrap().results[0]
+    assert application.candidate is not None
+    return {
+        "kombo": kombo,
+        "sandbox": sandbox,
+        "job_id": job.id,
+        "application_id": application.id,
+        "candidate_id": application.candidate.id,
+        "people": [{"first": "Frank", "last": "Doe", "email": "frank@example.com", "cv": "cv.pdf"}],
+    }
+
+
+@contextmanager
+def _keeping_environment() -> Iterator[None]:
+    before = dict(os.environ)
+    try:
+        yield
+    finally:
+        os.environ.clear()
+        os.environ.update(before)
+
+
+def test_tests_pass(tmp_path: Path) -> None:
+    """The tests that the pages show pass with the fixtures of the installed plugin."""
+    for block in PYTHON:
+        if block.is_test:
+            (tmp_path / f"test_{block.module}.py").write_text(block.text)
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", str(tmp_path)]
+    run = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert run.returncode == 0, run.stdout
