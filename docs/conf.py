@@ -8,7 +8,7 @@ sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parents[1])]
 from kombo_async import __version__
 
 project = "kombo_async"
-copyright = "the authors of kombo_async, MIT"  # noqa: A001
+copyright = "the authors of kombo_async, MIT"
 version = release = __version__
 language = "en"
 

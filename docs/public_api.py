@@ -1,12 +1,14 @@
 """The public API, read from the source: what can be imported without an underscore in its path.
 
-`python docs/public_api.py` prints it, one name a line; `docs/public-api.txt` is the committed listing.
+`python docs/public_api.py` writes `docs/public-api.txt`, one name a line; `--check` says whether that is current.
 """
 
 from __future__ import annotations
 
 import ast
+import difflib
 import logging
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -75,7 +77,9 @@ def signature(function: griffe.Function) -> list[str]:
     for parameter in function.parameters:
         if parameter.name in ("self", "cls") and not written:
             continue
-        stars = {"variadic positional": "*", "variadic keyword": "**"}.get(str(parameter.kind and parameter.kind.value), "")
+        stars = {"variadic positional": "*", "variadic keyword": "**"}.get(
+            str(parameter.kind and parameter.kind.value), ""
+        )
         if parameter.kind is griffe.ParameterKind.keyword_only and not keyword_only:
             keyword_only = True
             if not any(each.startswith("*") for each in written):
@@ -125,5 +129,21 @@ def _is_public(path: str) -> bool:
     return path.startswith("kombo_async.") and not any(part.startswith("_") for part in path.split("."))
 
 
+def main(arguments: list[str]) -> int:
+    """Write the listing, or with `--check` say whether it is current."""
+    current = listing()
+    if "--check" not in arguments:
+        LISTING.write_text(current)
+        return 0
+    changes = list(
+        difflib.unified_diff(LISTING.read_text().splitlines(), current.splitlines(), "listed", "is", n=0, lineterm="")
+    )
+    for line in changes:
+        print(line)  # noqa: T201
+    if changes:
+        print("The public API has changed. If that is meant: python docs/public_api.py, and a line in CHANGELOG.md")  # noqa: T201
+    return bool(changes)
+
+
 if __name__ == "__main__":
-    LISTING.write_text(listing())
+    sys.exit(main(sys.argv[1:]))

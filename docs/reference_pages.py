@@ -22,7 +22,18 @@ PAGES = {
     "client": ("The client, answers and failures", ["kombo_async"]),
     "building-blocks": (
         "Settings, requests and files",
-        ["options", "request", "response", "model", "pages", "errors", "middleware", "attachments", "operations", "limits"],
+        [
+            "options",
+            "request",
+            "response",
+            "model",
+            "pages",
+            "errors",
+            "middleware",
+            "attachments",
+            "operations",
+            "limits",
+        ],
     ),
     "bulk": ("Bulk and journals", ["bulk"]),
     "mirror": ("The mirror", ["mirror"]),
@@ -91,10 +102,8 @@ def _operations(namespace: griffe.Module) -> Iterator[str]:
     resource = namespace.modules["resource"]
     (of,) = (found for found in resource.classes.values() if not found.is_alias)
     yield f"# `kombo.{namespace.name}`\n\n{_text(of)}"
-    yield (
-        "Each method is also a value: `kombo.{0}.get_x(...)` is `kombo.send({0}.GetX(...))`. Every parameter with `Unset` "
-        "may be left out.\n\n".format(namespace.name)
-    )
+    call = f"kombo.{namespace.name}.get_x(...)` is `kombo.send({namespace.name}.GetX(...))"
+    yield f"Each method is also a value: `{call}`. Every parameter with `Unset` may be left out.\n\n"
     for name, method in public_api.members(of):
         if name != "__init__":
             yield from _object(name, method, "##")
@@ -144,7 +153,9 @@ def _class(name: str, of: griffe.Class, heading: str) -> Iterator[str]:
 
 def _field(name: str, of: griffe.Attribute) -> str:
     told = " ".join(of.docstring.value.split()) if of.docstring else ""
-    return f"- `{name}`" + (f": {_literal(str(of.annotation))}" if of.annotation else "") + (f". {told}" if told else "")
+    return (
+        f"- `{name}`" + (f": {_literal(str(of.annotation))}" if of.annotation else "") + (f". {told}" if told else "")
+    )
 
 
 def _declared(name: str, of: griffe.Attribute) -> str:
@@ -182,7 +193,9 @@ def _text(of: Found) -> str:
             case "parameters" | "attributes":
                 parts.append(_items((f"`{each.name}`", each.description) for each in section.value))
             case "raises":
-                parts.append("Raises:\n\n" + _items((_literal(str(each.annotation)), each.description) for each in section.value))
+                parts.append(
+                    "Raises:\n\n" + _items((_literal(str(each.annotation)), each.description) for each in section.value)
+                )
             case "returns" | "yields":
                 parts.append(_items(("Returns", each.description) for each in section.value))
             case _:

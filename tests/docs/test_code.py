@@ -13,9 +13,10 @@ from typing import Any
 
 import anyio
 import pytest
+from anyio.from_thread import start_blocking_portal
 
 from kombo_async import AsyncKomboClient
-from kombo_async.sandbox import GREENHOUSE, Sandbox
+from kombo_async.sandbox import GREENHOUSE, Sandbox, serve
 from tests.docs.pages import ROOT, Block, blocks
 
 PYTHON = blocks("python")
@@ -31,17 +32,34 @@ def test_code_is_typed(tmp_path: Path) -> None:
     assert run.returncode == 0, run.stdout
 
 
-@pytest.mark.parametrize("block", [each for each in PYTHON if not each.is_test], ids=lambda block: block.name)
-def test_code_runs(block: Block, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Each block is executed; each of its async functions that takes what a sandbox has is called."""
+@pytest.fixture(scope="module")
+def base_url() -> Iterator[str]:
+    """A sandbox over HTTP, for programs that make a client of their own."""
+    with (
+        start_blocking_portal() as portal,
+        portal.wrap_async_context_manager(serve(Sandbox(api_key="your-api-key"))) as url,
+    ):
+        yield url
+
+
+@pytest.mark.parametrize("page", sorted({each.page for each in PYTHON}), ids=lambda page: page.name)
+def test_code_runs(page: Path, base_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each block is executed, in a folder of its page; each async function whose parameters we have is called."""
     monkeypatch.chdir(tmp_path)
     (tmp_path / "cv.pdf").write_bytes(b"%PDF-1.7 A CV.")
+    for block in PYTHON:
+        if block.page == page and not block.is_test:
+            with _environment(KOMBO_BASE_URL=base_url, KOMBO_API_KEY="your-api-key", KOMBO_INTEGRATION_ID=GREENHOUSE):
+                _run(block)
+
+
+def _run(block: Block) -> None:
     names: dict[str, Any] = {"__name__": "docs"}
-    with _keeping_environment():
-        exec(compile(block.text, block.name, "exec"), names)
-        calls = [each for each in names.values() if inspect.iscoroutinefunction(each) and each.__module__ == "docs"]
-        for function in calls:
-            anyio.run(_call, function)
+    exec(compile(block.text, block.name, "exec"), names)
+    for function in [
+        each for each in names.values() if inspect.iscoroutinefunction(each) and each.__module__ == "docs"
+    ]:
+        anyio.run(_call, function)
 
 
 async def _call(function: Any) -> None:
@@ -69,8 +87,9 @@ async def _parameters(kombo: AsyncKomboClient, sandbox: Sandbox) -> dict[str, An
 
 
 @contextmanager
-def _keeping_environment() -> Iterator[None]:
+def _environment(**variables: str) -> Iterator[None]:
     before = dict(os.environ)
+    os.environ.update(variables)
     try:
         yield
     finally:
@@ -78,6 +97,7 @@ def _keeping_environment() -> Iterator[None]:
         os.environ.update(before)
 
 
+@pytest.mark.skipif(not any(each.is_test for each in PYTHON), reason="no page shows a test")
 def test_tests_pass(tmp_path: Path) -> None:
     """The tests that the pages show pass with the fixtures of the installed plugin."""
     for block in PYTHON:

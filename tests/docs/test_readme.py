@@ -23,11 +23,15 @@ def test_ci_runs_the_test_command() -> None:
 
 
 def test_links_are_absolute() -> None:
-    """PyPI shows the same text without the files beside it; each link into the repository names a file that is there."""
+    """PyPI shows the text without the files beside it; each link into the repository names a file that is there."""
     targets = re.findall(r"\]\(([^)\s]+)\)", README)
     assert [target for target in targets if not target.startswith("https://")] == []
     raw = REPOSITORY.replace("github.com", "raw.githubusercontent.com")
-    files = [re.sub(rf"({REPOSITORY}/blob|{raw})/main/", "", each).partition("#")[0] for each in targets if "kombo-async" in each]
+    files = [
+        re.sub(rf"({REPOSITORY}/blob|{raw})/main/", "", each).partition("#")[0]
+        for each in targets
+        if "kombo-async" in each
+    ]
     assert len(files) > 5
     assert [each for each in files if not (ROOT / each).exists()] == []
 
