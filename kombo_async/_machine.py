@@ -19,10 +19,8 @@ def machine_fault(error: BaseException | None) -> OSError | None:
         seen.add(id(error))
         if isinstance(error, OSError) and error.errno in MACHINE:
             return error
-        if isinstance(error, BaseExceptionGroup):
-            for each in error.exceptions:
-                found = machine_fault(each)
-                if found is not None:
-                    return found
+        for each in getattr(error, "exceptions", ()):  # of a group
+            if (found := machine_fault(each)) is not None:
+                return found
         error = error.__cause__ or error.__context__
     return None

@@ -60,7 +60,7 @@ class ApplicationReconciler(Reconciler):
         if "id" in ids and _makes_candidate(request):
             job_id = _job_id(request)
             mine = [each.id for each in applications_of(data) if is_for(each.job, job_id)]
-            return {**ids, **({"application_id": mine[0]} if len(mine) == 1 and isinstance(mine[0], str) else {})}
+            return {**ids, **({"application_id": mine[0]} if len(mine) == 1 else {})}
         return ids
 
     def already_there(self, failure: Failure) -> bool:
@@ -113,16 +113,17 @@ async def _by_id(look: Look, wanted: Wanted, match: Match) -> AsyncGenerator[Rec
 
 async def _by_name(look: Look, wanted: Wanted, since: datetime | None) -> AsyncGenerator[Record]:
     """The records of candidates of this name that changed since: the connected system may have another address."""
-    person: ats.CandidateInput = look.request.candidate  # type: ignore[attr-defined]
+    request: Any = look.request
+    person: ats.CandidateInput = request.candidate
     changed: dict[str, Any] = {} if since is None else {"updated_after": since}
-    request = look.kombo.ats.get_candidates(
+    pages = look.kombo.ats.get_candidates(
         first_name=person.first_name,
         last_name=person.last_name,
         include_deleted=True,
         page_size=250,
         **changed,
     )
-    async with aclosing(request.items()) as candidates:
+    async with aclosing(pages.items()) as candidates:
         async for candidate in candidates:
             for record in Record.of_candidate(candidate, wanted):
                 if record.names == wanted.names:

@@ -20,6 +20,7 @@ from kombo_async.bulk._outcome import Outcome
 from kombo_async.bulk._reconcile import LONGEST_ACTION, Found, Look, NotSure, NotThere, Reconciler, Verdict
 from kombo_async.bulk._server_clock import ServerClock
 from kombo_async.bulk._settings import Settings
+from kombo_async.bulk._waiting import wait_until
 
 if TYPE_CHECKING:
     from kombo_async.client import AsyncKomboClient
@@ -172,8 +173,7 @@ class Doubts:
     async def _wait(self, key: RowKey, until: float) -> None:
         self._waiting[key] = until
         try:
-            with self._clock.clock.until(until):
-                await self._stopped.wait()
+            await wait_until(self._clock.clock, until, self._stopped)
         finally:
             del self._waiting[key]
 

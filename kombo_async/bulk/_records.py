@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Self, cast
 
 import attrs
 
@@ -117,8 +117,13 @@ class Record:
 def applications_of(candidate: Any) -> list[ats.CandidateApplication]:
     """A candidate's applications; none where the answer drifted from its type."""
     applications: object = getattr(candidate, "applications", None)
-    listed = applications if isinstance(applications, list) else []
-    return [each for each in listed if hasattr(each, "job") and hasattr(each, "remote_created_at")]
+    if not isinstance(applications, list):
+        return []
+    return [
+        each
+        for each in cast("list[ats.CandidateApplication]", applications)
+        if hasattr(each, "job") and hasattr(each, "remote_created_at")
+    ]
 
 
 def is_for(job: ats.JobRef | None, job_id: str) -> bool | None:

@@ -20,6 +20,7 @@ from kombo_async.bulk._reconcile import Reconciler, Repeatable
 from kombo_async.bulk._sending import Leaving, NotNow, Sent, send
 from kombo_async.bulk._server_clock import ServerClock
 from kombo_async.bulk._settings import Settings
+from kombo_async.bulk._waiting import wait_until
 from kombo_async.bulk._words import in_words
 from kombo_async.errors import Fault, InvalidInput, KomboError
 from kombo_async.options import Options
@@ -106,8 +107,7 @@ class Rows:
     async def again(self, held: Held) -> Outcome | Doubt | Held:
         """Try once more to get a row that another run held."""
         if self._clock.clock.time() < held.next_try:
-            with self._clock.clock.until(held.next_try):
-                await self._stopped.wait()
+            await wait_until(self._clock.clock, held.next_try, self._stopped)
         if self._stopped.is_set() or self._clock.clock.time() >= held.until:
             entry = attrs.evolve(held.entry, message="another run that is alive has this row")
             return outcome_of(held.item, entry, "held", earlier=True)

@@ -93,9 +93,10 @@ class _Outcomes(AsyncIterator[Outcome]):
 
     async def __anext__(self) -> Outcome:
         if self._running is None:
+            self._work.begin()
             self._running = Prefetch(self._work.run)
         try:
-            return await self._work.outcomes.receive()
+            return await self._work.next()
         except (anyio.EndOfStream, anyio.ClosedResourceError):
             await self._running.result()
             raise StopAsyncIteration from None

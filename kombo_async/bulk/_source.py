@@ -219,7 +219,8 @@ class Source:
             self._waiting.popleft().set()
 
     async def _close(self) -> None:
-        if isinstance(self._rows, AsyncGenerator):
-            await self._rows.aclose()
-        elif isinstance(self._rows, Generator):
-            self._rows.close()
+        rows: Any = self._rows
+        if isinstance(rows, AsyncGenerator):
+            await rows.aclose()
+        elif isinstance(rows, Generator):
+            rows.close()

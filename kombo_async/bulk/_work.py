@@ -8,6 +8,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import anyio
+from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStream
 
 from kombo_async.bulk._item import Doubt, Held
 from kombo_async.bulk._journal import Journal, JournalError, RowKey
@@ -54,7 +55,8 @@ class Work:
         self._begun = False
         self._ended = anyio.Event()
         self._all_taken = True
-        self._give, self.outcomes = anyio.create_memory_object_stream[Outcome](0)
+        self._give: MemoryObjectSendStream[Outcome] | None = None
+        self._take: MemoryObjectReceiveStream[Outcome] | None = None
 
     @property
     def is_complete(self) -> bool:
@@ -76,18 +78,27 @@ class Work:
         if not self._ended.is_set():
             self.stop()
             self._abandoned.set()
-        self.outcomes.close()
-        if not self._begun:
-            self._give.close()
+        if self._take is not None:
+            self._take.close()
 
     async def wait_for_end(self) -> None:
         """Wait until a run that was begun is over."""
         if self._begun:
             await self._ended.wait()
 
+    def begin(self) -> None:
+        """Make ready: outcomes can be taken from now on."""
+        self._begun = True
+        self._give, self._take = anyio.create_memory_object_stream[Outcome](0)
+
+    async def next(self) -> Outcome:
+        """The next outcome. Raises `anyio.EndOfStream` after the last, `anyio.ClosedResourceError` once abandoned."""
+        if self._take is None:
+            raise anyio.ClosedResourceError
+        return await self._take.receive()
+
     async def run(self) -> None:
         """Do all of it. Raises what ended it early."""
-        self._begun = True
         try:
             async with self._kombo:  # a setting that makes no sense is no row's fault: it shows here
                 await self._journal.open(self._address)
@@ -102,7 +113,8 @@ class Work:
                 await self._journal.aclose()
         finally:
             self._ended.set()
-            self._give.close()
+            if self._give is not None:
+                self._give.close()
 
     async def _close_journal(self) -> None:
         """Close the journal, where something else is being raised: that says more than what closing may raise."""
@@ -170,7 +182,8 @@ class Work:
         if self._settings.ordered and index is not None:
             await self._wait_for_turn(index)
         try:
-            await self._give.send(outcome)
+            if self._give is not None:
+                await self._give.send(outcome)
         except (anyio.BrokenResourceError, anyio.ClosedResourceError):  # nobody takes them; the journal has them
             self._all_taken = False
         self._turn += 1

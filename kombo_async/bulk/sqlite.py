@@ -297,11 +297,13 @@ def _make(path: Path, job: str, address: str) -> None:
             database.execute(f"PRAGMA user_version = {VERSION}")
             database.execute("INSERT INTO job VALUES (?, ?, 0, 0)", (job, address))
             database.execute("COMMIT")
-        if hasattr(os, "link"):
-            with suppress(FileExistsError):  # another run was quicker
-                os.link(draft, path)
-        else:  # pragma: no cover
-            draft.rename(path)
+        try:
+            os.link(draft, path)
+        except FileExistsError:
+            pass  # another run was quicker
+        except OSError:  # this file system has no links
+            if not path.exists():
+                draft.rename(path)
     finally:
         for each in (draft, *(draft.with_name(draft.name + end) for end in ("-wal", "-shm", "-journal"))):
             each.unlink(missing_ok=True)

@@ -176,3 +176,21 @@ async def test_a_row_without_an_integration_is_refused_alone(bench: Bench) -> No
     assert (outcomes["ada"].result, outcomes["bob"].result) == ("refused", "done")
     assert "integration_id" in outcomes["ada"].message
     assert bench.made == ["bob"]
+
+
+async def test_a_run_that_is_never_iterated_leaves_nothing(bench: Bench) -> None:
+    """Making a run opens nothing that would have to be closed."""
+    async with bench.client() as kombo:
+        run = kombo.bulk(bench.applications(1))
+        await run.aclose()
+        kombo.bulk(bench.applications(1))
+    assert bench.asked == 0
+
+
+async def test_a_run_is_iterated_once(bench: Bench) -> None:
+    """A second loop over the same run is wrong use."""
+    async with bench.client() as kombo:
+        run = kombo.bulk(bench.applications(1))
+        assert [each.result async for each in run] == ["done"]
+        with pytest.raises(RuntimeError, match="once"):
+            _ = [each async for each in run]
