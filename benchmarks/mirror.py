@@ -1,4 +1,4 @@
-"""`python -m benchmarks.mirror [--rows N]`: how fast tables follow, in PostgreSQL and SQLite.
+"""`python -m benchmarks.mirror [--rows N | --integrations N]`: how fast tables follow, in PostgreSQL and SQLite.
 
 It needs Debian's `postgresql`. The far side is a process of its own which costs next to nothing; figures are of this
 machine, and the database does not wait for the disk.
@@ -270,10 +270,81 @@ def report(rows: int) -> None:
     print(f"\nFirst read: {ratio:.2f} x the bare one; {rows / figures['postgres']['first'][1]:,.0f} records/s.")
 
 
+async def many(count: int, address: str) -> None:
+    """Two workers follow *count* integrations of the sandbox; one is killed; print when all is equal."""
+    import os
+    import signal
+
+    from kombo_async import AsyncKomboClient
+    from kombo_async.mirror import Mirror
+    from kombo_async.mirror.postgres import PostgresStore
+    from kombo_async.sandbox import Sandbox, serve
+    from tests.mirror.follower import TABLES
+
+    ids = [f"lever:{number:04}" for number in range(count)]
+    sandbox = Sandbox(integrations=False, candidates=3, jobs=2)
+    for each in ids:
+        sandbox.add_integration(each)
+    async with serve(sandbox) as url, AsyncKomboClient(sandbox.api_key, base_url=url) as kombo:
+        store = PostgresStore(address, schema="many")
+        async with Mirror(kombo, store, TABLES) as teller:
+            for each in ids:
+                await teller.follow(each, "ATS")
+            env = {**os.environ, "KOMBO_API_KEY": sandbox.api_key, "KOMBO_BASE_URL": url}
+            command = [sys.executable, "-m", "tests.mirror.follower", f"{address}#many", "30", "10800"]
+            workers = [subprocess.Popen(command, env=env) for _ in range(2)]  # noqa: ASYNC220
+            try:
+                begin = time.perf_counter()
+                await _until_all(teller, count)
+                print(f"first syncs of {count:,} integrations: {time.perf_counter() - begin:.1f} s")
+                begin = time.perf_counter()
+                for number, each in enumerate(ids):
+                    world = sandbox.world(each)
+                    world.change("ats_candidates", world.table("ats_candidates")[0], first_name=f"Name {number}")
+                    await store.tell(each, frozenset({"ats_candidates"}))
+                    if number == count // 2:
+                        workers[0].send_signal(signal.SIGKILL)
+                await _until_all(teller, count, told=True)
+                print(f"all changed, one of two workers killed: followed after {time.perf_counter() - begin:.1f} s")
+                print("equal" if await _is_equal(kombo, address, ids) else "NOT EQUAL")
+            finally:
+                for worker in workers:
+                    worker.kill()
+                    worker.wait()
+
+
+async def _until_all(mirror: Any, count: int, *, told: bool = False) -> None:
+    for _ in range(2400):
+        states = await mirror.store.integrations()
+        if told and not any(each.told_at for each in states):
+            return
+        if not told and all(each.looked_at is not None and each.lane == "quick" for each in states):
+            return
+        await asyncio.sleep(0.25)
+    raise TimeoutError
+
+
+async def _is_equal(kombo: Any, address: str, ids: list[str]) -> bool:
+    import asyncpg
+
+    from kombo_async import ats
+
+    database = await asyncpg.connect(address)
+    rows = await database.fetch("SELECT integration_id, id, data FROM many.candidates")
+    there = {(row[0], row[1]): json.loads(row[2]) for row in rows}
+    await database.close()
+    expected: dict[tuple[str, str], Any] = {}
+    for each in ids:
+        reply = await kombo.send(ats.GetCandidates(page_size=250), integration_id=each)
+        expected |= {(each, record["id"]): record for record in reply.raw_response.json()["data"]["results"]}
+    return there == expected
+
+
 def main() -> None:
     """Run the command."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.mirror", description=__doc__)
     parser.add_argument("--rows", type=int, default=100_000)
+    parser.add_argument("--integrations", type=int, help="follow so many integrations of the sandbox instead")
     parser.add_argument("--serve", type=int, help=argparse.SUPPRESS)
     parser.add_argument("--kind", nargs=3, help=argparse.SUPPRESS)
     arguments = parser.parse_args()
@@ -281,6 +352,11 @@ def main() -> None:
         serve(arguments.serve)
     elif arguments.kind:
         of(*arguments.kind)
+    elif arguments.integrations:
+        from tests.support.postgres_server import postgres_server
+
+        with postgres_server() as address:
+            asyncio.run(many(arguments.integrations, address))
     else:
         report(arguments.rows)
 

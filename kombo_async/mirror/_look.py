@@ -171,6 +171,9 @@ class Look:
         return True
 
     async def _read_all_stale(self) -> None:
+        if not any(map(self._watched.in_table, self._tables)):
+            return
+        self._marks = await self._store.watermarks(self.turn.integration_id)
         for table in self._tables:
             if self._watched.in_table(table) and self._marks.get(table.name, Watermark()).missing_at is None:
                 try:
@@ -181,8 +184,7 @@ class Look:
 
     async def _want_full_where_nothing_tells(self, table: Table) -> None:
         """Where the list of a model cannot be read, all that nests its records may be stale when it changes."""
-        marks = await self._store.watermarks(self.turn.integration_id)
-        mark = marks.get(table.name, Watermark())
+        mark = self._marks.get(table.name, Watermark())
         if mark.since is None or table.name in self._fully_read:
             return
         wanted = mark.full_wanted
@@ -190,7 +192,7 @@ class Look:
         for spot in self._watched.in_table(table):
             told = self.turn.is_told and (self.turn.models is None or spot.model in self.turn.models)
             watcher = self._watched.watcher(spot)
-            untold = watcher is None or marks.get(watcher.name, Watermark()).missing_at is not None
+            untold = watcher is None or self._marks.get(watcher.name, Watermark()).missing_at is not None
             if untold and (told or age > UNWATCHED_FULL_EVERY):
                 await self._store.want_full(self.turn, table.name)
                 wanted = True

@@ -138,11 +138,11 @@ class TableSync:
 
     async def run(self, *, full: bool) -> Update:
         """Bring the table up to date. Raises `KomboError`; then what was written stays, and so does the watermark."""
-        before = await self._store.begin(self._turn(), self._table, full=False)
-        full = full or before.reach is None or not self._table.tells_changes
-        if not full:
+        if not full and self._table.tells_changes:
+            before = await self._store.begin(self._turn(), self._table, full=False)
             try:
-                return await self._run(before, before.reach)
+                if before.reach is not None:
+                    return await self._run(before, before.reach)
             except _TooLongAgo:
                 _logger.info("%s: too long ago for changes alone, reading everything", self._table.name)
         before = await self._store.begin(self._turn(), self._table, full=True)
@@ -234,7 +234,9 @@ class TableSync:
             for some in slices(unseen, BATCH):
                 await self._write([], some)
 
-    async def _write(self, records: Sequence[Any], deleted: Sequence[str]) -> Written:
+    async def _write(self, records: Sequence[Record], deleted: Sequence[str]) -> Written:
+        if not records and not deleted:
+            return Written()
         full = self._full_under_way
         spots = self._blind_spots
         written = await self._store.write(self._turn(), self._table, records, deleted, full=full, blind_spots=spots)

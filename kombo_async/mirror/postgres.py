@@ -280,18 +280,16 @@ class PostgresStore:
                 # What is met has to be noted only where something is there that might not be.
                 there = f"SELECT true FROM {self._of(table.name)} WHERE integration_id = $1 LIMIT 1"
                 compares = bool(await db.fetchval(there, turn.integration_id))
-            await db.execute(
-                f"INSERT INTO {self._own('watermarks')} AS w (integration_id, name, question) VALUES ($1, $2, $3) "
-                "ON CONFLICT (integration_id, name) DO UPDATE SET question = excluded.question, since = NULL, "
-                "rewind = NULL, full_at = NULL, full_wanted = false, missing_at = NULL "
-                "WHERE w.question <> excluded.question",
+            names = ("since", "rewind", "full_at", "missing_at")
+            kept = ", ".join(f"{name} = CASE WHEN w.question = excluded.question THEN w.{name} END" for name in names)
+            row = await db.fetchrow(
+                f"INSERT INTO {self._own('watermarks')} AS w (integration_id, name, question, compares) "
+                "VALUES ($1, $2, $3, $5) ON CONFLICT (integration_id, name) DO UPDATE SET "
+                f"question = excluded.question, {kept}, "
+                "full_wanted = w.full_wanted AND w.question = excluded.question, "
+                "compares = CASE WHEN $4 THEN excluded.compares ELSE w.compares END RETURNING *",
                 *key,
                 table.question,
-            )
-            row = await db.fetchrow(
-                f"UPDATE {self._own('watermarks')} SET compares = CASE WHEN $3 THEN $4 ELSE compares END "
-                "WHERE integration_id = $1 AND name = $2 RETURNING *",
-                *key,
                 full,
                 compares,
             )

@@ -1,10 +1,11 @@
-"""`python -m tests.mirror.follower STORE LEASE`: a process that mirrors; the environment says where Kombo is."""
+"""`python -m tests.mirror.follower STORE LEASE [EVERY]`: a process that mirrors, for tests."""
 
 from __future__ import annotations
 
 import logging
 import sys
 from datetime import timedelta
+from functools import partial
 
 import anyio
 
@@ -28,15 +29,16 @@ def store_at(place: str) -> Store:
     return PostgresStore(address, schema=schema)
 
 
-async def follow(place: str, lease: float) -> None:
+async def follow(place: str, lease: float, every: float = 2.0) -> None:
     """Mirror what other processes have added, until killed."""
     _scheduler.LEASE = lease
     async with AsyncKomboClient() as kombo:
-        two = timedelta(seconds=2)
-        async with Mirror(kombo, store_at(place), TABLES, concurrency=8, every=two, overlap=two) as mirror:
+        settings = (timedelta(seconds=every), timedelta(seconds=max(2.0, every / 18)))
+        store = store_at(place)
+        async with Mirror(kombo, store, TABLES, concurrency=16, every=settings[0], overlap=settings[1]) as mirror:
             await mirror.run()
 
 
 if __name__ == "__main__":
     logging.basicConfig(level=logging.ERROR)
-    anyio.run(follow, sys.argv[1], float(sys.argv[2]))
+    anyio.run(partial(follow, sys.argv[1], *map(float, sys.argv[2:])))
