@@ -93,7 +93,7 @@ async def page(sandbox: Sandbox) -> tuple[float, str]:
     started = time.perf_counter()
     text = ""
     async with httpx.AsyncClient(transport=SandboxTransport(sandbox), base_url="http://sandbox.localhost") as http:
-        for part in ("/", f"/_sandbox/fragments/people?integration={GREENHOUSE}"):
+        for part in ("/", f"/_sandbox/fragments/records?integration={GREENHOUSE}"):
             response = await http.get(part)
             assert response.status_code == 200, part
             text += response.text

@@ -207,7 +207,7 @@ async def test_the_page_shows_what_goes_on(sandbox: Sandbox) -> None:
     async with http_of(sandbox) as http:
         parts = {
             name: (await http.get(f"/_sandbox/fragments/{name}")).text
-            for name in ("integrations", "faults", "requests", "requests/1", f"people?integration={GREENHOUSE}")
+            for name in ("integrations", "faults", "requests", "requests/1", f"records?integration={GREENHOUSE}")
         }
         whole = (await http.get("/")).text
         for asset in ("style.css", "page.js"):
@@ -216,7 +216,7 @@ async def test_the_page_shows_what_goes_on(sandbox: Sandbox) -> None:
     assert "PLATFORM.UNKNOWN_ERROR" in parts["faults"]
     assert "PostAtsCandidates" in parts["requests"]
     assert "&quot;first_name&quot;: &quot;&lt;b&gt;Eve&lt;/b&gt;&quot;" in parts["requests/1"]
-    people = parts[f"people?integration={GREENHOUSE}"]
+    people = parts[f"records?integration={GREENHOUSE}"]
     assert "cv.pdf" in people
     assert "<b>Eve" not in "".join(parts.values()) + whole
     assert sandbox.api_key in whole

@@ -63,6 +63,8 @@ FRAGMENTS = [
     "/_sandbox/fragments/faults",
     "/_sandbox/fragments/requests",
     "/_sandbox/fragments/requests/1",
+    "/_sandbox/fragments/webhooks",
+    f"/_sandbox/fragments/records?integration={GREENHOUSE}&model=ats_tags",
 ]
 
 

@@ -16,7 +16,9 @@ from starlette.routing import Route
 from kombo_async.sandbox._api.hosts import is_local
 from kombo_async.sandbox._handlers.connect_flow import find_link, offered_tools
 from kombo_async.sandbox._page.admin_api import control_routes
-from kombo_async.sandbox._page.page import POLICY, document, page_routes
+from kombo_async.sandbox._page.html import POLICY, document
+from kombo_async.sandbox._page.page import page_routes
+from kombo_async.sandbox._page.records_part import OPENED
 from kombo_async.sandbox._server.asgi import Application, Receive, Scope, Send
 from kombo_async.sandbox._server.core import SandboxCore
 from kombo_async.sandbox._state.refusals import Refusal
@@ -49,9 +51,12 @@ def make_site(sandbox: SandboxCore) -> Starlette:
         file = sandbox.file(id)
         if file is None or not sandbox.file_url("", id).endswith(f"/{token}"):
             return PlainTextResponse("There is no such file.", 404)
-        disposition = f"attachment; filename*=UTF-8''{quote(file.name)}"
+        opened = "open" in request.query_params and file.content_type in OPENED
+        disposition = f"{'inline' if opened else 'attachment'}; filename*=UTF-8''{quote(file.name)}"
         # Never as what it claims to be: a page among the files must not run as one of the sandbox's own.
         headers = {"content-disposition": disposition, "x-content-type-options": "nosniff"}
+        if opened and file.content_type != "application/pdf":  # browsers show no PDF in a sandbox
+            headers["content-security-policy"] = "sandbox; default-src 'none'"
         return Response(file.data, media_type=file.content_type, headers=headers)
 
     async def icon(request: Request) -> Response:

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable
-from itertools import islice
+from collections.abc import Callable, Iterator
 from sys import intern
 
 from kombo_async.sandbox._server.logged_request import Bodies, LoggedRequest
@@ -66,9 +65,14 @@ class RequestLog:
             and (performed is None or call.performed == performed)
         ]
 
-    def latest(self, count: int) -> list[LoggedRequest]:
-        """The last calls, the newest first."""
-        return list(islice(reversed(self._calls), count))
+    def newest(self) -> Iterator[LoggedRequest]:
+        """All requests that are kept, the newest first."""
+        return reversed(self._calls)
+
+    @property
+    def kept(self) -> int:
+        """How many requests are kept."""
+        return len(self._calls)
 
     def find(self, number: int) -> LoggedRequest | None:
         """The call with this number."""

@@ -66,7 +66,7 @@ class Scenes:
         return [
             {
                 "name": name,
-                "about": (getdoc(self._method(name)) or "").partition("\n")[0],
+                "about": (getdoc(self._method(name)) or "").partition("\n")[0].replace("*", ""),
                 "settings": {each.name: each.default for each in signature(self._method(name)).parameters.values()},
             }
             for name in self.names

@@ -94,6 +94,11 @@ class Clock(ClientClock):
         """Stop the clock: it moves by `advance` and `set` alone."""
         self._stopped_at = self.time()
 
+    @property
+    def is_stopped(self) -> bool:
+        """Whether it stands still by itself."""
+        return self._stopped_at is not None
+
     def go(self) -> None:
         """Let a stopped clock go on."""
         if self._stopped_at is not None:
