@@ -56,7 +56,7 @@ def clean(text: str) -> str:
     """*text* without what nobody sees: zero-width and direction marks. Raises `CellFault` for control characters."""
     if _GUARDED.match(text):  # as our own CSV files have it
         text = text[1:]
-    if text.isascii() and text.isprintable():
+    if text.isprintable() and "\ufffd" not in text:
         return text.strip()
     kept = "".join(char for place, char in enumerate(text) if not _is_invisible(text, place))
     for char in kept:

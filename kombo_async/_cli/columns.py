@@ -10,7 +10,7 @@ from typing import Any, get_args
 import attrs
 
 from kombo_async._cli.cells import Kind
-from kombo_async._cli.synonyms import FILE_KINDS, JOB_COLUMNS, meant, plain
+from kombo_async._cli.synonyms import FILE_KINDS, JOB_COLUMNS, meant, plain, without_remark
 from kombo_async._codec.structure import field_types, is_list, is_model, is_union, members
 from kombo_async.request import Request
 
@@ -166,7 +166,7 @@ def _check_column(names: Sequence[str], column: str, option: str) -> None:
 
 def _guessed(column: str, request: type[Request[Any]], fields: Mapping[str, Kind]) -> Target | None:
     job = job_path(fields)
-    if plain(column) in JOB_COLUMNS and job is not None:
+    if {plain(column), plain(without_remark(column))} & JOB_COLUMNS and job is not None:
         return Target(job, is_job=True)
     path = _guess(column, fields, files=takes_files(request))
     return None if path is None else Target(path, fields.get(path, "text"))
@@ -213,6 +213,8 @@ def _guess(column: str, fields: Mapping[str, Any], *, files: bool) -> str | None
     if column.strip() in fields:
         return column.strip()
     word = plain(column)
+    if not meant(word) and not any(path == word or path.endswith(f".{word}") for path in fields):
+        word = plain(without_remark(column))
     target = meant(word) or word
     if target in FILE_KINDS:
         return target if files else None

@@ -53,6 +53,11 @@ def plain(column: str) -> str:
     return re.sub(r"\W+", "_", bare).strip("_")
 
 
+def without_remark(column: str) -> str:
+    """The name of a column without what is in brackets: `E-Mail (privat)` is `E-Mail`."""
+    return re.sub(r"[(\[].*?[)\]]", " ", column, flags=re.DOTALL)
+
+
 def meant(word: str) -> str | None:
     """What a plain name stands for: the end of a field's path, or a kind of file."""
     return _TARGETS.get(word)

@@ -31,6 +31,8 @@ BOTH = ["ada@example.com", "grace@example.com"]
         pytest.param(GOOD.replace(",", ";").encode(), id="semicolons"),
         pytest.param(GOOD.replace(",", "\t").encode(), id="tabs"),
         pytest.param(GOOD.replace(",", "|").encode(), id="bars"),
+        pytest.param(GOOD.replace(",", ":").encode(), id="colons"),
+        pytest.param(GOOD.replace("email", '"E-Mail\n(privat)"').encode(), id="a remark in a header"),
         pytest.param(b"sep=;\r\n" + GOOD.replace(",", ";").encode(), id="sep="),
         pytest.param("sep=;\n".encode("utf-16") + GOOD.replace(",", ";").encode("utf-16-le"), id="sep= in UTF-16"),
         pytest.param(b"\xef\xbb\xbfsep=\t\n" + GOOD.replace(",", "\t").encode(), id="sep= after a mark"),
@@ -266,6 +268,16 @@ def test_a_wide_table_is_linear(tmp_path: Path) -> None:
     path.write_text(",".join(names) + "\n" + ",".join(names) + "\n")
     table = open_delimited(open_source(path), ReadOptions())
     assert len(next(iter(table)).cells) == 20_000
+
+
+def test_a_title_above_the_header_is_told(shell: Shell) -> None:
+    """In a CSV and in Excel: the row is named, and what to do about it."""
+    workbook(shell.folder / "p.xlsx", {"A": [["Export vom 19.05.2026"], *PEOPLE]})
+    path = shell.write("p.csv", f"Export vom 19.05.2026\n{GOOD}")
+    for name in (path, "p.xlsx"):
+        result = shell.upload(name, "--dry-run")
+        assert result.exit_code == 2
+        assert "row 1 has one cell, 'Export vom 19.05.2026'" in result.stderr
 
 
 def test_what_is_no_file_is_told(shell: Shell) -> None:

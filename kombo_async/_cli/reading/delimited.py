@@ -11,11 +11,13 @@ import attrs
 
 from kombo_async._cli.reading.encoding import NAMES, find_encoding
 from kombo_async._cli.reading.source import Source
-from kombo_async._cli.reading.table import Cell, Line, ReadOptions, TableError
+from kombo_async._cli.reading.table import Cell, Line, ReadOptions, TableError, check_header
 
 LONGEST_CELL = 1_000_000
 """Characters. A longer one is a quote that was not closed, or a file that has lost its way into a cell."""
 DELIMITERS = ",;\t|"
+RARE_DELIMITERS = ",:^~"
+"""Looked for where there is none of the common ones."""
 _SEP = "sep="
 """A first line such as `sep=;` tells Excel the delimiter; it is no row."""
 
@@ -87,6 +89,7 @@ def open_delimited(source: Source, options: ReadOptions) -> DelimitedTable:
             file.seek(0)
             rows = csv.reader(file, delimiter=delimiter, strict=True)
             header = next(itertools.islice(rows, int(has_sep), None))
+            check_header(header, next((row for row in rows if any(row)), []), 1 + has_sep)
     except UnicodeError:
         raise TableError(_undecodable(1, encoding)) from None
     except LookupError:
@@ -106,7 +109,8 @@ def _delimiter(source: Source, head: str) -> str:
     if source.path.suffix.lower() in (".tsv", ".tab") and "\t" in head:
         return "\t"
     outside = "".join(head.split('"')[::2])
-    return max(DELIMITERS, key=outside.count)
+    common = max(DELIMITERS, key=outside.count)
+    return common if common in outside else max(RARE_DELIMITERS, key=outside.count)
 
 
 def _undecodable(row: int, encoding: str) -> str:

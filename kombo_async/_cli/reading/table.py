@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import date, datetime
 from typing import Protocol, TypeAlias
 
@@ -14,6 +14,17 @@ Cell: TypeAlias = str | int | float | bool | date | datetime | None
 
 class TableError(Exception):
     """The file cannot be read; the message says what is wrong and what to do."""
+
+
+def check_header(header: Sequence[object], first: Sequence[object], number: int) -> None:
+    """Refuse a title above the names of the columns. Raises `TableError`."""
+    names = [name for name in header if name not in (None, "")]
+    cells = [cell for cell in first if cell not in (None, "")]
+    if len(names) == 1 and len(cells) > 2:
+        raise TableError(
+            f"row {number} has one cell, {str(names[0])[:60]!r}, and the next one {len(cells)}: "
+            "delete what is above the row that names the columns"
+        )
 
 
 @attrs.frozen

@@ -13,7 +13,7 @@ from typing import Any
 import attrs
 
 from kombo_async._cli.reading.source import Source
-from kombo_async._cli.reading.table import Cell, Line, ReadOptions, TableError
+from kombo_async._cli.reading.table import Cell, Line, ReadOptions, TableError, check_header
 
 _MAGIC = (b"PK\x03\x04", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1")
 
@@ -63,8 +63,10 @@ def open_workbook(source: Source, options: ReadOptions) -> SheetTable:
         sheet = book.get_sheet_by_name(chosen)
     except (python_calamine.CalamineError, OSError, IndexError) as error:
         raise TableError(f"is no Excel file that can be read ({error}); is it encrypted or damaged?") from None
-    for number, cells in _rows(sheet):
+    rows = _rows(sheet)
+    for number, cells in rows:
         if any(cell not in (None, "") for cell in cells):
+            check_header(cells, next((row for _, row in rows if any(row)), []), number)
             columns = [_name(cell) for cell in cells]
             while columns and not columns[-1]:
                 columns.pop()
