@@ -23,6 +23,4 @@ class Clock:
 
     def until(self, deadline: float | None) -> anyio.CancelScope:
         """Make a scope that is cancelled once this clock shows *deadline*; None never is."""
-        if deadline is None:
-            return anyio.CancelScope()
-        return anyio.CancelScope(deadline=anyio.current_time() + (deadline - self.time()))
+        return anyio.CancelScope() if deadline is None else anyio.CancelScope(deadline=deadline)

@@ -84,14 +84,16 @@ class AdaptiveLimiter(Limiter):
         """
         await self.acquire(call)
         try:
-            while (seconds := self._rest_until - self._clock.time()) > 0:
+            began = self._clock.time()
+            while began < self._rest_until:
                 if call.deadline is not None and call.deadline < self._rest_until:
                     raise never_sent(call, "its deadline passes before this integration takes actions again")
-                await self._clock.sleep(seconds)
+                await self._clock.sleep(self._rest_until - began)
+                began = self._clock.time()
         except BaseException:
             self.release()
             raise
-        return Turn(self.in_use, self.epoch, self._clock.time())
+        return Turn(self.in_use, self.epoch, began)
 
     def release(self) -> None:
         """End a turn."""

@@ -6,7 +6,6 @@ work, in another thread, calls are refused before anything is sent.
 
 from __future__ import annotations
 
-import asyncio
 import os
 import sys
 import threading
@@ -108,17 +107,25 @@ class PerEventLoop:
 
 
 def _running_loop() -> Any:
-    try:
-        return asyncio.get_running_loop()
-    except RuntimeError:
-        trio: Any = sys.modules["trio"]
-        return trio.lowlevel.current_trio_token()
+    """The event loop that runs. Its library has been imported by then: importing asyncio takes long."""
+    asyncio, trio = _library("asyncio"), _library("trio")
+    if asyncio is not None:
+        try:
+            return asyncio.get_running_loop()
+        except RuntimeError:
+            if trio is None:
+                raise
+    return trio.lowlevel.current_trio_token()
+
+
+def _library(name: str) -> Any:
+    return sys.modules.get(name)
 
 
 def _is_running(loop: Any) -> bool:
-    if isinstance(loop, asyncio.AbstractEventLoop):
-        return loop.is_running()
-    trio: Any = sys.modules["trio"]
+    if hasattr(loop, "is_running"):  # asyncio's
+        return bool(loop.is_running())
+    trio = _library("trio")
     try:
         loop.run_sync_soon(_nothing)
     except trio.RunFinishedError:

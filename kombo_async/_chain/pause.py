@@ -50,10 +50,12 @@ class Pause:
             self._check(call)
             await turns.acquire(call)
         try:
-            while (seconds := self._until - self._clock.time()) > 0:
+            began = self._clock.time()
+            while began < self._until:
                 self._check(call)
-                await self._clock.sleep(seconds)
-            epoch, began = self._epoch, self._clock.time()
+                await self._clock.sleep(self._until - began)
+                began = self._clock.time()
+            epoch = self._epoch
             response = await call_next(call)
             self._learn(call, response, epoch, began)
             return response

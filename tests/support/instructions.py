@@ -48,7 +48,11 @@ def figures() -> dict[str, dict[str, int]]:
 def count() -> int:
     """How many instructions one create call takes."""
     processes = [_counting(FEW), _counting(MANY)]
-    few, many = (_counted(process) for process in processes)
+    try:
+        few, many = (_counted(process) for process in processes)
+    finally:
+        for process in processes:
+            process.kill()
     return (many - few) // (MANY - FEW)
 
 
@@ -65,7 +69,7 @@ def _counting(calls: int) -> subprocess.Popen[str]:
 
 
 def _counted(process: subprocess.Popen[str]) -> int:
-    _, output = process.communicate(timeout=100)
+    _, output = process.communicate(timeout=300)
     found = re.search(r"Collected : (\d+)", output)
     assert process.returncode == 0, output
     assert found, output

@@ -163,8 +163,10 @@ class Clock(ClientClock):
 
     def until(self, deadline: float | None) -> anyio.CancelScope:
         """Make a scope that is cancelled once this clock shows *deadline*; None never is."""
-        scope = super().until(deadline)
-        if self.is_virtual and deadline is not None:
+        if deadline is None:
+            return anyio.CancelScope()
+        scope = anyio.CancelScope(deadline=anyio.current_time() + (deadline - self.time()))
+        if self.is_virtual:
             heapq.heappush(self._deadlines, _Deadline(deadline, next(self._numbers), ref(scope)))
             if len(self._deadlines) > self._most_deadlines:
                 self._deadlines = [each for each in self._deadlines if each.scope() is not None]
