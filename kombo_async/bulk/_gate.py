@@ -69,6 +69,9 @@ class Gate:
 
     def heed(self, row: object, response: Response[object] | None, error: Exception | None) -> None:
         """Learn from what an attempt of *row* came to."""
+        if response is not None:
+            limit = response.raw_response.headers.get("concurrency-limit", "")
+            self.limit = int(limit) if limit.isascii() and limit.isdigit() and 0 < int(limit) < 10_000 else self.limit
         if isinstance(response, SyncPending):
             if self._probe is None:
                 self._probe = row  # it goes on asking, for all

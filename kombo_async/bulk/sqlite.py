@@ -7,7 +7,6 @@ removes the second; after one that was killed, both belong together, and the fir
 from __future__ import annotations
 
 import os
-import secrets
 import sqlite3
 import time
 from collections.abc import AsyncGenerator, Generator, Iterator, Mapping, Sequence
@@ -17,11 +16,10 @@ from pathlib import Path
 from typing import ClassVar, TypeAlias
 
 import anyio
-import msgspec
 from anyio import to_thread
 
 from kombo_async.bulk import _table as table
-from kombo_async.bulk._file_guard import FileGuard, in_use
+from kombo_async.bulk._file_guard import FileGuard
 from kombo_async.bulk._group_commit import GroupCommit
 from kombo_async.bulk._journal import (
     Claim,
@@ -30,24 +28,16 @@ from kombo_async.bulk._journal import (
     JournalDamaged,
     JournalError,
     JournalLocked,
-    JournalMismatch,
     RowKey,
     proof_of,
 )
 from kombo_async.bulk._memory import NoJournal
+from kombo_async.bulk._sqlite_file import as_journal_errors, check_job, check_kind, check_whole, count, make
 
-APPLICATION_ID = 0x6B6F6D62  # "komb"
-VERSION = 3
-"""Of the tables; a file of another one is refused."""
 MAX_KNOWN_KEYS = 500_000
 """How many keys are remembered (their hashes, some 60 bytes each), so that new ones need not be looked up."""
 CHECKPOINT_PAGES = 1_000
 """How many pages go to the second file before they are brought into the first (SQLite's own default)."""
-_CREATE = (
-    "CREATE TABLE job (name TEXT NOT NULL, address TEXT NOT NULL, is_open INTEGER NOT NULL, rows INTEGER NOT NULL)",
-    "CREATE TABLE runs (run INTEGER PRIMARY KEY, started REAL NOT NULL, ended REAL)",
-)
-
 _Item: TypeAlias = tuple[RowKey, Entry | None]
 """A row to write down, or (None) to look up."""
 _Result: TypeAlias = "tuple[int, Entry] | bool | None"
@@ -156,7 +146,7 @@ class SqliteJournal:
     def _checked(self) -> Generator[sqlite3.Connection]:
         if self._database is None or self._guard is None:
             raise JournalError(f"{self.path} is not open")
-        with _as_journal_errors(self.path):
+        with as_journal_errors(self.path):
             self._guard.check()
             yield self._database
 
@@ -201,14 +191,14 @@ class SqliteJournal:
             return list(table.read_unfinished(database))
 
     def _open(self, address: str | None) -> None:
-        with _as_journal_errors(self.path):
+        with as_journal_errors(self.path):
             if not self.path.exists():
                 if address is None:
                     raise JournalError(f"{self.path} is not there")
-                _make(self.path, self.job, address)
+                make(self.path, self.job, address)
             guard = FileGuard(self.path)
             try:
-                _check_whole(self.path)
+                check_whole(self.path)
                 database = sqlite3.connect(self.path, timeout=0.2, isolation_level=None, check_same_thread=False)
                 try:
                     self._run = self._begin(database, address)
@@ -225,16 +215,16 @@ class SqliteJournal:
 
     def _begin(self, database: sqlite3.Connection, address: str | None) -> int:
         database.execute("PRAGMA locking_mode = EXCLUSIVE")
-        _check_kind(database, self.path)
+        check_kind(database, self.path)
         database.execute("PRAGMA journal_mode = WAL")
         database.execute("PRAGMA synchronous = FULL")
         database.execute("PRAGMA wal_autocheckpoint = 0")
         database.execute("BEGIN EXCLUSIVE")
         job, known_address, was_open, rows = database.execute("SELECT name, address, is_open, rows FROM job").fetchone()
         if address is not None:
-            _check_job(self.path, "job", job, self.job)
-            _check_job(self.path, "address", known_address, address)
-        if not was_open and rows != (there := _count(database)):
+            check_job(self.path, "job", job, self.job)
+            check_job(self.path, "address", known_address, address)
+        if not was_open and rows != (there := count(database)):
             raise JournalDamaged(f"{self.path} has {there} rows, and had {rows} when it was closed: some were removed")
         run = database.execute("INSERT INTO runs (started) VALUES (?) RETURNING run", (time.time(),)).fetchone()[0]
         database.execute("UPDATE job SET is_open = 1")
@@ -245,12 +235,12 @@ class SqliteJournal:
     def _close(self, database: sqlite3.Connection) -> None:
         guard, self._guard = self._guard, None
         try:
-            with _as_journal_errors(self.path):
+            with as_journal_errors(self.path):
                 if guard is not None:
                     guard.check()
                 database.execute("BEGIN EXCLUSIVE")
                 database.execute("UPDATE runs SET ended = ? WHERE run = ?", (time.time(), self._run))
-                database.execute("UPDATE job SET is_open = 0, rows = ?", (_count(database),))
+                database.execute("UPDATE job SET is_open = 0, rows = ?", (count(database),))
                 database.execute("COMMIT")
                 database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
         finally:
@@ -270,106 +260,14 @@ def journal_of(journal: Journal | str | os.PathLike[str] | None) -> Journal:
 def read_journal(path: str | os.PathLike[str]) -> Iterator[tuple[RowKey, Entry]]:
     """All rows of a journal that no run uses at the moment, in the order of their answers."""
     path = Path(path)
-    with _as_journal_errors(path):
+    with as_journal_errors(path):
         if not path.is_file():
             raise JournalError(f"{path} is not there")
         guard = FileGuard(path, shared=True)
         try:
-            _check_whole(path)
+            check_whole(path)
             with closing(sqlite3.connect(path, timeout=0.2, isolation_level=None)) as database:
-                _check_kind(database, path)
+                check_kind(database, path)
                 yield from table.read_all(database)
         finally:
             guard.release()
-
-
-def _make(path: Path, job: str, address: str) -> None:
-    """A new journal, at once whole: a file that is there and empty was a journal before, or is something else."""
-    draft = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
-    os.close(os.open(draft, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))  # messages in it may name people
-    try:
-        with closing(sqlite3.connect(draft, isolation_level=None)) as database:
-            database.execute("PRAGMA journal_mode = WAL")
-            database.execute("BEGIN EXCLUSIVE")
-            for statement in (*_CREATE, *table.CREATE):
-                database.execute(statement)
-            database.execute(f"PRAGMA application_id = {APPLICATION_ID}")
-            database.execute(f"PRAGMA user_version = {VERSION}")
-            database.execute("INSERT INTO job VALUES (?, ?, 0, 0)", (job, address))
-            database.execute("COMMIT")
-        try:
-            os.link(draft, path)
-        except FileExistsError:
-            pass  # another run was quicker
-        except OSError:  # this file system has no links
-            if not path.exists():
-                draft.rename(path)
-    finally:
-        for each in (draft, *(draft.with_name(draft.name + end) for end in ("-wal", "-shm", "-journal"))):
-            each.unlink(missing_ok=True)
-
-
-def _check_whole(path: Path) -> None:
-    """Refuse an empty file, and one that a run was killed on and whose second file is missing."""
-    if path.stat().st_size == 0:
-        raise JournalDamaged(
-            f"{path} is empty: a journal that was emptied is not begun again. Put it back from a copy, or delete it "
-            "if nothing was ever sent with it"
-        )
-    if path.with_name(path.name + "-wal").exists():
-        return
-    with closing(sqlite3.connect(f"file:{_quoted(path)}?immutable=1", uri=True, isolation_level=None)) as database:
-        if database.execute("PRAGMA application_id").fetchone()[0] != APPLICATION_ID:
-            return
-        if database.execute("PRAGMA user_version").fetchone()[0] != VERSION:
-            return
-        if database.execute("SELECT is_open FROM job").fetchone()[0]:
-            raise JournalDamaged(
-                f"{path} was in use when it was copied, or its run was killed: its newest rows are in "
-                f"{path.name}-wal, which is missing. Put that beside it"
-            )
-
-
-def _quoted(path: Path) -> str:
-    return str(path.absolute()).replace("%", "%25").replace("?", "%3f").replace("#", "%23")
-
-
-def _count(database: sqlite3.Connection) -> int:
-    return int(database.execute("SELECT count(*) FROM rows").fetchone()[0])
-
-
-def _check_kind(database: sqlite3.Connection, path: Path) -> None:
-    if database.execute("PRAGMA application_id").fetchone()[0] != APPLICATION_ID:
-        raise JournalDamaged(f"{path} is a database of something else, not a journal; name another file")
-    version = database.execute("PRAGMA user_version").fetchone()[0]
-    if version != VERSION:
-        raise JournalMismatch(
-            f"{path} was written by another version of kombo_async (its format is {version}, not {VERSION}); "
-            "finish it with that version"
-        )
-    if database.execute("PRAGMA quick_check(1)").fetchone()[0] != "ok":
-        raise sqlite3.DatabaseError("a check of its pages failed")
-
-
-def _check_job(path: Path, what: str, known: str, given: str) -> None:
-    if known != given:
-        raise JournalMismatch(
-            f"{path} belongs to another upload: its {what} is {known!r}, not {given!r}; "
-            "name another journal, or go on with what it was begun with"
-        )
-
-
-@contextmanager
-def _as_journal_errors(path: Path) -> Generator[None]:
-    try:
-        yield
-    except sqlite3.OperationalError as error:
-        if error.sqlite_errorcode in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
-            raise in_use(path) from None
-        raise JournalError(f"{path} cannot be used: {error}") from None
-    except (sqlite3.DatabaseError, msgspec.DecodeError) as error:
-        raise JournalDamaged(
-            f"{path} is no journal, or damaged ({error}); put it aside and look at what it says"
-        ) from None
-    except OSError as error:
-        raise JournalError(f"{path} cannot be used: {error.strerror}") from None

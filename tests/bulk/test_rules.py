@@ -7,7 +7,7 @@ import gc
 import io
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, get_args
@@ -17,13 +17,24 @@ import anyio.lowlevel
 import httpx
 import pytest
 
-from kombo_async import AsyncKomboClient, ats
-from kombo_async.bulk import EXPLANATIONS, Result, Row, SqliteJournal, read_journal
+from kombo_async import AsyncKomboClient, RetryPolicy, ats
+from kombo_async._clock import Clock
+from kombo_async.bulk import (
+    EXPLANATIONS,
+    Entry,
+    JournalLocked,
+    NoJournal,
+    Result,
+    Row,
+    RowKey,
+    SqliteJournal,
+    read_journal,
+)
 from kombo_async.errors import ConfigurationError
 from tests.bulk.conftest import CREATE, Bench, by_name
 from tests.bulk.lists import client
 from tests.failures.calls import until
-from tests.support.loopback import loopback, raw_answer
+from tests.support.loopback import Received, loopback, raw_answer
 
 pytestmark = pytest.mark.anyio
 NOW = timedelta(0)
@@ -421,3 +432,79 @@ async def test_a_run_that_was_stopped_is_not_complete(bench: Bench) -> None:
 def test_each_result_has_a_sentence() -> None:
     """People are told what each result means."""
     assert set(EXPLANATIONS) == set(get_args(Result))
+
+
+class Watched(NoJournal):
+    """A journal that can be told what to do right before anything leaves."""
+
+    def __init__(self, check: Callable[[], None] = lambda: None, recorded: Callable[[], None] = lambda: None) -> None:
+        super().__init__()
+        self._check = check
+        self._recorded = recorded
+        self.sendings: list[datetime | None] = []
+
+    def check(self) -> None:
+        """Do it."""
+        self._check()
+
+    async def record(self, key: RowKey, entry: Entry) -> bool:
+        """Count what is about to leave."""
+        if entry.state == "sending":
+            self.sendings.append(entry.last_sent)
+            self._recorded()
+        return await super().record(key, entry)
+
+
+ANSWER = b'{"status": "success", "data": {"id": "a", "candidate_id": "c"}, "warnings": []}'
+
+
+async def test_nothing_leaves_without_the_journals_leave(bench: Bench) -> None:
+    """A lease that has lapsed since the row was written down keeps the request's bytes back, over a real socket."""
+    received: list[str] = []
+
+    def lapsed() -> None:
+        raise JournalLocked("another has the rows")
+
+    def answer(request: Received) -> bytes:
+        received.append(request.method)
+        return raw_answer(200, ANSWER)
+
+    with loopback(answer) as url:
+        async with AsyncKomboClient("k", integration_id="a:b", base_url=url, retry=RetryPolicy.none()) as kombo:
+            with pytest.raises(JournalLocked, match="another has the rows"):
+                await by_name(kombo.bulk([bench.application("ada")], journal=Watched(lapsed)))
+            assert received == []
+            outcomes = await by_name(kombo.bulk([bench.application("ada")], journal=Watched()))
+    assert (outcomes["ada"].result, received) == ("done", ["POST"])
+
+
+class Jumping(Clock):
+    """A clock that jumps, as a process sees it that was stopped for a while."""
+
+    def __init__(self) -> None:
+        self.ahead: float = 0.0
+
+    def time(self) -> float:
+        """The time now."""
+        return super().time() + self.ahead
+
+
+async def test_a_row_that_was_held_up_is_written_down_again(bench: Bench) -> None:
+    """What leaves long after the journal says is written down again first: later looks count from then."""
+    clock = Jumping()
+    jumps = [7200.0]
+
+    def stopped() -> None:
+        clock.ahead += jumps.pop() if jumps else 0.0
+
+    date = {"date": "Fri, 27 Nov 2026 12:00:00 GMT"}
+    with loopback(lambda request: raw_answer(200, ANSWER, date)) as url:
+        async with AsyncKomboClient("k", integration_id="a:b", base_url=url, clock=clock) as kombo:
+            journal = Watched(recorded=stopped)
+            await by_name(kombo.bulk([bench.application("ada")], journal=journal))
+            assert len(journal.sendings) == 2
+            journal = Watched(stopped)
+            jumps.append(7200.0)
+            outcomes = await by_name(kombo.bulk([bench.application("eve")], journal=journal))
+    assert outcomes["eve"].result == "done"
+    assert len(journal.sendings) == 2
