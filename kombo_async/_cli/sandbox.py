@@ -28,6 +28,9 @@ async def _serve(port: int, seed: int, state: Path | None) -> None:
         click.echo(f"Kombo sandbox; look at it in a browser: {url.removesuffix('/v1')}/\n")
         click.echo(f"export KOMBO_BASE_URL={url}")
         click.echo(f"export KOMBO_API_KEY={sandbox.api_key}")
-        for integration_id in sandbox.integrations:
-            click.echo(f"export KOMBO_INTEGRATION_ID={integration_id}")
+        first, *others = sandbox.integrations
+        click.echo(f"export KOMBO_INTEGRATION_ID={first}")
+        click.echo("\nOther integrations, for --integration:")
+        for integration_id in others:
+            click.echo(f"  {integration_id}")
         await anyio.sleep_forever()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 
 import click
@@ -29,6 +30,8 @@ def print_summary(tally: Tally, stopped_by: str, journal: Path, report: Path | N
     if len(reasons) > MOST_REASONS:
         more = len(reasons) - MOST_REASONS
         echo(f"  and {more:,} more reasons; " + (f"see {report}" if report else "--report FILE.html lists them all"))
+    if tally.results["in_doubt"]:
+        click.echo(f"settle what is in doubt: kombo-async resolve {shlex.quote(str(journal))}", err=True)
     click.echo(f"journal: {journal}", err=True)
     if report is not None:
         click.echo(f"report: {report}", err=True)

@@ -368,3 +368,18 @@ def test_json_without_nan(shell: Shell) -> None:
         result = shell.upload(shell.write(f"p{number}.json", text), "--dry-run")
         assert result.exit_code != 0
         assert "is not a JSON value" in result.output
+
+
+def test_the_sandbox_prints_what_can_be_pasted(shell: Shell) -> None:
+    """Three lines to export, with an integration that works; no later line takes its place."""
+    process = shell.popen("sandbox", "--port", "0", environment={"PYTHONUNBUFFERED": "1"})
+    assert process.stdout is not None
+    try:
+        lines = [process.stdout.readline().decode().strip() for _ in range(8)]
+        exports = dict(line.removeprefix("export ").split("=", 1) for line in lines if line.startswith("export "))
+        assert set(exports) == {"KOMBO_BASE_URL", "KOMBO_API_KEY", "KOMBO_INTEGRATION_ID"}
+        assert sum(line.startswith("export ") for line in lines) == 3
+        assert shell.run("check", **exports).exit_code == 0
+    finally:
+        process.terminate()
+        process.communicate()

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+import shlex
 import signal
 import time
 
@@ -232,3 +234,19 @@ def test_two_uploads_at_once_send_nothing_twice(shell: Shell) -> None:
     assert second.exit_code in (0, 1, 2), second.output
     assert "Traceback" not in second.output
     assert len(shell.bodies) == 2
+
+
+def test_a_doubt_is_settled_by_the_command_that_the_upload_names(shell: Shell) -> None:
+    """What an upload leaves in doubt is settled by a person, and the next run knows it."""
+    shell.sandbox.faults.add(CREATE, status=500, code="PLATFORM.UNKNOWN_ERROR", times=1)
+    path = shell.write("people.csv", GOOD)
+    doubt = shell.upload(path, "--concurrency", "1")
+    assert doubt.exit_code == 3, doubt.output
+    (named,) = re.findall(r"kombo-async (resolve .*\.journal)$", doubt.stderr, re.MULTILINE)
+    listed = shell.run(*shlex.split(named), "--json")
+    assert listed.exit_code == 3, listed.output
+    (entry,) = [json.loads(line) for line in listed.stdout.splitlines()]
+    settled = shell.run(*shlex.split(named), "--send-again", entry["key"])
+    assert settled.exit_code == 0, settled.output
+    assert shell.upload(path).exit_code == 0
+    assert sorted(shell.emails) == ["ada@example.com", "grace@example.com"]
