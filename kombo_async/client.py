@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar
 from kombo_async._chain.auth import APIKey, Auth
 from kombo_async._chain.compose import around_attempt, compose
 from kombo_async._chain.encoding import encoding
-from kombo_async._chain.event_loops import PerEventLoop
+from kombo_async._chain.event_loops import Chain, PerEventLoop
 from kombo_async._chain.limits import Limits
 from kombo_async._chain.logs import logs
 from kombo_async._chain.retry import Retry
@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from kombo_async.hris.resource import HRIS
     from kombo_async.limits import SharedLimits
     from kombo_async.lms.resource import LMS
+    from kombo_async.status import ClientStatus
 
 T = TypeVar("T")
 
@@ -130,21 +131,20 @@ class AsyncKomboClient:
             clock=self._clock,
         )
 
-        def chain() -> Next:
-            return compose(
-                http,
-                [
-                    # once for each call:
-                    *middleware,
-                    logs,
-                    encoding,
-                    Retry(clock=self._clock),
-                    # once for each attempt:
-                    Limits(clock=self._clock, max_connections=max_connections, shared=limits),
-                    around_attempt,
-                    auth,
-                ],
-            )
+        def chain() -> Chain:
+            waiting = Limits(clock=self._clock, max_connections=max_connections, shared=limits)
+            steps: list[Middleware] = [
+                # once for each call:
+                *middleware,
+                logs,
+                encoding,
+                Retry(clock=self._clock),
+                # once for each attempt:
+                waiting,
+                around_attempt,
+                auth,
+            ]
+            return Chain(compose(http, steps), waiting)
 
         self._calls = PerEventLoop(chain, http.in_event_loop)
         self._is_view = False
@@ -207,7 +207,11 @@ class AsyncKomboClient:
     @property
     def _chain(self) -> Next:
         """The steps that each call passes through."""
-        return self._calls.chain
+        return self._calls.chain.send
+
+    def status(self) -> ClientStatus:
+        """What this client, with all its views, is busy with; may be called from any thread."""
+        return self._calls.chain.limits.status()
 
     def bulk(
         self,

@@ -15,8 +15,17 @@ from typing import Any, NoReturn
 import attrs
 
 from kombo_async._chain.auth import not_to_be_copied
+from kombo_async._chain.limits import Limits
 from kombo_async.middleware import Call, Next
 from kombo_async.response import Response
+
+
+@attrs.frozen
+class Chain:
+    """The steps that calls pass through, and the one that can tell how many wait."""
+
+    send: Next
+    limits: Limits
 
 
 @attrs.define(eq=False)
@@ -25,7 +34,7 @@ class _InLoop:
 
     loop: Any
     process: int
-    chain: Next
+    send: Next
     connections: AsyncGenerator[None] | None = None
     """What closes the connections when the loop ends; None until it was begun."""
     under_way: int = 0
@@ -45,27 +54,21 @@ class PerEventLoop:
         connect: Is begun in each event loop, and closed when that ends. It may refuse by an exception.
     """
 
-    def __init__(self, make: Callable[[], Next], connect: Callable[[], AsyncGenerator[None]]) -> None:
+    def __init__(self, make: Callable[[], Chain], connect: Callable[[], AsyncGenerator[None]]) -> None:
         self._make = make
         self._connect = connect
         self._lock = threading.Lock()
         self._used: _InLoop | None = None
         self._left: list[_InLoop] = []
         """What was left behind in a parent process, kept from the garbage collector: it is the parent's to end."""
-        self._chain: Next | None = None
+        self.chain: Chain = make()
+        """The chain as it is now."""
 
     def __repr__(self) -> str:
         return "PerEventLoop(...)"
 
     def __reduce__(self) -> NoReturn:
         not_to_be_copied()
-
-    @property
-    def chain(self) -> Next:
-        """The chain as it is now."""
-        if self._chain is None:
-            self._chain = self._make()
-        return self._chain
 
     async def __call__(self, call: Call) -> Response[Any]:
         """Answer *call*. Raises `RuntimeError`, before anything is sent, while another thread uses the client."""
@@ -76,7 +79,7 @@ class PerEventLoop:
         try:
             if used.connections is None:
                 used.connections = await self._connected()
-            return await used.chain(call)
+            return await used.send(call)
         finally:
             used.under_way -= 1
 
@@ -90,8 +93,8 @@ class PerEventLoop:
                     raise RuntimeError(
                         "this client is at work in another event loop, in another thread; make a client for each thread"
                     )
-                self._chain = None
-            self._used = _InLoop(_running_loop(), process, self.chain)
+                self.chain = self._make()
+            self._used = _InLoop(_running_loop(), process, self.chain.send)
             return self._used
 
     async def _connected(self) -> AsyncGenerator[None]:

@@ -25,6 +25,7 @@ from kombo_async._codec.codes import Meaning, meaning_of
 from kombo_async.errors import Failure, RateLimited
 from kombo_async.middleware import Call, Next
 from kombo_async.response import Response
+from kombo_async.status import ActionStatus, ClientStatus
 
 if TYPE_CHECKING:
     from kombo_async.limits import SharedLimits
@@ -58,6 +59,21 @@ class Limits:
             return response
         finally:
             limiter.release()
+
+    def status(self) -> ClientStatus:
+        """What waits here, and what has passed."""
+        limiters: dict[str, AdaptiveLimiter | SharedLimiter] = {**self.actions, **self.shared_actions}
+        return ClientStatus(
+            in_flight=self.connections.in_use,
+            waiting=self.connections.waiting,
+            max_connections=self.connections.limit,
+            paused=self.pause.is_on,
+            pauses=self.pause.begun,
+            actions={
+                name: ActionStatus(in_flight=each.in_use, waiting=each.waiting, limit=each.limit)
+                for name, each in limiters.items()
+            },
+        )
 
     async def _in_shared_place(
         self, call: Call, integration_id: str, shared: SharedLimits, call_next: Next

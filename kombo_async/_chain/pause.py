@@ -34,9 +34,16 @@ class Pause:
         self._clock = clock
         self._until = 0.0
         self._refusals = 0
+        self.begun: int = 0
+        """How many pauses there have been."""
         self._turns: Limiter | None = None
         self._epoch = 0
         self._refusal: _Refusal | None = None
+
+    @property
+    def is_on(self) -> bool:
+        """Whether calls are held, or pass one by one after that."""
+        return self._turns is not None
 
     @property
     def seconds(self) -> float:
@@ -111,5 +118,6 @@ class Pause:
         if retry_after is not None:
             self._until = max(self._until, self._clock.time() + retry_after)
         if self._turns is None:
+            self.begun += 1
             self._turns = Limiter(1, self._clock)
         self._turns.limit = 1

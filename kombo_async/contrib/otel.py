@@ -1,6 +1,7 @@
 """Traces and metrics by OpenTelemetry's conventions, without people's data (extra `[otel]`)::
 
     kombo = AsyncKomboClient(middleware=[OpenTelemetry()])
+    observe(kombo)  # gauges: what waits, what is in flight
 
 Each call is a span (`PostAtsCandidates`), and below it each of its attempts one of kind CLIENT (`POST /ats/candidates`)
 by the conventions for HTTP clients, with one exception: there is no `url.full`, since queries and paths can hold
@@ -10,11 +11,12 @@ e-mail addresses and IDs of people; `url.template` says which operation it was.
 from __future__ import annotations
 
 import time
-from collections.abc import Generator
+from collections.abc import Callable, Generator, Iterable
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from importlib.util import find_spec
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 from urllib.parse import urlsplit
+from weakref import ref
 
 import attrs
 
@@ -32,10 +34,59 @@ from kombo_async.middleware import Call, Next
 from kombo_async.options import resolve_base_url
 from kombo_async.response import Response
 
+if TYPE_CHECKING:
+    from kombo_async.client import AsyncKomboClient
+    from kombo_async.status import ClientStatus
+
 Attributes = dict[str, str | int | bool]
+Callback: TypeAlias = "Callable[[metrics.CallbackOptions], Iterable[metrics.Observation]]"
 
 SECONDS = (0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10, 30, 60, 120, 300)
 """The buckets of the conventions, and longer ones, since actions wait for the connected system."""
+
+
+def observe(kombo: AsyncKomboClient, *, meter_provider: metrics.MeterProvider | None = None) -> None:
+    """Export what *kombo* is busy with, `kombo.status()`, as gauges. Call it once for each client.
+
+    `kombo.calls.in_flight`, `kombo.calls.waiting` (for a connection), `kombo.actions.in_flight`,
+    `kombo.actions.waiting` and `kombo.actions.limit` (by `kombo.integration.id`), and the counter `kombo.pauses`.
+
+    Args:
+        kombo: The client. It is not kept from the garbage collector.
+        meter_provider: In place of the global one.
+    """
+    client = ref(kombo)
+
+    def reading(read: Callable[[ClientStatus], Iterable[metrics.Observation]]) -> Callback:
+        def observed(_: metrics.CallbackOptions) -> Iterable[metrics.Observation]:
+            known = client()
+            return () if known is None else read(known.status())
+
+        return observed
+
+    def of_client(name: str) -> Callback:
+        return reading(lambda status: [metrics.Observation(getattr(status, name))])
+
+    def of_actions(name: str) -> Callback:
+        return reading(
+            lambda status: [
+                metrics.Observation(getattr(each, name), {"kombo.integration.id": integration_id})
+                for integration_id, each in status.actions.items()
+            ]
+        )
+
+    meter = metrics.get_meter("kombo_async", __version__, meter_provider)
+    for name, unit, callback, description in (
+        ("kombo.calls.in_flight", "{call}", of_client("in_flight"), "Calls that have a connection."),
+        ("kombo.calls.waiting", "{call}", of_client("waiting"), "Calls that wait for a connection."),
+        ("kombo.actions.in_flight", "{call}", of_actions("in_flight"), "Actions that are under way."),
+        ("kombo.actions.waiting", "{call}", of_actions("waiting"), "Actions that wait for a place."),
+        ("kombo.actions.limit", "{call}", of_actions("limit"), "Actions that this client runs at once."),
+    ):
+        meter.create_observable_gauge(name, [callback], unit=unit, description=description)
+    meter.create_observable_counter(
+        "kombo.pauses", [of_client("pauses")], unit="{pause}", description="Pauses of the whole client."
+    )
 
 
 class OpenTelemetry:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import anyio
 import httpx
 import pytest
 from opentelemetry.sdk.metrics import MeterProvider
@@ -15,8 +16,19 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 from opentelemetry.trace import SpanKind, StatusCode
 
 from kombo_async import ConnectionFailed, RetryPolicy, ats
-from kombo_async.contrib.otel import OpenTelemetry
-from tests.support.wire import CANDIDATE, AsyncHandler, Handler, answering, failure, mock_client, page, success
+from kombo_async.contrib.otel import OpenTelemetry, observe
+from tests.failures.calls import CREATE
+from tests.support.wire import (
+    CANDIDATE,
+    INTEGRATION,
+    AsyncHandler,
+    Handler,
+    answering,
+    failure,
+    mock_client,
+    page,
+    success,
+)
 
 pytestmark = pytest.mark.anyio
 
@@ -183,3 +195,57 @@ async def test_bulk_runs(tmp_path: Path) -> None:
         "GetAtsJobs",
         "GetAtsTags",
     ]
+
+
+async def test_gauges_show_what_waits() -> None:
+    """Who waits and who is under way is exported, by integration; also from the thread of a metric reader."""
+    recorder = Recorder()
+    reader = InMemoryMetricReader()
+    let_go = anyio.Event()
+
+    async def handler(request: httpx.Request) -> httpx.Response:
+        await let_go.wait()
+        return success(CANDIDATE)
+
+    async with recorder.client(handler) as kombo:
+        observe(kombo, meter_provider=MeterProvider([reader]))
+        async with anyio.create_task_group() as group:
+            for _ in range(7):
+                group.start_soon(kombo.send, CREATE)
+            await anyio.wait_all_tasks_blocked()
+            values = await anyio.to_thread.run_sync(exported, reader)
+            let_go.set()
+        assert kombo.status().actions[INTEGRATION].waiting == 0
+        assert kombo.status().actions[INTEGRATION].in_flight == 0
+    assert values == {
+        ("kombo.calls.in_flight", None): 4,
+        ("kombo.calls.waiting", None): 0,
+        ("kombo.actions.in_flight", INTEGRATION): 4,
+        ("kombo.actions.waiting", INTEGRATION): 3,
+        ("kombo.actions.limit", INTEGRATION): 4.0,
+        ("kombo.pauses", None): 0,
+    }
+
+
+async def test_pauses_are_counted() -> None:
+    """A pause of the whole client shows while it lasts, and is counted."""
+    reader = InMemoryMetricReader()
+    handler, _ = answering(failure(429, "PLATFORM.RATE_LIMIT_EXCEEDED", headers={"Retry-After": "0"}), page())
+    async with mock_client(handler, retry=RetryPolicy.none()) as kombo:
+        observe(kombo, meter_provider=MeterProvider([reader]))
+        await kombo.ats.get_candidates()
+        assert kombo.status().paused
+        assert exported(reader)["kombo.pauses", None] == 1
+        await kombo.ats.get_candidates()
+        assert not kombo.status().paused
+
+
+def exported(reader: InMemoryMetricReader) -> dict[tuple[str, Any], Any]:
+    """The values of the gauges, by name and integration."""
+    data: Any = reader.get_metrics_data()
+    metrics = data.resource_metrics[0].scope_metrics[0].metrics
+    return {
+        (each.name, point.attributes.get("kombo.integration.id")): point.value
+        for each in metrics
+        for point in each.data.data_points
+    }
