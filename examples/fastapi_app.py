@@ -12,6 +12,7 @@ import os
 import sqlite3
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager, closing
+from importlib import import_module
 from typing import Annotated, Any
 
 import anyio.to_thread
@@ -123,9 +124,8 @@ async def query(sql: str) -> list[dict[str, Any]]:
     """Rows of the mirror's tables."""
     if not DATABASE.startswith("postgresql://"):
         return await anyio.to_thread.run_sync(query_file, sql)
-    import asyncpg  # type: ignore[import-untyped]
-
-    database: Any = await asyncpg.connect(DATABASE, server_settings={"search_path": "kombo"})
+    asyncpg: Any = import_module("asyncpg")  # it has no types
+    database = await asyncpg.connect(DATABASE, server_settings={"search_path": "kombo"})
     try:
         return [dict(row) for row in await database.fetch(sql)]
     finally:

@@ -14,6 +14,7 @@ import os
 import signal
 import sys
 from datetime import timedelta
+from typing import Any
 
 import anyio
 
@@ -64,7 +65,7 @@ async def tell_moves(mirror: Mirror) -> None:
     async with mirror.changes("moves") as changes:
         async for change in changes:
             if change.table == "applications" and "current_stage" in change.fields and change.record is not None:
-                stage = change.record.get("current_stage") or {}
+                stage: dict[str, Any] = change.record["current_stage"] or {}
                 print(f"application {change.id} is now at {stage.get('name')}", flush=True)
 
 

@@ -107,6 +107,13 @@ class PostgresStore:
             self._pool = await _asyncpg.create_pool(
                 self._dsn, min_size=0, max_size=self._pool_size, command_timeout=300, reset=_nothing, **self._connect
             )
+        try:
+            await self._prepare(tables)
+        except BaseException:
+            await self.aclose()
+            raise
+
+    async def _prepare(self, tables: Sequence[Table]) -> None:
         async with self._transaction() as db:
             await db.execute("SELECT pg_advisory_xact_lock(hashtext($1))", f"kombo_async {self.schema} open")
             if self._migrate:
@@ -556,8 +563,9 @@ class PostgresStore:
         """Rows of one statement, which is a transaction by itself."""
         if self._pool is None:
             raise RuntimeError(f"{self!r} is not open")
+        rows: list[Any] = []
         with anyio.CancelScope(shield=True):
-            rows: list[Any] = await self._pool.fetch(sql, *values)
+            rows = await self._pool.fetch(sql, *values)
         return rows
 
     def _own(self, name: str) -> str:

@@ -54,7 +54,12 @@ class SqliteStore:
         async with self._turn:
             if self._tables is None:
                 self._tables = await self._run(SqliteTables, self.path, self._now)
-        await self._do(SqliteTables.open, tables, changes)
+        try:
+            await self._do(SqliteTables.open, tables, changes)
+        except BaseException:
+            with anyio.CancelScope(shield=True):
+                await self.aclose()
+            raise
 
     async def aclose(self) -> None:
         """See `Store.aclose`."""

@@ -14,7 +14,7 @@ import httpx
 import pytest
 
 from kombo_async import ats, hris
-from kombo_async.mirror import Mirror, Table
+from kombo_async.mirror import Mirror, Table, _scheduler
 from kombo_async.mirror._look import next_full
 from kombo_async.webhooks import parse
 from tests.mirror.virtual import EPOCH, InlineStore, anyio_backend, dated, now
@@ -25,7 +25,7 @@ pytestmark = pytest.mark.anyio
 
 HEALTHY = "lever:healthy"
 OTHERS = [f"lever:{number:03}" for number in range(999)]
-FEWER = OTHERS[:249]
+FEWER = OTHERS[:149]
 
 Answer = Callable[[httpx.Request], Awaitable[httpx.Response]]
 
@@ -202,6 +202,24 @@ async def test_a_long_read_of_its_own() -> None:
         assert store._tables._db.execute(query).fetchone() == ("new",)
         tasks.cancel_scope.cancel()
     assert kombo.requests == {}
+
+
+async def test_a_process_that_dies() -> None:
+    """What a process was at work on when it died is taken over by another within a minute."""
+    kombo = Kombo(hangs)
+    store = InlineStore()
+    tables = [Table("tags", ats.GetTags(), columns=["name"])]
+    async with mock_client(kombo) as client, anyio.create_task_group() as tasks:
+        await store.open(tables)
+        await store.add(HEALTHY)
+        assert await store.claim("one that dies", {"long": 1}, _scheduler.LEASE) != []
+        mirror = Mirror(client, store, tables, now=now)
+        tasks.start_soon(mirror.run)
+        begin = anyio.current_time()
+        while await name_of(mirror, HEALTHY) is None:  # noqa: ASYNC110 - it is in a table
+            await anyio.sleep(0.1)
+        assert 25 < anyio.current_time() - begin < 60
+        tasks.cancel_scope.cancel()
 
 
 async def test_a_quiet_round() -> None:

@@ -170,7 +170,7 @@ class Simulation:
             database.close()
 
 
-@pytest.mark.parametrize("seed", range(8))
+@pytest.mark.parametrize("seed", range(6))
 async def test_a_history(seed: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """After some quiet, every table equals a full read."""
     monkeypatch.setattr(_scheduler, "POLL", 7.0)

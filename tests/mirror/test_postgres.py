@@ -1,0 +1,119 @@
+"""What is PostgreSQL's own: migrations by another role, indexes on long texts, errors that name what is missing."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+pytest.importorskip("asyncpg")
+
+import asyncpg  # type: ignore[import-untyped]
+
+from kombo_async import InvalidInput, ats
+from kombo_async.mirror import Mirror, Nested, Record, Table
+from kombo_async.mirror.postgres import PostgresStore
+from tests.mirror.source import Source
+from tests.support.postgres_server import needs_postgres
+from tests.support.wire import INTEGRATION, mock_client
+
+pytestmark = [pytest.mark.anyio, needs_postgres]
+
+TAGS = Table("tags", ats.GetTags(), columns=["name"])
+
+
+@pytest.fixture
+def anyio_backend() -> str:
+    """asyncpg is for asyncio."""
+    return "asyncio"
+
+
+async def run_sql(address: str, sql: str, *values: Any) -> list[Any]:
+    """Rows of a statement, or of the last of several."""
+    connection: Any = await asyncpg.connect(address)
+    try:
+        if values:
+            return list(await connection.fetch(sql, *values))
+        await connection.execute(sql)
+        return []
+    finally:
+        await connection.close()
+
+
+async def test_a_role_that_may_make_nothing(postgres_address: str) -> None:
+    """Another role runs the printed SQL, as often as it likes; the app's role only reads and writes."""
+    source = Source()
+    source.put("t0", "Tag")
+    store = PostgresStore(postgres_address.replace("kombo@", "app@"), schema="guarded", migrate=False)
+    mirror = Mirror(mock_client(source), store, [TAGS])
+    await run_sql(postgres_address, "CREATE ROLE app LOGIN")
+    with pytest.raises(RuntimeError, match="run what sql"):
+        await mirror.open()
+    for _ in range(2):
+        await run_sql(postgres_address, store.sql(mirror.all_tables))
+    await run_sql(
+        postgres_address,
+        "GRANT USAGE ON SCHEMA guarded TO app; GRANT USAGE ON ALL SEQUENCES IN SCHEMA guarded TO app; "
+        "GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA guarded TO app",
+    )
+    async with mirror:
+        (update,) = await mirror.update(INTEGRATION)
+    assert update.changed == 1
+    more = Table("tags", ats.GetTags(), columns=["name", "remote_id"])
+    with pytest.raises(RuntimeError, match="'tags' has no column 'remote_id': run what sql"):
+        await Mirror(mock_client(source), store, [more]).open()
+    await store.aclose()
+
+
+async def test_a_text_that_is_too_long_for_an_index(postgres_address: str) -> None:
+    """A long text takes the index of its column away, once, and the column keeps its whole text."""
+    store = PostgresStore(postgres_address, schema="long_texts")
+    text = "".join(chr(0x4E00 + number % 20000) for number in range(5000))  # compresses badly
+    for _ in range(2):
+        await store.open([TAGS])
+        await store.add(INTEGRATION)
+        turn = await store.take("test", INTEGRATION, 60)
+        assert turn is not None
+        await store.write(turn, TAGS, [Record("a", json.dumps({"id": "a", "name": text}))], [])
+        await store.renew("test", -1)
+        await store.aclose()
+    rows = await run_sql(postgres_address, "SELECT name FROM long_texts.tags WHERE id = $1", "a")
+    assert rows[0][0] == text
+
+
+async def test_a_table_of_somebody_else(postgres_address: str) -> None:
+    """A table of that name which is not the mirror's is left alone, and named."""
+    await run_sql(postgres_address, "CREATE SCHEMA other; CREATE TABLE other.tags (id integer)")
+    with pytest.raises(RuntimeError, match="'tags' is not the mirror's; choose another name"):
+        await PostgresStore(postgres_address, schema="other").open([TAGS])
+
+
+async def test_a_column_whose_type_changed(postgres_address: str) -> None:
+    """A column that has another type than the field has now is named."""
+    store = PostgresStore(postgres_address, schema="types")
+    await store.open([TAGS])
+    await store.aclose()
+    await run_sql(postgres_address, "ALTER TABLE types.tags ALTER name TYPE numeric USING NULL")
+    with pytest.raises(RuntimeError, match=r"tags.name is numeric, but must be text"):
+        await store.open([TAGS])
+    await store.aclose()
+
+
+def test_the_sql_names_everything() -> None:
+    """The printed SQL has the schema, typed columns, nested tables and indexes."""
+    nested = [Nested("emails", "email_addresses", columns=["email_address"])]
+    table = Table("candidates", ats.GetCandidates(), columns=["remote_created_at", "location.city"], nested=nested)
+    sql = PostgresStore("postgresql://x", schema="app").sql([table])
+    assert 'CREATE SCHEMA IF NOT EXISTS "app";' in sql
+    assert 'ADD COLUMN IF NOT EXISTS "remote_created_at" timestamptz;' in sql
+    assert '"app"."emails"' in sql
+    assert 'CREATE INDEX IF NOT EXISTS "candidates_location.city_idx"' in sql
+
+
+@pytest.mark.parametrize("schema", ["", "a b", 'x"; DROP', "x" * 64])
+def test_a_schema_that_is_none(schema: str) -> None:
+    """A name that is not one is refused at once; nothing else prints the address."""
+    with pytest.raises(InvalidInput, match="schema"):
+        PostgresStore(schema=schema)
+    assert "secret" not in repr(PostgresStore("postgresql://app:secret@db/x"))
