@@ -565,7 +565,7 @@ class PostgresStore:
             raise RuntimeError(f"{self!r} is not open")
         rows: list[Any] = []
         with anyio.CancelScope(shield=True):
-            rows = await self._pool.fetch(sql, *values)
+            rows.extend(await self._pool.fetch(sql, *values))
         return rows
 
     def _own(self, name: str) -> str:
