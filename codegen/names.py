@@ -6,7 +6,7 @@ from collections import deque
 from collections.abc import Iterator, Mapping
 from typing import Any, TypeAlias, cast
 
-from codegen.places import Method, Model, Named, Place, is_model_union, variants
+from codegen.definitions import Method, Model, Named, Place, is_model_union, variants
 from codegen.read import Facts, Operation
 from codegen.rules import method_of, pascal, singular
 from codegen.shapes import Array, Enum, Object, Ref, Scalar, Shape, Union, children, key

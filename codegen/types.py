@@ -5,8 +5,8 @@ from __future__ import annotations
 import textwrap
 from typing import Literal
 
+from codegen.definitions import Model, Place, variants
 from codegen.names import Names
-from codegen.places import Model, Place, variants
 from codegen.shapes import Array, Const, Enum, Field, Map, Null, Object, Ref, Scalar, Shape, Union
 from codegen.text import Imports
 

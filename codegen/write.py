@@ -11,11 +11,11 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from codegen.modules import EventsModule, Module, subscriptions
 from codegen.names import Names
-from codegen.packages import error_codes, operations, package, resource
 from codegen.read import read
 from codegen.text import HEADER, Glossary
+from codegen.write_modules import EventsModule, Module, subscriptions
+from codegen.write_packages import error_codes, operations, package, resource
 
 HERE = Path(__file__).parent
 

@@ -32,13 +32,13 @@ if TYPE_CHECKING:
         Unauthorized,
         UnexpectedResponse,
     )
-    from kombo_async.limits import SharedLimits
     from kombo_async.middleware import Call, Middleware, Next
     from kombo_async.model import JSON, UNSET, Model, UnknownVariant, Unset, to_dict
     from kombo_async.options import Options, RetryPolicy, Timeout, Waiting
     from kombo_async.pages import Page, Pages
     from kombo_async.request import Operation, Request
     from kombo_async.response import ActionWarning, Drift, Response, Success
+    from kombo_async.shared_limits import SharedLimits
 
 __all__ = [
     # the client and its settings
@@ -126,7 +126,7 @@ _LAZY_EXPORTS = {
         "Unauthorized",
         "UnexpectedResponse",
     ),
-    "kombo_async.limits": ("SharedLimits",),
+    "kombo_async.shared_limits": ("SharedLimits",),
     "kombo_async.middleware": ("Call", "Middleware", "Next"),
     "kombo_async.model": ("JSON", "UNSET", "Model", "UnknownVariant", "Unset", "to_dict"),
     "kombo_async.options": ("Options", "RetryPolicy", "Timeout", "Waiting"),

@@ -1,4 +1,4 @@
-"""The client: settings, the chain that each call passes through, and `send`."""
+"""The client: its settings, its namespaces, and `send`."""
 
 from __future__ import annotations
 
@@ -10,15 +10,11 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from kombo_async._chain.auth import APIKey, Auth
-from kombo_async._chain.compose import around_attempt, compose
-from kombo_async._chain.encoding import encoding
-from kombo_async._chain.event_loops import Chain, PerEventLoop
-from kombo_async._chain.limits import Limits
-from kombo_async._chain.logs import logs
-from kombo_async._chain.retry import Retry
+from kombo_async._chain.event_loops import PerEventLoop
+from kombo_async._chain.order import Chain, chain_to
 from kombo_async._clock import Clock
 from kombo_async._codec.encode import check_header, check_headers
-from kombo_async._codec.hidden import checked
+from kombo_async._codec.secret_checks import checked
 from kombo_async._http.transport import Http
 from kombo_async.middleware import Call, Middleware, Next
 from kombo_async.options import Options, Region, RetryPolicy, Timeout, resolve_base_url
@@ -38,8 +34,8 @@ if TYPE_CHECKING:
     from kombo_async.custom.resource import Custom
     from kombo_async.general.resource import General
     from kombo_async.hris.resource import HRIS
-    from kombo_async.limits import SharedLimits
     from kombo_async.lms.resource import LMS
+    from kombo_async.shared_limits import SharedLimits
     from kombo_async.status import ClientStatus
 
 T = TypeVar("T")
@@ -132,19 +128,14 @@ class AsyncKomboClient:
         )
 
         def chain() -> Chain:
-            waiting = Limits(clock=self._clock, max_connections=max_connections, shared=limits)
-            steps: list[Middleware] = [
-                # once for each call:
-                *middleware,
-                logs,
-                encoding,
-                Retry(clock=self._clock),
-                # once for each attempt:
-                waiting,
-                around_attempt,
-                auth,
-            ]
-            return Chain(compose(http, steps), waiting)
+            return chain_to(
+                http,
+                middleware=middleware,
+                auth=auth,
+                clock=self._clock,
+                max_connections=max_connections,
+                shared_limits=limits,
+            )
 
         self._calls = PerEventLoop(chain, http.in_event_loop)
         self._is_view = False

@@ -20,7 +20,7 @@ GROUPS = {
     ),
     "values to bytes and back": "_codec",
     "what a step needs": "middleware",
-    "limits of many processes": "limits _limit_scripts",
+    "limits of many processes": "shared_limits _shared_limits_scripts",
     "what each call passes through": "_chain _http",
     "the client": "client",
     "many calls, and what Kombo calls": "bulk mirror webhooks",

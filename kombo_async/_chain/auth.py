@@ -9,7 +9,7 @@ from typing import Any, NoReturn, TypeAlias
 import attrs
 
 from kombo_async._codec.encode import check_header
-from kombo_async._codec.hidden import checked
+from kombo_async._codec.secret_checks import checked
 from kombo_async.middleware import Call, Next
 from kombo_async.response import Response
 

@@ -15,17 +15,9 @@ from typing import Any, NoReturn
 import attrs
 
 from kombo_async._chain.auth import not_to_be_copied
-from kombo_async._chain.limits import Limits
+from kombo_async._chain.order import Chain
 from kombo_async.middleware import Call, Next
 from kombo_async.response import Response
-
-
-@attrs.frozen
-class Chain:
-    """The steps that calls pass through, and the one that can tell how many wait."""
-
-    send: Next
-    limits: Limits
 
 
 @attrs.define(eq=False)

@@ -16,10 +16,10 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
-from kombo_async._chain.adaptive import AdaptiveLimiter
-from kombo_async._chain.connections import ConnectionLimiter
+from kombo_async._chain.adaptive_limiter import AdaptiveLimiter
+from kombo_async._chain.connection_limiter import ConnectionLimiter
 from kombo_async._chain.pause import Pause
-from kombo_async._chain.shared import PlaceLost, SharedLimiter
+from kombo_async._chain.shared_limiter import PlaceLost, SharedLimiter
 from kombo_async._clock import Clock
 from kombo_async._codec.codes import Meaning, meaning_of
 from kombo_async.errors import Failure, RateLimited
@@ -28,7 +28,7 @@ from kombo_async.response import Response
 from kombo_async.status import ActionStatus, ClientStatus
 
 if TYPE_CHECKING:
-    from kombo_async.limits import SharedLimits
+    from kombo_async.shared_limits import SharedLimits
 
 
 class Limits:

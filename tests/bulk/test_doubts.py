@@ -11,7 +11,7 @@ import attrs
 import pytest
 
 from kombo_async import ats
-from kombo_async._chain.adaptive import FIRST_LIMIT
+from kombo_async._chain.adaptive_limiter import FIRST_LIMIT
 from kombo_async.bulk import (
     ApplicationReconciler,
     Entry,

@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kombo_async import AsyncKomboClient, KomboError, RetryPolicy, Success, ats
-from kombo_async._chain.connections import ConnectionLimiter
+from kombo_async._chain.connection_limiter import ConnectionLimiter
 from kombo_async._chain.limiter import Limiter
 from kombo_async._chain.limits import Limits
 from kombo_async._chain.retry import Retry

@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 import pytest
 
-from kombo_async._chain.adaptive import DOCUMENTED_LIMIT
+from kombo_async._chain.adaptive_limiter import DOCUMENTED_LIMIT
 from tests.failures.fault_server import FaultServer
 
 PROCESSES = 4

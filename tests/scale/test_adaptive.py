@@ -10,7 +10,7 @@ import pytest
 import trio
 
 from kombo_async import ErrorDetail, RateLimited, RetryPolicy, Success
-from kombo_async._chain.adaptive import FIRST_LIMIT, AdaptiveLimiter, Turn
+from kombo_async._chain.adaptive_limiter import FIRST_LIMIT, AdaptiveLimiter, Turn
 from kombo_async._clock import Clock
 from tests.scale.model import CREATE, Kombo, Refusal, System, on_virtual_time
 

@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING
 import anyio
 import attrs
 
-from kombo_async._chain.adaptive import AdaptiveLimiter, Turn, number
+from kombo_async._chain.adaptive_limiter import AdaptiveLimiter, Turn, number
 from kombo_async._chain.limiter import Limiter, never_sent
 from kombo_async._clock import Clock
 from kombo_async.middleware import Call
 from kombo_async.response import Response
 
 if TYPE_CHECKING:
-    from kombo_async.limits import SharedLimits
+    from kombo_async.shared_limits import SharedLimits
 
 logger = logging.getLogger("kombo_async")
 

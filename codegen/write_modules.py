@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from codegen.files import DATA, constructors
+from codegen.definitions import Method, Model, Place, variants
 from codegen.names import Names
-from codegen.places import Method, Model, Place, variants
 from codegen.shapes import Enum, Field, Object, Ref, Shape, Union, children
 from codegen.text import HEADER, Glossary, Imports, docstring, python_name
 from codegen.types import Types
+from codegen.write_files import DATA, constructors
 
 PACKED_ENUM = 24
 """Enums with more values than this have several values in a line."""

@@ -9,12 +9,12 @@ from collections.abc import Mapping
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
-from kombo_async._limit_scripts import ACQUIRE, RELEASE, RENEW
+from kombo_async._shared_limits_scripts import ACQUIRE, RELEASE, RENEW
 
 if TYPE_CHECKING:
     from redis.asyncio import Redis
 
-logger = logging.getLogger("kombo_async.limits")
+logger = logging.getLogger("kombo_async.shared_limits")
 
 DOCUMENTED_LIMIT = 30
 """How many actions Kombo runs at once for an integration, until it says else."""

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from codegen.definitions import Method
 from codegen.names import Names
-from codegen.places import Method
 from codegen.text import HEADER, Glossary, Imports, docstring, python_name
 from codegen.types import Types
 
