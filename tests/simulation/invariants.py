@@ -254,7 +254,7 @@ def _faults(history: History) -> Iterator[str]:
     for told in history.told:
         if told.outcome.result == "in_doubt" and killed:
             continue
-        if told.spec.flaw and told.outcome.result not in ("refused", "duplicate", "unsent"):
+        if told.spec.flaw and told.outcome.result not in ("refused", "duplicate", "unsent", "held"):
             yield f"FAULT: {told.run} {told.spec} ({told.spec.flaw}) is {told.outcome.result}: {told.outcome.message}"
         if told.spec.flaw and told.run == "last" and told.outcome.result == "unsent":
             yield f"FAULT: {told.run} {told.spec} ({told.spec.flaw}) is unsent: {told.outcome.message}"

@@ -10,11 +10,13 @@ from typing import Any
 import attrs
 import pytest
 
-from kombo_async.bulk import RowKey, SqliteJournal
+from kombo_async.bulk import RowKey, SqliteJournal, sqlite
 from kombo_async.bulk import _applications as applications
 from kombo_async.bulk import _doubts as doubts
+from kombo_async.bulk import _redis_scripts as scripts
 from kombo_async.bulk import _rows as rows
 from kombo_async.bulk import _sending as sending
+from kombo_async.bulk._file_guard import FileGuard
 from kombo_async.bulk._job_looks import JobLooks
 from kombo_async.bulk._reconcile import Look
 from kombo_async.bulk._server_clock import ServerClock
@@ -151,6 +153,34 @@ def _not_durable(patch: pytest.MonkeyPatch) -> None:
         patch.setattr(journal, "record", record)
 
 
+def _rows_fault_ends_the_run(patch: pytest.MonkeyPatch) -> None:
+    def unknown(row: Any, integration_id: Any, error: Exception) -> Any:
+        raise error
+
+    patch.setattr(rows, "_unknown", unknown)
+
+
+def _any_file_will_do(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(FileGuard, "check", lambda self: None)
+
+
+def _half_a_journal_will_do(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(sqlite, "_check_whole", lambda path: None)
+
+
+def _any_redis_will_do(patch: pytest.MonkeyPatch) -> None:
+    async def nothing(self: RedisJournal) -> None:
+        pass
+
+    patch.setattr(RedisJournal, "_check_server", nothing)
+    for name in ("CLAIM", "RECORD", "RELEASE", "OPEN"):
+        script = getattr(scripts, name)
+        script = script.replace("if not whole(rows, 'r' .. bucket)", "if false").replace(
+            "if r ~= 0 or p ~= 0", "if false"
+        )
+        patch.setattr(scripts, name, script)
+
+
 MUTATIONS = (
     Mutation(name="identity with details", rule="1", seed=0, change=_identity_with_details),
     Mutation(name="a key of anybody", rule="1", seed=0, change=_key_of_anybody),
@@ -164,6 +194,10 @@ MUTATIONS = (
     Mutation(name="the machine's own clock", rule="5", seed=0, change=_own_clock),
     Mutation(name="no look at the lease", rule="5", seed=0, change=_no_lease_check),
     Mutation(name="refused is refused", rule="6", seed=0, change=_refused_whatever_was_before),
+    Mutation(name="a row's fault ends the run", rule="6", seed=0, change=_rows_fault_ends_the_run),
+    Mutation(name="any file will do", rule="7", seed=0, change=_any_file_will_do),
+    Mutation(name="half a journal will do", rule="7", seed=0, change=_half_a_journal_will_do),
+    Mutation(name="any Redis will do", rule="7", seed=0, change=_any_redis_will_do),
     Mutation(name="held is a duplicate", rule="7", seed=0, change=_held_is_met),
     Mutation(name="held is ours", rule="7", seed=0, change=_held_is_ours),
     Mutation(name="sent before it is written down", rule="7", seed=0, change=_not_durable),

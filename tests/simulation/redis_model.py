@@ -73,11 +73,6 @@ class RedisServer:
             self.commands.delete(key)
             self.evicted += 1
 
-    def flush(self) -> None:
-        """Lose everything."""
-        self.world.say("redis", "FLUSHED")
-        self.commands.flushall()
-
     def info(self, section: str | None = None) -> dict[str, Any]:
         """What `INFO` says, as far as a journal may want to know it."""
         sections: dict[str, dict[str, Any]] = {

@@ -235,7 +235,7 @@ _MISHAPS = {
     ),
     "redis": (
         ("evicted while running", "restarted while running"),
-        ("evicted", "flushed", "restarted", "evicted while running", "restarted while running", "rolled back"),
+        ("evicted", "evicted", "restarted", "evicted while running", "restarted while running"),
     ),
 }
 
