@@ -8,6 +8,7 @@ import sys
 
 import pytest
 
+from tests.simulation.mutations import MUTATIONS, Mutation, mutated
 from tests.simulation.seeds import play_seed
 
 SEEDS = 200
@@ -21,6 +22,14 @@ def test_what_must_hold_holds(part: int) -> None:
     for seed in range(part, SEEDS, PARTS):
         played = play_seed(seed)
         assert not played.violations, played.described(trace=True)
+
+
+@pytest.mark.parametrize("mutation", MUTATIONS, ids=[each.name.replace(" ", "-") for each in MUTATIONS])
+def test_a_rule_that_is_switched_off_is_noticed(mutation: Mutation) -> None:
+    """The seed that is known to notice it does; `python -m tests.simulation --mutate --seeds 1000` finds another."""
+    with mutated(mutation):
+        assert play_seed(mutation.seed).violations
+    assert not play_seed(mutation.seed).violations
 
 
 @pytest.mark.parametrize("seed", [1, 2, 12])
