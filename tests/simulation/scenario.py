@@ -144,7 +144,7 @@ def scenario(seed: int) -> Scenario:
     words = "none" if shows == "never" else chance.choice(("none", "resend_after", "synced_since", "both"))
     resend_after = latest * chance.uniform(1, 1.5) if words in ("resend_after", "both") else None
     rows = _rows(chance, keyed)
-    return Scenario(
+    plain = Scenario(
         seed=seed,
         journal=journal,
         keyed=keyed,
@@ -177,6 +177,31 @@ def scenario(seed: int) -> Scenario:
         else None,
         crowd=60 if chance.random() < 0.04 else 0,
     )
+    return _sharpened(chance, plain) if seed % 10 == 9 else plain
+
+
+def _sharpened(chance: random.Random, plain: Scenario) -> Scenario:
+    """What chance alone would rarely bring about."""
+    first, *later = plain.turns
+    if chance.random() < 0.5:  # a worker is stopped for longer than its lease while another waits for its rows
+        paused = attrs.evolve(first.runs[0], plan={chance.randint(18, 34): 50.0}, steps={}, leaves_after=None, delay=0.0)
+        other = attrs.evolve(paused, name=f"{paused.name}-other", plan={}, delay=1.0, stops_after=None)
+        return attrs.evolve(
+            plain,
+            journal="redis",
+            habits=attrs.evolve(plain.habits, shows="at once", created="ms"),
+            longest_work=3.0,
+            resend_after=chance.uniform(13, 20),
+            redis={"policy": "noeviction", "config": "allowed", "aof": "1"},
+            redis_step=None,
+            turns=(attrs.evolve(first, runs=(paused, other), mishap=""), *later),
+        )
+    killed = attrs.evolve(
+        first.runs[0], plan={chance.randint(10, 50): 0.0}, steps={}, leaves_after=None, stops_after=None
+    )
+    second = attrs.evolve(later[0], mishap="without its wal", runs=later[0].runs[:1])
+    turns = (attrs.evolve(first, runs=(killed,), mishap=""), second, *later[1:])
+    return attrs.evolve(plain, journal="sqlite", turns=turns)
 
 
 def _rows(chance: random.Random, keyed: bool) -> tuple[RowSpec, ...]:
