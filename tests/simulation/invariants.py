@@ -250,9 +250,13 @@ def _plain(email: str) -> str:
 
 def _faults(history: History) -> Iterator[str]:
     """A row that cannot be sent is refused, and is not sent."""
-    killed = any(each.killed for each in history.ended)  # then nobody knows how far it had come
+    # Of a run that was killed, or whose rows others took, nobody knows how far it had come.
+    killed = any(each.killed or isinstance(each.error, JournalError) for each in history.ended)
+    stopped = any(
+        seconds > 0 for each in history.ended for seconds in (*each.run.plan.values(), *each.run.steps.values())
+    )
     for told in history.told:
-        if told.outcome.result == "in_doubt" and killed:
+        if told.outcome.result == "in_doubt" and (killed or stopped):
             continue
         if told.spec.flaw and told.outcome.result not in ("refused", "duplicate", "unsent", "held"):
             yield f"FAULT: {told.run} {told.spec} ({told.spec.flaw}) is {told.outcome.result}: {told.outcome.message}"

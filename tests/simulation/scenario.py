@@ -184,7 +184,9 @@ def _sharpened(chance: random.Random, plain: Scenario) -> Scenario:
     """What chance alone would rarely bring about."""
     first, *later = plain.turns
     if chance.random() < 0.5:  # a worker is stopped for longer than its lease while another waits for its rows
-        paused = attrs.evolve(first.runs[0], plan={chance.randint(18, 34): 50.0}, steps={}, leaves_after=None, delay=0.0)
+        paused = attrs.evolve(
+            first.runs[0], plan={chance.randint(18, 34): 50.0}, steps={}, leaves_after=None, delay=0.0
+        )
         other = attrs.evolve(paused, name=f"{paused.name}-other", plan={}, delay=1.0, stops_after=None)
         return attrs.evolve(
             plain,
