@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import AsyncGenerator, Iterable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime
-from typing import Any, TypeAlias
+from typing import Any
 
 import anyio
 
@@ -23,10 +23,10 @@ except ModuleNotFoundError as _error:
 
 from kombo_async.errors import Fault, InvalidInput
 from kombo_async.mirror import _postgres_tables as tables_sql
-from kombo_async.mirror._columns import Column
 from kombo_async.mirror._diff import Difference, difference
 from kombo_async.mirror._models import merged_models, told_models
-from kombo_async.mirror._postgres_tables import index_name, quoted
+from kombo_async.mirror._postgres_rows import Connection, PostgresRows
+from kombo_async.mirror._postgres_tables import quoted
 from kombo_async.mirror._records import Record
 from kombo_async.mirror._store import (
     BlindSpot,
@@ -43,12 +43,8 @@ from kombo_async.mirror._store import (
 from kombo_async.mirror._table import Table
 
 _asyncpg: Any = asyncpg
-Connection: TypeAlias = Any
 
 _NOW = "extract(epoch FROM clock_timestamp())::float8"
-_LONGEST_INDEXED = 2000
-"""Bytes of a text that surely fits into an index."""
-_BATCH = 1000
 
 
 class PostgresStore:
@@ -84,7 +80,7 @@ class PostgresStore:
         self._pool: Any = None
         self._tables: tuple[Table, ...] = ()
         self._keeps_changes = False
-        self._unindexed: set[str] = set()
+        self._rows = PostgresRows(schema)
 
     def __repr__(self) -> str:
         return f"PostgresStore(schema={self.schema!r})"
@@ -116,15 +112,8 @@ class PostgresStore:
     async def _prepare(self, tables: Sequence[Table]) -> None:
         async with self._transaction() as db:
             await db.execute("SELECT pg_advisory_xact_lock(hashtext($1))", f"kombo_async {self.schema} open")
-            if self._migrate:
-                await self._run_migration(db)
-            await self._check_format(db)
-            for name, _, columns in tables_sql.layouts(tables):
-                await self._check_columns(db, name, columns)
-            await self._fill(db)
-            if self._migrate:
-                for statement in tables_sql.indexes(self.schema, tables):
-                    await self._index(db, statement)
+            too_large = _asyncpg.ProgramLimitExceededError
+            await self._rows.open(db, tables, migrate=self._migrate, too_large=too_large)
 
     async def aclose(self) -> None:
         """See `Store.aclose`."""
@@ -320,8 +309,8 @@ class PostgresStore:
         new = [each for each in records if each.id not in there]
         changed = [each for each in records if each.id in there and there[each.id][1] != each.digest]
         async with self._turn(turn) as (db, told):
-            await self._put(db, integration_id, table, new, changed)
-            await self._delete(db, integration_id, table, gone)
+            await self._rows.put(db, integration_id, table, new, changed)
+            await self._rows.delete(db, integration_id, table, gone)
             if full and records:
                 await self._note_seen(db, integration_id, table, [each.id for each in records])
             touched = [*(each.id for each in new), *(each.id for each in changed), *gone]
@@ -574,172 +563,6 @@ class PostgresStore:
     def _of(self, table: str) -> str:
         return f"{quoted(self.schema)}.{quoted(table)}"
 
-    async def _run_migration(self, db: Connection) -> None:
-        create_schema, *statements = tables_sql.migration(self.schema, self._tables)
-        # Even with IF NOT EXISTS, a role needs a right to make schemas.
-        if not await db.fetchval("SELECT true FROM pg_namespace WHERE nspname = $1", self.schema):
-            await db.execute(create_schema)
-        for statement in statements:
-            await db.execute(statement)
-
-    async def _check_format(self, db: Connection) -> None:
-        there = await db.fetchval("SELECT to_regclass($1)", self._own("format"))
-        if there is None:
-            raise RuntimeError(f"the schema {self.schema!r} has no tables of the mirror: run what sql() gives")
-        version = await db.fetchval(f"SELECT max(version) FROM {self._own('format')}")
-        if version != tables_sql.FORMAT:
-            needed = tables_sql.FORMAT
-            raise RuntimeError(f"the schema has version {version} of the mirror's tables, but {needed} is needed")
-
-    async def _check_columns(self, db: Connection, name: str, columns: Sequence[Column]) -> None:
-        rows = await db.fetch(
-            "SELECT column_name, data_type FROM information_schema.columns WHERE table_schema = $1 AND table_name = $2",
-            self.schema,
-            name,
-        )
-        there = {row[0]: row[1].replace("timestamp with time zone", "timestamptz") for row in rows}
-        if not {"integration_id", "data"} <= set(there):
-            problem = "is missing: run what sql() gives" if not there else "is not the mirror's; choose another name"
-            raise RuntimeError(f"the table {name!r} {problem}")
-        for column in columns:
-            if column.name not in there:
-                raise RuntimeError(f"the table {name!r} has no column {column.name!r}: run what sql() gives")
-            if there[column.name] != column.type:
-                raise RuntimeError(f"{name}.{column.name} is {there[column.name]}, but must be {column.type}")
-
-    async def _index(self, db: Connection, statement: str) -> None:
-        try:
-            async with db.transaction():
-                await db.execute(statement)
-        except _asyncpg.ProgramLimitExceededError:  # a text in it is too long for an index
-            return
-
-    async def _fill(self, db: Connection) -> None:
-        """Fill columns and nested tables that are new from the records that are there."""
-        known = {(row[0], row[1]) for row in await db.fetch(f"SELECT table_name, name FROM {self._own('columns')}")}
-        for table in self._tables:
-            added = [each for each in table.typed_columns if (table.name, each.name) not in known]
-            nested = [
-                each
-                for each, columns in table.typed_nested
-                if any((each.name, name) not in known for name in ("", *(column.name for column in columns)))
-            ]
-            if not added and not nested:
-                continue
-            await self._fill_table(db, table, added, {each.name for each in nested})
-            names = [(table.name, each.name) for each in added]
-            for each, columns in table.typed_nested:
-                names += [(each.name, name) for name in ("", *(column.name for column in columns))]
-            await db.executemany(f"INSERT INTO {self._own('columns')} VALUES ($1, $2) ON CONFLICT DO NOTHING", names)
-
-    async def _fill_table(self, db: Connection, table: Table, added: Sequence[Column], nested: set[str]) -> None:
-        after = ("", "")
-        sql = (
-            f"SELECT integration_id, id, data::text FROM {self._of(table.name)} WHERE (integration_id, id) > ($1, $2) "
-            f"ORDER BY integration_id, id LIMIT {_BATCH}"
-        )
-        while rows := await db.fetch(sql, *after):
-            after = (rows[-1][0], rows[-1][1])
-            plain = [json.loads(row[2]) for row in rows]
-            if added:
-                names = ", ".join(quoted(each.name) for each in added)
-                sets = ", ".join(f"{quoted(each.name)} = u.{quoted(each.name)}" for each in added)
-                arrays = ", ".join(f"${number}::{each.type}[]" for number, each in enumerate(added, 3))
-                await db.execute(
-                    f"UPDATE {self._of(table.name)} t SET {sets} FROM unnest($1::text[], $2::text[], {arrays}) "
-                    f"AS u (integration_id, id, {names}) WHERE t.integration_id = u.integration_id AND t.id = u.id",
-                    [row[0] for row in rows],
-                    [row[1] for row in rows],
-                    *([each.value(record) for record in plain] for each in added),
-                )
-            for row, record in zip(rows, plain, strict=True):
-                await self._put_items(db, row[0], table, [(row[1], record)], only=nested)
-
-    async def _put(
-        self, db: Connection, integration_id: str, table: Table, new: Sequence[Record], changed: Sequence[Record]
-    ) -> None:
-        columns = ["id", "data", "kombo_digest", *(each.name for each in table.typed_columns)]
-        types = ["text", "jsonb", "bytea", *(each.type for each in table.typed_columns)]
-        fit = {each.id: each.fit() for each in (*new, *changed)} if table.keeps_records else {}
-        added = [_row(table, each, fit.get(each.id)) for each in new]
-        replaced = [_row(table, each, fit.get(each.id)) for each in changed]
-        await self._drop_short_indexes(db, table, (*added, *replaced))
-        if added:
-            await db.copy_records_to_table(
-                table.name,
-                schema_name=self.schema,
-                columns=["integration_id", *columns],
-                records=[(integration_id, *row) for row in added],
-            )
-        if replaced:
-            names = ", ".join(map(quoted, columns))
-            sets = ", ".join(f"{quoted(name)} = u.{quoted(name)}" for name in columns[1:])
-            arrays = ", ".join(f"${number}::{type}[]" for number, type in enumerate(types, 2))
-            await db.execute(
-                f"UPDATE {self._of(table.name)} t SET {sets} FROM unnest({arrays}) AS u ({names}) "
-                "WHERE t.integration_id = $1 AND t.id = u.id",
-                integration_id,
-                *(list(values) for values in zip(*replaced, strict=True)),
-            )
-        if table.nested:
-            await self._delete_items(db, integration_id, table, [each.id for each in changed])
-            items = [(id, record.plain) for id, record in fit.items()]
-            await self._put_items(db, integration_id, table, items)
-
-    async def _drop_short_indexes(self, db: Connection, table: Table, rows: Iterable[Sequence[Any]]) -> None:
-        """Do without the index on a column as soon as a text comes that is too long for an index."""
-        texts = [(at, each.name) for at, each in enumerate(table.typed_columns, 3) if each.type == "text"]
-        texts = [each for each in texts if index_name(table.name, each[1]) not in self._unindexed]
-        if not texts:
-            return
-        for row in rows:
-            for at, name in texts:
-                index = index_name(table.name, name)
-                value = row[at]
-                if value and len(value) > _LONGEST_INDEXED // 4 and len(value.encode()) > _LONGEST_INDEXED:
-                    self._unindexed.add(index)
-                    await db.execute(f"DROP INDEX IF EXISTS {self._of(index)}")
-
-    async def _put_items(
-        self,
-        db: Connection,
-        integration_id: str,
-        table: Table,
-        records: Sequence[tuple[str, Mapping[str, Any]]],
-        *,
-        only: set[str] | None = None,
-    ) -> None:
-        for nested, columns in table.typed_nested:
-            if only is not None and nested.name not in only:
-                continue
-            rows = [
-                (integration_id, id, position, json.dumps(item), *(each.value(item) for each in columns))
-                for id, record in records
-                for position, item in nested.rows(record)
-            ]
-            if only is not None:
-                await self._delete_items(db, integration_id, table, [id for id, _ in records], only=only)
-            await db.copy_records_to_table(
-                nested.name,
-                schema_name=self.schema,
-                columns=["integration_id", "parent_id", "position", "data", *(each.name for each in columns)],
-                records=rows,
-            )
-
-    async def _delete(self, db: Connection, integration_id: str, table: Table, ids: Sequence[str]) -> None:
-        if ids:
-            sql = f"DELETE FROM {self._of(table.name)} WHERE integration_id = $1 AND id = ANY($2)"
-            await db.execute(sql, integration_id, list(ids))
-            await self._delete_items(db, integration_id, table, ids)
-
-    async def _delete_items(
-        self, db: Connection, integration_id: str, table: Table, ids: Sequence[str], *, only: set[str] | None = None
-    ) -> None:
-        for nested in table.nested:
-            if ids and (only is None or nested.name in only):
-                sql = f"DELETE FROM {self._of(nested.name)} WHERE integration_id = $1 AND parent_id = ANY($2)"
-                await db.execute(sql, integration_id, list(ids))
-
     async def _log(self, db: Connection, integration_id: str, table: Table, differences: Sequence[Difference]) -> None:
         told = [each for each in differences if each.matters]
         if not told or not self._keeps_changes or not table.keeps_records:
@@ -778,10 +601,3 @@ def _turn(row: Any) -> Turn:
 def _watermark(row: Any) -> Watermark:
     names = ("since", "rewind", "full_at", "full_wanted", "missing_at")
     return Watermark(**{name: row[name] for name in names})
-
-
-def _row(table: Table, record: Record, fit: Record | None) -> tuple[Any, ...]:
-    if fit is None:
-        return (record.id, "{}", record.digest)
-    values = [each.value(fit.plain) for each in table.typed_columns] if table.typed_columns else []
-    return (record.id, fit.json, record.digest, *values)
