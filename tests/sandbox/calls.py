@@ -70,6 +70,8 @@ class Prepared:
     query: dict[str, str]
     headers: dict[str, str]
     body: bytes | None
+    values: dict[str, Any]
+    """All that is sent, by name: of the path, the query and the body."""
 
 
 def integration_of(sandbox: Sandbox, path: str) -> str:
@@ -88,22 +90,25 @@ def prepare(sandbox: Sandbox, facts: Facts, *, full: bool) -> Prepared:
     maker = _Maker(sandbox, world, id, full=full)
     maker.special.update(_special(sandbox, world, facts))
     path = facts.path
+    values: dict[str, Any] = {}
     for parameter in facts.parameters["path"]:
-        path = path.replace(
-            f"{{{parameter['name']}}}", quote(str(maker.value(parameter["name"], parameter["schema"])), safe="")
-        )
+        value = values[parameter["name"]] = maker.value(parameter["name"], parameter["schema"])
+        path = path.replace(f"{{{parameter['name']}}}", quote(str(value), safe=""))
     query: dict[str, str] = {}
     for parameter in facts.parameters["query"]:
         if full or parameter.get("required"):
             value = maker.value(parameter["name"], parameter["schema"])
             if value is not LEFT_OUT:
                 query[parameter["name"]] = _in_query(value)
+                values[parameter["name"]] = value
     headers = {"Authorization": f"Bearer {sandbox.api_key}", "X-Integration-Id": id}
     body: bytes | None = None
     if facts.body is not None:
-        body = json.dumps(maker.value("", facts.body)).encode()
+        plain = maker.value("", facts.body)
+        values |= plain
+        body = json.dumps(plain).encode()
         headers["Content-Type"] = "application/x-ndjson" if facts.ndjson else "application/json"
-    return Prepared(facts, path, query, headers, body)
+    return Prepared(facts, path, query, headers, body, values)
 
 
 def _in_query(value: Any) -> str:

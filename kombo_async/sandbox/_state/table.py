@@ -180,7 +180,7 @@ class RecordTable(Sequence[StoredRecord]):
         self._records.write(record.place, record.data, record.touched)
         for field in fields:
             after = list(self._values(field, record.data))
-            if after != before[field] or (was_made and field in self.origin.inverse):
+            if after != before[field] or (was_made and self._inverse(field) is not None):
                 self._records.strike(field, before[field], record.place)
                 self._records.enter(field, after, record.place)
 
