@@ -70,7 +70,9 @@ class RateLimit:
     """At most *calls* requests in any *seconds* by the sandbox's clock; None for no limit."""
 
     def __init__(self, clock: Clock, limit: tuple[int, float] | None) -> None:
-        if limit is not None and not (len(limit) == 2 and limit[0] >= 1 and limit[1] > 0):
+        if limit is not None and not (
+            isinstance(limit, tuple | list) and len(limit) == 2 and limit[0] >= 1 and limit[1] > 0
+        ):
             raise ValueError(f"rate_limit: must be (requests, seconds), at least one of each, not {limit!r}")
         self.limit = limit
         self._clock = clock
