@@ -5,7 +5,7 @@ IDs of records lead back to the record's place: no index is needed to find one a
 
 from __future__ import annotations
 
-from functools import cache
+from functools import cache, lru_cache
 from hashlib import blake2b
 
 _LETTERS = "123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz"
@@ -54,6 +54,7 @@ def id_at(key: tuple[object, ...], place: int) -> str:
     return "".join(pairs)
 
 
+@lru_cache(maxsize=20_000)
 def place_of(key: tuple[object, ...], id: str) -> int | None:
     """The place that `id_at` made *id* for; None where it made it for none of this table."""
     if len(id) != 24:
