@@ -174,8 +174,10 @@ class Journal(Protocol):
         """
         ...
 
-    async def record(self, key: RowKey, entry: Entry) -> bool:
-        """Write *entry* down; once this returns, it survives the process. Only `sending` keeps the row taken.
+    async def record(self, key: RowKey, entry: Entry, *, hold: bool = False) -> bool:
+        """Write *entry* down; once this returns, it survives the process.
+
+        Only `sending` and *hold* keep the row taken: what is in doubt is still this run's while it looks for it.
 
         False if `entry.proof` is "look" or "person" and `proof_of(entry)` is another row's: then nothing was written.
         """

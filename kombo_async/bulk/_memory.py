@@ -36,7 +36,7 @@ class NoJournal:
     def check(self) -> None:
         """Nothing can be lost."""
 
-    async def record(self, key: RowKey, entry: Entry) -> bool:
+    async def record(self, key: RowKey, entry: Entry, *, hold: bool = False) -> bool:
         """Keep whose proof it is."""
         id = proof_of(entry)
         if id and entry.proof in ("look", "person") and self._owners.get(id, key) != key:

@@ -56,7 +56,8 @@ CLAIM = (
     return {'ours', sequence, entry}
     """
 )
-# ARGV: ..., entry, state, proof, kind of proof. What is done is done, whoever has the row by now.
+# ARGV: ..., entry, state, proof, kind of proof, h to hold the row or f to free it. What is done is done, whoever has
+# the row by now.
 RECORD = (
     _BEGIN
     + """
@@ -68,7 +69,7 @@ RECORD = (
         redis.call('SADD', unfinished, name)
         return {'recorded', sequence, ''}
     end
-    if not mine and state ~= 'done' then return {'recorded', sequence, ''} end
+    if not mine and state ~= 'done' then return {owner == run and 'recorded' or 'lapsed', sequence, ''} end
     if proof ~= '' then
         local field = 'p' .. ARGV[4]
         if not whole(proofs, field) then return {'lost', sequence, ''} end
@@ -90,7 +91,7 @@ RECORD = (
         end
         if redis.call('HSET', proofs, proof, ours) == 1 then redis.call('HINCRBY', counts, field, 1) end
     end
-    write('f', run, token, ARGV[6])
+    write(mine and ARGV[10] or 'f', run, token, ARGV[6])
     redis.call(state == 'in_doubt' and 'SADD' or 'SREM', unfinished, name)
     return {'recorded', sequence, ''}
     """

@@ -179,7 +179,7 @@ async def send(
         await _record_broken_off(step, before)
         raise
     entry = _judge(request, reconciler, step, before, response, error)
-    await step.journal.record(step.key, without_people(entry))
+    await step.journal.record(step.key, without_people(entry), hold=entry.state == "in_doubt")
     if (fault := machine_fault(error)) is not None:
         raise fault
     return Sent(entry=entry, response=response, error=error, seconds=clock.time() - start, moments=step.moments)

@@ -125,11 +125,11 @@ class RedisJournal:
         if time.monotonic() >= self._sends_until:
             raise self._lapsed()
 
-    async def record(self, key: RowKey, entry: Entry) -> bool:
+    async def record(self, key: RowKey, entry: Entry, *, hold: bool = False) -> bool:
         """See `Journal.record`. Raises `JournalLocked`, before anything is sent, where the row is another's by now."""
         proof = proof_of(entry)
         answer, _, _ = await self._do(
-            scripts.RECORD, _name(key), proof, encode_entry(entry), entry.state, proof, entry.proof
+            scripts.RECORD, _name(key), proof, encode_entry(entry), entry.state, proof, entry.proof, "fh"[hold]
         )
         return answer != "taken"
 

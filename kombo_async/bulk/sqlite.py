@@ -111,10 +111,10 @@ class SqliteJournal:
             raise JournalError(f"{self.path} is not open")
         self._guard.check()
 
-    async def record(self, key: RowKey, entry: Entry) -> bool:
+    async def record(self, key: RowKey, entry: Entry, *, hold: bool = False) -> bool:
         """See `Journal.record`."""
         written = await self._do((key, entry))
-        if entry.state != "sending" and written:
+        if entry.state != "sending" and written and not hold:
             self._under_way.discard(key)
         return bool(written)
 

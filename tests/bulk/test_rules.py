@@ -447,12 +447,12 @@ class Watched(NoJournal):
         """Do it."""
         self._check()
 
-    async def record(self, key: RowKey, entry: Entry) -> bool:
+    async def record(self, key: RowKey, entry: Entry, *, hold: bool = False) -> bool:
         """Count what is about to leave."""
         if entry.state == "sending":
             self.sendings.append(entry.last_sent)
             self._recorded()
-        return await super().record(key, entry)
+        return await super().record(key, entry, hold=hold)
 
 
 ANSWER = b'{"status": "success", "data": {"id": "a", "candidate_id": "c"}, "warnings": []}'

@@ -129,12 +129,30 @@ async def test_a_run_that_was_held_up(server: str) -> None:
             await slow.record(KEY, SENDING)
         with pytest.raises(JournalLocked):
             await slow.claim(RowKey("new", "x", "y"))
-        await slow.record(KEY, attrs.evolve(SENDING, state="in_doubt"))
+        with pytest.raises(JournalLocked):
+            await slow.record(KEY, attrs.evolve(SENDING, state="in_doubt"))
         assert await other.look_up([KEY]) == [SENDING]
         await slow.record(KEY, DONE)
         assert await other.look_up([KEY]) == [DONE]
         with pytest.raises(JournalLocked):
             await other.record(KEY, SENDING)
+
+
+async def test_a_row_in_doubt_is_held_while_its_run_looks_for_it(server: str) -> None:
+    """Another run gets it only once the first is through with it; until then the first may send it again."""
+    doubt = attrs.evolve(SENDING, state="in_doubt")
+    async with run_of(server, "looking") as first, run_of(server, "looking") as second:
+        await first.claim(KEY)
+        await first.record(KEY, SENDING)
+        await first.record(KEY, doubt, hold=True)
+        assert (await second.claim(KEY)).status == "held"
+        await first.record(KEY, SENDING)
+        await first.record(KEY, doubt, hold=True)
+        await first.record(KEY, attrs.evolve(doubt, message="nothing was found"))
+        claim = await second.claim(KEY)
+    assert claim.status == "ours"
+    assert claim.entry is not None
+    assert claim.entry.message == "nothing was found"
 
 
 async def test_a_lease_is_renewed(server: str) -> None:
