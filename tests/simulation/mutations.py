@@ -76,8 +76,8 @@ def _proof_of_many(patch: pytest.MonkeyPatch) -> None:
     for journal in (SqliteJournal, RedisJournal):
         known: Any = journal.record
 
-        async def record(self: Any, key: Any, entry: Any, known: Any = known) -> bool:
-            return await known(self, key, attrs.evolve(entry, proof="answer" if entry.proof else "")) or True
+        async def record(self: Any, key: Any, entry: Any, known: Any = known, **options: Any) -> bool:
+            return await known(self, key, attrs.evolve(entry, proof="answer" if entry.proof else ""), **options) or True
 
         patch.setattr(journal, "owners", nobody)
         patch.setattr(journal, "record", record)
@@ -147,12 +147,22 @@ def _held_is_ours(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(RedisJournal, "claim", claim)
 
 
+def _let_go_while_it_is_settled(patch: pytest.MonkeyPatch) -> None:
+    known: Any = RedisJournal.record
+
+    async def record(self: Any, key: Any, entry: Any, **_: Any) -> bool:
+        written: bool = await known(self, key, entry)
+        return written
+
+    patch.setattr(RedisJournal, "record", record)
+
+
 def _not_durable(patch: pytest.MonkeyPatch) -> None:
     for journal in (SqliteJournal, RedisJournal):
         known: Any = journal.record
 
-        async def record(self: Any, key: Any, entry: Any, known: Any = known) -> bool:
-            return True if entry.state == "sending" else await known(self, key, entry)
+        async def record(self: Any, key: Any, entry: Any, known: Any = known, **options: Any) -> bool:
+            return True if entry.state == "sending" else await known(self, key, entry, **options)
 
         patch.setattr(journal, "record", record)
 
@@ -204,6 +214,7 @@ MUTATIONS = (
     Mutation(name="any Redis will do", rule="7", seed=236, change=_any_redis_will_do),
     Mutation(name="held is a duplicate", rule="7", seed=1, change=_held_is_met),
     Mutation(name="held is ours", rule="7", seed=20, change=_held_is_ours),
+    Mutation(name="let go while it is settled", rule="7", seed=69, change=_let_go_while_it_is_settled),
     Mutation(name="sent before it is written down", rule="7", seed=2, change=_not_durable),
 )
 
