@@ -82,7 +82,7 @@ class FileData:
         return "FileData()"
 
     def to_base64(self) -> str:
-        """The whole file as base64 (this one does hold it in memory)."""
+        """The whole file as base64, held in memory."""
         with self.open() as file:
             return base64.b64encode(file.read()).decode("ascii")
 
@@ -105,7 +105,7 @@ class FileData:
                 chunk = await self._in_thread(partial(_read_base64, file))
                 sent += len(chunk)
                 if not chunk or sent > length or (sent == length and not await self._is_whole(file, stamp)):
-                    raise ValueError(f"attachment {self.name!r} changed while it was sent")
+                    raise ValueError(f"attachment {self.name!r} changed while it was being sent")
                 yield chunk
                 del chunk  # the traceback of a call that is cancelled now may show local variables
         finally:

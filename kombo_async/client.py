@@ -59,14 +59,14 @@ class AsyncKomboClient:
         middleware: Your own steps around each call, the first outermost.
         attempt_middleware: Your own steps around each attempt of a call, the first outermost.
         max_connections: How many requests may be in flight at once; others wait their turn.
-        limits: Places for actions that this client shares with other processes; None finds its share by itself.
-        max_response_bytes: Larger answers (after decompression) are not read; they are an `UnexpectedResponse`.
+        limits: Limits that this client shares with other processes; without them it learns its share by itself.
+        max_response_bytes: Larger responses (after decompression) are not read, and become an `UnexpectedResponse`.
         headers: Headers to add to each call.
         transport: What to send through instead of connections of our own, such as `httpx.MockTransport`. It cannot tell
-            whether a request was written, so a write counts as sent once it was begun; how it keeps connections is
-            its own affair.
+            whether a request was written, so a write counts as sent once it has begun; it manages its own
+            connections.
         http_client: What to send through instead, an `httpx.AsyncClient` or `httpx2.AsyncClient` that you close; the
-            same holds of its transport.
+            same applies to its transport.
         allow_http: Allow a base URL with `http://` to another machine; the API key travels unencrypted.
         clock: The clock for waits and deadlines. With a sandbox's clock, tests do not wait in real time.
 
@@ -106,7 +106,7 @@ class AsyncKomboClient:
         if isinstance(own_headers, ValueError):
             raise own_headers
         if transport is not None and http_client is not None:
-            raise ValueError("transport, http_client: pass only one of them; give the transport to your own client")
+            raise ValueError("transport, http_client: pass only one of them; pass the transport to your own client")
         if transport is not None and not hasattr(transport, "handle_async_request"):
             raise ValueError(f"transport: pass an httpx.AsyncBaseTransport, not {_shown(transport)}")
         self._base_url = address
@@ -224,17 +224,17 @@ class AsyncKomboClient:
 
         Args:
             requests: Requests (or a `bulk.Row` each, to name its key or integration), from any iterable or async one.
-            journal: Where to keep what became of each row, so that the run can be killed and begun again: a path of
-                a SQLite file, or a `Journal`; None keeps nothing beyond the run.
-            key: What a row is known by in the journal. None knows an application by its integration, job and person,
-                and anything else by a digest of its request.
+            journal: Where to record what became of each row, which makes the run interruptible and resumable: the path
+                of a SQLite file, or a `Journal`; None keeps nothing beyond the run.
+            key: Gives the key of a row in the journal. By default that is the integration, job and person of an
+                application, and a digest of any other request.
             concurrency: How many rows are under way at once; None for 100. Limits hold regardless.
             ordered: Whether outcomes come in the order of the requests.
             retry_refused: Whether to send again what Kombo refused in an earlier run.
             reconcilers: By request class, what tells who and what a row is, and looks for one in doubt; in place of
                 the ones for applications and candidates, or beside them.
-            resend_after: Your word on how long after it was sent whatever was done shows in Kombo's lists: a row in
-                doubt that does not show after that is sent again. None sends none again without other proof.
+            resend_after: How long after sending at most, by your word, a created record appears in Kombo's lists. A row
+                in doubt that is still missing after that is sent again. None needs other proof to send again.
             synced_since: Your proof of the same: a function of an integration ID and a time on Kombo's clock that says
                 whether a full sync that began after that time has ended well.
             settle_wait: How many seconds to wait at the end for `resend_after` to pass, or for rows that another run

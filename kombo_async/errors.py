@@ -51,7 +51,7 @@ class Fault:
 
 
 class InvalidInput(ValueError):
-    """What was to be sent cannot be sent as it is; nothing was.
+    """The input is invalid. Nothing was sent.
 
     Args:
         faults: All that is wrong, or the one thing.
@@ -81,10 +81,10 @@ class ErrorDetail:
     """What Kombo says about a failure."""
 
     code: ErrorCode | None
-    """Kombo's code, such as `ATS.JOB_CLOSED`: what to decide by. None in answers of the older contract."""
+    """Kombo's code, such as `ATS.JOB_CLOSED`: what to decide by. None in responses of the older contract."""
     title: str | None
     message: str
-    """For people, not to decide by: Kombo changes it without notice."""
+    """For people. Do not decide by it: Kombo changes it without notice."""
     log_url: str | None
     """The page of Kombo's dashboard that shows this call."""
 
@@ -99,7 +99,7 @@ def _restore(cls: type[E], fields: dict[str, Any]) -> E:
 
 
 def without_request(response: httpx.Response) -> httpx.Response:
-    """*response* as something to keep: its request, with the API key and the body in it, left behind."""
+    """*response* without its request, which holds the API key and the body."""
     transport_headers = (b"content-encoding", b"transfer-encoding", b"content-length")
     headers = [(name, value) for name, value in response.headers.raw if name.lower() not in transport_headers]
     return type(response)(response.status_code, headers=headers, content=response.content)
@@ -114,7 +114,7 @@ class KomboError(Exception):
     attempts: int = 1
     """How many requests were made."""
     cursor: str | None = None
-    """When a read of many pages was broken off: the `cursor` to go on from, None for the first page."""
+    """When reading many pages was interrupted: the `cursor` to resume from, None for the first page."""
 
     def unwrap(self) -> NoReturn:
         """Raise this failure (a copy of it: a raised exception keeps its frames alive, a kept value should not)."""
@@ -146,7 +146,7 @@ class KomboError(Exception):
 
 @_error
 class NoResponse(KomboError):
-    """No (whole) answer came."""
+    """No response came, or only part of one."""
 
     message: str
     sent: bool
@@ -157,23 +157,23 @@ class NoResponse(KomboError):
 
 
 class ConnectionFailed(NoResponse):
-    """The connection could not be made, or broke before the whole answer was there."""
+    """The connection could not be made, or broke before the response was complete."""
 
 
 class TimedOut(NoResponse):
-    """The attempt's timeout, or the deadline of the call, passed without a whole answer."""
+    """The attempt's timeout, or the deadline of the call, passed before the response was complete."""
 
 
 @_error
 class Failure(KomboError):
-    """An answer other than success."""
+    """A response other than a success."""
 
     status: ClassVar[Literal["error"]] = "error"
 
     status_code: int
     error: ErrorDetail
     raw_response: httpx.Response
-    """The answer as it came, read to its end."""
+    """The response as it came, read to its end."""
     from_kombo: bool = True
     """Whether the body was Kombo's JSON, not that of a load balancer or proxy on the way."""
 
@@ -199,7 +199,7 @@ class Failure(KomboError):
 
     @property
     def content_type(self) -> str | None:
-        """The answer's `Content-Type`."""
+        """The response's `Content-Type`."""
         content_type: str | None = self.raw_response.headers.get("content-type")
         return content_type
 

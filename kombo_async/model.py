@@ -48,7 +48,7 @@ def _exact_time(value: date, path: str) -> date:
         day = (value.year, value.month, value.day)
         return TIMES[0](*day, value.hour, value.minute, value.second, value.microsecond, value.tzinfo, fold=value.fold)
     except (TypeError, ValueError):
-        raise InvalidInput(Fault(path, "is not a time")) from None  # NaT is a datetime by its type
+        raise InvalidInput(Fault(path, "is not a valid time")) from None  # NaT is a datetime by its type
 
 
 def _in_utc(value: Any, _: object, field: attrs.Attribute[Any]) -> Any:
@@ -68,7 +68,7 @@ def model(cls: type[T]) -> type[T]:
     """Make *cls* a frozen attrs class with keyword-only fields.
 
     `Model` and `Request` bring one `__repr__` and one `__eq__` for all, since attrs would spend
-    half of a class's import time on writing them anew.
+    half of a class's import time on generating them.
     """
     return attrs.frozen(kw_only=True, repr=False, eq=False, field_transformer=_datetimes_in_utc)(cls)
 
@@ -83,7 +83,7 @@ class Model:
 
     __slots__ = ()
     __wire_names__: ClassVar[Mapping[str, str]] = {}
-    """Wire names of the fields whose wire name is no Python identifier."""
+    """Wire names of the fields whose wire name is not a valid Python identifier."""
 
     def evolve(self, **changes: Any) -> Self:
         """A copy with some fields changed."""

@@ -28,7 +28,7 @@ class Timeout:
     """How long one attempt may take, in seconds. Actions wait for the connected system, so they get more time."""
 
     connect: float = attrs.field(default=5.0, validator=attrs.validators.gt(0))
-    """To connect."""
+    """Seconds to connect."""
     read: float = attrs.field(default=30.0, validator=attrs.validators.gt(0))
     """For a whole attempt of a call that is not an action: it reads Kombo's copy, or asks the platform."""
     action: float = attrs.field(default=300.0, validator=attrs.validators.gt(0))

@@ -29,7 +29,7 @@ class Page(Model, Generic[T]):
 
 
 class Pages(Coroutine[Any, Any, Response[Page[T]]], Generic[T]):
-    """A paged list: await it for one page as a `Response`, or go over all of them.
+    """A paged list: await it for one page as a `Response`, or iterate over all of them.
 
     ::
 
@@ -37,9 +37,9 @@ class Pages(Coroutine[Any, Any, Response[Page[T]]], Generic[T]):
         async for candidate in kombo.ats.get_candidates().items(): ...
         async for page in kombo.ats.get_candidates().pages(): ...
 
-    Each of these reads anew. While one page is worked on, the next is already being fetched. A `break` out of a loop
-    stops that, too. It is a coroutine as well, for one page: `asyncio.create_task`, `TaskGroup.create_task` and
-    `asyncio.run` take it. One that is never awaited asks for nothing.
+    Each of these reads from the start again. While one page is worked on, the next is already being fetched. A `break`
+    out of a loop stops that, too. It is a coroutine as well, for one page: `asyncio.create_task`,
+    `TaskGroup.create_task` and `asyncio.run` take it. One that is never awaited sends nothing.
     """
 
     def __init__(
@@ -95,7 +95,7 @@ class Pages(Coroutine[Any, Any, Response[Page[T]]], Generic[T]):
         try:
             return step(value)
         except BaseException:
-            self._begun = None  # it has ended: whoever awaits this list next reads anew
+            self._begun = None  # it has ended: whoever awaits this list next reads it again
             raise
 
 
@@ -130,7 +130,7 @@ class Responses(_Reading[Success[Page[T]]], Generic[T]):
 
     async def __anext__(self) -> Success[Page[T]]:
         if self._waiting:
-            raise RuntimeError("this list is already waiting for its next page, in another task")
+            raise RuntimeError("another task is already waiting for the next page of this list")
         self._waiting = True
         try:
             return await self._next()
@@ -226,8 +226,8 @@ def _why_not(following: object, seen: set[object]) -> str | None:
     if following is None or following == "":
         return None
     if not isinstance(following, str):
-        return "the cursor of the next page is no text"
-    return "this list goes in circles: a cursor came again" if following in seen else None
+        return "the cursor of the next page is not text"
+    return "this list goes in circles: Kombo sent the same cursor twice" if following in seen else None
 
 
 def _unexpected(message: str, response: Success[Any], cursor: str | None) -> UnexpectedResponse:

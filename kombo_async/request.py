@@ -1,4 +1,4 @@
-"""A request: a typed value that knows its operation and its answer."""
+"""A request: a typed value that knows its operation and the type of its response."""
 
 from __future__ import annotations
 
@@ -27,17 +27,17 @@ class Operation:
     path: str
     """The path below the base URL, with `{names}` where values go."""
     action: bool = False
-    """Whether it works in the connected system: at most 30 of these run at once for an integration."""
+    """Whether it is an action in the connected system: at most 30 of these run at once for an integration."""
     paged: bool = False
     integration: bool = True
     """Whether it needs an integration (`X-Integration-Id`)."""
     query: tuple[str, ...] = ()
     body: tuple[str, ...] | None = None
-    """The fields that travel in the body: none of them still sends an empty object, None sends no body."""
+    """The fields that travel in the body: an empty tuple sends an empty object, None sends no body."""
     ndjson: bool = False
     """Whether the body is lines of JSON, one for each item of its only field."""
     renamed: tuple[str, ...] = ()
-    """Body fields that hold a model with wire names that are no Python identifiers."""
+    """Body fields that hold a model with wire names that are not valid Python identifiers."""
     timeout: float | None = None
     """How long one call may take, in seconds, where Kombo documents it for this operation."""
     max_body_bytes: int | None = None
@@ -62,12 +62,12 @@ class Operation:
 
     @cached_property
     def path_parts(self) -> tuple[str, ...]:
-        """The path cut at its parameters: literal text at even places, names at odd ones."""
+        """The path cut at its parameters: literal text at even indexes, names at odd ones."""
         return tuple(re.split(r"\{(\w+)\}", self.path))
 
 
 class Request(Model, Generic[T_co]):
-    """The base of all requests; `T` is the type of `Success.data` in the answer.
+    """The base of all requests; `T` is the type of `Success.data` in the response.
 
     Printing one shows which fields are set, not their values, since those are people's data; `to_dict` gives them.
     """
@@ -91,8 +91,8 @@ class Request(Model, Generic[T_co]):
         return f"<{type(self).__name__}: {fields or 'no fields'} set>"
 
 
-def answer_type(request: type[Request[Any]]) -> Any:
-    """The `T` of a request class."""
+def data_type(request: type[Request[Any]]) -> Any:
+    """The `T` of a request class: the type of `Success.data`."""
     for base in getattr(request, "__orig_bases__", ()):
         return base.__args__[0]
-    raise TypeError(f"{request.__name__} has no type of answer: derive it from Request[...]")
+    raise TypeError(f"{request.__name__} has no response type: derive it from Request[...]")

@@ -37,12 +37,12 @@ class ActionWarning(Model):
 
 @attrs.frozen
 class Drift:
-    """One spot of an answer that did not fit the types of this version; its value came through as it was."""
+    """One place in a response that did not match the types of this version; its value was kept as it came."""
 
     path: str
     """Where: `data.results[3].gender`."""
     expected: str
-    """The type that was promised."""
+    """The documented type."""
     got: str
     """The JSON type that came (`null`, `string`, ...) or `missing`; never the value."""
 
@@ -53,7 +53,7 @@ def _restore(fields: dict[str, Any]) -> Success[Any]:
 
 @attrs.frozen(kw_only=True, repr=False)
 class Success(Generic[T]):
-    """A 2xx answer. It never raises: what does not fit the types is kept as it came, and listed in `drift`.
+    """A 2xx response. It never raises: what does not match the types is kept as it came, and listed in `drift`.
 
     Printing one shows the type and the IDs of its data, not the rest, since that is people's data.
     """
@@ -64,21 +64,21 @@ class Success(Generic[T]):
     warnings: list[ActionWarning] = attrs.field(factory=list[ActionWarning])
     """What the action could not do as asked; empty for most calls."""
     drift: list[Drift] = attrs.field(factory=list[Drift])
-    """Where the answer did not fit the types, the first thousand spots; empty while Kombo answers as documented."""
+    """Where the response did not match the types, at most a thousand places; empty if it is as documented."""
     more_drift: int = 0
-    """How many more spots there are than `drift` lists."""
+    """How many more places there are than `drift` lists."""
     confirmed: bool = True
     """Whether this is Kombo's success envelope with its data. False of other JSON with a 2xx (`{"ok": true}`, `[]`,
     no data): it comes from something on the way, or says nothing, so nobody knows whether a write was done."""
     status_code: int
     raw_response: httpx.Response = attrs.field(repr=False)
-    """The answer as it came, read to its end."""
+    """The response as it came, read to its end."""
     attempts: int = 1
     """How many requests were made."""
 
     @property
     def content_type(self) -> str | None:
-        """The answer's `Content-Type`."""
+        """The response's `Content-Type`."""
         content_type: str | None = self.raw_response.headers.get("content-type")
         return content_type
 
@@ -135,4 +135,4 @@ Response: TypeAlias = (
     | ServerError
     | UnexpectedResponse
 )
-"""The tagged union of all answers: `match` on it is exhaustive."""
+"""The tagged union of all responses: `match` on it is exhaustive."""

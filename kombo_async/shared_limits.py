@@ -37,8 +37,8 @@ class SharedLimits:
 
     Args:
         redis: Your client (`redis.asyncio.Redis`), which stays open. Waiting takes one connection of its pool.
-        lease: Seconds after which the places of a process that was not heard of are free.
-        prefix: What the names of its keys begin with; give one to each of your Kombo environments.
+        lease: Seconds after which the places of a silent process are free.
+        prefix: The prefix of its keys; give one to each of your Kombo environments.
 
     Raises:
         ValueError: The lease is shorter than a second.
@@ -125,7 +125,7 @@ class SharedLimits:
         try:
             await self._run("release", integration_id, place, wanted)
         except Exception as error:
-            logger.warning("a place is free only when its lease ends: %s", type(error).__name__)
+            logger.warning("a place was not released, and is free when its lease ends: %s", type(error).__name__)
 
     async def _run(self, script: str, integration_id: str, *arguments: str | int) -> Any:
         keys = [self._key(integration_id, part) for part in ("places", "waiting", "limit", "seen")]
@@ -178,7 +178,7 @@ class SharedLimits:
             try:
                 message = await self._redis.blpop(self._wake(self._process), timeout=LONGEST_POLL)
             except Exception as error:
-                logger.warning("cannot hear from Redis: %s", type(error).__name__)
+                logger.warning("cannot listen to Redis: %s", type(error).__name__)
                 await self._closes_within(LONGEST_POLL)
                 continue
             turn = self._turns.get(_text(message[1])) if message is not None else None

@@ -1,4 +1,4 @@
-"""What a client is busy with: `kombo.status()`, to watch or to export as metrics."""
+"""What a client is doing right now: `kombo.status()`, to watch or to export as metrics."""
 
 from __future__ import annotations
 

@@ -12,7 +12,7 @@ from tests.support.source import PACKAGE, Module, imports, modules
 
 GROUPS = {
     "names that load when used, the version, the clock, faults of the machine": "_lazy _version _clock _machine",
-    "values": "model attachments errors options request response _generated.shared _generated.error_codes",
+    "values": "model attachments errors options request response status _generated.shared _generated.error_codes",
     "pages": "_prefetch pages",
     "operations": (
         "operations _resource ats hris lms assessment ai_apply connect general custom "

@@ -131,7 +131,7 @@ async def test_files_that_change_while_they_are_sent(real_size: int) -> None:
     received: list[Received] = []
     with loopback(keeping(received)) as url:
         async with a_client(url) as kombo:
-            with pytest.raises(ValueError, match=r"attachment 'cv\.txt' changed while it was sent"):
+            with pytest.raises(ValueError, match=r"attachment 'cv\.txt' changed while it was being sent"):
                 await kombo.ats.add_candidate_attachment(
                     "1",
                     attachment=ats.AttachmentInput.from_stream(

@@ -125,7 +125,7 @@ async def test_cursor_of_another_type(cursor: bytes) -> None:
     assert cursor in body
     found: list[str] = []
     async with mock_client(Lists(c2=httpx.Response(200, content=body))) as kombo:
-        with pytest.raises(UnexpectedResponse, match="the cursor of the next page is no text") as caught:
+        with pytest.raises(UnexpectedResponse, match="the cursor of the next page is not text") as caught:
             await ids(kombo.ats.get_candidates(), found)
     assert found == ["a", "b", "c"]
     assert caught.value.cursor == "c2"

@@ -186,9 +186,9 @@ async def test_closed_client_says_so() -> None:
     await kombo.ats.get_candidates()
     await kombo.aclose()
     await kombo.aclose()
-    with pytest.raises(RuntimeError, match="closed; make a new one"):
+    with pytest.raises(RuntimeError, match="closed; create a new one"):
         await kombo.ats.get_candidates()
-    with pytest.raises(RuntimeError, match="closed; make a new one"):
+    with pytest.raises(RuntimeError, match="closed; create a new one"):
         await kombo.__aenter__()
     assert len(sent) == 1
 

@@ -25,7 +25,7 @@ from codegen.write import generate
 from kombo_async import ai_apply, ats, hris
 from kombo_async._generated.events import EVENTS
 from kombo_async._generated.operations import REQUESTS
-from kombo_async.request import Operation, Request, answer_type
+from kombo_async.request import Operation, Request, data_type
 from tests.conftest import OPENAPI, needs_openapi
 from tests.support.published import PROSE, published, required_additions
 
@@ -196,7 +196,7 @@ def test_all_annotations_resolve() -> None:
 def test_msgspec_accepts_every_answer() -> None:
     """A decoder can be made for each answer and each event: no union is beyond it."""
     for request in REQUESTS.values():
-        msgspec.json.Decoder(answer_type(request), dec_hook=lambda _, value: value)
+        msgspec.json.Decoder(data_type(request), dec_hook=lambda _, value: value)
     for event in EVENTS.values():
         msgspec.json.Decoder(event, dec_hook=lambda _, value: value)
 

@@ -163,7 +163,7 @@ def test_lines_of_json_from_any_iterable() -> None:
 def test_what_is_no_json_is_refused() -> None:
     """A value that has no place in JSON is refused before anything is sent."""
     wrong: Any = object()
-    with pytest.raises(ValueError, match="a body cannot hold a object"):
+    with pytest.raises(ValueError, match="a body cannot contain a object"):
         encode(ats.AddCandidateResultLink(candidate_id="1", label=wrong, url="https://example.com"))
 
 

@@ -154,7 +154,7 @@ def test_several_threads_at_once(server: FaultServer) -> None:
     first.start()
     assert started.wait(10)
     for runner in RUNNERS.values():
-        with pytest.raises(RuntimeError, match="make a client for each thread"):
+        with pytest.raises(RuntimeError, match="create a client for each thread"):
             runner(lambda: kombo.send(CREATE))
     go_on.set()
     first.join()
@@ -195,7 +195,7 @@ def test_connections_of_the_callers(server: FaultServer, library: Any, what: str
     loop = asyncio.new_event_loop()
     loop.run_until_complete(some(kombo))
     asked = server.asked.total()
-    with pytest.raises(RuntimeError, match=f"make a client with a new {what} in each event loop"):
+    with pytest.raises(RuntimeError, match=f"create a client with a new {what} in each event loop"):
         asyncio.run(kombo.send(CREATE))
     assert server.asked.total() == asked
     loop.run_until_complete(given.aclose())

@@ -85,7 +85,7 @@ async def test_missing_answers_and_cancelled_calls(caplog: pytest.LogCaptureFixt
     assert re.fullmatch(
         rf"WARNING PostAtsCandidatesCandidateIdResultLinks {INTEGRATION} ConnectionFailed attempt=1 {MS}", failed
     )
-    assert re.fullmatch(rf"DEBUG GetAtsCandidates {INTEGRATION} broken off: \w+", cancelled)
+    assert re.fullmatch(rf"DEBUG GetAtsCandidates {INTEGRATION} cancelled: \w+", cancelled)
 
 
 async def test_no_secrets(caplog: pytest.LogCaptureFixture) -> None:

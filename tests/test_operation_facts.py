@@ -12,7 +12,7 @@ from kombo_async._codec.codes import SYNC_PENDING
 from kombo_async._codec.encode import encode
 from kombo_async._generated.operations import REQUESTS
 from kombo_async.options import Timeout
-from kombo_async.request import answer_type
+from kombo_async.request import data_type
 from kombo_async.webhooks import ModelName
 
 IMPORT = ai_apply.BulkImportJobPostings.operation
@@ -49,7 +49,7 @@ def test_blind_spots_are_fields_of_what_is_listed() -> None:
     known = get_args(get_args(ModelName)[0])
     for request in blind():
         assert "updated_after" in request.operation.query
-        (record,) = answer_type(request).__args__
+        (record,) = data_type(request).__args__
         for field, model in request.operation.blind_spots:
             assert field in {each.name for each in attrs.fields(record)}
             assert model in known

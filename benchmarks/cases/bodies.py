@@ -16,7 +16,7 @@ from typing import Any, Literal, get_args, get_origin
 from kombo_async import ats, hris
 from kombo_async._codec.structure import field_types, is_dict, is_list, is_literal, is_model, is_union, members
 from kombo_async.model import TaggedUnion
-from kombo_async.request import Request, answer_type
+from kombo_async.request import Request, data_type
 
 PAGE = 250
 
@@ -73,7 +73,7 @@ def page(name: str) -> bytes:
 
 def action(request: type[Request[Any]]) -> bytes:
     """The answer to an action."""
-    data = value(answer_type(request), Random(request.__name__))
+    data = value(data_type(request), Random(request.__name__))
     return json.dumps({"status": "success", "data": data, "warnings": []}).encode()
 
 

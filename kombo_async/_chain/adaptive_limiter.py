@@ -87,7 +87,7 @@ class AdaptiveLimiter(Limiter):
             began = self._clock.time()
             while began < self._rest_until:
                 if call.deadline is not None and call.deadline < self._rest_until:
-                    raise never_sent(call, "its deadline passes before this integration takes actions again")
+                    raise never_sent(call, "the deadline passes before this integration accepts actions again")
                 await self._clock.sleep(self._rest_until - began)
                 began = self._clock.time()
         except BaseException:

@@ -54,7 +54,7 @@ class Auth:
         if isawaitable(api_key):
             api_key = await api_key
         if not isinstance(api_key, str):
-            return ValueError("api_key: the function must give a string")
+            return ValueError("api_key: the function must return a string")
         return _why_not(api_key) or attrs.evolve(call, headers=_headers(call, f"Bearer {api_key}"))
 
 
@@ -73,4 +73,4 @@ def _why_not(api_key: str) -> ValueError | None:
 
 def not_to_be_copied() -> NoReturn:
     """Refuse to pickle or to copy deeply what holds an API key."""
-    raise TypeError("a client holds an API key: it is neither pickled nor copied deeply; make one where you need it")
+    raise TypeError("a client holds an API key and cannot be pickled or deep-copied; create one where you need it")

@@ -51,7 +51,7 @@ class ConnectionLimiter:
             raise
         if not turn.is_set():
             self._give_up(turn, call)
-            raise never_sent(call, "its deadline passed while it waited for a connection")
+            raise never_sent(call, "the deadline passed while it waited for a connection")
 
     def release(self, call: Call) -> None:
         """Give the connection back."""

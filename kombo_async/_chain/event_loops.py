@@ -83,7 +83,7 @@ class PerEventLoop:
                     self._left.append(used)
                 elif used.under_way and _is_running(used.loop):
                     raise RuntimeError(
-                        "this client is at work in another event loop, in another thread; make a client for each thread"
+                        "this client is in use in another thread's event loop; create a client for each thread"
                     )
                 self.chain = self._make()
             self._used = _InLoop(_running_loop(), process, self.chain.send)

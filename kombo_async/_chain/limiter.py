@@ -40,7 +40,7 @@ class Limiter:
             raise
         if not turn.is_set():
             self._give_up(turn)
-            raise never_sent(call, "its deadline passed while it waited for its turn")
+            raise never_sent(call, "the deadline passed while it waited for its turn")
 
     def release(self) -> None:
         """End a turn."""

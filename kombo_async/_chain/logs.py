@@ -29,7 +29,7 @@ async def logs(call: Call, call_next: Next) -> Response[Any]:
         _log(call, start, logging.WARNING, type(error).__name__, error)
         raise
     except BaseException as error:
-        logger.debug("%s %s broken off: %s", call.operation.id, call.integration_id or "-", type(error).__name__)
+        logger.debug("%s %s cancelled: %s", call.operation.id, call.integration_id or "-", type(error).__name__)
         raise
     if isinstance(response, Success):
         if logger.isEnabledFor(logging.INFO):

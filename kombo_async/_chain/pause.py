@@ -72,7 +72,7 @@ class Pause:
 
     def _check(self, call: Call) -> None:
         if call.deadline is not None and call.deadline < self._until:
-            raise never_sent(call, "Kombo's rate limit pauses this client for longer than its deadline")
+            raise never_sent(call, "Kombo's rate limit pauses this client past the deadline")
 
     def _learn(self, call: Call, response: Response[Any], epoch: int, began: float) -> None:
         if isinstance(response, RateLimited) and meaning_of(response) is Meaning.RATE_LIMIT:

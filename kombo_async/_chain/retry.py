@@ -1,4 +1,4 @@
-"""Trying again: only what was surely not done, or what may be done twice without harm."""
+"""Retries: only of calls that were definitely not performed, or that are safe to repeat."""
 
 from __future__ import annotations
 

@@ -67,11 +67,11 @@ class SharedLimiter:
         except Exception as error:
             if not type(error).__module__.startswith("redis"):
                 raise
-            logger.warning("limits are not shared while Redis cannot be reached: %s", type(error).__name__)
+            logger.warning("limits are not shared while Redis is unreachable: %s", type(error).__name__)
         finally:
             self._asking.release()
         if scope.cancelled_caught:
-            raise never_sent(call, "its deadline passed while it waited for a place")
+            raise never_sent(call, "the deadline passed while it waited for a place")
         own = await self._own.take_turn(call)
         self.in_use += 1
         return SharedTurn(None, own)

@@ -26,7 +26,7 @@ from kombo_async.model import field_names, to_dict
 from kombo_async.operations import REQUESTS
 from kombo_async.options import RetryPolicy
 from kombo_async.pages import Page, Pages
-from kombo_async.request import Request, answer_type
+from kombo_async.request import Request, data_type
 
 T = TypeVar("T")
 
@@ -106,7 +106,7 @@ class Export:
         known = {key: value for key, value in fields.items() if key != "page_size" or key in wanted.operation.query}
         return cls(
             request=wanted.from_dict(known),
-            item=get_args(answer_type(wanted))[0],
+            item=get_args(data_type(wanted))[0],
             output=output,
             kind=kind or ("csv" if output is not None and output.suffix.lower() == ".csv" else "jsonl"),
             as_json=as_json,

@@ -27,7 +27,7 @@ class Meaning(Enum):
     OUTAGE = auto()
     """Kombo, the connected system or something on the way failed: a write may have been done, wholly or in part."""
     UNCLEAR = auto()
-    """Not an answer of Kombo's, or one that contradicts itself: a write may have been done; repeating will not help."""
+    """Not Kombo's response, or one that contradicts itself: a write may have been done; repeating will not help."""
     SET_UP = auto()
     """A person must act first: the API key, the integration, the address or a proxy. Nothing was done."""
     UNSUPPORTED = auto()

@@ -1,4 +1,4 @@
-"""From status, headers and bytes to a `Response`: no I/O, and for any bytes an answer, never an exception."""
+"""From status, headers and bytes to a `Response`. No I/O; any bytes give a `Response`, never an exception."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from kombo_async._codec.retry_after import asked_to_wait
 from kombo_async._codec.variants import choose_variant
 from kombo_async.errors import ErrorDetail, RateLimited
 from kombo_async.model import UNSET, Model, model
-from kombo_async.request import Operation, Request, answer_type
+from kombo_async.request import Operation, Request, data_type
 from kombo_async.response import ActionWarning, Response, Success
 
 if TYPE_CHECKING:
@@ -67,7 +67,7 @@ _drifting: set[type[Request[Any]]] = set()
 
 
 def _envelope(request: type[Request[Any]]) -> Any:
-    return cast("Any", Envelope)[answer_type(request)]
+    return cast("Any", Envelope)[data_type(request)]
 
 
 @cache
@@ -105,7 +105,7 @@ def _page(request: type[Request[Any]], body: bytes | None, reading: Reading) -> 
         return None
     from kombo_async._codec.records import read_page
 
-    page = read_page(answer_type(request), body, reading)
+    page = read_page(data_type(request), body, reading)
     if page is not None and reading.drift:
         _drifting.add(request)
     else:

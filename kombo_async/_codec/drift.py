@@ -26,7 +26,7 @@ from kombo_async.model import UNSET, TaggedUnion, UnknownVariant, Unset
 from kombo_async.response import Drift
 
 MAX_LISTED = 1_000
-"""How many spots are listed; the rest is counted. An answer of a few hundred kB can have millions."""
+"""How many places are listed; the rest is counted. A response of a few hundred kB can have millions."""
 LONGEST_STEP = 100
 """Longer keys are cut in paths: some objects have any keys."""
 

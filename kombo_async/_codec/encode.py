@@ -68,7 +68,7 @@ def _path(request: Request[Any]) -> str:
         name = parts[index]
         value: object = getattr(request, name)
         if not isinstance(value, str) or value in ("", ".", ".."):
-            raise InvalidInput(Fault(name, "must be an ID: text, not empty, and not one or two dots"))
+            raise InvalidInput(Fault(name, "must be an ID: non-empty text other than . and .."))
         parts[index] = _quoted(name, value)
     return "".join(parts)
 
@@ -98,7 +98,7 @@ def _filter_item(name: str, index: int, item: object) -> str:
         raise InvalidInput(Fault(name, f"the value at index {index} is empty"))
     if isinstance(item, str) and "," in item:
         raise InvalidInput(
-            Fault(name, f"the value at index {index} holds a comma, which separates the values of this filter")
+            Fault(name, f"the value at index {index} contains a comma, which separates the values of this filter")
         )
     if item is None:
         raise InvalidInput(Fault(name, f"the value at index {index} is None; leave it out"))
@@ -116,8 +116,8 @@ def _scalar(name: str, value: object) -> str:
     if isinstance(value, int | Integral):
         return str(int(value))
     if value is None:
-        raise InvalidInput(Fault(name, "None cannot be looked for; leave the field out to read all records"))
-    raise InvalidInput(Fault(name, f"a value of type {type(value).__name__} cannot stand in a query"))
+        raise InvalidInput(Fault(name, "must not be None; leave the field out to read all records"))
+    raise InvalidInput(Fault(name, f"a value of type {type(value).__name__} cannot be sent in a query"))
 
 
 def _quoted(path: str, value: str) -> str:

@@ -84,7 +84,7 @@ def json_fields(fields: Mapping[str, object]) -> dict[str, Any]:
 
 def _json_value(value: Any, path: str, faults: Faults, depth: int) -> Any:
     if depth > DEEPEST:
-        faults.append(Fault(path[:200], "is nested too deeply, or holds itself"))
+        faults.append(Fault(path[:200], "is nested too deeply, or contains itself"))
         return None
     if value is None or isinstance(value, bool | FileData):
         return value
@@ -106,7 +106,7 @@ def _json_value(value: Any, path: str, faults: Faults, depth: int) -> Any:
         items = cast("list[Any]", value)
         return [_json_value(each, f"{path}[{index}]", faults, depth + 1) for index, each in enumerate(items)]
     kind: Any = value.__class__
-    faults.append(Fault(path, f"a body cannot hold a {kind.__name__}{_HINTS.get(kind, ', which is not JSON')}"))
+    faults.append(Fault(path, f"a body cannot contain a {kind.__name__}{_HINTS.get(kind, ', which is not JSON')}"))
     return None
 
 
@@ -123,7 +123,7 @@ def _json_object(given: Mapping[object, Any], path: str, faults: Faults, depth: 
     plain: dict[str, Any] = {}
     for name, each in given.items():
         if not isinstance(name, str):
-            faults.append(Fault(path, f"a body cannot hold a key of type {type(name).__name__}: keys must be text"))
+            faults.append(Fault(path, f"a body cannot contain a key of type {type(name).__name__}: keys must be text"))
             continue
         known = _text(name, path, faults)
         plain[known] = _json_value(each, f"{path}.{known}", faults, depth + 1)
@@ -152,9 +152,9 @@ def _number(value: Any, path: str, faults: Faults) -> Any:
     if isinstance(value, int | Integral):
         return int(value)
     if isinstance(value, Rational):
-        faults.append(Fault(path, f"a body cannot hold a {type(value).__name__}: make it a float or a Decimal"))
+        faults.append(Fault(path, f"a body cannot contain a {type(value).__name__}: make it a float or a Decimal"))
     elif not isfinite(value):
-        faults.append(Fault(path, f"must be a number that JSON has, not {float(value)}"))
+        faults.append(Fault(path, f"must be a finite number, not {float(value)}"))
     elif isinstance(value, Decimal):
         return msgspec.Raw(str(value))  # digit by digit
     else:

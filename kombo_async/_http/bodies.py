@@ -61,7 +61,7 @@ class FileBody:
 
 
 def is_small(raw: Any, limit: int) -> bool:
-    """Whether the body of the `httpx.Response` *raw* is surely at most *limit* bytes, or has been read already."""
+    """Whether the body of the `httpx.Response` *raw* is certainly at most *limit* bytes, or has been read already."""
     if raw.is_stream_consumed:  # a mock's
         return len(raw.content) <= limit
     length = _length(raw)
@@ -117,7 +117,7 @@ class Body:
         if encoding in ("gzip", "x-gzip", "deflate"):
             self._inflate = self._inflater()
         elif encoding not in ("", "identity"):
-            raise Unreadable("the answer's content encoding was not asked for")
+            raise Unreadable("the response has a content encoding that was not requested")
 
     @staticmethod
     def _inflater() -> Any:
@@ -137,7 +137,7 @@ class Body:
             try:
                 self._keep(self._inflate.decompress(chunk, self._limit + 1 - self._read.tell()))
             except zlib.error:
-                raise Unreadable("the answer's content encoding is corrupt") from None
+                raise Unreadable("the response's content encoding is corrupt") from None
             chunk = self._inflate.unused_data
 
     def _keep(self, data: bytes) -> None:
@@ -154,7 +154,7 @@ class Body:
             while True:
                 self.add(await anext(chunks))
         if self._begun and not self._inflate.eof:
-            raise Unreadable("the answer's content encoding is cut short")
+            raise Unreadable("the response's content encoding is truncated")
 
     def whole(self) -> bytes:
         """All that came."""

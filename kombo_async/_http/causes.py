@@ -32,15 +32,15 @@ _BY_NAME = {
     "ConnectTimeout": "no connection in time",
     "PoolTimeout": "no free connection in time",
     "WriteTimeout": "the request could not be sent in time",
-    "ReadTimeout": "no answer in time",
+    "ReadTimeout": "no response in time",
     "UnsupportedProtocol": "the URL has an unknown scheme",
     "LocalProtocolError": "the request is not valid HTTP",
-    "RemoteProtocolError": "the answer is not valid HTTP",
+    "RemoteProtocolError": "the response is not valid HTTP",
     "ConnectError": "no connection could be made",
-    "ReadError": "the connection broke before the whole answer was there",
+    "ReadError": "the connection broke before the response was complete",
     "WriteError": "the connection broke while the request was being sent",
     "CloseError": "the connection broke while it was being closed",
-    "DecodingError": "the answer's content encoding is corrupt",
+    "DecodingError": "the response's content encoding is corrupt",
     "ProxyError": "the proxy refused",
 }
 
@@ -81,7 +81,7 @@ def why(error: BaseException, host: str = "") -> str:
         status = re.match(r"(\d\d\d)\b", str(error))
         return f"the proxy answered {status[1]}" if status else "the proxy refused the connection"
     if "RemoteProtocolError" in names and re.search("disconnected|closed connection|incomplete", str(error)):
-        return "the connection was closed before the whole answer was there"
+        return "the connection was closed before the response was complete"
     return next((_BY_NAME[name] for name in names if name in _BY_NAME), type(error).__name__)
 
 

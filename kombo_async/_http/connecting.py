@@ -24,7 +24,7 @@ async def connect(host: str, port: int, *, this_machine: bool) -> Stream:
     if this_machine:
         addresses = [address for address in addresses if is_this_machine(address)]
         if not addresses:
-            raise NotThisMachine(f"{host} leads to another machine")
+            raise NotThisMachine(f"{host} resolves to another machine")
     if len(addresses) == 1:
         return await connect_tcp(addresses[0], port)
     return await _first_of(addresses, port)

@@ -90,7 +90,7 @@ class Network(httpcore.AsyncNetworkBackend):
         self, path: str, timeout: float | None = None, socket_options: Iterable[httpcore.SOCKET_OPTION] | None = None
     ) -> httpcore.AsyncNetworkStream:
         """Refuse: Kombo is reached by TCP."""
-        raise httpcore.ConnectError("there are no connections but by TCP")
+        raise httpcore.ConnectError("only TCP connections are supported")
 
     async def sleep(self, seconds: float) -> None:
         """Wait, for httpcore."""
@@ -187,7 +187,7 @@ class NetworkStream(httpcore.AsyncNetworkStream):
     async def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
         """Read, for httpcore: as much as there is, whatever *max_bytes* says."""
         if self._broken_off:
-            raise httpcore.ReadError("the rest of the answer is not read")
+            raise httpcore.ReadError("the rest of the response is not read")
         if not self._network.progress.written:
             timeout = self._network.connect_timeout  # a proxy is asked, and is not given as long as Kombo
         with suppress(httpcore.WriteError):  # the server may have answered before it closed the connection

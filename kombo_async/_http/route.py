@@ -119,9 +119,7 @@ def _checked(variable: str, address: str) -> httpx.Proxy:
     with suppress(httpx.InvalidURL, ValueError):
         proxy = httpx.Proxy(address)
     if proxy is None or not proxy.url.host:
-        raise ConfigurationError(
-            f"{variable}: this is not the address of a proxy; write {scheme}://host:port"
-        ) from None
+        raise ConfigurationError(f"{variable}: not a valid proxy address; write {scheme}://host:port") from None
     return proxy
 
 

@@ -92,7 +92,7 @@ def _is_of_http(error: Exception) -> bool:
 
 
 class Http:
-    """Makes one attempt of a call: the innermost part of the chain.
+    """Makes one attempt of a call: the end of the chain.
 
     The HTTP library loads, and connections are made, with the first call (or on entering the client's `async with`).
     """
@@ -129,7 +129,7 @@ class Http:
         Raises `RuntimeError` once closed, `ConfigurationError` for settings of the environment that cannot work.
         """
         if self._closed:
-            raise RuntimeError("this client is closed; make a new one")
+            raise RuntimeError("this client is closed; create a new one")
         if self._client is not None:
             return
         self._library = _library_of(self._callers_client or self._transport)
@@ -164,8 +164,8 @@ class Http:
         if self._was_used and not self._is_of_no_loop():
             what = "http_client" if self._callers_client is not None else "transport"
             raise RuntimeError(
-                f"{what}: this client was used in another event loop, to which the connections of your {what} belong; "
-                f"make a client with a new {what} in each event loop (each asyncio.run), or leave {what} out"
+                f"{what}: the connections of your {what} belong to the event loop that this client was used in before; "
+                f"create a client with a new {what} in each event loop (each asyncio.run), or leave {what} out"
             )
         self._was_used = True
         yield
@@ -199,7 +199,9 @@ class Http:
                     raise
                 failure, cause = self._failure(attempt, error)
         if scope.cancelled_caught:
-            failure = attempt.failure(TimedOut, "timed out: no whole answer in time", sent=attempt.may_have_sent())
+            failure = attempt.failure(
+                TimedOut, "timed out before the response was complete", sent=attempt.may_have_sent()
+            )
         assert failure is not None  # noqa: S101 - the block returned, raised, or was cancelled by its own deadline
         raise failure from cause
 

@@ -22,7 +22,7 @@ from kombo_async.bulk._words import in_words
 from kombo_async.errors import Failure, NoResponse
 from kombo_async.middleware import Call, Next
 from kombo_async.options import Options
-from kombo_async.request import Request, answer_type
+from kombo_async.request import Request, data_type
 from kombo_async.response import Response, Success
 
 if TYPE_CHECKING:
@@ -283,7 +283,7 @@ def _envelope(body: bytes) -> _Envelope | None:
 def _names_what_it_makes(request: Any) -> bool:
     """Whether answers to this class of requests have the `id` of what was made."""
     try:
-        answer = answer_type(request)
+        answer = data_type(request)
     except TypeError:
         return False
     return isinstance(answer, type) and attrs.has(answer) and any(each.name == "id" for each in attrs.fields(answer))

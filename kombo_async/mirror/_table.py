@@ -16,7 +16,7 @@ from kombo_async.errors import Fault, InvalidInput
 from kombo_async.mirror._columns import Column, columns_of, list_at
 from kombo_async.model import UNSET, field_names, to_dict
 from kombo_async.pages import Page
-from kombo_async.request import Request, answer_type
+from kombo_async.request import Request, data_type
 
 ENVIRONMENT = "environment"
 """What stands for the integration in tables of AI Apply: its records belong to the environment, to no integration."""
@@ -101,7 +101,7 @@ class Table:
     @cached_property
     def record_type(self) -> Any:
         """The model of its records."""
-        results = next(kind for field, kind in field_types(answer_type(type(self.request))) if field.name == "results")
+        results = next(kind for field, kind in field_types(data_type(type(self.request))) if field.name == "results")
         return get_args(results)[0]
 
     @cached_property

@@ -1,4 +1,4 @@
-"""The endpoint for webhooks as an ASGI application, for any framework or none; FastAPI's is in `contrib.fastapi`."""
+"""The webhook endpoint as an ASGI application, for any framework or without one; FastAPI's is in `contrib.fastapi`."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ Send: TypeAlias = Callable[[Message], Awaitable[None]]
 
 
 class WebhookApp:
-    """An ASGI application that hands webhooks to a `Receiver`; put it under a path of your app.
+    """An ASGI application that passes webhooks to a `Receiver`; mount it under a path of your app.
 
-    It answers 200 for what was taken, 400, 401, 409, 413 or 503 for what was not. What a handler raises it raises, too:
-    the framework answers 500, and Kombo sends the event again.
+    It answers 200 for an event that was accepted, and 400, 401, 409, 413 or 503 otherwise. An exception in a handler
+    passes through: the framework answers 500, and Kombo sends the event again.
     """
 
     def __init__(self, receiver: Receiver) -> None:
@@ -29,7 +29,7 @@ class WebhookApp:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
         if scope["type"] != "http":
-            raise RuntimeError(f"the endpoint for webhooks was called for {scope['type']!r}; put it under a path")
+            raise RuntimeError(f"the webhook endpoint takes HTTP, not {scope['type']!r}; mount it under a path")
         if scope["method"] != "POST":
             return await _answer(send, 405, b'{"error": "webhooks come by POST"}', [(b"allow", b"POST")])
         signatures = _values(scope, SIGNATURE_HEADER)

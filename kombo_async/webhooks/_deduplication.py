@@ -13,18 +13,18 @@ class EventDeduplicator(Protocol):
     """Remembers events by their IDs. Processes that receive events together share one: `RedisEventDeduplicator`."""
 
     async def begin(self, event_id: str, owner: str = "") -> EventStatus:
-        """How the event stands; a new one is handled by *owner* from now on, until `finish` or `abandon`.
+        """The status of the event. A new one is handled by *owner* from now on, until `finish` or `abandon`.
 
-        A shared store must let go, after a while, of what a process that died was handling.
+        A shared store must release, after a while, the events that a dead process was handling.
         """
         ...
 
     async def finish(self, event_id: str, owner: str = "") -> None:
-        """It has been handled; remember that for some days. Nothing happens if another owner handles it by now."""
+        """It has been handled; remember that for some days. Does nothing if another owner is handling it by now."""
         ...
 
     async def abandon(self, event_id: str, owner: str = "") -> None:
-        """Handling it failed: it is new again, unless another owner handles it by now."""
+        """Handling it failed: it is new again, unless another owner is handling it by now."""
         ...
 
 

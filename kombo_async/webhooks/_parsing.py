@@ -18,10 +18,10 @@ _logger = logging.getLogger("kombo_async.webhooks")
 def parse(body: bytes) -> Event:
     """The event in *body*. Verify its signature first: until then, anyone may have written it.
 
-    A type that is not known is an `UnknownEvent`. What does not fit the types of a known one (a missing field,
-    a null where none was promised) stays as it came, missing is None, as in answers to calls; it is logged by its path.
+    An unknown type becomes an `UnknownEvent`. In a known one, values that do not match the types stay as they came and
+    missing fields are None, as in responses to calls; their paths are logged.
 
-    Raises `InvalidBody` for what is no JSON object with `id` and `type`, or of a known type but without its `data`.
+    Raises `InvalidBody` if *body* is not a JSON object with `id` and `type`, or has no `data` for a known type.
     """
     plain = plain_json(body)
     if plain is UNSET:
@@ -31,7 +31,7 @@ def parse(body: bytes) -> Event:
     event = cast("Mapping[str, Any]", plain)
     id, type = event.get("id"), event.get("type")
     if not isinstance(id, str) or not id or not isinstance(type, str):
-        raise InvalidBody("the body has no id or no type of an event")
+        raise InvalidBody("the body has no event id or no event type")
     cls = EVENTS.get(type)
     if cls is None:
         return UnknownEvent(id=id, type=type, data=event.get("data"))

@@ -21,7 +21,7 @@ Result: TypeAlias = Literal["handled", "ignored", "duplicate"]
 
 
 class Receiver(Handlers):
-    """Takes webhooks for an app, whatever its framework::
+    """Receives webhooks for an app, whatever its framework::
 
         receiver = Receiver(secret=...)
 
@@ -31,8 +31,8 @@ class Receiver(Handlers):
     The web server's side is `webhook_handler` of `kombo_async.contrib.fastapi` (FastAPI, Starlette) or
     `kombo_async.contrib.aiohttp`, or `WebhookApp` for any other ASGI framework.
 
-    An event counts as handled once its handlers have returned: until then, Kombo is not told that it arrived,
-    and sends it again. Keep handlers short, and hand long work on.
+    An event counts as handled once its handlers have returned: until then, it is not acknowledged, and Kombo sends it
+    again. Keep handlers short, and pass long work on.
 
     Args:
         secret: The webhook secret, or several while one replaces another; else `KOMBO_WEBHOOK_SECRET`.
@@ -74,17 +74,17 @@ class Receiver(Handlers):
         return parse(body)
 
     async def receive(self, body: bytes, signature: str | None) -> Result:
-        """Take a webhook: check it, and run its handlers unless they ran before.
+        """Receive a webhook: check it, and run its handlers unless they ran before.
 
         Raises:
-            WebhookError: It was not taken; answer with its `status_code`.
+            WebhookError: It was not accepted; answer with its `status_code`.
             Exception: What a handler raised; answer with a 5xx, so that Kombo sends the event again.
         """
         event = self.check(body, signature)
         owner = uuid.uuid4().hex
         status = await self._deduplicator.begin(event.id, owner)
         if status == "busy":
-            raise EventBusy("this event is being handled at the moment")
+            raise EventBusy("this event is already being handled")
         if status == "done":
             return "duplicate"
         try:

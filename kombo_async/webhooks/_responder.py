@@ -47,7 +47,7 @@ async def event_of(
 def only(signatures: Sequence[str]) -> str | None:
     """The signature. Raises `InvalidSignature` for several: which one a proxy or framework would choose is unclear."""
     if len(signatures) > 1:
-        raise InvalidSignature("the signature is there more than once")
+        raise InvalidSignature("there is more than one signature")
     return signatures[0] if signatures else None
 
 

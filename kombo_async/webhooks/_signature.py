@@ -53,10 +53,10 @@ class Keys:
 
 
 def verify(secret: Secrets, body: bytes, signature: str | None) -> None:
-    """Check that *body*, untouched as it came, is signed with *secret*. Nothing comes back: no raise, no problem.
+    """Check that *body*, exactly as received, is signed with *secret*. Raises if it is not, and returns nothing.
 
     The signature may be padded with `=` or not, and comparing it takes the same time wherever it differs.
-    A signature does not age: an event that was recorded and sent again is told by its `id` alone.
+    A signature does not expire: only its `id` tells an event that somebody recorded and sent again.
 
     Raises:
         InvalidSignature: It is not signed, or not with this secret.

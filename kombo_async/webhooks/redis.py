@@ -32,10 +32,10 @@ class RedisEventDeduplicator:
 
     Args:
         redis: Your client, which stays open.
-        busy_for: After how long an event counts as new again whose handling did not end; longer than the
-            receiver's `handler_timeout`.
-        kept_for: For how long an event that was handled is known.
-        prefix: What the names of its keys begin with.
+        busy_for: How long an event may be in handling before it counts as new again; must be longer than the receiver's
+            `handler_timeout`.
+        kept_for: How long handled events are remembered.
+        prefix: The prefix of its keys.
     """
 
     def __init__(

@@ -108,7 +108,7 @@ async def test_a_file_that_changes_while_it_is_sent_fails_its_row(bench: Bench, 
             sent.append(chunk)
             os.utime(path, ns=(1, 1))
 
-    with pytest.raises(ValueError, match=r"'cv\.pdf' changed while it was sent"):
+    with pytest.raises(ValueError, match=r"'cv\.pdf' changed while it was being sent"):
         await read()
     assert 0 < sum(map(len, sent)) < length
 

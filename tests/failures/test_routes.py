@@ -268,7 +268,7 @@ async def test_localhost_that_leads_elsewhere(number: int, monkeypatch: pytest.M
     monkeypatch.setattr(anyio, "getaddrinfo", elsewhere)
     url = ("http://localhost:9/v1", "http://kombo.localhost:9/v1")[number]
     failure = await failure_of(far_client(url))
-    assert "leads to another machine" in str(failure)
+    assert "resolves to another machine" in str(failure)
     assert never_sent(failure)
 
 
@@ -277,8 +277,8 @@ async def test_localhost_that_leads_elsewhere(number: int, monkeypatch: pytest.M
     [
         ("ALL_PROXY", "socks://127.0.0.1:9", "use socks5://"),
         ("HTTPS_PROXY", "ftp://127.0.0.1:9", "unknown proxy scheme ftp://"),
-        ("https_proxy", "http://", "not the address of a proxy"),
-        ("HTTPS_PROXY", "http://user:marker-of-a-password@host:port", "not the address of a proxy"),
+        ("https_proxy", "http://", "not a valid proxy address"),
+        ("HTTPS_PROXY", "http://user:marker-of-a-password@host:port", "not a valid proxy address"),
         ("HTTPS_PROXY", "socks4://marker-of-a-password@host:1", "unknown proxy scheme socks4://"),
     ],
 )
@@ -440,9 +440,9 @@ async def test_lost_connections() -> None:
         exchange.cut()
 
     says = {
-        cut: "failed: the connection was closed before the whole answer was there",
+        cut: "failed: the connection was closed before the response was complete",
         reset: "failed: the connection was reset",
-        nonsense: "failed: the answer is not valid HTTP",
+        nonsense: "failed: the response is not valid HTTP",
     }
     for step, words in says.items():
         with FaultServer() as server:

@@ -7,7 +7,7 @@ from typing import Any, get_args
 import pytest
 
 from kombo_async._generated.operations import REQUESTS
-from kombo_async.request import answer_type
+from kombo_async.request import data_type
 from kombo_async.sandbox import Sandbox, default_id
 from kombo_async.sandbox._api.answers import encode
 from kombo_async.sandbox._api.lists import encoded
@@ -50,7 +50,7 @@ def test_every_change_reaches_all_that_nest_the_record(namespace: str) -> None:
             after = read_all(world, namespace)
             for cls in lists_of(namespace):
                 listing = LISTINGS[cls.operation.id]
-                (item,) = get_args(answer_type(cls))
+                (item,) = get_args(data_type(cls))
                 for other in world.table(listing.table):
                     key = (cls.operation.id, other.id)
                     assert after[key] == encode(shape(listing.view(world, other.data), item)), (name, key)

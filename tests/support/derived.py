@@ -16,7 +16,7 @@ import attrs
 from kombo_async.model import TaggedUnion, UnknownVariant
 from kombo_async.operations import REQUESTS
 from kombo_async.pages import Page
-from kombo_async.request import Request, answer_type
+from kombo_async.request import Request, data_type
 from kombo_async.webhooks import EVENTS
 from tests.support.demands import DEMANDS, demanding
 
@@ -92,7 +92,7 @@ def _operation(request: type[Request[Any]]) -> Any:
         parameters.append(header)
     answer: Schema = {
         "type": "object",
-        "properties": {"status": {"type": "string", "const": "success"}, "data": _schema(answer_type(request))},
+        "properties": {"status": {"type": "string", "const": "success"}, "data": _schema(data_type(request))},
         "required": ["status", "data"],
     }
     if operation.action:
@@ -168,7 +168,7 @@ def _recursive() -> frozenset[Any]:
                 visit(each)
 
     roots = [*REQUESTS.values(), *EVENTS.values()]
-    for root in [*roots, *(each for request in REQUESTS.values() for each in _models(answer_type(request)))]:
+    for root in [*roots, *(each for request in REQUESTS.values() for each in _models(data_type(request)))]:
         visit(root)
 
     def reaches(start: Any) -> bool:

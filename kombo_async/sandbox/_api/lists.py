@@ -11,7 +11,7 @@ import attrs
 import msgspec
 
 from kombo_async.model import UNSET
-from kombo_async.request import Request, answer_type
+from kombo_async.request import Request, data_type
 from kombo_async.sandbox._api.answers import encode
 from kombo_async.sandbox._api.filters import COMMON, Filter
 from kombo_async.sandbox._api.projection import shaper
@@ -70,7 +70,7 @@ def encoded(world: World, listing: Listing, record: StoredRecord, request: type[
     edition = world.edition(listing.table)
     kept = record.encoded.get(request.operation.id)
     if kept is None or kept[0] != edition:
-        (item,) = get_args(answer_type(request))
+        (item,) = get_args(data_type(request))
         kept = (edition, encode(shaper(item)(listing.view(world, record.data))))
         record.encoded[request.operation.id] = kept
     return msgspec.Raw(kept[1])

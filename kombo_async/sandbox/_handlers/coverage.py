@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, get_args
 
 from kombo_async._codec.structure import field_types
 from kombo_async._generated.operations import REQUESTS
-from kombo_async.request import answer_type
+from kombo_async.request import data_type
 from kombo_async.sandbox._handlers.registry import LISTINGS, Context, handles, load
 from kombo_async.sandbox._state.integrations import Integration
 from kombo_async.sandbox._state.refusals import InputInvalid
@@ -27,7 +27,7 @@ def _models(category: Category) -> tuple[tuple[str, str, tuple[str, ...]], ...]:
         load(request)
         listing = LISTINGS.get(request.operation.id)
         if listing is not None and listing.table not in models:
-            (item,) = get_args(answer_type(request))
+            (item,) = get_args(data_type(request))
             fields = tuple(field.name for field, _ in field_types(item))
             models[listing.table] = (listing.table, request.operation.id, fields)
     return tuple(models.values())

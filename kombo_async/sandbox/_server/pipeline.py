@@ -12,7 +12,7 @@ import anyio.lowlevel
 import attrs
 
 from kombo_async.pages import Page
-from kombo_async.request import Operation, Request, answer_type
+from kombo_async.request import Operation, Request, data_type
 from kombo_async.sandbox._api.answers import Answer, failure, success
 from kombo_async.sandbox._api.lists import read_page
 from kombo_async.sandbox._api.projection import shape
@@ -245,7 +245,7 @@ async def _do(
     data, warnings = await _prepared(world, handle)
     if isawaitable(data):
         data = await data
-    answer: Any = answer_type(cls)
+    answer: Any = data_type(cls)
     if get_origin(answer) is not Page:
         data = shape(data, answer)
     sandbox.changed(world)
