@@ -14,8 +14,8 @@ import httpx
 import pytest
 
 from kombo_async import AsyncKomboClient, ConnectionFailed, RetryPolicy, Success, TimedOut
-from tests.failures.calls import CREATE, READ, client, until
-from tests.failures.fault_server import FaultServer
+from tests.support.calls import CREATE, READ, client, until
+from tests.support.fault_server import FaultServer
 from tests.support.wire import API_KEY, INTEGRATION, page
 
 pytestmark = pytest.mark.anyio

@@ -20,8 +20,8 @@ import trio
 import uvloop
 
 from kombo_async import AsyncKomboClient, RetryPolicy, Success
-from tests.failures.calls import CREATE, READ, client
-from tests.failures.fault_server import Exchange, FaultServer
+from tests.support.calls import CREATE, READ, client
+from tests.support.fault_server import Exchange, FaultServer
 
 RUNNERS: dict[str, Callable[[Callable[[], Coroutine[Any, Any, Any]]], Any]] = {
     "asyncio": lambda main: asyncio.run(main()),

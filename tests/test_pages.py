@@ -337,7 +337,7 @@ async def test_two_tasks_cannot_share_an_iteration() -> None:
 
         group.start_soon(first)
         await settle()
-        with pytest.raises(RuntimeError, match="in another task"):
+        with pytest.raises(RuntimeError, match="another task is already waiting"):
             await anext(pages)
         release.set()
 

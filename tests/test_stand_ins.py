@@ -12,8 +12,8 @@ import pytest
 import respx
 
 from kombo_async import AsyncKomboClient, ConnectionFailed, RetryPolicy, Success
-from tests.failures.calls import CALLS, CREATE, READ, client
-from tests.failures.fault_server import Exchange, FaultServer, succeed
+from tests.support.calls import CALLS, CREATE, READ, client
+from tests.support.fault_server import Exchange, FaultServer, succeed
 from tests.support.wire import API_KEY, INTEGRATION
 
 pytestmark = pytest.mark.anyio

@@ -28,7 +28,7 @@ from kombo_async.bulk import (
 from kombo_async.bulk._identity import shows_of, subject_of
 from kombo_async.sandbox import BASE_URL
 from tests.bulk.conftest import CREATE, INTEGRATION, Bench, by_name
-from tests.failures.calls import until
+from tests.support.calls import until
 
 pytestmark = pytest.mark.anyio
 NOW = timedelta(0)

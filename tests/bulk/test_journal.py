@@ -27,7 +27,7 @@ from kombo_async.bulk import (
 )
 from kombo_async.bulk.resolve import UnknownDoubt, open_doubts
 from tests.bulk.conftest import CREATE, Bench, by_name
-from tests.failures.calls import until
+from tests.support.calls import until
 
 pytestmark = pytest.mark.anyio
 OPEN = """

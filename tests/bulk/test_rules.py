@@ -33,7 +33,7 @@ from kombo_async.bulk import (
 from kombo_async.errors import ConfigurationError
 from tests.bulk.conftest import CREATE, Bench, by_name
 from tests.bulk.lists import client
-from tests.failures.calls import until
+from tests.support.calls import until
 from tests.support.loopback import Received, loopback, raw_answer
 
 pytestmark = pytest.mark.anyio

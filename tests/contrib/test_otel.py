@@ -17,7 +17,7 @@ from opentelemetry.trace import SpanKind, StatusCode
 
 from kombo_async import ConnectionFailed, RetryPolicy, ats
 from kombo_async.contrib.otel import OpenTelemetry, observe
-from tests.failures.calls import CREATE
+from tests.support.calls import CREATE
 from tests.support.wire import (
     CANDIDATE,
     INTEGRATION,

@@ -14,7 +14,7 @@ from redis.asyncio import Redis
 from kombo_async.webhooks import EventBusy, Receiver
 from kombo_async.webhooks.redis import RedisEventDeduplicator
 from tests.support.redis_server import needs_redis, redis_server
-from tests.webhooks.events import DATA_CHANGED, SECRET, signed
+from tests.support.webhook_events import DATA_CHANGED, SECRET, signed
 
 pytestmark = [pytest.mark.anyio, needs_redis]
 

@@ -21,7 +21,7 @@ from kombo_async.contrib.aiohttp import kombo_errors
 from kombo_async.contrib.aiohttp import webhook_handler as aiohttp_handler
 from kombo_async.contrib.fastapi import WebhookEvent, kombo_error_handler, webhook_handler
 from kombo_async.webhooks import DataChanged, Receiver, WebhookApp, sign
-from tests.webhooks.events import DATA_CHANGED, SECRET, body_of, signed
+from tests.support.webhook_events import DATA_CHANGED, SECRET, body_of, signed
 
 pytestmark = pytest.mark.anyio
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.failures.fault_server import FaultServer
+from tests.support.fault_server import FaultServer
 
 
 @pytest.fixture

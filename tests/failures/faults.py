@@ -23,7 +23,7 @@ from kombo_async import (
     Unauthorized,
     UnexpectedResponse,
 )
-from tests.failures.fault_server import Exchange, Step
+from tests.support.fault_server import Exchange, Step
 
 TIMEOUT = 0.25
 """Seconds for each attempt of a call that meets a fault."""

@@ -11,8 +11,8 @@ import anyio
 import pytest
 
 from kombo_async import BadRequest, ConnectionFailed, RetryPolicy, Success, UnexpectedResponse, ats
-from tests.failures.calls import CALLS, CREATE, READ, client, until
-from tests.failures.fault_server import Exchange, FaultServer
+from tests.support.calls import CALLS, CREATE, READ, client, until
+from tests.support.fault_server import Exchange, FaultServer
 
 pytestmark = pytest.mark.anyio
 

@@ -20,9 +20,9 @@ from kombo_async._chain.limits import Limits
 from kombo_async._chain.retry import Retry
 from kombo_async._clock import Clock
 from kombo_async.middleware import Call
-from tests.failures.calls import CALLS, CREATE, client, scenario, until
-from tests.failures.fault_server import Exchange, FaultServer, succeed
 from tests.failures.faults import cut_after_reading, half_gzip, trickle
+from tests.support.calls import CALLS, CREATE, client, scenario, until
+from tests.support.fault_server import Exchange, FaultServer, succeed
 
 pytestmark = pytest.mark.anyio
 

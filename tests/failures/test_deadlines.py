@@ -13,9 +13,9 @@ import pytest
 
 from kombo_async import AsyncKomboClient, KomboError, RetryPolicy, Success, TimedOut, Waiting
 from kombo_async._chain.adaptive_limiter import FIRST_LIMIT
-from tests.failures.calls import CALLS, CREATE, READ, client, scenario, until
-from tests.failures.fault_server import Exchange, FaultServer, succeed
 from tests.failures.faults import FAULTS
+from tests.support.calls import CALLS, CREATE, READ, client, scenario, until
+from tests.support.fault_server import Exchange, FaultServer, succeed
 
 pytestmark = pytest.mark.anyio
 

@@ -14,9 +14,9 @@ import httpx2
 import pytest
 
 from kombo_async import AsyncKomboClient, ConnectionFailed, RetryPolicy, Success
-from tests.failures.calls import CREATE, client, until
-from tests.failures.fault_server import Exchange, FaultServer, answer, succeed
+from tests.support.calls import CREATE, client, until
 from tests.support.certificates import Authority
+from tests.support.fault_server import Exchange, FaultServer, answer, succeed
 
 pytestmark = pytest.mark.anyio
 

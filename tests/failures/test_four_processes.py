@@ -10,7 +10,7 @@ from collections.abc import Callable
 import pytest
 
 from kombo_async._chain.adaptive_limiter import DOCUMENTED_LIMIT
-from tests.failures.fault_server import FaultServer
+from tests.support.fault_server import FaultServer
 
 PROCESSES = 4
 ACTIONS = 500

@@ -21,8 +21,8 @@ from kombo_async._codec.encode import Encoded
 from kombo_async._codec.retry_after import retry_after
 from kombo_async._generated.operations import REQUESTS
 from kombo_async.middleware import Call, Next
-from tests.failures.calls import CALLS, client
-from tests.failures.fault_server import Exchange, FaultServer, answer
+from tests.support.calls import CALLS, client
+from tests.support.fault_server import Exchange, FaultServer, answer
 from tests.support.wire import CANDIDATE, INTEGRATION
 
 MEMBERS = tuple(getattr(member, "__origin__", member) for member in get_args(Response))

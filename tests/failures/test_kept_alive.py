@@ -14,8 +14,8 @@ from kombo_async import ConnectionFailed, RetryPolicy, Success
 from kombo_async._http import connections
 from kombo_async._http.connections import KEEPALIVE_EXPIRY
 from kombo_async._http.network import NetworkStream
-from tests.failures.calls import CALLS, client, until
-from tests.failures.fault_server import FaultServer, succeed
+from tests.support.calls import CALLS, client, until
+from tests.support.fault_server import FaultServer, succeed
 
 pytestmark = pytest.mark.anyio
 

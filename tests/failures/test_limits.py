@@ -12,8 +12,8 @@ import pytest
 from kombo_async import AsyncKomboClient, NoResponse, RateLimited, RetryPolicy, Success
 from kombo_async._chain.adaptive_limiter import DOCUMENTED_LIMIT, FIRST_LIMIT
 from kombo_async._chain.retry import Budget
-from tests.failures.calls import CREATE, READ, client, until
-from tests.failures.fault_server import Exchange, FaultServer
+from tests.support.calls import CREATE, READ, client, until
+from tests.support.fault_server import Exchange, FaultServer
 
 pytestmark = pytest.mark.anyio
 

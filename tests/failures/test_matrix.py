@@ -20,9 +20,9 @@ from kombo_async import (
     Success,
     SyncPending,
 )
-from tests.failures.calls import CALLS, client, until
-from tests.failures.fault_server import Exchange, FaultServer, answer, succeed
 from tests.failures.faults import FAULTS, Again, Fault
+from tests.support.calls import CALLS, client, until
+from tests.support.fault_server import Exchange, FaultServer, answer, succeed
 from tests.support.wire import API_KEY, INTEGRATION
 
 pytestmark = pytest.mark.anyio

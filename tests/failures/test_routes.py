@@ -27,9 +27,9 @@ from kombo_async import (
 )
 from kombo_async._http import connecting, streams
 from kombo_async._http.route import proxy_to
-from tests.failures.calls import CREATE, READ, client, until
-from tests.failures.fault_server import Exchange, FaultServer, succeed
+from tests.support.calls import CREATE, READ, client, until
 from tests.support.certificates import Authority
+from tests.support.fault_server import Exchange, FaultServer, succeed
 from tests.support.proxies import Proxy
 from tests.support.wire import API_KEY, INTEGRATION
 

@@ -16,9 +16,9 @@ import httpx2
 import pytest
 
 from kombo_async import AsyncKomboClient, Failure, KomboError, NoResponse, Options, RetryPolicy, Success, Waiting, ats
-from tests.failures.calls import client, until
-from tests.failures.fault_server import Exchange, FaultServer, succeed
 from tests.failures.faults import FAULTS, Fault
+from tests.support.calls import client, until
+from tests.support.fault_server import Exchange, FaultServer, succeed
 from tests.support.wire import INTEGRATION
 
 pytestmark = pytest.mark.anyio

@@ -8,8 +8,8 @@ import pytest
 
 from kombo_async import ConnectionFailed, RetryPolicy, Success, SyncPending, Waiting
 from kombo_async._chain.retry import SHORTEST_WAIT_FOR_SYNC
-from tests.failures.calls import CALLS, CREATE, client, until
-from tests.failures.fault_server import Exchange, FaultServer, succeed
+from tests.support.calls import CALLS, CREATE, client, until
+from tests.support.fault_server import Exchange, FaultServer, succeed
 
 pytestmark = pytest.mark.anyio
 

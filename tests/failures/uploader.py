@@ -12,7 +12,7 @@ from collections import Counter
 import anyio
 
 from kombo_async import AsyncKomboClient
-from tests.failures.calls import CREATE
+from tests.support.calls import CREATE
 from tests.support.wire import API_KEY, INTEGRATION
 
 

@@ -16,8 +16,8 @@ import pytest
 redis = pytest.importorskip("redis.asyncio", reason="needs the package redis")
 
 from kombo_async import AsyncKomboClient, SharedLimits, Success, TimedOut  # noqa: E402
-from tests.failures.calls import CREATE  # noqa: E402
-from tests.failures.fault_server import FaultServer  # noqa: E402
+from tests.support.calls import CREATE  # noqa: E402
+from tests.support.fault_server import FaultServer  # noqa: E402
 from tests.support.redis_server import needs_redis, redis_server  # noqa: E402
 from tests.support.wire import API_KEY, INTEGRATION  # noqa: E402
 

@@ -14,7 +14,7 @@ from collections import Counter
 from redis.asyncio import Redis
 
 from kombo_async import AsyncKomboClient, SharedLimits
-from tests.failures.calls import CREATE
+from tests.support.calls import CREATE
 from tests.support.wire import API_KEY, INTEGRATION
 
 

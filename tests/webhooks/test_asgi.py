@@ -10,7 +10,7 @@ from starlette.applications import Starlette
 from starlette.routing import Route
 
 from kombo_async.webhooks import DataChanged, Receiver, WebhookApp, sign
-from tests.webhooks.events import DATA_CHANGED, SECRET, body_of, signed
+from tests.support.webhook_events import DATA_CHANGED, SECRET, body_of, signed
 
 pytestmark = pytest.mark.anyio
 

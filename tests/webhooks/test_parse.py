@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from kombo_async import to_dict
 from kombo_async._generated.events import DataChanged, IntegrationDeleted, ReceivedOrder
 from kombo_async.webhooks import EVENTS, Event, EventType, InvalidBody, UnknownEvent, parse
-from tests.webhooks.events import DATA_CHANGED, body_of, documented
+from tests.support.webhook_events import DATA_CHANGED, body_of, documented
 
 JSON_VALUES = st.recursive(
     st.none() | st.booleans() | st.integers(-(2**70), 2**70) | st.floats(allow_nan=False) | st.text(max_size=10),

@@ -22,7 +22,7 @@ from kombo_async.webhooks import (
     sign,
 )
 from kombo_async.webhooks._handlers import Handlers
-from tests.webhooks.events import DATA_CHANGED, SECRET, body_of, signed
+from tests.support.webhook_events import DATA_CHANGED, SECRET, body_of, signed
 
 pytestmark = pytest.mark.anyio
 

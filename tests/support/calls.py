@@ -9,7 +9,7 @@ from typing import Any
 import anyio
 
 from kombo_async import AsyncKomboClient, Request, ats, hris
-from tests.failures.fault_server import FaultServer, Step
+from tests.support.fault_server import FaultServer, Step
 from tests.support.wire import API_KEY, INTEGRATION
 
 CREATE = ats.CreateCandidate(
