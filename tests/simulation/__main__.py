@@ -29,6 +29,8 @@ def main() -> int:
     for seed in range(arguments.first, arguments.first + arguments.seeds):
         result = play_seed(seed)
         results.update(result.results)
+        if seed % 500 == 499:
+            print(f"up to seed {seed}: {time.time() - began:.0f} s", file=sys.stderr, flush=True)
         if result.violations:
             failed += 1
             print(result.described(trace=not arguments.keep_going), flush=True)

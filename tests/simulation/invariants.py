@@ -108,6 +108,8 @@ def _false(history: History, told: Told) -> Iterator[str]:
                 yield f"FALSE: {name} is {outcome.result} with {ids}, which {whose} (ours: {sorted(made_ids)})"
         case "refused" | "unsent":
             arrived = [a for a in history.kombo.arrived if a.row == identity(history, row) and a.at <= told.at]
+            if outcome.result == "unsent":  # another run may be at it: this one only says that it was not
+                arrived = [each for each in arrived if each.process == told.run]
             sent = [each.attempt for each in arrived]
             there = next((each for each in made if each.attempt in sent), None)
             if there is not None:
