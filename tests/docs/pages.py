@@ -38,6 +38,11 @@ class Block:
         """Whether it is a user's test."""
         return re.search(r"^(async )?def test_", self.text, re.MULTILINE) is not None
 
+    @property
+    def needs_a_server(self) -> bool:
+        """Whether it connects to a database. Then only its types are checked here; its area has tests of its own."""
+        return re.search(r"(postgresql|redis)://", self.text) is not None
+
 
 def blocks(*languages: str) -> list[Block]:
     """All blocks in one of *languages*."""

@@ -87,7 +87,7 @@ def models_in(annotation: Any) -> Iterator[Any]:
             yield from models_in(each)
 
 
-def public_name(cls: Any) -> str:
+def public_name(cls: type[Model]) -> str:
     """What users import: `ats.CandidateInput`."""
     namespace = cls.__module__.split(".")[1]
     if namespace != "_generated":
@@ -95,7 +95,7 @@ def public_name(cls: Any) -> str:
     for name in ("webhooks", "ats", "hris", "lms", "assessment", "ai_apply", "connect", "general", "custom"):
         if getattr(import_module(f"kombo_async.{name}"), cls.__name__, None) is cls:
             return f"{name}.{cls.__name__}"
-    return str(cls.__name__)  # part of an event, under no name that can be imported
+    return cls.__name__  # part of an event, under no name that can be imported
 
 
 def closest(theirs: Mapping[str, list[str]], ours: Mapping[str, list[str]]) -> dict[str, str]:
