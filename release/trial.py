@@ -41,8 +41,8 @@ async def test_hiring(kombo, kombo_sandbox):
 """A user's test, which finds the fixtures by the installed plugin."""
 
 
-def try_wheel(wheel: Path, home: Path) -> Path:
-    """Install *wheel* in a new environment at *home* and use it; returns the interpreter. Exits where something fails."""
+def try_wheel(wheel: Path, home: Path, sbom: Path) -> None:
+    """Install *wheel* in a new environment at *home*, write *sbom* of that, and use it. Exits where something fails."""
     venv.create(home / "venv", with_pip=True)
     programs = home / "venv" / ("Scripts" if sys.platform == "win32" else "bin")
     python, command = programs / "python", programs / "kombo-async"
@@ -52,7 +52,11 @@ def try_wheel(wheel: Path, home: Path) -> Path:
     _run(home, python, "-I", "-c", "import kombo_async; kombo_async.AsyncKomboClient('key')")
     print("wheel: can be imported with its own dependencies alone")
 
-    _run(home, *pip, f"{wheel}[cli]", "pytest", "mypy")
+    _run(home, *pip, f"{wheel}[cli]")
+    tool = Path(sys.executable).with_name("cyclonedx-py")
+    _run(home, tool, "environment", "--output-reproducible", "-o", sbom, python)
+    print("wheel: its parts are listed in", sbom.name)
+
     where = _run(home, python, "-I", "-c", "import kombo_async; print(kombo_async.__file__)")
     if "site-packages" not in where:
         sys.exit(f"the package came from {where}")
@@ -60,14 +64,14 @@ def try_wheel(wheel: Path, home: Path) -> Path:
         _run(home, command, *arguments)
     print("wheel: the command line runs, and so does the demo")
 
+    _run(home, *pip, "pytest")
     (home / "test_hiring.py").write_text(TEST)
     _run(home, python, "-m", "pytest", "-q", "-p", "no:cacheprovider", "test_hiring.py")
     print("wheel: a user's test passes with the fixtures")
 
     (home / "program.py").write_text(PROGRAM)
-    _run(home, python, "-m", "mypy", "--strict", "program.py")
+    _run(home, sys.executable, "-m", "mypy", "--strict", "--python-executable", python, "program.py")
     print("wheel: type checkers see its types")
-    return python
 
 
 def _run(folder: Path, *command: object) -> str:
