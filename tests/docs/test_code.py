@@ -20,6 +20,8 @@ from kombo_async.sandbox import GREENHOUSE, Sandbox, serve
 from tests.docs.pages import ROOT, Block, blocks
 
 PYTHON = blocks("python")
+LONG_ENOUGH = 3.0
+"""Seconds after which a function that still runs has shown that it can."""
 NOT_STRICT = "--disable-error-code=import-untyped"
 
 
@@ -68,7 +70,8 @@ async def _call(function: Any) -> None:
     given = await _parameters(kombo, sandbox)
     wanted = [each for each in inspect.signature(function).parameters.values() if each.default is each.empty]
     if all(each.name in given for each in wanted):
-        await function(**{each.name: given[each.name] for each in wanted})
+        with anyio.move_on_after(LONG_ENOUGH):  # some run for as long as an app does
+            await function(**{each.name: given[each.name] for each in wanted})
 
 
 async def _parameters(kombo: AsyncKomboClient, sandbox: Sandbox) -> dict[str, Any]:
