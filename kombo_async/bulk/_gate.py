@@ -12,11 +12,14 @@ import anyio
 import attrs
 
 from kombo_async._clock import Clock
+from kombo_async._codec.codes import meaning_of
 from kombo_async.errors import Failure, NoResponse, ServerError, SyncPending
 from kombo_async.response import Response
 
 FAILURES = 5
 """How many requests in a row may fail in the way of an outage before no more rows are begun."""
+REFUSALS = 20
+"""How many may be refused in a row as one too many: the client slows down by itself, unless nothing gets through."""
 REST = 30.0
 """Seconds until one row tries again after that; each time it fails, twice as long."""
 PENDING_FOR = 60.0
@@ -81,7 +84,8 @@ class Gate:
             self._open()
             return
         self._failures += 1
-        if self._failures >= FAILURES and not (self._why and self._probe is not row):
+        limit_refusal = isinstance(response, Failure) and meaning_of(response).is_limit
+        if self._failures >= (REFUSALS if limit_refusal else FAILURES) and not (self._why and self._probe is not row):
             why = response.message if isinstance(response, Failure) else str(error)
             self._shut(self._rest, f"{self._failures} requests in a row failed: {why}")
             self._rest *= 2

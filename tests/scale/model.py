@@ -14,7 +14,7 @@ import trio.testing
 
 from kombo_async import AsyncKomboClient, RetryPolicy, ats, hris
 
-Refusal: TypeAlias = Literal["concurrency", "platform", "plain", "remote", "error"]
+Refusal: TypeAlias = Literal["concurrency", "platform", "plain", "remote", "error", "pending"]
 
 CODES: dict[Refusal, tuple[int, str | None]] = {
     "concurrency": (429, "PLATFORM.CONCURRENCY_LIMIT_EXCEEDED"),
@@ -22,6 +22,7 @@ CODES: dict[Refusal, tuple[int, str | None]] = {
     "plain": (429, None),
     "remote": (400, "REMOTE.RATE_LIMIT_EXCEEDED"),
     "error": (500, None),
+    "pending": (409, "INTEGRATION.SETUP_SYNC_PENDING"),
 }
 
 CREATE = ats.CreateApplication(
