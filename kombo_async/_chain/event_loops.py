@@ -103,24 +103,21 @@ class PerEventLoop:
 
 def _running_loop() -> Any:
     """The event loop that runs. Its library has been imported by then: importing asyncio takes long."""
-    asyncio, trio = _library("asyncio"), _library("trio")
+    asyncio: Any = sys.modules.get("asyncio")
     if asyncio is not None:
         try:
             return asyncio.get_running_loop()
         except RuntimeError:
-            if trio is None:
+            if "trio" not in sys.modules:
                 raise
+    trio: Any = sys.modules["trio"]
     return trio.lowlevel.current_trio_token()
-
-
-def _library(name: str) -> Any:
-    return sys.modules.get(name)
 
 
 def _is_running(loop: Any) -> bool:
     if hasattr(loop, "is_running"):  # asyncio's
         return bool(loop.is_running())
-    trio = _library("trio")
+    trio: Any = sys.modules["trio"]
     try:
         loop.run_sync_soon(_nothing)
     except trio.RunFinishedError:

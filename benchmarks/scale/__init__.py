@@ -1,0 +1,1 @@
+"""What is measured of the client at scale, scene by scene."""
