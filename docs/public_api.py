@@ -109,8 +109,8 @@ def _lines(path: str, found: griffe.Object | griffe.Alias) -> Iterator[str]:
             return
         try:
             found = found.final_target
-        except griffe.AliasResolutionError:
-            yield f"{path} -> {found.target_path}"
+        except griffe.AliasResolutionError as unknown:
+            yield f"{path} -> {unknown.alias.target_path}"
             return
     if isinstance(found, griffe.Class):
         yield f"class {path}({', '.join(base_names(found))})"
