@@ -169,7 +169,7 @@ class AsyncKomboClient:
             attempt_middleware: Steps around each attempt of this call, inside the client's own.
 
         Raises:
-            NoResponse: No answer came: `ConnectionFailed` or `TimedOut`.
+            NoResponse: No response came: `ConnectionFailed` or `TimedOut`.
             ValueError: The request is invalid. Nothing was sent.
         """
         operation = request.operation

@@ -1,10 +1,10 @@
 """Everything that can go wrong with a call, as values and as exceptions.
 
     KomboError
-    ├── NoResponse             nothing (or not all) of an answer came
+    ├── NoResponse             nothing (or not all) of a response came
     │   ├── ConnectionFailed   the connection could not be made, or broke
     │   └── TimedOut           the attempt's timeout or the call's deadline passed
-    └── Failure                an answer other than success
+    └── Failure                a response other than success
         ├── BadRequest         400, 405, 413, 415, 422
         ├── Unauthorized       401
         ├── Forbidden          403

@@ -1,4 +1,4 @@
-"""Files: streamed as base64 inside JSON, read as they are sent and anew for each attempt."""
+"""Files: streamed as base64 inside JSON, read as they are sent and again for each attempt."""
 
 from __future__ import annotations
 
@@ -89,7 +89,7 @@ async def test_several_files_among_other_fields(tmp_path: Path) -> None:
 
 
 async def test_retries_read_the_file_again(tmp_path: Path) -> None:
-    """Each attempt sends the whole file, read anew: a stream that was spent is never sent empty."""
+    """Each attempt sends the whole file, read again: a stream that was spent is never sent empty."""
     opened: list[BinaryIO] = []
 
     def open_() -> BinaryIO:

@@ -184,7 +184,7 @@ async def test_over_a_real_socket(call: ClassicCall, path: str, body: Any, data:
 async def test_first_sync_is_waited_for(
     call: ClassicCall, path: str, body: Any, data: Any, respx_mock: respx.MockRouter
 ) -> None:
-    """A call during the first sync goes through once it is over, in the older and in the newer form, sent anew."""
+    """A call during the first sync goes through once it is over, in the older and in the newer form, sent again."""
     route = respx_mock.post(f"https://api.kombo.dev/v1{path}").mock(
         side_effect=[old_failure(503), failure(409, "INTEGRATION.SETUP_SYNC_PENDING"), success(data, [])]
     )

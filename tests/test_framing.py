@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kombo_async._http.framing import LONGEST_HEAD, AnswerEnd
+from kombo_async._http.framing import LONGEST_HEAD, ResponseEnd
 
 OK = b"HTTP/1.1 200 OK\r\n"
 CHUNKED = OK + b"Transfer-Encoding: chunked\r\n\r\n"
@@ -47,7 +47,7 @@ each_whole = pytest.mark.parametrize("answer", WHOLE.values(), ids=WHOLE)
 
 
 def reached(*parts: bytes) -> bool:
-    end = AnswerEnd()
+    end = ResponseEnd()
     for part in parts:
         end.feed(part)
     return end.reached
@@ -91,7 +91,7 @@ def test_any_chunks_in_any_pieces(chunks: list[bytes], data: st.DataObject) -> N
     answer = CHUNKED + body + b"0\r\n\r\n"
     cuts = sorted(data.draw(st.lists(st.integers(0, len(answer)), max_size=8)))
     pieces = [answer[start:end] for start, end in zip([0, *cuts], [*cuts, len(answer)], strict=True)]
-    end = AnswerEnd()
+    end = ResponseEnd()
     for number, piece in enumerate(pieces):
         end.feed(piece)
         assert end.reached is (sum(map(len, pieces[: number + 1])) == len(answer))

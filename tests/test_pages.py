@@ -62,7 +62,7 @@ async def test_all_records() -> None:
 
 
 async def test_all_pages() -> None:
-    """`pages()` gives the pages themselves; each use of a list reads anew."""
+    """`pages()` gives the pages themselves; each use of a list reads again."""
     server = Lists()
     async with mock_client(server) as kombo:
         candidates = kombo.ats.get_candidates()
@@ -222,7 +222,7 @@ def test_asyncio_run_takes_a_list() -> None:
 
 
 async def test_a_list_can_be_awaited_again() -> None:
-    """Each time reads anew, in tasks as well."""
+    """Each time reads again, in tasks as well."""
     server = Lists()
     async with mock_client(server) as kombo:
         candidates = kombo.ats.get_candidates()

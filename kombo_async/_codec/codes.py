@@ -116,7 +116,7 @@ answers, a redirect may follow a write that was done.
 
 
 def meaning(status_code: int, code: str | None, *, from_kombo: bool) -> Meaning:
-    """What an answer other than a success means.
+    """What a response other than a success means.
 
     *from_kombo* says whether the body was Kombo's JSON error, not that of a load balancer or proxy on the way.
     """

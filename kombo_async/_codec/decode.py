@@ -41,7 +41,7 @@ class Envelope(Model, Generic[T]):
 def decode(
     request: type[Request[T]], raw: httpx.Response, body: bytes | None, *, attempts: int, unreadable: str = ""
 ) -> Response[T]:
-    """Structure an answer to *request*.
+    """Structure a response to *request*.
 
     *body* is None where the bytes could not be had (a corrupt encoding, too many of them); *unreadable* says why.
     """

@@ -74,7 +74,7 @@ def _length(raw: Any) -> int | None:
 
 
 class Unreadable(Exception):
-    """The body of an answer cannot be had; says why."""
+    """The body of a response cannot be had; says why."""
 
 
 async def read(raw: Any, limit: int) -> bytes:
@@ -107,7 +107,7 @@ async def _stop(chunks: AsyncIterator[bytes]) -> None:
 
 
 class Body:
-    """The body of an answer as it comes, decompressed up to a limit."""
+    """The body of a response as it comes, decompressed up to a limit."""
 
     def __init__(self, encoding: str, limit: int) -> None:
         self._limit = limit
@@ -162,4 +162,4 @@ class Body:
 
 
 def _too_large(limit: int) -> Unreadable:
-    return Unreadable(f"the answer is larger than max_response_bytes ({limit} bytes)")
+    return Unreadable(f"the response is larger than max_response_bytes ({limit} bytes)")

@@ -1,4 +1,4 @@
-"""Why no answer came, in words that hold no secret: no key, no query, no body."""
+"""Why no response came, in words that hold no secret: no key, no query, no body."""
 
 from __future__ import annotations
 

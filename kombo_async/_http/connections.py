@@ -2,7 +2,7 @@
 
 The pool that httpx gives a transport looks through all its connections at each request, takes a third of a call's time,
 and loses a connection whose request is cancelled just as it is made. A request that ends in any other way than with
-one whole answer, and nothing after it, takes its connection with it.
+one whole response, and nothing after it, takes its connection with it.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ class Connection:
 
     @property
     def is_reusable(self) -> bool:
-        """Whether another request may follow: one whole answer has come, nothing else, and the connection is open."""
+        """Whether another request may follow: one whole response has come, nothing else, and the connection is open."""
         return self._network.is_reusable
 
     @property
@@ -52,7 +52,7 @@ class Connection:
     async def exchange(
         self, request: httpcore.Request, progress: Progress, connect_timeout: float | None, limit: int
     ) -> httpx.Response:
-        """Send *request* and read its whole answer, up to *limit* bytes. Raises what httpcore raises."""
+        """Send *request* and read its whole response, up to *limit* bytes. Raises what httpcore raises."""
         self._network.begin(progress, connect_timeout)
         response = await self._inner.handle_async_request(request)
         encoding = ""
@@ -119,7 +119,7 @@ class Connections(httpx.AsyncBaseTransport):
         return len(self._unused)
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        """Send *request*, by a connection that is still good or by a new one, and read the answer to it."""
+        """Send *request*, by a connection that is still good or by a new one, and read the response to it."""
         progress = request.extensions.get(PROGRESS) or Progress()
         connect_timeout = request.extensions.get("timeout", {}).get("connect")
         sent = _for_httpcore(request)

@@ -1,7 +1,7 @@
-"""Where an answer ends, counted in the bytes themselves: whatever comes after it belongs to no request of ours.
+"""Where a response ends, counted in the bytes themselves: whatever comes after it belongs to no request of ours.
 
-httpcore and h11 keep what came after an answer to themselves, and would take it for the answer to the next request.
-This looks over their shoulder. It says that an answer is whole only where it is sure; a connection that it is not
+httpcore and h11 keep what came after a response to themselves, and would take it for the response to the next request.
+This looks over their shoulder. It says that a response is whole only where it is sure; a connection that it is not
 sure of is closed, which costs a new connection and nothing else.
 """
 
@@ -28,8 +28,8 @@ class _Part(Enum):
     UNKNOWN = auto()
 
 
-class AnswerEnd:
-    """Follows the bytes of one answer of HTTP/1.1 to their end."""
+class ResponseEnd:
+    """Follows the bytes of one response of HTTP/1.1 to their end."""
 
     def __init__(self) -> None:
         self._part = _Part.HEAD
@@ -41,7 +41,7 @@ class AnswerEnd:
 
     @property
     def reached(self) -> bool:
-        """Whether the bytes so far are exactly one whole answer."""
+        """Whether the bytes so far are exactly one whole response."""
         return self._part is _Part.END
 
     def feed(self, data: bytes) -> None:
@@ -56,7 +56,7 @@ class AnswerEnd:
     def _step(self, data: bytes, start: int) -> int:
         """Take some bytes of *data* from *start* on; gives how far that was."""
         if self._part is _Part.END:
-            self._part = _Part.UNKNOWN  # more than the answer
+            self._part = _Part.UNKNOWN  # more than the response
             return len(data)
         if self._part is _Part.BODY:
             taken = min(self._left, len(data) - start)

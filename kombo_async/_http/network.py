@@ -1,7 +1,7 @@
 """The network under httpcore: it knows what only the network can know.
 
 Whether anything of a request was written, whether the server had closed the connection by then, and whether more came
-than the answer. None of it is taken from httpcore's or h11's inside: they only call `read` and `write` here.
+than the response. None of it is taken from httpcore's or h11's inside: they only call `read` and `write` here.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import attrs
 import httpcore
 
 from kombo_async._http.connecting import connect
-from kombo_async._http.framing import AnswerEnd
+from kombo_async._http.framing import ResponseEnd
 from kombo_async._http.streams import Stream, TLSStream
 
 FLUSH_AT = 64 * 1024
@@ -34,7 +34,7 @@ class Progress:
     before_write: Callable[[], None] | None = None
     """Called before each write of the request; what it raises keeps the bytes back."""
     unreadable: str = ""
-    """Why the body of the answer cannot be had, where it cannot."""
+    """Why the body of the response cannot be had, where it cannot."""
 
 
 class NothingSent(Exception):
@@ -98,11 +98,11 @@ class Network(httpcore.AsyncNetworkBackend):
 
     @property
     def is_reusable(self) -> bool:
-        """Whether another request may follow: one whole answer has come, nothing else, and the connection is open."""
+        """Whether another request may follow: one whole response has come, nothing else, and the connection is open."""
         return self.stream is not None and self.stream.is_reusable
 
     async def break_off(self, chunks: AsyncIterator[bytes]) -> None:
-        """End the reading of an answer in the middle.
+        """End the reading of a response in the middle.
 
         What httpcore reads by are generators within generators: an exception from inside ends them all, while closing
         the outermost would leave the others to the garbage collector, of which trio complains.
@@ -132,21 +132,21 @@ class NetworkStream(httpcore.AsyncNetworkStream):
         self._written = False
         self._closed = False
         self._broken_off = False
-        self._answer = AnswerEnd()
+        self._response_end = ResponseEnd()
 
     def begin(self) -> None:
         """Begin an attempt over a connection that has answered before."""
         self._used_before = True
         self._written = self._broken_off = False
-        self._answer = AnswerEnd()
+        self._response_end = ResponseEnd()
 
     @property
     def is_reusable(self) -> bool:
         """Whether another request may follow."""
-        return self._answer.reached and not self._closed and self._stream.is_silent()
+        return self._response_end.reached and not self._closed and self._stream.is_silent()
 
     def break_off(self) -> None:
-        """Let whatever is left of an answer end in an error."""
+        """Let whatever is left of a response end in an error."""
         self._broken_off = True
 
     async def write(self, buffer: bytes, timeout: float | None = None) -> None:
@@ -200,7 +200,7 @@ class NetworkStream(httpcore.AsyncNetworkStream):
             raise httpcore.ReadError(str(error)) from error
 
     def _fed(self, data: bytes) -> bytes:
-        self._answer.feed(data)
+        self._response_end.feed(data)
         return data
 
     async def aclose(self) -> None:

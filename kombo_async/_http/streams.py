@@ -282,7 +282,7 @@ class TLSStream:
                 more = await self._below.receive()
                 self._take(more)
             except (ssl.SSLZeroReturnError, ssl.SSLEOFError):
-                break  # HTTP knows whether this is the end of an answer
+                break  # HTTP knows whether this is the end of a response
             else:
                 if not data:
                     break

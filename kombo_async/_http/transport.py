@@ -57,7 +57,7 @@ class _Attempt:
         return self.begun and (error is None or not _never_connected(error))
 
     def failure(self, cls: type[NoAnswer], reason: str, *, sent: bool) -> NoAnswer:
-        """What to raise when no answer came."""
+        """What to raise when no response came."""
         operation = self.call.operation
         return cls(
             message=f"{operation.id} {reason}",
@@ -193,7 +193,7 @@ class Http:
         cause: BaseException | None = None
         with self._clock.until(now + attempt.seconds) as scope:
             try:
-                return await self._answer(attempt)
+                return await self._response(attempt)
             except Exception as error:
                 if not _is_of_http(error):
                     raise
@@ -216,7 +216,7 @@ class Http:
         )
         return failure, cause_of(error)
 
-    async def _answer(self, attempt: _Attempt) -> Response[Any]:
+    async def _response(self, attempt: _Attempt) -> Response[Any]:
         files = await FileBody.measured(attempt.encoded)
         if files is not None and self._connections is None:
             files.before_chunk = attempt.call.before_write  # other transports than ours do not call it themselves
@@ -280,7 +280,7 @@ class Http:
         return url
 
     async def _exchange(self, attempt: _Attempt) -> Response[Any]:
-        """Send, read the answer to its end, and decode it."""
+        """Send, read the response to its end, and decode it."""
         if attempt.call.before_write is not None and self._connections is None:
             attempt.call.before_write()
         attempt.begun = True
@@ -303,7 +303,7 @@ class Http:
         )
 
     async def _whole(self, attempt: _Attempt, raw: httpx.Response) -> tuple[httpx.Response, str]:
-        """The answer with its body, and why that cannot be had."""
+        """The response with its body, and why that cannot be had."""
         if attempt.progress.unreadable:
             return raw, attempt.progress.unreadable
         if is_small(raw, self._max_response_bytes):

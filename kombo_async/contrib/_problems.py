@@ -22,7 +22,7 @@ SYNC_RETRY_AFTER = 60
 
 @attrs.frozen(kw_only=True)
 class Problem:
-    """An answer to a caller of your app."""
+    """A response to a caller of your app."""
 
     status: int
     title: str
@@ -35,12 +35,12 @@ class Problem:
 
     @property
     def headers(self) -> dict[str, str]:
-        """The headers of the answer, except its content type."""
+        """The headers of the response, except its content type."""
         return {} if self.retry_after is None else {"Retry-After": str(self.retry_after)}
 
     @property
     def body(self) -> bytes:
-        """The body of the answer."""
+        """The body of the response."""
         content: dict[str, Any] = {"title": self.title, "status": self.status}
         if self.code is not None:
             content["code"] = self.code
@@ -50,7 +50,7 @@ class Problem:
 
 
 def problem_of(error: KomboError) -> Problem:
-    """The answer for *error*."""
+    """The response for *error*."""
     return attrs.evolve(_problem(error), may_have_applied=error.may_have_applied)
 
 

@@ -49,7 +49,7 @@ def webhook_handler(receiver: Receiver) -> Callable[[web.Request], Awaitable[web
     async def handle(request: web.Request) -> web.Response:
         signatures = request.headers.getall(SIGNATURE_HEADER, [])
         length = request.headers.get("Content-Length")
-        answer = await respond(receiver, signatures, length, request.content.iter_any())
-        return web.Response(body=answer.body, status=answer.status, content_type=JSON)
+        response = await respond(receiver, signatures, length, request.content.iter_any())
+        return web.Response(body=response.body, status=response.status, content_type=JSON)
 
     return handle

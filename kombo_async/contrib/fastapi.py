@@ -44,8 +44,8 @@ def webhook_handler(receiver: Receiver) -> Callable[[Request], Awaitable[Respons
 
     async def handle(request: Request) -> Response:
         signatures = request.headers.getlist(SIGNATURE_HEADER)
-        answer = await respond(receiver, signatures, request.headers.get("content-length"), request.stream())
-        return Response(answer.body, answer.status, media_type=JSON)
+        response = await respond(receiver, signatures, request.headers.get("content-length"), request.stream())
+        return Response(response.body, response.status, media_type=JSON)
 
     return handle
 

@@ -31,15 +31,15 @@ class WebhookApp:
         if scope["type"] != "http":
             raise RuntimeError(f"the webhook endpoint takes HTTP, not {scope['type']!r}; mount it under a path")
         if scope["method"] != "POST":
-            return await _answer(send, 405, b'{"error": "webhooks come by POST"}', [(b"allow", b"POST")])
+            return await _respond(send, 405, b'{"error": "webhooks come by POST"}', [(b"allow", b"POST")])
         signatures = _values(scope, SIGNATURE_HEADER)
         length = next(iter(_values(scope, "content-length")), None)
         try:
             async with aclosing(_chunks(receive)) as chunks:
-                answer = await respond(self.receiver, signatures, length, chunks)
+                response = await respond(self.receiver, signatures, length, chunks)
         except _CallerGone:
             return None
-        return await _answer(send, answer.status, answer.body)
+        return await _respond(send, response.status, response.body)
 
 
 def _values(scope: Scope, name: str) -> list[str]:
@@ -48,7 +48,7 @@ def _values(scope: Scope, name: str) -> list[str]:
 
 
 class _CallerGone(Exception):
-    """The caller went away before its whole body was there: nobody waits for an answer."""
+    """The caller went away before its whole body was there: nobody waits for a response."""
 
 
 async def _chunks(receive: Receive) -> AsyncGenerator[bytes]:
@@ -61,7 +61,7 @@ async def _chunks(receive: Receive) -> AsyncGenerator[bytes]:
             return
 
 
-async def _answer(send: Send, status: int, body: bytes, headers: list[tuple[bytes, bytes]] | None = None) -> None:
+async def _respond(send: Send, status: int, body: bytes, headers: list[tuple[bytes, bytes]] | None = None) -> None:
     fixed = [(b"content-type", CONTENT_TYPE.encode()), (b"content-length", str(len(body)).encode())]
     await send({"type": "http.response.start", "status": status, "headers": [*fixed, *(headers or [])]})
     await send({"type": "http.response.body", "body": body})

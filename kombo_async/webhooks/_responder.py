@@ -15,7 +15,7 @@ CONTENT_TYPE = "application/json"
 
 
 @attrs.frozen
-class WebhookAnswer:
+class WebhookResponse:
     """What to answer."""
 
     status: int
@@ -24,7 +24,7 @@ class WebhookAnswer:
 
 async def respond(
     receiver: Receiver, signatures: Sequence[str], content_length: str | None, chunks: AsyncIterable[bytes]
-) -> WebhookAnswer:
+) -> WebhookResponse:
     """Take a webhook whose body comes in *chunks*: 200 for what was taken, else the error's status.
 
     *signatures* are all values of the signature's header. Raises what a handler raises.
@@ -33,8 +33,8 @@ async def respond(
         body = await receiver.read(chunks, content_length)
         result = await receiver.receive(body, only(signatures))
     except WebhookError as error:
-        return _answer(error.status_code, error=str(error))
-    return _answer(200, result=result)
+        return _response(error.status_code, error=str(error))
+    return _response(200, result=result)
 
 
 async def event_of(
@@ -51,5 +51,5 @@ def only(signatures: Sequence[str]) -> str | None:
     return signatures[0] if signatures else None
 
 
-def _answer(status: int, **content: str) -> WebhookAnswer:
-    return WebhookAnswer(status, json.dumps(content).encode())
+def _response(status: int, **content: str) -> WebhookResponse:
+    return WebhookResponse(status, json.dumps(content).encode())
