@@ -201,8 +201,9 @@ def _sharpened(chance: random.Random, plain: Scenario) -> Scenario:
     killed = attrs.evolve(
         first.runs[0], plan={chance.randint(10, 50): 0.0}, steps={}, leaves_after=None, stops_after=None
     )
-    second = attrs.evolve(later[0], mishap="without its wal", runs=later[0].runs[:1])
-    turns = (attrs.evolve(first, runs=(killed,), mishap=""), second, *later[1:])
+    alone = [attrs.evolve(turn, runs=turn.runs[:1], mishap="") for turn in later]
+    alone[0] = attrs.evolve(alone[0], mishap="without its wal")
+    turns = (attrs.evolve(first, runs=(killed,), mishap=""), *alone)
     return attrs.evolve(plain, journal="sqlite", turns=turns)
 
 
