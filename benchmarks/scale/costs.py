@@ -12,12 +12,12 @@ from pathlib import Path
 from typing import Any
 
 import httpx
-from tests.failures.calls import CREATE
-from tests.failures.fault_server import FaultServer
 
 from benchmarks import mirror
 from benchmarks.scale.scenes import Result, Scene
 from kombo_async import AsyncKomboClient, RetryPolicy, SharedLimits, Success, hris
+from tests.support.calls import CREATE
+from tests.support.fault_server import FaultServer
 from tests.support.redis_server import redis_server
 
 ROWS = 2_000
