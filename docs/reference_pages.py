@@ -32,7 +32,7 @@ PAGES = {
             "middleware",
             "attachments",
             "operations",
-            "limits",
+            "shared_limits",
         ],
     ),
     "bulk": ("Bulk and journals", ["bulk"]),

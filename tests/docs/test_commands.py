@@ -30,7 +30,7 @@ def commands(program: str) -> Iterator[str]:
 @pytest.mark.parametrize("line", sorted({*commands("kombo-async")}))
 def test_options_exist(line: str) -> None:
     """Each command knows each option that it is given."""
-    _, name, *arguments = shlex.split(line)
+    _, name, *arguments = [*shlex.split(line), "--help"]
     if name.startswith("-"):
         return
     command = group.get_command(click.Context(group), name)
