@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, TypeAlias
+from typing import Any
 
 from kombo_async.mirror import _postgres_tables as tables_sql
 from kombo_async.mirror._columns import Column
+from kombo_async.mirror._postgres_pool import Connection
 from kombo_async.mirror._postgres_tables import index_name, quoted
 from kombo_async.mirror._records import Record
 from kombo_async.mirror._table import Table
-
-Connection: TypeAlias = Any
 
 _LONGEST_INDEXED = 2000
 """Bytes of a text that surely fits into an index."""

@@ -1,0 +1,116 @@
+"""Checks of a store's records and its log of changes."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from kombo_async.mirror._checks import (
+    CANDIDATES,
+    ID,
+    SINCE,
+    TAGS,
+    MakeStore,
+    finish_sync,
+    opened,
+    plain_tag,
+    promise,
+    refused,
+    tag,
+    take_turn,
+)
+from kombo_async.mirror._records import Record
+from kombo_async.mirror._store import Watermark
+
+
+async def keeps_records(make: MakeStore) -> None:
+    """Records are put in, replaced and removed by their IDs; what has not changed does not count; it lasts."""
+    async with opened(make) as store:
+        turn = await take_turn(store)
+        await store.begin(turn, TAGS, full=True)
+        written = await store.write(turn, TAGS, [tag("a", "1"), tag("b", "1"), tag("c", "1")], [], full=True)
+        promise("new records count as inserted", (written.inserted, written.changed, written.deleted) == (3, 0, 0))
+        written = await store.write(turn, TAGS, [tag("a", "1"), tag("b", "2")], ["c", "d"], full=True)
+        promise("only what changed counts", (written.inserted, written.changed, written.deleted) == (0, 1, 1))
+    async with opened(make) as store:
+        turn = await take_turn(store)
+        written = await store.write(turn, TAGS, [tag("a", "1"), tag("b", "2"), tag("c", "1")], [])
+        promise("records are there after reopening", (written.inserted, written.changed) == (1, 0))
+
+
+async def keeps_any_text(make: MakeStore) -> None:
+    """Whatever is in a record, it can be written: NUL, half characters, quotes, long texts, wrong types."""
+    odd = [
+        '"\\u0000"',
+        '"half \\ud83d of a character"',
+        '"😀 \\" \' \\\\ $1 ? %s"',
+        f'"{"long " * 3000}"',
+        "12345678901234567890123",
+        "1e40",
+        "[1, [2, [3]]]",
+        '{"a": "\\u0000"}',
+        "null",
+        "true",
+    ]
+    async with opened(make) as store:
+        turn = await take_turn(store)
+        records = [
+            Record(
+                f"r{number}",
+                f'{{"id": "r{number}", "first_name": {text}, "confidential": {text}, "remote_created_at": {text}, '
+                f'"location": {text}, "custom_fields": {text}, "email_addresses": [{text}]}}',
+            )
+            for number, text in enumerate(odd)
+        ]
+        written = await store.write(turn, CANDIDATES, records, [])
+        promise("any record can be inserted", written.inserted == len(odd))
+        written = await store.write(turn, CANDIDATES, records, [])
+        promise("any record is known when it comes again", written.changed == 0)
+        again = [Record(each.id, each.json.replace("{", '{"x": 1, ', 1)) for each in records]
+        written = await store.write(turn, CANDIDATES, again, [])
+        promise("any record can be replaced", written.changed == len(odd))
+
+
+async def keeps_integrations_apart(make: MakeStore) -> None:
+    """Integrations share tables, and nothing else."""
+    async with opened(make) as store:
+        one, two = await take_turn(store, "lever:1"), await take_turn(store, "lever:2")
+        await store.write(one, TAGS, [tag("a", "1")], [])
+        written = await store.write(two, TAGS, [tag("a", "1")], ["b"])
+        promise("a record of another integration is another record", written.inserted == 1)
+        await finish_sync(store, one, Watermark(since=SINCE))
+        promise("a watermark belongs to its integration", not await store.watermarks("lever:2"))
+        await store.remove("lever:2")
+        written = await store.write(one, TAGS, [tag("a", "1")], [])
+        promise("removing an integration leaves others alone", written.inserted == 0)
+
+
+async def logs_changes(make: MakeStore) -> None:
+    """The log has each insertion, change and deletion in order, with the fields that changed."""
+    async with opened(make, changes=True) as store:
+        turn = await take_turn(store)
+        await store.write(turn, TAGS, [tag("a", "1"), tag("b", "1")], [])
+        await store.write(turn, TAGS, [tag("a", "2"), tag("b", "1")], [])
+        await store.write(turn, TAGS, [Record("b", json.dumps(plain_tag("b", "1"), indent=1))], ["a"])
+        changes = await store.changes(0, 99)
+        told = [(each.id, each.kind, each.fields, dict(each.before)) for each in changes]
+        inserted: list[Any] = [("a", "inserted", (), {}), ("b", "inserted", (), {})]
+        changed: list[Any] = [("a", "changed", ("name",), {"name": "1"}), ("a", "deleted", (), {})]
+        promise("all changes are told, in order", sorted(told[:2]) == inserted and told[2:] == changed)
+        promise("positions ascend", [each.position for each in changes] == sorted({each.position for each in changes}))
+        promise(
+            "the record comes as it is now",
+            [each.record and each.record["id"] for each in changes[1:]] == ["b", None, None],
+        )
+        promise("the log can be read on", len(await store.changes(changes[1].position, 1)) == 1)
+        promise("a subscriber begins at 0", await store.subscribe("mail", "one", 60) == 0)
+        await store.acknowledge("mail", "one", changes[1].position)
+        promise("one at a time reads for it", await store.subscribe("mail", "two", 60) is None)
+        await store.subscribe("mail", "one", -1)
+        promise("it goes on where it was", await store.subscribe("mail", "two", 60) == changes[1].position)
+        await refused("acknowledge", store.acknowledge("mail", "one", changes[2].position))
+        await store.prune(3600)
+        promise("what all have had can be removed", len(await store.changes(0, 99)) == 2)
+        await store.remove(ID)
+        (*_, last) = await store.changes(0, 99)
+        promise("removed integrations are told of", (last.id, last.kind) == ("b", "deleted"))

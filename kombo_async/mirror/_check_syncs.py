@@ -1,0 +1,104 @@
+"""Checks of what a store keeps for syncs: watermarks, rewinds, what was not seen, what is stale."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import anyio
+
+from kombo_async import ats
+from kombo_async.mirror._checks import (
+    CANDIDATES,
+    ID,
+    SINCE,
+    TAGS,
+    MakeStore,
+    candidate,
+    finish_sync,
+    opened,
+    promise,
+    tag,
+    take_turn,
+)
+from kombo_async.mirror._store import BlindSpot, Watermark
+from kombo_async.mirror._table import Table
+
+
+async def keeps_watermarks(make: MakeStore) -> None:
+    """A watermark is as the last sync left it, for the question that it belongs to."""
+    async with opened(make) as store:
+        turn = await take_turn(store)
+        promise("at first there is no watermark", await store.begin(turn, TAGS, full=True) == Watermark())
+        after = Watermark(since=SINCE, full_at=SINCE - timedelta(hours=1))
+        await finish_sync(store, turn, after)
+        promise("it is as it was set", await store.begin(turn, TAGS, full=False) == after)
+        await store.want_full(turn, "tags")
+        promise("a full sync is wanted", (await store.watermarks(ID))["tags"].full_wanted)
+    async with opened(make) as store:
+        turn = await take_turn(store)
+        mark = (await store.watermarks(ID))["tags"]
+        promise("it is there after reopening", (mark.since, mark.full_wanted) == (SINCE, True))
+        other = Table("tags", ats.GetTags(ids=["a"]), columns=["name"])
+        promise("it is forgotten with another question", await store.begin(turn, other, full=False) == Watermark())
+
+
+async def keeps_rewinds(make: MakeStore) -> None:
+    """A rewind goes to the earliest time, holds for one sync, and is kept if it came while that ran."""
+    early, late = SINCE - timedelta(hours=2), SINCE - timedelta(hours=1)
+    async with opened(make) as store:
+        turn = await take_turn(store)
+        await finish_sync(store, turn, Watermark(since=SINCE))
+        await store.rewind(ID, early)
+        await store.rewind(ID, late)
+        before = await store.begin(turn, TAGS, full=False)
+        promise("the earliest rewind holds", (before.rewind, before.reach) == (early, early))
+        earlier = early - timedelta(hours=1)
+        await store.rewind(ID, earlier)
+        await store.finish(turn, TAGS, before, Watermark(since=SINCE), full=False)
+        before = await store.begin(turn, TAGS, full=False)
+        promise("one that came in between is kept", before.rewind == earlier)
+        await store.finish(turn, TAGS, before, Watermark(since=SINCE), full=False)
+        promise("one that was heeded is gone", (await store.begin(turn, TAGS, full=False)).rewind is None)
+
+
+async def finds_what_was_not_seen(make: MakeStore) -> None:
+    """A full sync knows which records it has not met, in slices."""
+    async with opened(make) as store:
+        turn = await take_turn(store)
+        await store.write(turn, TAGS, [tag(f"t{number}", "1") for number in range(9)], [])
+        await store.begin(turn, TAGS, full=True)
+        await store.write(turn, TAGS, [tag("t0", "1"), tag("t5", "2"), tag("new", "1")], [], full=True)
+        first = await store.unseen(turn, TAGS, "", 4)
+        rest = await store.unseen(turn, TAGS, first[-1], 9)
+        promise("it knows what was not met", [*first, *rest] == [f"t{number}" for number in (1, 2, 3, 4, 6, 7, 8)])
+        await store.begin(turn, TAGS, full=True)
+        promise("a full sync begins with nothing met", len(await store.unseen(turn, TAGS, "", 99)) == 10)
+
+
+async def notes_what_is_stale(make: MakeStore) -> None:
+    """Records that nest a changed one are found, until they are settled; what is noted again stays."""
+    spots = [BlindSpot(table="candidates", path="tags", model="ats_tags")]
+    async with opened(make) as store:
+        turn = await take_turn(store)
+        records = [candidate("a", ["t1"]), candidate("b", ["t2", "t1"]), candidate("c", ["t2"]), candidate("d", [])]
+        await store.write(turn, CANDIDATES, records, [])
+        await store.write(turn, TAGS, [tag("t1", "1"), tag("t2", "1")], [])
+        await store.write(turn, TAGS, [tag("t1", "2"), tag("t2", "1")], [], blind_spots=spots)
+        stale = await store.stale(turn, CANDIDATES, 99)
+        promise(
+            "only what changed is stale", [(each.path, each.id, each.read) for each in stale] == [("tags", "t1", False)]
+        )
+        nesting = await store.nesting(turn, CANDIDATES, "tags", ["t1"], 99)
+        promise("records with one in a list are found", nesting == ["a", "b"])
+        nesting = await store.nesting(turn, CANDIDATES, "location", ["place-a", "x"], 99)
+        promise("records with one in an object are found", nesting == ["a"])
+        await store.settle(turn, CANDIDATES, stale, done=False)
+        (again,) = await store.stale(turn, CANDIDATES, 99)
+        promise("what was read is marked", again.read)
+        await anyio.sleep(0.01)
+        await store.write(turn, TAGS, [], ["t1"], blind_spots=spots)
+        await store.settle(turn, CANDIDATES, [again], done=True)
+        (again,) = await store.stale(turn, CANDIDATES, 99)
+        promise("what was noted again stays", not again.read)
+        await store.settle(turn, CANDIDATES, [again], done=True)
+        promise("what is settled is gone", await store.stale(turn, CANDIDATES, 99) == [])

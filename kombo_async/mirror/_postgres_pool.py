@@ -1,0 +1,102 @@
+"""Connections of the PostgreSQL store, and the transactions in which it writes."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import asynccontextmanager
+from typing import Any, TypeAlias
+
+import anyio
+
+from kombo_async._lazy import missing_extra
+
+try:
+    import asyncpg  # type: ignore[import-untyped]  # pyright: ignore[reportMissingTypeStubs]
+except ModuleNotFoundError as _error:
+    raise missing_extra(_error, "postgres", "asyncpg") from None
+
+from kombo_async.mirror._postgres_tables import quoted
+from kombo_async.mirror._store import LeaseLost, Turn
+
+_asyncpg: Any = asyncpg
+
+Connection: TypeAlias = Any
+
+NOW = "extract(epoch FROM clock_timestamp())::float8"
+"""The database's time, in SQL."""
+TOO_LARGE: type[Exception] = _asyncpg.ProgramLimitExceededError
+"""Raised where a text is too long for an index."""
+
+
+class PostgresPool:
+    """At most *size* connections to a database, for the tables in *schema*; *connect* are settings of asyncpg."""
+
+    def __init__(self, dsn: str | None, schema: str, size: int, connect: Mapping[str, Any]) -> None:
+        self.schema = schema
+        self._dsn = dsn
+        self._size = size
+        self._connect = dict(connect)
+        self._pool: Any = None
+
+    async def open(self) -> None:
+        """Make the pool, unless it is open."""
+        if self._pool is None:
+            self._pool = await _asyncpg.create_pool(
+                self._dsn, min_size=0, max_size=self._size, command_timeout=300, reset=_nothing, **self._connect
+            )
+
+    async def aclose(self) -> None:
+        """Close all connections."""
+        pool, self._pool = self._pool, None
+        if pool is not None:
+            with anyio.CancelScope(shield=True):
+                await pool.close()
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncGenerator[Connection]:
+        """A connection in a transaction, which is not cancelled half-way."""
+        if self._pool is None:
+            raise RuntimeError(f"PostgresStore(schema={self.schema!r}) is not open")
+        with anyio.CancelScope(shield=True):
+            async with self._pool.acquire() as connection, connection.transaction():
+                yield connection
+
+    @asynccontextmanager
+    async def turn(self, turn: Turn) -> AsyncGenerator[tuple[Connection, int]]:
+        """A transaction during which nobody can take the integration over, and how often it was told of."""
+        async with self.transaction() as db:
+            # All that follows looks up by keys; in a table that just began to grow, the planner would rather scan it.
+            told: int | None = await db.fetchval(
+                "SELECT told, set_config('enable_seqscan', 'off', true), set_config('jit', 'off', true) "
+                f"FROM {self.own('integrations')} WHERE id = $1 AND fence = $2 FOR SHARE",
+                turn.integration_id,
+                turn.fence,
+            )
+            if told is None:
+                raise LeaseLost(f"another process has taken {turn.integration_id} over, or it was removed")
+            yield db, told
+
+    async def execute(self, sql: str, *values: Any) -> None:
+        """Run one statement, which is a transaction by itself."""
+        await self.fetch(sql, *values)
+
+    async def fetch(self, sql: str, *values: Any) -> list[Any]:
+        """Rows of one statement, which is a transaction by itself."""
+        if self._pool is None:
+            raise RuntimeError(f"PostgresStore(schema={self.schema!r}) is not open")
+        rows: list[Any] = []
+        with anyio.CancelScope(shield=True):
+            rows.extend(await self._pool.fetch(sql, *values))
+        return rows
+
+    def own(self, name: str) -> str:
+        """One of the mirror's own tables, as SQL."""
+        return f"{quoted(self.schema)}.kombo_{name}"
+
+    def of(self, table: str) -> str:
+        """A table of records, as SQL."""
+        return f"{quoted(self.schema)}.{quoted(table)}"
+
+
+async def _nothing(connection: Connection) -> None:
+    """Nothing is left behind in a connection that would have to be reset: that would be one more round trip each."""

@@ -1,0 +1,141 @@
+"""Integrations in the PostgreSQL store: which are due, and who has the turn."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from kombo_async.mirror._models import merged_models, told_models
+from kombo_async.mirror._postgres_pool import NOW, PostgresPool
+from kombo_async.mirror._postgres_tables import quoted
+from kombo_async.mirror._store import Ending, Lane, StoredIntegration, Turn
+
+
+class PostgresTurns:
+    """The table of integrations, with leases and their fences."""
+
+    def __init__(self, pool: PostgresPool) -> None:
+        self._pool = pool
+
+    async def add(self, integration_id: str, category: str | None = None) -> None:
+        """See `Store.add`."""
+        await self._pool.execute(
+            f"INSERT INTO {self._pool.own('integrations')} AS i (id, category, lane, due_at) "
+            f"VALUES ($1, $2, 'long', {NOW}) "
+            "ON CONFLICT (id) DO UPDATE SET category = coalesce(excluded.category, i.category) "
+            "WHERE excluded.category IS DISTINCT FROM i.category AND excluded.category IS NOT NULL",
+            integration_id,
+            category,
+        )
+
+    async def integrations(self) -> list[StoredIntegration]:
+        """See `Store.integrations`."""
+        rows = await self._pool.fetch(
+            f"SELECT i.id AS integration_id, lane, due_at, told_at, looked_at, failures, error, {NOW} AS now, "
+            f"CASE WHEN lease_until > {NOW} THEN owner END AS held_by, "
+            "CASE WHEN count(w.full_at) = count(*) THEN min(w.full_at) END AS full_at "
+            f"FROM {self._pool.own('integrations')} i LEFT JOIN {self._pool.own('watermarks')} w "
+            r"ON w.integration_id = i.id AND w.missing_at IS NULL AND w.name NOT LIKE 'kombo\_%' "
+            "GROUP BY i.id ORDER BY i.id"
+        )
+        return [StoredIntegration(**dict(row)) for row in rows]
+
+    async def tell(self, integration_id: str, models: frozenset[str] | None = None) -> None:
+        """See `Store.tell`."""
+        async with self._pool.transaction() as db:
+            known = await db.fetchval(
+                f"SELECT models FROM {self._pool.own('integrations')} WHERE id = $1 FOR UPDATE", integration_id
+            )
+            if known is not None:
+                await db.execute(
+                    f"UPDATE {self._pool.own('integrations')} SET told = told + 1, told_at = coalesce(told_at, {NOW}), "
+                    f"models = $2, due_at = least(due_at, {NOW}) WHERE id = $1",
+                    integration_id,
+                    merged_models(known, models),
+                )
+
+    async def tell_all(self, seconds: float) -> None:
+        """See `Store.tell_all`."""
+        await self._pool.execute(
+            f"UPDATE {self._pool.own('integrations')} SET due_at = {NOW} WHERE id IN (SELECT id FROM "
+            f"{self._pool.own('integrations')} WHERE due_at > {NOW} AND coalesce(looked_at, 0) <= {NOW} - $1 "
+            "ORDER BY id FOR UPDATE SKIP LOCKED)",
+            float(seconds),
+        )
+
+    async def claim(self, owner: str, places: Mapping[Lane, int], seconds: float) -> list[Turn]:
+        """See `Store.claim`."""
+        turns: list[Turn] = []
+        async with self._pool.transaction() as db:
+            for lane, count in places.items():
+                rows = await db.fetch(
+                    f"{self._lease()} WHERE i.id IN (SELECT id FROM {self._pool.own('integrations')} WHERE lane = $3 "
+                    f"AND due_at <= {NOW} AND lease_until <= {NOW} "
+                    "ORDER BY told_at NULLS LAST, due_at, id LIMIT $4 FOR UPDATE SKIP LOCKED) RETURNING i.*",
+                    owner,
+                    float(seconds),
+                    lane,
+                    count,
+                )
+                turns += map(_turn, rows)
+        return turns
+
+    async def take(self, owner: str, integration_id: str, seconds: float) -> Turn | None:
+        """See `Store.take`."""
+        rows = await self._pool.fetch(
+            f"{self._lease()} WHERE i.id = $3 AND lease_until <= {NOW} RETURNING i.*",
+            owner,
+            float(seconds),
+            integration_id,
+        )
+        return _turn(rows[0]) if rows else None
+
+    def _lease(self) -> str:
+        return (
+            f"UPDATE {self._pool.own('integrations')} AS i SET owner = $1, lease_until = {NOW} + $2, "
+            f"fence = nextval('{quoted(self._pool.schema)}.kombo_fence')"
+        )
+
+    async def renew(self, owner: str, seconds: float) -> Mapping[str, int]:
+        """See `Store.renew`."""
+        rows = await self._pool.fetch(
+            f"UPDATE {self._pool.own('integrations')} SET lease_until = {NOW} + $2 WHERE id IN (SELECT id FROM "
+            f"{self._pool.own('integrations')} WHERE owner = $1 ORDER BY id FOR UPDATE) RETURNING id, fence",
+            owner,
+            float(seconds),
+        )
+        return {row["id"]: row["fence"] for row in rows}
+
+    async def release(self, turn: Turn, ending: Ending) -> None:
+        """See `Store.release`."""
+        await self._pool.execute(
+            f"""
+            UPDATE {self._pool.own("integrations")} SET owner = NULL, lease_until = 0, lane = $3, failures = $4,
+                error = $5, due_at = CASE WHEN told > $6 THEN {NOW} ELSE {NOW} + $7 END,
+                told_at = CASE WHEN $8 AND told = $6 THEN NULL WHEN $8 THEN {NOW} ELSE told_at END,
+                models = CASE WHEN $8 AND told = $6 THEN '[]' ELSE models END,
+                looked_at = CASE WHEN $8 THEN {NOW} ELSE looked_at END
+            WHERE id = $1 AND fence = $2
+            """,
+            turn.integration_id,
+            turn.fence,
+            ending.lane,
+            ending.failures,
+            ending.error,
+            turn.told,
+            float(ending.next_in),
+            ending.succeeded,
+        )
+
+
+def _turn(row: Any) -> Turn:
+    return Turn(
+        integration_id=row["id"],
+        fence=row["fence"],
+        lane=row["lane"],
+        told=row["told"],
+        is_told=row["told_at"] is not None,
+        models=told_models(row["models"]),
+        failures=row["failures"],
+        category=row["category"],
+    )

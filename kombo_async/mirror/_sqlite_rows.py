@@ -1,0 +1,124 @@
+"""Rows of the SQLite store: making their tables, filling columns, writing and deleting."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Any
+
+from kombo_async.mirror._columns import Column
+from kombo_async.mirror._records import Record
+from kombo_async.mirror._sqlite_connection import SqliteConnection, quoted, to_text
+from kombo_async.mirror._table import Table
+
+_TYPES = {"text": "TEXT", "timestamptz": "TEXT", "date": "TEXT", "numeric": "NUMERIC", "boolean": "INTEGER"}
+
+
+class SqliteRows(SqliteConnection):
+    """The tables of records."""
+
+    def _create(self, name: str, columns: str, typed: Sequence[Column]) -> None:
+        self._db.execute(f'CREATE TABLE IF NOT EXISTS "{name}" ({columns})')
+        there = {row[1] for row in self._all(f'PRAGMA table_xinfo("{name}")')}
+        if "data" not in there or "integration_id" not in there:
+            raise RuntimeError(f"{name}: there is a table of this name which is not the mirror's; choose another name")
+        added = [column for column in typed if column.name not in there]
+        for column in added:
+            self._db.execute(f'ALTER TABLE "{name}" ADD COLUMN {quoted(column.name)} {_TYPES.get(column.type, "TEXT")}')
+        for column in typed:
+            if column.type != "jsonb":
+                index = quoted(f"{name}.{column.name}")
+                self._db.execute(f'CREATE INDEX IF NOT EXISTS {index} ON "{name}" ({quoted(column.name)})')
+        if added:
+            self._fill(name, added)
+
+    def _fill(self, name: str, columns: Sequence[Column]) -> None:
+        """Fill columns that are new from the records that are there."""
+        names = ", ".join(f"{quoted(column.name)} = ?" for column in columns)
+        after = 0
+        while rows := self._all(f'SELECT rowid, data FROM "{name}" WHERE rowid > ? ORDER BY rowid LIMIT 1000', after):
+            after = rows[-1][0]
+            values = [(*_values(columns, json.loads(data)), rowid) for rowid, data in rows]
+            self._db.executemany(f'UPDATE "{name}" SET {names} WHERE rowid = ?', values)
+
+    def _fill_nested(self, table: Table) -> None:
+        """Fill tables of nested lists that are new from the records that are there."""
+        for nested, columns in table.typed_nested:
+            if self._all(f'SELECT 1 FROM "{nested.name}" LIMIT 1'):
+                continue
+            after = 0
+            sql = (
+                f'SELECT rowid, integration_id, id, data FROM "{table.name}" WHERE rowid > ? ORDER BY rowid LIMIT 1000'
+            )
+            while rows := self._all(sql, after):
+                after = rows[-1][0]
+                for _, integration_id, id, data in rows:
+                    self._put_items(nested.name, columns, integration_id, id, nested.rows(json.loads(data)))
+
+    def _put(self, integration_id: str, table: Table, new: Sequence[Record], changed: Sequence[Record]) -> None:
+        columns = [
+            "integration_id",
+            "id",
+            "data",
+            "kombo_digest",
+            *(quoted(each.name) for each in table.typed_columns),
+        ]
+        updates = ", ".join(f"{name} = excluded.{name}" for name in columns[2:])
+        self._db.executemany(
+            f'INSERT INTO "{table.name}" ({", ".join(columns)}) VALUES ({", ".join("?" * len(columns))}) '
+            f"ON CONFLICT (integration_id, id) DO UPDATE SET {updates}",
+            [(integration_id, each.id, *_row(table, each, each.fit())) for each in (*new, *changed)],
+        )
+        for nested, columns_ in table.typed_nested:
+            self._delete_items(nested.name, integration_id, [each.id for each in changed])
+            for each in (*new, *changed):
+                self._put_items(nested.name, columns_, integration_id, each.id, nested.rows(each.fit().plain))
+
+    def _put_items(
+        self,
+        name: str,
+        columns: Sequence[Column],
+        integration_id: str,
+        parent_id: str,
+        items: Iterable[tuple[int, Any]],
+    ) -> None:
+        names = ["integration_id", "parent_id", "position", "data", *(quoted(each.name) for each in columns)]
+        rows = [
+            (integration_id, parent_id, position, json.dumps(item, ensure_ascii=False), *_values(columns, item))
+            for position, item in items
+        ]
+        sql = f'INSERT INTO "{name}" ({", ".join(names)}) VALUES ({", ".join("?" * len(names))})'
+        self._db.executemany(sql, rows)
+
+    def _delete(self, integration_id: str, table: Table, ids: Sequence[str]) -> None:
+        sql = f'DELETE FROM "{table.name}" WHERE integration_id = ? AND id = ?'
+        self._db.executemany(sql, [(integration_id, id) for id in ids])
+        for nested in table.nested:
+            self._delete_items(nested.name, integration_id, ids)
+
+    def _delete_items(self, name: str, integration_id: str, parent_ids: Sequence[str]) -> None:
+        sql = f'DELETE FROM "{name}" WHERE integration_id = ? AND parent_id = ?'
+        self._db.executemany(sql, [(integration_id, id) for id in parent_ids])
+
+
+def _row(table: Table, record: Record, fit: Record) -> tuple[Any, ...]:
+    if not table.keeps_records:
+        return ("{}", record.digest)
+    values = _values(table.typed_columns, fit.plain) if table.typed_columns else []
+    return (fit.json, record.digest, *values)
+
+
+def _values(columns: Sequence[Column], record: Any) -> list[Any]:
+    return [_adapted(column.value(record)) for column in columns]
+
+
+def _adapted(value: Any) -> Any:
+    if isinstance(value, datetime):
+        return to_text(value)
+    if isinstance(value, date):
+        return value.isoformat()
+    if isinstance(value, Decimal):
+        return int(value) if value == value.to_integral_value() and abs(value) < 2**63 else float(value)
+    return value

@@ -1,0 +1,145 @@
+"""Integrations in the SQLite store: which are due, and who has the turn."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from kombo_async.mirror._models import merged_models, told_models
+from kombo_async.mirror._sqlite_connection import SqliteConnection, from_text
+from kombo_async.mirror._store import Ending, Lane, LeaseLost, StoredIntegration, Turn
+
+
+class SqliteTurns(SqliteConnection):
+    """The table of integrations, with leases and their fences."""
+
+    def add(self, integration_id: str, category: str | None) -> None:
+        """See `Store.add`."""
+        self._db.execute(
+            "INSERT INTO kombo_integrations (id, category, lane, due_at) VALUES (?, ?, 'long', ?) "
+            "ON CONFLICT DO UPDATE SET category = coalesce(excluded.category, category)",
+            [integration_id, category, self._now()],
+        )
+
+    def integrations(self) -> list[StoredIntegration]:
+        """See `Store.integrations`."""
+        now = self._now()
+        rows = self._all(
+            "SELECT i.id, lane, due_at, told_at, looked_at, failures, error, CASE WHEN lease_until > ? THEN owner END, "
+            "CASE WHEN count(w.full_at) = count(*) THEN min(w.full_at) END FROM kombo_integrations i "
+            "LEFT JOIN kombo_watermarks w ON w.integration_id = i.id AND w.missing_at IS NULL "
+            "AND w.name NOT LIKE 'kombo\\_%' ESCAPE '\\' GROUP BY i.id ORDER BY i.id",
+            now,
+        )
+        return [
+            StoredIntegration(
+                integration_id=id,
+                lane=lane,
+                due_at=due_at,
+                told_at=told_at,
+                looked_at=looked_at,
+                failures=failures,
+                error=error,
+                held_by=owner,
+                now=now,
+                full_at=from_text(full_at),
+            )
+            for id, lane, due_at, told_at, looked_at, failures, error, owner, full_at in rows
+        ]
+
+    def tell(self, integration_id: str, models: frozenset[str] | None) -> None:
+        """See `Store.tell`."""
+        row = self._all("SELECT models, told_at FROM kombo_integrations WHERE id = ?", integration_id)
+        if row:
+            self._db.execute(
+                "UPDATE kombo_integrations SET told = told + 1, told_at = coalesce(told_at, ?1), models = ?2, "
+                "due_at = min(due_at, ?1) WHERE id = ?3",
+                [self._now(), merged_models(row[0][0], models), integration_id],
+            )
+
+    def tell_all(self, seconds: float) -> None:
+        """See `Store.tell_all`."""
+        now = self._now()
+        sql = "UPDATE kombo_integrations SET due_at = min(due_at, ?) WHERE coalesce(looked_at, 0) <= ?"
+        self._db.execute(sql, [now, now - seconds])
+
+    def claim(self, owner: str, places: Mapping[Lane, int], seconds: float) -> list[Turn]:
+        """See `Store.claim`."""
+        now = self._now()
+        turns: list[Turn] = []
+        for lane, count in places.items():
+            rows = self._all(
+                "SELECT id FROM kombo_integrations WHERE lane = ?1 AND due_at <= ?2 AND lease_until <= ?2 "
+                "ORDER BY told_at IS NULL, told_at, due_at, id LIMIT ?3",
+                lane,
+                now,
+                count,
+            )
+            turns += [self._lease(owner, row[0], now + seconds) for row in rows]
+        return turns
+
+    def take(self, owner: str, integration_id: str, seconds: float) -> Turn | None:
+        """See `Store.take`."""
+        now = self._now()
+        free = "SELECT 1 FROM kombo_integrations WHERE id = ? AND lease_until <= ?"
+        return self._lease(owner, integration_id, now + seconds) if self._all(free, integration_id, now) else None
+
+    def _lease(self, owner: str, integration_id: str, until: float) -> Turn:
+        # One number for all integrations: one that is removed and added again never has an old fence.
+        fence = self._one("UPDATE kombo_fence SET highest = highest + 1 RETURNING highest")
+        row = self._all(
+            "UPDATE kombo_integrations SET owner = ?, lease_until = ?, fence = ? WHERE id = ? "
+            "RETURNING lane, told, told_at, models, failures, category",
+            owner,
+            until,
+            fence,
+            integration_id,
+        )[0]
+        return Turn(
+            integration_id=integration_id,
+            fence=fence,
+            lane=row[0],
+            told=row[1],
+            is_told=row[2] is not None,
+            models=told_models(row[3]),
+            failures=row[4],
+            category=row[5],
+        )
+
+    def renew(self, owner: str, seconds: float) -> Mapping[str, int]:
+        """See `Store.renew`."""
+        until = self._now() + seconds
+        sql = "UPDATE kombo_integrations SET lease_until = ? WHERE owner = ? RETURNING id, fence"
+        return {row[0]: row[1] for row in self._all(sql, until, owner)}
+
+    def release(self, turn: Turn, ending: Ending) -> None:
+        """See `Store.release`."""
+        now = self._now()
+        self._db.execute(
+            """
+            UPDATE kombo_integrations SET owner = NULL, lease_until = 0, lane = :lane, failures = :failures,
+                error = :error, due_at = CASE WHEN told > :told THEN :now ELSE :now + :next_in END,
+                told_at = CASE WHEN :ok AND told = :told THEN NULL WHEN :ok THEN :now ELSE told_at END,
+                models = CASE WHEN :ok AND told = :told THEN '[]' ELSE models END,
+                looked_at = CASE WHEN :ok THEN :now ELSE looked_at END
+            WHERE id = :id AND fence = :fence
+            """,
+            {
+                "lane": ending.lane,
+                "failures": ending.failures,
+                "error": ending.error,
+                "next_in": ending.next_in,
+                "ok": ending.succeeded,
+                "told": turn.told,
+                "now": now,
+                "id": turn.integration_id,
+                "fence": turn.fence,
+            },
+        )
+
+    def _check(self, turn: Turn) -> int:
+        sql = "SELECT told FROM kombo_integrations WHERE id = ? AND fence = ?"
+        row = self._all(sql, turn.integration_id, turn.fence)
+        if not row:
+            raise LeaseLost(f"another process has taken {turn.integration_id} over, or it was removed")
+        told: int = row[0][0]
+        return told
