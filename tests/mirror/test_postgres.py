@@ -9,10 +9,11 @@ import pytest
 
 pytest.importorskip("asyncpg")
 
+import anyio
 import asyncpg  # type: ignore[import-untyped]
 
 from kombo_async import InvalidInput, ats
-from kombo_async.mirror import Mirror, Nested, Record, Table
+from kombo_async.mirror import Mirror, Nested, Record, Table, Turn
 from kombo_async.mirror.postgres import PostgresStore
 from tests.mirror.source import Source
 from tests.support.postgres_server import needs_postgres
@@ -117,3 +118,39 @@ def test_a_schema_that_is_none(schema: str) -> None:
     with pytest.raises(InvalidInput, match="schema"):
         PostgresStore(schema=schema)
     assert "secret" not in repr(PostgresStore("postgresql://app:secret@db/x"))
+
+
+async def test_no_turn_is_taken_while_its_holder_writes(postgres_address: str) -> None:
+    """A write that has begun ends before another process gets the turn, though the lease ended meanwhile."""
+    store, other = (PostgresStore(postgres_address, schema="busy") for _ in range(2))
+    ended: list[str] = []
+
+    async def write(turn: Turn) -> None:
+        await store.write(turn, TAGS, [Record("a", json.dumps({"id": "a", "name": "old"}))], [])
+        ended.append("write")
+
+    async def take() -> None:
+        assert await other.take("other", INTEGRATION, 60) is not None
+        ended.append("take")
+
+    await store.open([TAGS])
+    await other.open([TAGS])
+    await store.add(INTEGRATION)
+    turn = await store.take("test", INTEGRATION, -1)
+    assert turn is not None
+    reader: Any = await asyncpg.connect(postgres_address)
+    with anyio.fail_after(20):
+        async with anyio.create_task_group() as tasks, reader.transaction():
+            await reader.execute("LOCK TABLE busy.tags IN EXCLUSIVE MODE")  # the write has to wait for this
+            tasks.start_soon(write, turn)
+            waits = "SELECT true FROM pg_locks WHERE NOT granted AND relation = 'busy.tags'::regclass"
+            for _ in range(1000):
+                if await reader.fetchval(waits):
+                    break
+                await anyio.sleep(0.01)
+            tasks.start_soon(take)
+            await anyio.sleep(0.3)
+    assert ended == ["write", "take"]
+    await reader.close()
+    await store.aclose()
+    await other.aclose()
