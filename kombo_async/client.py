@@ -6,6 +6,7 @@ import copy
 import os
 from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
+from math import inf
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
@@ -17,7 +18,7 @@ from kombo_async._codec.encode import check_header, check_headers
 from kombo_async._codec.secret_checks import checked
 from kombo_async._http.transport import Http
 from kombo_async.middleware import Call, Middleware, Next
-from kombo_async.options import Options, Region, RetryPolicy, Timeout, resolve_base_url
+from kombo_async.options import Options, Region, RetryPolicy, Timeout, check_number, resolve_base_url
 from kombo_async.request import Request
 from kombo_async.response import Response
 
@@ -109,10 +110,12 @@ class AsyncKomboClient:
             raise ValueError("transport, http_client: pass only one of them; pass the transport to your own client")
         if transport is not None and not hasattr(transport, "handle_async_request"):
             raise ValueError(f"transport: pass an httpx.AsyncBaseTransport, not {_shown(transport)}")
+        check_number("max_connections", max_connections, least=1, whole=True)
+        check_number("max_response_bytes", max_response_bytes, least=1, whole=True)
         self._base_url = address
         self._integration_id = _integration_id(integration_id or os.environ.get("KOMBO_INTEGRATION_ID"))
         self._timeout = Timeout.of_seconds(timeout)
-        self._deadline = deadline
+        self._deadline = _deadline(deadline)
         self._retry = retry or RetryPolicy()
         self._headers = own_headers
         self._attempt_middleware = tuple(attempt_middleware)
@@ -183,7 +186,7 @@ class AsyncKomboClient:
         del headers  # tracebacks may print the variables of this frame
         if isinstance(more_headers, ValueError):
             raise more_headers
-        deadline = self._deadline if deadline is None else deadline
+        deadline = self._deadline if deadline is None else _deadline(deadline)
         call = Call(
             request=request,
             integration_id=integration_id,
@@ -364,6 +367,13 @@ _NAMESPACES = {name for name, value in vars(AsyncKomboClient).items() if isinsta
 
 def _integration_id(value: str | None) -> str | None:
     return None if value is None else check_header("integration_id", value)
+
+
+def _deadline(seconds: float | None) -> float | None:
+    """Checked; with one that is not more than 0, the call comes too late, which is no mistake."""
+    if seconds is not None:
+        check_number("deadline", seconds, least=-inf)
+    return seconds
 
 
 def _shown(value: object) -> str:

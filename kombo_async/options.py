@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Literal, TypeAlias, TypedDict
+from math import isfinite
+from numbers import Real
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypedDict
 from urllib.parse import urlsplit
 
 import attrs
@@ -23,15 +25,45 @@ BASE_URLS: dict[Region, str] = {
 }
 
 
+def check_number(name: str, value: object, *, least: float | None = None, whole: bool = False) -> None:
+    """Raise `ValueError` unless *value* is a number, NaN excepted, that is *least* or more; without, more than 0."""
+    kind, what = (int, "a whole number") if whole else (Real, "a number")
+    if isinstance(value, bool) or not isinstance(value, kind):
+        raise ValueError(f"{name}: must be {what}, not a {type(value).__name__}")
+    number: Any = value
+    if not (number > 0 if least is None else number >= least):
+        bound = " more than 0" if least is None else f" {least} or more" if isfinite(least) else " a number"
+        raise ValueError(f"{name}: must be{bound}, not {value}")
+
+
+def number(least: float | None = None, *, whole: bool = False) -> Callable[[Any, attrs.Attribute[Any], Any], None]:
+    """The validator of a field that `check_number` holds of."""
+
+    def check(_: Any, field: attrs.Attribute[Any], value: object) -> None:
+        check_number(field.name, value, least=least, whole=whole)
+
+    return check
+
+
+def _flag(_: Any, field: attrs.Attribute[Any], value: object) -> None:
+    if not isinstance(value, bool):
+        raise ValueError(f"{field.name}: must be True or False, not a {type(value).__name__}")
+
+
+def _function(_: Any, field: attrs.Attribute[Any], value: object) -> None:
+    if value is not None and not callable(value):
+        raise ValueError(f"{field.name}: must be a function or None, not a {type(value).__name__}")
+
+
 @attrs.frozen(kw_only=True)
 class Timeout:
     """How long one attempt may take, in seconds. Actions wait for the connected system, so they get more time."""
 
-    connect: float = attrs.field(default=5.0, validator=attrs.validators.gt(0))
+    connect: float = attrs.field(default=5.0, validator=number())
     """Seconds to connect."""
-    read: float = attrs.field(default=30.0, validator=attrs.validators.gt(0))
+    read: float = attrs.field(default=30.0, validator=number())
     """For a whole attempt of a call that is not an action: it reads Kombo's copy, or asks the platform."""
-    action: float = attrs.field(default=300.0, validator=attrs.validators.gt(0))
+    action: float = attrs.field(default=300.0, validator=number())
     """For a whole attempt of an action."""
     documented: bool = True
     """Whether a call gets more time where Kombo documents it (`Operation.timeout`), such as 300 s for
@@ -44,8 +76,7 @@ class Timeout:
             return seconds
         if seconds is None:
             return cls()
-        if seconds <= 0:
-            raise ValueError(f"timeout: must be more than 0 seconds, not {seconds}")
+        check_number("timeout", seconds)
         return cls(connect=min(seconds, cls().connect), read=seconds, action=seconds, documented=False)
 
     def of(self, operation: Operation) -> float:
@@ -78,21 +109,23 @@ class RetryPolicy:
     repeated are (GET, PUT, DELETE), so a retry never creates a second candidate.
     """
 
-    attempts: int = attrs.field(default=4, validator=attrs.validators.ge(1))
+    attempts: int = attrs.field(default=4, validator=number(1, whole=True))
     """How many requests a call makes at most, not counting those that wait for the first sync."""
-    initial_delay: float = attrs.field(default=1.0, validator=attrs.validators.ge(0))
+    initial_delay: float = attrs.field(default=1.0, validator=number(0))
     """The longest wait before the second attempt, in seconds. It doubles for each further attempt."""
-    max_delay: float = attrs.field(default=30.0, validator=attrs.validators.ge(0))
+    max_delay: float = attrs.field(default=30.0, validator=number(0))
     """The longest wait before any attempt, in seconds, unless Kombo asks for a longer one."""
-    jitter: bool = True
+    jitter: bool = attrs.field(default=True, validator=_flag)
     """Whether to wait a random part of that time, which keeps clients from coming back all at once."""
-    max_retry_after: float = attrs.field(default=120.0, validator=attrs.validators.ge(0))
+    max_retry_after: float = attrs.field(default=120.0, validator=number(0))
     """The longest `Retry-After` to wait for, in seconds. If Kombo asks for more, the failure is returned at once."""
-    sync_wait: float = attrs.field(default=10.0, validator=attrs.validators.ge(0))
+    sync_wait: float = attrs.field(default=10.0, validator=number(0))
     """How long a call waits in total for an integration's first sync to finish, in seconds."""
-    retry_ambiguous: bool = False
+    retry_ambiguous: bool = attrs.field(default=False, validator=_flag)
     """Whether to repeat POST and PATCH when they may have been applied. This can create things twice."""
-    on_wait: Callable[[Waiting], Awaitable[None] | None] | None = attrs.field(default=None, repr=False)
+    on_wait: Callable[[Waiting], Awaitable[None] | None] | None = attrs.field(
+        default=None, validator=_function, repr=False
+    )
     """Called before each wait, for example to show progress."""
 
     @classmethod

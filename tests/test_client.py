@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any, cast
 
 import anyio
@@ -39,6 +40,18 @@ LINK: dict[str, Any] = {"label": "Report", "url": "https://example.com/r"}
         ({"integration_id": "a\nb"}, "^integration_id: "),
         ({"timeout": 0}, "^timeout: "),
         ({"timeout": -1.0}, "^timeout: "),
+        ({"timeout": math.nan}, "^timeout: "),
+        ({"timeout": "3"}, "^timeout: must be a number"),
+        ({"deadline": math.nan}, "^deadline: "),
+        ({"deadline": "3"}, "^deadline: must be a number"),
+        ({"max_connections": math.nan}, "^max_connections: "),
+        ({"max_connections": 0}, "^max_connections: "),
+        ({"max_response_bytes": 0}, "^max_response_bytes: "),
+        ({"integration_id": 5}, "^integration_id: must be text"),
+        ({"headers": {"X-Trace": b"k3y"}}, "must be text, not a bytes"),
+        ({"headers": {5: "x"}}, "^headers: a name must be text"),
+        ({"headers": ["X-Trace"]}, "^headers: must be a mapping"),
+        ({"headers": {"Authorization: k3y": "x"}}, "not a valid header name"),
         ({"headers": {"X-Trace": "a\r\nX-Integration-Id: other"}}, "X-Trace"),
         ({"headers": {"Authorization": "Bearer other"}}, "api_key="),
         ({"headers": {"x-integration-id": "other"}}, "integration_id="),
@@ -57,11 +70,28 @@ def test_wrong_settings_fail_at_once(settings: dict[str, Any], says: str) -> Non
     assert "k3y" not in str(caught.value), "the key is not shown"
 
 
-@pytest.mark.parametrize("field", ["attempts", "initial_delay", "max_delay", "sync_wait"])
-def test_wrong_retry_policy_fails_at_once(field: str) -> None:
+@pytest.mark.parametrize("value", [-1, math.nan, "3", None, True, [1]])
+@pytest.mark.parametrize("field", ["attempts", "initial_delay", "max_delay", "max_retry_after", "sync_wait"])
+def test_wrong_retry_policy_fails_at_once(field: str, value: object) -> None:
     """A retry policy that makes no sense is refused when it is made."""
-    with pytest.raises(ValueError, match=field):
-        RetryPolicy(**cast("Any", {field: -1}))
+    with pytest.raises(ValueError, match=f"^{field}: "):
+        RetryPolicy(**cast("Any", {field: value}))
+
+
+@pytest.mark.parametrize(
+    "settings", [{"retry_ambiguous": "false"}, {"jitter": 1}, {"on_wait": 3}, {"attempts": 1.5}, {"attempts": 0}]
+)
+def test_retry_policies_of_wrong_types_fail_at_once(settings: dict[str, Any]) -> None:
+    """The text "false" is not taken for true, least of all where that would do things twice."""
+    with pytest.raises(ValueError, match=f"^{next(iter(settings))}: "):
+        RetryPolicy(**settings)
+
+
+@pytest.mark.parametrize("value", [0, math.nan, "3", None])
+def test_wrong_timeouts_fail_at_once(value: object) -> None:
+    """A `Timeout` that makes no sense is refused when it is made."""
+    with pytest.raises(ValueError, match=r"^read: "):
+        Timeout(read=cast("Any", value))
 
 
 @pytest.mark.anyio

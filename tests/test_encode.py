@@ -370,6 +370,7 @@ check(later=True)
         float("-inf"),
         numpy.float64("nan"),
         Decimal("NaN"),
+        Decimal("sNaN"),
         Decimal("Infinity"),
         pandas.NaT,
         datetime(2026, 5, 19),

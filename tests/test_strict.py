@@ -227,3 +227,11 @@ def test_no_value_hides_behind_a_fault() -> None:
         ats.CreateCandidate.from_dict({"candidate": {"first_name": {"secret": 1}}})
     assert caught.value.__context__ is None
     assert caught.value.__cause__ is None
+
+
+def test_unknown_names_can_be_printed() -> None:
+    """A name with half a character (a lone surrogate) does not break whoever prints the faults."""
+    with pytest.raises(InvalidInput, match="there is no such field") as caught:
+        ats.CreateCandidate.from_dict({**CREATE, "a\ud800": 1})
+    assert str(caught.value).encode()
+    assert caught.value.faults[0].path == "a\\ud800"

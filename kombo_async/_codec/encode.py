@@ -178,10 +178,14 @@ def _object(fields: dict[str, Any]) -> bytes | tuple[bytes | FileData, ...]:
     return tuple(parts)
 
 
-def check_header(name: str, value: str) -> str:
+def check_header(name: str, value: object) -> str:
     """*value*, unless it cannot stand in a header. Neither the message nor the frame shows it: it may be a key."""
-    if value and value.isascii() and value.isprintable() and value == value.strip():
+    if isinstance(value, str) and value and value.isascii() and value.isprintable() and value == value.strip():
         return value
+    if not isinstance(value, str):
+        kind = type(value).__name__
+        del value
+        raise InvalidInput(Fault(name, f"must be text, not a {kind}"))
     del value
     raise InvalidInput(Fault(name, "must be non-empty ASCII without line breaks or surrounding spaces"))
 
@@ -201,12 +205,16 @@ _OURS = frozenset(
 
 def check_headers(headers: Mapping[str, str]) -> dict[str, str]:
     """A caller's own headers, checked: none that the client makes itself, none that breaks out of its line."""
+    if not isinstance(cast("object", headers), Mapping):
+        raise InvalidInput(Fault("headers", f"must be a mapping, not a {type(headers).__name__}"))
     for name, value in headers.items():
+        if not isinstance(cast("object", name), str):
+            raise InvalidInput(Fault("headers", f"a name must be text, not a {type(name).__name__}"))
         if name.lower() in _OURS:
             raise InvalidInput(
                 Fault("headers", f"{name} is set by the client; use api_key= or integration_id= to choose it")
             )
         if not _TOKEN.fullmatch(name):
-            raise InvalidInput(Fault("headers", f"{name!r} is not a valid header name"))
+            raise InvalidInput(Fault("headers", "a name is not a valid header name: use letters, digits and hyphens"))
         check_header(f"headers[{name!r}]", value)
     return dict(headers)

@@ -153,8 +153,8 @@ def _number(value: Any, path: str, faults: Faults) -> Any:
         return int(value)
     if isinstance(value, Rational):
         faults.append(Fault(path, f"a body cannot contain a {type(value).__name__}: make it a float or a Decimal"))
-    elif not isfinite(value):
-        faults.append(Fault(path, f"must be a finite number, not {float(value)}"))
+    elif not (value.is_finite() if isinstance(value, Decimal) else isfinite(value)):  # a signaling NaN has no float
+        faults.append(Fault(path, f"must be a finite number, not {str(value).lower()}"))
     elif isinstance(value, Decimal):
         return msgspec.Raw(str(value))  # digit by digit
     else:

@@ -67,7 +67,8 @@ def _faults(error: BaseException, path: str) -> Iterator[Fault]:
             yield from _faults(each, path)
     elif isinstance(error, cattrs.ForbiddenExtraKeysError):
         for name in sorted(map(str, error.extra_fields)):
-            yield Fault(f"{path}.{name}".removeprefix("."), UNKNOWN)
+            shown = name.encode(errors="backslashreplace").decode()  # half a character could not be printed
+            yield Fault(f"{path}.{shown}".removeprefix("."), UNKNOWN)
     elif isinstance(error, KeyError):
         yield Fault(path, MISSING)
     elif isinstance(error, TypeError):

@@ -155,7 +155,8 @@ class Doubts:
         if self._settings.synced_since is None or entry.last_sent is None:
             return False
         answer: Any = self._settings.synced_since(integration_id, entry.last_sent + LONGEST_ACTION)
-        return bool(await answer if inspect.isawaitable(answer) else answer)
+        answer = await answer if inspect.isawaitable(answer) else answer
+        return answer is True  # the text "no" would be true, too, and what is not proof sends nothing again
 
     def _when_over(self, doubt: Doubt) -> float | None:
         """When `resend_after` has surely passed, on the client's clock; None where it never does."""

@@ -8,10 +8,11 @@ opening and closing the file, as it would drop SQLite's own locks (POSIX). It di
 from __future__ import annotations
 
 import os
+import stat
 from contextlib import suppress
 from pathlib import Path
 
-from kombo_async.bulk._journal import JournalDamaged, JournalLocked
+from kombo_async.bulk._journal import JournalDamaged, JournalError, JournalLocked
 
 try:
     import fcntl
@@ -38,6 +39,8 @@ class FileGuard:
     def __init__(self, path: Path, *, shared: bool = False) -> None:
         self._path = path
         status = path.stat()
+        if not stat.S_ISREG(status.st_mode):  # to open a pipe would wait for its other end
+            raise JournalError(f"{path} is not a file; name one, or a path where there is nothing yet")
         self._id = (status.st_dev, status.st_ino)
         if self._id in _IN_USE:
             raise in_use(path)

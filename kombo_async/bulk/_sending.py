@@ -81,6 +81,11 @@ class _LastCheck:
         self.last = now
 
 
+def _has_files(call: Call) -> bool:
+    """Whether files are read while the request is sent."""
+    return call.encoded is not None and isinstance(call.encoded.body, tuple)
+
+
 @attrs.define
 class Leaving:
     """The step around each attempt: the row is durably *sending* before the attempt leaves."""
@@ -101,8 +106,7 @@ class Leaving:
         first, before = self.moments, self.may_have_applied
         allowed = LATEST
         while True:
-            has_files = call.encoded is not None and isinstance(call.encoded.body, tuple)
-            now = await self._write_down(allowed, LONGEST_UPLOAD if has_files else 0.0)
+            now = await self._write_down(allowed, LONGEST_UPLOAD if _has_files(call) else 0.0)
             self.moments = (first[0] if first and before else now, now)
             self.may_have_applied = not call.operation.safe
             check = _LastCheck(self.journal, self.clock.clock, now, allowed)
@@ -123,7 +127,8 @@ class Leaving:
             self.gate.heed(self.key, None, error)
             raise
         except (ValueError, OSError):
-            self.may_have_applied = before  # a file changed, or broke off: the request never became whole
+            if _has_files(call):
+                self.may_have_applied = before  # a file changed, or broke off: the request never became whole
             raise
         self.may_have_applied = before or isinstance(response, Success) or response.may_have_applied
         self.gate.heed(self.key, response, None)

@@ -18,6 +18,7 @@ from collections.abc import (
     Iterable,
     Iterator,
 )
+from math import inf
 from typing import Any, TypeAlias
 
 import anyio
@@ -157,14 +158,41 @@ class Source:
                 request = next(self._rows, _END)
                 if self._read % AT_ONCE == AT_ONCE - 1:
                     await anyio.lowlevel.checkpoint()
-        except Exception as error:  # the next worker that asks raises it
-            self._error = error
-            request = _END
-        if isinstance(request, _End):
+        except StopAsyncIteration as error:  # an iteration that this left would just end
+            self._break_off(RuntimeError("the source of requests raised StopAsyncIteration"), error)
+        except Exception as error:
+            self._break_off(error)
+        except anyio.get_cancelled_exc_class() as error:
+            if anyio.current_effective_deadline() == -inf:
+                raise  # it is the run that is cancelled
+            self._break_off(RuntimeError("the source of requests was cancelled, or what it waited for"), error)
+        else:
+            self._take_in(request)
+
+    def _take_in(self, item: object) -> None:
+        """Keep what the source gave, which nothing but its type hint has checked."""
+        request: Any = item.request if isinstance(item, Row) else item
+        if isinstance(item, _End):
             self._ended = self._is_read = True
             self._wake_all()
+        elif not isinstance(request, Request):
+            kind = type(request).__name__
+            self._break_off(
+                TypeError(
+                    f"requests: the item at index {self._read} must be a request, or a bulk.Row with a request, "
+                    f"not a value of type {kind}"
+                )
+            )
         elif not self._ended:
-            self._put(request if isinstance(request, Row) else Row(request))
+            self._put(item if isinstance(item, Row) else Row(request))
+
+    def _break_off(self, error: Exception, cause: BaseException | None = None) -> None:
+        """End the source with *error*, which the next worker that asks raises."""
+        if cause is not None:
+            error.__cause__ = cause
+        self._error = error
+        self._ended = self._is_read = True
+        self._wake_all()
 
     def _put(self, row: Row) -> None:
         lane = self._lane_of(row)

@@ -55,6 +55,8 @@ class SqliteJournal:
 
     def __init__(self, path: str | os.PathLike[str], *, job: str = "") -> None:
         self.path: Path = Path(path)
+        if self.path.name in ("", ":memory:") or "\0" in self.path.name:
+            raise ValueError("journal: must be the path of a file; None keeps nothing beyond the run")
         self.job = job
         self._run = 0
         self._under_way: set[RowKey] = set()
@@ -254,7 +256,11 @@ def journal_of(journal: Journal | str | os.PathLike[str] | None) -> Journal:
     """The journal that is meant: a ready one, one in the file of that path, or none."""
     if journal is None:
         return NoJournal()
-    return SqliteJournal(journal) if isinstance(journal, str | os.PathLike) else journal
+    if isinstance(journal, str | os.PathLike):
+        return SqliteJournal(journal)
+    if hasattr(journal, "claim"):
+        return journal
+    raise ValueError(f"journal: must be a path, a Journal or None, not a {type(journal).__name__}")
 
 
 def read_journal(path: str | os.PathLike[str]) -> Iterator[tuple[RowKey, Entry]]:

@@ -354,3 +354,20 @@ async def test_rows_are_settled_by_hand(bench: Bench, tmp_path: Path) -> None:
     assert (outcomes["ada0"].ids, outcomes["ada0"].entry.proof) == ({"id": "by-hand"}, "person")
     assert bench.made == ["ada3", "ada1"]
     assert all(not entry.about for _, entry in read_journal(path))
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such files")
+@pytest.mark.parametrize("kind", ["pipe", "folder", "device"])
+async def test_only_files_are_journals(bench: Bench, tmp_path: Path, kind: str) -> None:
+    """A pipe, which would be waited for, a folder and a device are refused at once."""
+    path = tmp_path / "j"
+    if kind == "pipe":
+        os.mkfifo(path)
+    elif kind == "folder":
+        path.mkdir()
+    else:
+        path = Path(os.devnull)
+    async with bench.client() as kombo:
+        with pytest.raises(JournalError, match="is not a file"):
+            await by_name(kombo.bulk([bench.application("ada")], journal=path))
+    assert bench.asked == 0

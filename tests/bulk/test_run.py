@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterable, AsyncIterator, Iterator
 from pathlib import Path
+from typing import Any
 
 import anyio
 import anyio.lowlevel
+import httpx
 import pytest
 
-from kombo_async import RetryPolicy, ats, general
+from kombo_async import AsyncKomboClient, RetryPolicy, ats, general
 from kombo_async.bulk import Outcome, Row
+from kombo_async.sandbox import BASE_URL, SandboxTransport
 from tests.bulk.conftest import CREATE, INTEGRATION, Bench, by_name
 
 pytestmark = pytest.mark.anyio
@@ -194,3 +197,91 @@ async def test_a_run_is_iterated_once(bench: Bench) -> None:
         assert [each.result async for each in run] == ["done"]
         with pytest.raises(RuntimeError, match="once"):
             _ = [each async for each in run]
+
+
+async def _gather(outcomes: AsyncIterable[Outcome], into: list[Outcome]) -> None:
+    async for outcome in outcomes:
+        into.append(outcome)  # noqa: PERF401 - what came before an error is kept
+
+
+@pytest.mark.parametrize("row", [5, {"candidate": 1}, None, Row(None), [], ats.CreateApplication])  # type: ignore[arg-type]
+async def test_what_is_no_request_ends_the_run_in_plain_words(bench: Bench, row: Any) -> None:
+    """An item that is not a request is a mistake of the source: told by its index, after what was begun."""
+    rows = [bench.application("ada"), row, bench.application("eve")]
+    outcomes: list[Outcome] = []
+    async with bench.client() as kombo:
+        with pytest.raises(TypeError, match=r"^requests: the item at index 1 must be a request"):
+            await _gather(kombo.bulk(rows), outcomes)
+    assert [each.result for each in outcomes] == ["done"] * len(bench.made)
+    assert "eve" not in bench.made
+
+
+@pytest.mark.parametrize("error", [StopAsyncIteration, None])
+async def test_a_source_that_stops_in_the_middle_is_not_at_its_end(
+    bench: Bench, error: type[BaseException] | None
+) -> None:
+    """A source that leaks `StopAsyncIteration`, or is cancelled by what it waits for, does not end quietly."""
+    cancelled = error or anyio.get_cancelled_exc_class()
+    if cancelled is not StopAsyncIteration and cancelled.__module__.startswith("trio"):
+        pytest.skip("trio's Cancelled belongs to a scope")
+
+    def rows() -> Iterator[ats.CreateApplication]:
+        yield bench.application("ada")
+        raise cancelled
+
+    outcomes: list[Outcome] = []
+    async with bench.client() as kombo:
+        with pytest.raises(RuntimeError, match=r"^the source of requests "):
+            await _gather(kombo.bulk(rows()), outcomes)
+    assert [each.result for each in outcomes] == ["done"]
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"resend_after": "24h"},
+        {"resend_after": 5},
+        {"settle_wait": "3"},
+        {"grace": float("nan")},
+        {"concurrency": 1.5},
+        {"journal": 5},
+        {"journal": ":memory:"},
+        {"journal": ""},
+        {"options": {"timeoutt": 3}},
+        {"options": {"timeout": float("nan")}},
+    ],
+)
+async def test_wrong_settings_are_no_rows_fault(bench: Bench, settings: dict[str, Any]) -> None:
+    """A setting that cannot work is refused before any row is read."""
+    async with bench.client() as kombo:
+        with pytest.raises(ValueError, match=f"^{next(iter(settings))}\\b"):
+            kombo.bulk([bench.application("ada")], **settings)
+
+
+async def test_a_truthy_answer_is_no_proof_of_a_sync(bench: Bench) -> None:
+    """Only True from `synced_since` says that a sync has ended: text such as "no" sends nothing again."""
+    bench.sandbox.faults.add(CREATE, status=500, code="PLATFORM.UNKNOWN_ERROR")
+    no: Any = "no"
+    async with bench.client() as kombo:
+        run = kombo.bulk([bench.application("ada")], synced_since=lambda *_: no, settle_wait=0)
+        assert [each.result async for each in run] == ["in_doubt"]
+    assert bench.asked == 1
+
+
+@pytest.mark.parametrize("error", [ValueError("x"), UnicodeError("x")])
+async def test_an_error_of_a_transport_refuses_no_row(bench: Bench, error: Exception) -> None:
+    """A transport that breaks with an error of its own may have sent the row: it is in doubt."""
+
+    async def broken(request: httpx.Request) -> httpx.Response:
+        await SandboxTransport(bench.sandbox).handle_async_request(request)
+        if request.method == "POST":
+            raise error
+        return httpx.Response(200, json={"status": "success", "data": {"results": [], "next": None}})
+
+    kombo = AsyncKomboClient(
+        bench.sandbox.api_key, integration_id=INTEGRATION, base_url=BASE_URL, transport=httpx.MockTransport(broken)
+    )
+    async with kombo:
+        run = kombo.bulk([bench.application("ada")], settle_wait=0)
+        assert [each.result async for each in run] == ["in_doubt"]
+    assert bench.made == ["ada"]
