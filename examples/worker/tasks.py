@@ -13,10 +13,11 @@ import os
 from collections import Counter
 from datetime import timedelta
 
+from redis.asyncio import Redis
 from taskiq import TaskiqScheduler
 from taskiq_redis import ListQueueBroker, ListRedisScheduleSource
 
-from kombo_async import AsyncKomboClient, SyncPending, ats
+from kombo_async import AsyncKomboClient, SharedLimits, SyncPending, ats
 from kombo_async.bulk import Row
 from kombo_async.bulk.redis import RedisJournal
 from kombo_async.contrib.taskiq import WORKER_CLIENT, SyncPendingLater, use_kombo
@@ -30,7 +31,7 @@ RESEND_AFTER = timedelta(seconds=float(os.environ["RESEND_AFTER"])) if "RESEND_A
 schedules = ListRedisScheduleSource(REDIS_URL)
 broker = ListQueueBroker(REDIS_URL).with_middlewares(SyncPendingLater(schedules))
 scheduler = TaskiqScheduler(broker, [schedules])
-use_kombo(broker)
+use_kombo(broker, limits=SharedLimits(Redis.from_url(REDIS_URL), lease=LEASE))
 
 
 def journal(job: str) -> RedisJournal:
