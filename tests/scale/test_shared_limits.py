@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 import signal
 import subprocess
 import sys
 import time
 from collections.abc import Awaitable, Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -220,3 +222,19 @@ def test_many_processes_share_exactly(
     record_property("refused", f"{refused:.2%}")
     assert refused < 0.03  # the stopped process had actions in flight whose places others took
     assert server.most_in_flight == 30
+
+
+def test_the_documented_machine(address: str, server: FaultServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What docs/growing.md shows of `SharedLimits` works, and leaves no place behind."""
+    page = Path(__file__).parents[2] / "docs" / "growing.md"
+    (block,) = (
+        each for each in re.findall(r"```python\n(.*?)```", page.read_text(), re.DOTALL) if "SharedLimits" in each
+    )
+    names: dict[str, Any] = {}
+    exec(block, names)
+    monkeypatch.setenv("KOMBO_API_KEY", API_KEY)
+    monkeypatch.setenv("KOMBO_BASE_URL", server.url)
+    monkeypatch.setenv("KOMBO_INTEGRATION_ID", INTEGRATION)
+    with_limits(address, nothing, number=0)
+    assert asyncio.run(names["machine"](address)) == "Success"
+    assert server.asked.total() == 1
