@@ -115,6 +115,10 @@ class Leaving:
             except _TooLate:  # nothing has left, or not all of it
                 self.may_have_applied = before
                 allowed *= 2  # where it always takes so long to connect, it has to leave at some time
+            except (ValueError, OSError):
+                if check.begun is None or _has_files(call):  # nothing has left, or a file broke the request off
+                    self.may_have_applied = before
+                raise
             finally:
                 self.moments = (self.moments[0], check.last or now)
                 self.entry = attrs.evolve(self.entry, last_sent=self.clock.latest(self.moments[1]))
@@ -125,10 +129,6 @@ class Leaving:
         except NoResponse as error:
             self.may_have_applied = before or error.may_have_applied
             self.gate.heed(self.key, None, error)
-            raise
-        except (ValueError, OSError):
-            if _has_files(call):
-                self.may_have_applied = before  # a file changed, or broke off: the request never became whole
             raise
         self.may_have_applied = before or isinstance(response, Success) or response.may_have_applied
         self.gate.heed(self.key, response, None)
