@@ -135,7 +135,7 @@ def _class(name: str, of: griffe.Class, heading: str) -> Iterator[str]:
     yield f"{heading} `{name}`\n\n" + (f"A {_literal(bases)}.\n\n" if bases else "")
     init = of.members.get("__init__")
     if isinstance(init, griffe.Function):
-        yield _signature(name, init)
+        yield _signature(name, init).replace("def ", "class ", 1)
     yield _text(of)
     methods: list[tuple[str, griffe.Function]] = []
     fields: list[str] = []
