@@ -19,7 +19,7 @@ from collections.abc import (
     Iterator,
 )
 from math import inf
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, cast
 
 import anyio
 import anyio.lowlevel
@@ -184,7 +184,7 @@ class Source:
                 )
             )
         elif not self._ended:
-            self._put(item if isinstance(item, Row) else Row(request))
+            self._put(item if isinstance(item, Row) else Row(cast("Any", request)))
 
     def _break_off(self, error: Exception, cause: BaseException | None = None) -> None:
         """End the source with *error*, which the next worker that asks raises."""

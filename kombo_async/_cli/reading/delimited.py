@@ -89,7 +89,7 @@ def open_delimited(source: Source, options: ReadOptions) -> DelimitedTable:
             file.seek(0)
             rows = csv.reader(file, delimiter=delimiter, strict=True)
             header = next(itertools.islice(rows, int(has_sep), None))
-            check_header(header, next((row for row in rows if any(row)), []), 1 + has_sep)
+            check_header(header, next((row for row in rows if any(row)), list[str]()), 1 + has_sep)
     except UnicodeError:
         raise TableError(_undecodable(1, encoding)) from None
     except LookupError:

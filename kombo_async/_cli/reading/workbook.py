@@ -66,7 +66,7 @@ def open_workbook(source: Source, options: ReadOptions) -> SheetTable:
     rows = _rows(sheet)
     for number, cells in rows:
         if any(cell not in (None, "") for cell in cells):
-            check_header(cells, next((row for _, row in rows if any(row)), []), number)
+            check_header(cells, next((row for _, row in rows if any(row)), list[Any]()), number)
             columns = [_name(cell) for cell in cells]
             while columns and not columns[-1]:
                 columns.pop()

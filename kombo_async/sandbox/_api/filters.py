@@ -22,7 +22,7 @@ Find: TypeAlias = Callable[[World, RecordTable, Any], Iterable[int]]
 class Filter:
     """A filter with all that is known of it."""
 
-    test: Test = lambda *_: True
+    test: Test = lambda world, record, value: True
     find: Find | None = None
     keys: Callable[[World, Any], tuple[str, Sequence[Any]]] | None = None
     """Of a filter that is answered by look-ups: the field, and the values that it may have."""

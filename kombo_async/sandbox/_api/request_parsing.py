@@ -62,7 +62,7 @@ def _leave_out(data: Any, path: str) -> bool:
     *steps, last = re.findall(r"[^.\[\]]+", path)
     for step in steps:
         try:
-            data = data[int(step)] if isinstance(data, list) else data[step]
+            data = cast("Any", data)[int(step)] if isinstance(data, list) else data[step]
         except (LookupError, TypeError, ValueError):
             return False
     return isinstance(data, dict) and cast("dict[str, Any]", data).pop(last, _LEFT_OUT) is not _LEFT_OUT

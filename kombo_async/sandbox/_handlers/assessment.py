@@ -15,6 +15,8 @@ from kombo_async.sandbox._state.table import Record
 if TYPE_CHECKING:
     from kombo_async import assessment
 
+_OPEN = ("status", ("OPEN",))
+
 LISTINGS.update(
     {
         "GetAssessmentOrders": Listing(
@@ -26,7 +28,7 @@ LISTINGS.update(
         ),
         "GetAssessmentOrdersOpen": Listing(
             table="assessment_orders",
-            only=Filter(lambda _, record, __: record.data["status"] == "OPEN", keys=lambda *_: ("status", ("OPEN",))),
+            only=Filter(lambda _, record, __: record.data["status"] == "OPEN", keys=lambda world, asked: _OPEN),
         ),
     }
 )

@@ -71,7 +71,7 @@ def resolve(world: World, request: Request[Any]) -> Request[Any]:
 
 def _resolve_model(world: World, value: Any, names: Mapping[str, str]) -> Any:
     changes: dict[str, Any] = {}
-    for field in attrs.fields(type(value)):
+    for field in attrs.fields(cast("Any", type(value))):
         inner = getattr(value, field.name)
         changed = _resolve_value(world, inner, names.get(field.name), names)
         if changed is not inner:
@@ -85,5 +85,5 @@ def _resolve_value(world: World, value: Any, table: str | None, names: Mapping[s
     if isinstance(value, list | tuple):
         items = cast("list[Any]", value)
         changed = [_resolve_value(world, item, table, names) for item in items]
-        return value if all(new is old for new, old in zip(changed, items, strict=True)) else changed
+        return items if all(new is old for new, old in zip(changed, items, strict=True)) else changed
     return _resolve_model(world, value, names) if isinstance(value, Model | Request) else value

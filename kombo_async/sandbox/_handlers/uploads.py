@@ -63,8 +63,8 @@ def _addresses(value: Any) -> Iterator[str]:
         for item in cast("list[Any]", value):
             yield from _addresses(item)
     elif isinstance(value, Model | Request):
-        for field in attrs.fields(type(cast("Any", value))):
-            inner: Any = getattr(value, field.name)
+        for field in attrs.fields(cast("Any", value).__class__):
+            inner: Any = getattr(cast("Any", value), field.name)
             if field.name == "data_url" and isinstance(inner, str):
                 if _is_here(inner):
                     yield inner

@@ -28,7 +28,9 @@ class Table:
     make: Callable[[Source, int, Random], tuple[Record, str]]
     """The record in a place, and when it was created."""
     inverse: Mapping[str, Inverse] = attrs.field(factory=dict[str, Inverse])
-    values: Mapping[str, Callable[[Source, int], Iterable[Any]]] = attrs.field(factory=dict)
+    values: Mapping[str, Callable[[Source, int], Iterable[Any]]] = attrs.field(
+        factory=dict[str, Callable[[Any, int], Iterable[Any]]]
+    )
     """By field: what a record is looked up by, told without making the record."""
     settled: float = 0.0
     """For how many days nothing has changed."""

@@ -22,7 +22,8 @@ def includes(whole: Any, part: Any) -> bool:
         )
     if isinstance(part, list | tuple):
         items = cast("Sequence[Any]", part)
-        return isinstance(whole, list) and len(whole) == len(items) and all(map(includes, whole, items))
+        given: Any = whole if isinstance(whole, list) else None
+        return given is not None and len(given) == len(items) and all(map(includes, given, items))
     return bool(whole == part)
 
 

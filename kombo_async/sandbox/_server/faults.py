@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from inspect import Parameter, Signature, signature
 from random import Random
-from typing import Any, Concatenate, Literal, ParamSpec, TypeAlias, get_args
+from typing import Any, Concatenate, Literal, ParamSpec, TypeAlias, cast, get_args
 
 import attrs
 
@@ -66,7 +66,7 @@ def _known_break(_: Any, field: attrs.Attribute[Any], value: Any) -> None:
 def _texts(value: Any) -> dict[str, str]:
     if not isinstance(value, Mapping):
         raise ValueError("headers: must be an object of names and values")
-    return {str(name): str(text) for name, text in value.items()}
+    return {str(name): str(text) for name, text in cast("Any", value).items()}
 
 
 def _operations(value: str | Sequence[str] | None) -> frozenset[str] | None:

@@ -6,6 +6,7 @@ import math
 from collections import Counter, deque
 from collections.abc import Generator
 from contextlib import contextmanager
+from typing import Any
 
 from kombo_async.sandbox._state.clock import Clock
 from kombo_async.sandbox._state.refusals import Refusal
@@ -70,8 +71,9 @@ class RateLimit:
     """At most *calls* requests in any *seconds* by the sandbox's clock; None for no limit."""
 
     def __init__(self, clock: Clock, limit: tuple[int, float] | None) -> None:
-        if limit is not None and not (
-            isinstance(limit, tuple | list) and len(limit) == 2 and limit[0] >= 1 and limit[1] > 0
+        given: Any = limit  # settings from JSON and the command line have other types, too
+        if given is not None and not (
+            isinstance(given, tuple | list) and len(limit or ()) == 2 and given[0] >= 1 and given[1] > 0
         ):
             raise ValueError(f"rate_limit: must be (requests, seconds), at least one of each, not {limit!r}")
         self.limit = limit

@@ -223,7 +223,7 @@ async def _do(
         return await _prepared(copy, lambda: read_page(copy, listing, resolved)), []
     request = await _prepared(world, lambda: _resolved(world, incoming, request))
     handler = HANDLERS[cls.operation.id]
-    fetched = await fetch_files(request) if b'"data_url"' in incoming.body else {}
+    fetched = await fetch_files(request) if b'"data_url"' in incoming.body else None
 
     def handle() -> tuple[Any, list[str]]:
         context = Context(
@@ -234,7 +234,7 @@ async def _do(
             root=incoming.root,
             number=sandbox.request_log.total,
             allow_duplicates=sandbox.allow_duplicates,
-            fetched=fetched,
+            fetched=fetched or {},
         )
         world.acting = True
         try:

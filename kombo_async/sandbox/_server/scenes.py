@@ -187,12 +187,12 @@ class Scenes:
         sample = world.table("ats_candidates")[0].data if len(world.table("ats_candidates")) else {}
         own = {"id", "remote_id", "changed_at", "remote_created_at", "remote_updated_at"}
         data = {name: value for name, value in sample.items() if name not in own}
-        person = {"first_name": first_name, "last_name": last_name, "tag_ids": []}
+        person: dict[str, Any] = {"first_name": first_name, "last_name": last_name, "tag_ids": []}
         addresses = {"emails": [email.lower()], "email_addresses": [{"email_address": email, "type": "PRIVATE"}]}
         candidate = world.add("ats_candidates", {**data, **person, **addresses})
         if applied or job is not None:
             found = self._job(integration, job)
-            application = {
+            application: dict[str, Any] = {
                 "candidate_id": candidate.id,
                 "job_id": found.id,
                 "outcome": "PENDING",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterable, Mapping
 from contextlib import contextmanager
 from datetime import datetime
 from functools import partial
@@ -75,7 +75,7 @@ class World:
         return table
 
     @contextmanager
-    def deferring(self) -> Iterator[None]:
+    def deferring(self) -> Generator[None]:
         """While the block runs and until something changes, look-ups that take long raise `IndexNeeded` instead."""
         self._defer(True)
         try:

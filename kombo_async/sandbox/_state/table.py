@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from typing import Any, TypeAlias, overload
+from typing import Any, TypeAlias, cast, overload
 from weakref import WeakValueDictionary
 
 import attrs
@@ -44,9 +44,13 @@ class Origin:
     make: Callable[[int], Record] = attrs.field(default=lambda _: {}, repr=False)
     touched: str = ""
     """None was touched later than this."""
-    inverse: Mapping[str, Callable[[Any], Iterable[int]]] = attrs.field(factory=dict, repr=False)
+    inverse: Mapping[str, Callable[[Any], Iterable[int]]] = attrs.field(
+        factory=dict[str, Callable[[Any], Iterable[int]]], repr=False
+    )
     """By field: where the records with a value can be, so that no index is needed."""
-    values: Mapping[str, Callable[[int], Iterable[Any]]] = attrs.field(factory=dict, repr=False)
+    values: Mapping[str, Callable[[int], Iterable[Any]]] = attrs.field(
+        factory=dict[str, Callable[[int], Iterable[Any]]], repr=False
+    )
     """By field: what the record in a place is looked up by, told without making it."""
 
 
@@ -332,7 +336,7 @@ class RecordTable(Sequence[StoredRecord]):
             return derive(data)
         plain = field.removesuffix("~")
         value = data.get(plain)
-        values: list[Any] = value if isinstance(value, list) else [] if value is None else [value]
+        values: list[Any] = cast("list[Any]", value) if isinstance(value, list) else [] if value is None else [value]
         if plain == field:
             return values
         return [str(each).lower() for each in values] or [NULL]
