@@ -22,7 +22,7 @@ def includes(whole: Any, part: Any) -> bool:
         )
     if isinstance(part, list | tuple):
         items = cast("Sequence[Any]", part)
-        given: Any = whole if isinstance(whole, list) else None
+        given = cast("Any", whole) if isinstance(whole, list) else None
         return given is not None and len(given) == len(items) and all(map(includes, given, items))
     return bool(whole == part)
 

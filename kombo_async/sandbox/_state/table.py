@@ -336,7 +336,7 @@ class RecordTable(Sequence[StoredRecord]):
             return derive(data)
         plain = field.removesuffix("~")
         value = data.get(plain)
-        values: list[Any] = cast("list[Any]", value) if isinstance(value, list) else [] if value is None else [value]
+        values: list[Any] = cast("Any", value) if isinstance(value, list) else [] if value is None else [value]
         if plain == field:
             return values
         return [str(each).lower() for each in values] or [NULL]
