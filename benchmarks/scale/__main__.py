@@ -1,6 +1,6 @@
 """`python -m benchmarks.scale [FOLDER]`: measure each scene, and write `scale.md` (into `benchmarks/`).
 
-It takes about five minutes, and needs `redis-server` and the packages of `[dev]`.
+It takes about two minutes, and needs `redis-server` and the packages of `[dev]`.
 """
 
 from __future__ import annotations
