@@ -31,7 +31,8 @@ RESEND_AFTER = timedelta(seconds=float(os.environ["RESEND_AFTER"])) if "RESEND_A
 schedules = ListRedisScheduleSource(REDIS_URL)
 broker = ListQueueBroker(REDIS_URL).with_middlewares(SyncPendingLater(schedules))
 scheduler = TaskiqScheduler(broker, [schedules])
-use_kombo(broker, limits=SharedLimits(Redis.from_url(REDIS_URL), lease=LEASE))
+redis: Redis = Redis.from_url(REDIS_URL)  # pyright: ignore[reportUnknownMemberType] - redis leaves its options untyped
+use_kombo(broker, limits=SharedLimits(redis, lease=LEASE))
 
 
 def journal(job: str) -> RedisJournal:
