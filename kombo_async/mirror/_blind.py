@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
+from kombo_async.mirror._columns import has_field
 from kombo_async.mirror._store import BlindSpot
 from kombo_async.mirror._table import Table
 from kombo_async.operations import REQUESTS
@@ -12,6 +13,24 @@ from kombo_async.operations import REQUESTS
 _LISTS = {"hris_teams": "GetHrisGroups"}
 """Where the list of a model has another name: groups are what teams were called before."""
 PREFIX = "kombo_model_"
+
+
+def blind_spots_of(table: Table) -> Iterator[tuple[str, str]]:
+    """The blind spots of a table's list, and those of records of other lists that are nested in it.
+
+    A candidate nests applications, and an application's stage is a blind spot: whether a candidate is returned when
+    the stage is renamed is not documented, so it is taken for blind, too.
+    """
+    own = table.request.operation
+    yield from own.blind_spots
+    for cls in REQUESTS.values():
+        namespace, _, name = cls.operation.path.strip("/").rpartition("/")
+        if cls.operation.path == own.path or namespace != table.namespace:
+            continue
+        for path, model in cls.operation.blind_spots:
+            for field in (name, name.removesuffix("s")):
+                if has_field(table.record_type, f"{field}.{path}.id"):
+                    yield f"{field}.{path}", model
 
 
 class Watched:
@@ -24,7 +43,7 @@ class Watched:
         self.blind_spots = [
             BlindSpot(table=table.name, path=path, model=model)
             for table in tables
-            for path, model in table.request.operation.blind_spots
+            for path, model in blind_spots_of(table)
             if table.can_look_up or table.tells_changes
         ]
         self._table_of: dict[str, Table] = {}

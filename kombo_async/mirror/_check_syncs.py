@@ -92,6 +92,8 @@ async def notes_what_is_stale(make: MakeStore) -> None:
         promise("records with one in a list are found", nesting == ["a", "b"])
         nesting = await store.nesting(turn, CANDIDATES, "location", ["place-a", "x"], 99)
         promise("records with one in an object are found", nesting == ["a"])
+        nesting = await store.nesting(turn, CANDIDATES, "applications.job", ["job-b", "application-a"], 99)
+        promise("records with one in an object within a list are found, by its ID alone", nesting == ["b"])
         await store.settle(turn, CANDIDATES, stale, done=False)
         (again,) = await store.stale(turn, CANDIDATES, 99)
         promise("what was read is marked", again.read)

@@ -92,5 +92,6 @@ def candidate(id: str, tags: Sequence[str]) -> Record:
         "custom_fields": {"a": [1, "two"]},
         "email_addresses": [{"email_address": "frank@example.com"}, {"email_address": "doe@example.com"}],
         "tags": [{"id": each, "name": each} for each in tags],
+        "applications": [{"id": f"application-{id}", "job": {"id": f"job-{id}"}}, {"id": f"other-{id}", "job": None}],
     }
     return Record(id, json.dumps(plain))

@@ -62,6 +62,16 @@ def list_at(model: Any, path: str) -> Any:
     return get_args(kinds[0])[0] if kinds else f"{path!r} is not a list"
 
 
+def has_field(model: Any, path: str) -> bool:
+    """Whether *model* has a field at *path*, which may lead through lists."""
+    kinds: list[Any] = [model]
+    for step in path.split("."):
+        inner = [get_args(each)[0] if is_list(each) else each for kind in kinds for each in _plain(kind)]
+        found = [_fields(each).get(step) for kind in inner for each in _plain(kind) if is_model(each)]
+        kinds = [each for each in found if each is not None]
+    return bool(kinds)
+
+
 def _type_at(model: Any, path: str) -> tuple[Any] | str:
     kind: Any = model
     steps = path.split(".")

@@ -192,12 +192,11 @@ class PostgresSyncs:
     async def nesting(self, turn: Turn, table: Table, path: str, ids: Sequence[str], limit: int) -> list[str]:
         """See `Store.nesting`."""
         rows = await self._pool.fetch(
-            f"SELECT id FROM {self._pool.of(table.name)} WHERE integration_id = $1 AND CASE jsonb_typeof(data #> $2) "
-            "WHEN 'object' THEN (data #> $2) ->> 'id' = ANY($3) "
-            "WHEN 'array' THEN EXISTS (SELECT 1 FROM jsonb_array_elements(data #> $2) AS item "
-            "WHERE jsonb_typeof(item) = 'object' AND item ->> 'id' = ANY($3)) ELSE false END ORDER BY id LIMIT $4",
+            f"SELECT id FROM {self._pool.of(table.name)} WHERE integration_id = $1 AND EXISTS (SELECT 1 "
+            "FROM jsonb_path_query(data, $2::text::jsonpath) AS inner_id WHERE inner_id #>> '{}' = ANY($3)) "
+            "ORDER BY id LIMIT $4",
             turn.integration_id,
-            path.split("."),
+            "lax $." + ".".join(f'"{step}"' for step in (*path.split("."), "id")),
             list(ids),
             limit,
         )

@@ -137,13 +137,15 @@ class SqliteSyncs(SqliteTurns, SqliteRows, SqliteChanges):
 
     def nesting(self, turn: Turn, table: Table, path: str, ids: Sequence[str], limit: int) -> list[str]:
         """See `Store.nesting`."""
+        first, *rest = path.split(".")
+        steps = "".join(f".{step}*" for step in rest)  # a list's place in a path is its index: $.applications[0].job
         rows = self._all(
-            f'SELECT id FROM "{table.name}" WHERE integration_id = ?1 AND CASE json_type(data, ?2) '
-            "WHEN 'object' THEN json_extract(data, ?2 || '.id') IN (SELECT value FROM json_each(?3)) "
-            "WHEN 'array' THEN EXISTS (SELECT 1 FROM json_each(data, ?2) AS item WHERE item.type = 'object' AND "
-            "json_extract(item.value, '$.id') IN (SELECT value FROM json_each(?3))) ELSE 0 END ORDER BY id LIMIT ?4",
+            f'SELECT id FROM "{table.name}" WHERE integration_id = ?1 AND EXISTS (SELECT 1 FROM json_tree(data, ?2) '
+            "AS inner WHERE inner.key = 'id' AND inner.path GLOB ?3 "
+            "AND inner.value IN (SELECT value FROM json_each(?4))) ORDER BY id LIMIT ?5",
             turn.integration_id,
-            f"$.{path}",
+            f"$.{first}",
+            f"$.{first}*{steps}",
             json.dumps(list(ids)),
             limit,
         )

@@ -259,7 +259,7 @@ class Store(Protocol):
         ...
 
     async def nesting(self, turn: Turn, table: Table, path: str, ids: Sequence[str], limit: int) -> list[str]:
-        """IDs of the records with one of *ids* nested at *path*, which is an object or a list of objects."""
+        """IDs of the records with one of *ids* at *path*: an object or a list of objects, within others or not."""
         ...
 
     async def settle(self, turn: Turn, table: Table, stale: Sequence[Stale], *, done: bool) -> None:
