@@ -61,7 +61,7 @@ def clean(text: str) -> str:
     kept = "".join(char for place, char in enumerate(text) if not _is_invisible(text, place))
     for char in kept:
         if (unicodedata.category(char) in ("Cc", "Cs") and char not in "\n\r\t") or char == "\ufffd":
-            raise CellFault("control_character", f"{_shown(kept)} holds {_name_of(char)}; remove it")
+            raise CellFault("control_character", f"{_shown(kept)} contains {_name_of(char)}; remove it")
     return kept.replace("\u00a0", " ").replace("\u202f", " ").strip()
 
 
@@ -78,7 +78,7 @@ def _is_foreign(text: str, place: int) -> bool:
 
 def _name_of(char: str) -> str:
     if char == "\ufffd":
-        return "U+FFFD, which stands for a character that an earlier program could not read"
+        return "U+FFFD, the mark that another program left for an unreadable character"
     name = unicodedata.name(char, "") or {"\0": "NUL"}.get(char, "a control character")
     return f"U+{ord(char):04X} ({name})"
 
@@ -154,7 +154,7 @@ def _decimal_mark(digits: str, marks: set[str], text: str) -> str | None:
     whole, _, rest = digits.partition(mark)
     if len(rest) == 3 and len(whole) <= 3 and whole != "0":
         few, many = f"{whole}.{rest}", f"{whole}{rest}"
-        raise CellFault("ambiguous_number", f"{text!r} may be {few} or {many}; say --decimal , or --decimal .")
+        raise CellFault("ambiguous_number", f"{text!r} is ambiguous: {few} or {many}; pass --decimal , or --decimal .")
     return mark
 
 
@@ -196,15 +196,15 @@ def _date(cell: Cell, rules: CellRules) -> str:
         try:
             return date.fromisoformat(text).isoformat()
         except ValueError:
-            raise CellFault("date", f"{text!r} is not a day of the calendar") from None
-    raise CellFault("date", f"{text!r} is not a date such as 2026-05-19; say --date-format if it is another form")
+            raise CellFault("date", f"{text!r} is not a valid date") from None
+    raise CellFault("date", f"{text!r} is not a date such as 2026-05-19; pass --date-format if it is another form")
 
 
 def _iso_time(text: str) -> str:
     try:
         parsed = datetime.fromisoformat(text)
     except ValueError:
-        raise CellFault("date", f"{text!r} is not a time that exists") from None
+        raise CellFault("date", f"{text!r} is not a valid time") from None
     return text if text.endswith("Z") else parsed.astimezone(UTC).isoformat().replace("+00:00", "Z")
 
 
@@ -212,14 +212,14 @@ def _day_or_month_first(text: str, first: int, second: int, year: int) -> str:
     if first <= 12 and second <= 12 and first != second:
         raise CellFault(
             "ambiguous_date",
-            f"{text!r} may be {_iso(year, second, first)} or {_iso(year, first, second)}; "
-            "say --date-format DD.MM.YYYY, MM/DD/YYYY or the like",
+            f"{text!r} is ambiguous: {_iso(year, second, first)} or {_iso(year, first, second)}; "
+            "pass --date-format DD.MM.YYYY, MM/DD/YYYY or the like",
         )
     day, month = (first, second) if second <= 12 else (second, first)
     try:
         return date(year, month, day).isoformat()
     except ValueError:
-        raise CellFault("date", f"{text!r} is not a day of the calendar") from None
+        raise CellFault("date", f"{text!r} is not a valid date") from None
 
 
 def _iso(year: int, month: int, day: int) -> str:

@@ -27,9 +27,7 @@ _OPTIONS = (
         envvar="KOMBO_BASE_URL",
         help="Another address of the API; else KOMBO_BASE_URL.",
     ),
-    click.option(
-        "--region", type=click.Choice(["eu", "us", "ca"]), help="Where Kombo keeps your data; eu if left out."
-    ),
+    click.option("--region", type=click.Choice(["eu", "us", "ca"]), help="Where Kombo keeps your data (default: eu)."),
 )
 
 
@@ -57,7 +55,7 @@ class Connection:
     def require_integration(self, operation: Any) -> None:
         """Refuse to go on where *operation* needs an integration and none is named."""
         if operation.integration and self.integration_id is None:
-            raise click.UsageError("no integration is named: pass --integration TOOL:ID or set KOMBO_INTEGRATION_ID")
+            raise click.UsageError("no integration given: pass --integration TOOL:ID or set KOMBO_INTEGRATION_ID")
 
 
 def client_options(command: F) -> F:

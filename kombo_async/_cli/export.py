@@ -33,13 +33,19 @@ T = TypeVar("T")
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
 @click.argument("model")
-@click.option("--output", "-o", type=click.Path(dir_okay=False, path_type=Path), help="A .jsonl or .csv; else stdout.")
-@click.option("--format", "kind", type=click.Choice(["jsonl", "csv"]), help="If the name of the output does not say.")
+@click.option(
+    "--output", "-o", type=click.Path(dir_okay=False, path_type=Path), help="A .jsonl or .csv file (default: stdout)."
+)
+@click.option(
+    "--format", "kind", type=click.Choice(["jsonl", "csv"]), help="The format, if OUTPUT's name does not show it."
+)
 @click.option("--updated-after", metavar="TIME", help="Only what changed since, such as 2026-05-19T08:30:00Z.")
-@click.option("--include-deleted", is_flag=True, help="Deleted records, too.")
-@click.option("--filter", "filters", multiple=True, metavar="NAME=VALUE", help="Any other filter; lists by commas.")
+@click.option("--include-deleted", is_flag=True, help="Include deleted records.")
+@click.option(
+    "--filter", "filters", multiple=True, metavar="NAME=VALUE", help="Any other filter; separate values with commas."
+)
 @click.option("--page-size", type=click.IntRange(1, 250), default=250, show_default=True)
-@click.option("--cursor", help="Where to go on.")
+@click.option("--cursor", help="The cursor to resume from.")
 @click.option("--json", "as_json", is_flag=True, help="Events in JSON on stdout (needs --output).")
 @client_options
 def command(**options: Any) -> None:
@@ -174,7 +180,7 @@ class Export:
             json.dump(state, place)
 
     def _resume(self) -> int:
-        """Take up an export that was broken off; gives the length of what is in the output already."""
+        """Resume an interrupted export; returns the length of what is in the output already."""
         if self.place is None or self.partial is None or not self.place.exists() or not self.partial.exists():
             return 0
         try:
@@ -184,10 +190,10 @@ class Export:
             is_ours = False
             state = {}
         if not is_ours:
-            raise click.UsageError(f"{self.place} is of another export, or damaged; delete it to start over")
+            raise click.UsageError(f"{self.place} belongs to another export, or is damaged; delete it to start over")
         self.request = attrs.evolve(cast("Any", self.request), cursor=state["cursor"])
         self.records = state["records"]
-        click.echo(f"going on after {self.records:,} records", err=True)
+        click.echo(f"resuming after {self.records:,} records", err=True)
         return int(state["offset"])
 
     def _question(self) -> str:
@@ -199,9 +205,9 @@ class Export:
     def _print_failure(self, failure: KomboError) -> None:
         click.echo(f"stopped after {self.records:,} records: {failure}", err=True)
         if self.place is not None:
-            click.echo("the same command goes on from there", err=True)
+            click.echo("run the same command to resume", err=True)
         elif failure.cursor:
-            click.echo(f"to go on from there: --cursor {failure.cursor}", err=True)
+            click.echo(f"to resume: --cursor {failure.cursor}", err=True)
 
 
 def _list_request(model: str) -> type[Request[Any]]:

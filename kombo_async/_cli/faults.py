@@ -28,7 +28,7 @@ TITLES = {
     "ambiguous_date": ("a date could be two", "{n:,} dates could be two"),
     "truth": ("a cell is neither yes nor no", "{n:,} cells are neither yes nor no"),
     "control_character": (
-        "a cell holds a control character",
+        "a cell contains a control character",
         "{n:,} cells hold control characters",
     ),
     "lost_digits": ("a spreadsheet shortened a number", "a spreadsheet shortened {n:,} numbers"),

@@ -51,7 +51,7 @@ class Jobs:
         named = jobs.by_name.get(_folded(cell), [])
         if len(named) > 1:
             several = ", ".join(f"{job_id} ({status.lower() or 'no status'})" for job_id, status in named[:5])
-            raise CellFault("unclear_job", f"{len(named)} jobs are called {cell!r}: {several}; write the ID")
+            raise CellFault("unclear_job", f"{len(named)} jobs are named {cell!r}: {several}; use the ID")
         if not named:
             raise CellFault("unknown_job", f"there is no job {cell!r}{self._near(jobs, cell)}")
         return named[0][0]

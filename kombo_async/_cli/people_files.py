@@ -110,7 +110,7 @@ class PeopleFiles:
             return direct
         if _ELSEWHERE.match(cell) and os.name != "nt":
             raise CellFault(
-                "elsewhere", f"{cell!r} is a path of another computer; write names relative to --files-from DIR"
+                "elsewhere", f"{cell!r} is a path on another computer; give names relative to --files-from DIR"
             )
         path = Path("/") if cell.startswith("/") else self.folder
         for part in re.split(r"[\\/]+", cell.strip("\\/")):
@@ -126,7 +126,7 @@ class PeopleFiles:
             return folder / part
         names = self._list(folder).get(_plain(part), [])
         if len(names) > 1:
-            raise CellFault("unclear_file", f"several files are called {part!r} in {readable(str(folder))}")
+            raise CellFault("unclear_file", f"several files are named {part!r} in {readable(str(folder))}")
         return folder / names[0] if names else None
 
     def _list(self, folder: Path) -> dict[str, list[str]]:

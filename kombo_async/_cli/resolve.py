@@ -25,12 +25,10 @@ def _found(ctx: click.Context, parameter: click.Parameter, values: tuple[str, ..
 
 @click.command()
 @click.argument("journal")
-@click.option(
-    "--found", multiple=True, callback=_found, metavar="KEY=ID", help="It was done: this ID is what was made."
-)
-@click.option("--send-again", multiple=True, metavar="KEY", help="It was not done: the next run sends it.")
-@click.option("--give-up", multiple=True, metavar="KEY", help="Leave it: it is never sent again.")
-@click.option("--job", help="Of a journal in Redis: what the workers gave as job=.")
+@click.option("--found", multiple=True, callback=_found, metavar="KEY=ID", help="It was created, with this ID.")
+@click.option("--send-again", multiple=True, metavar="KEY", help="It was not created: send it in the next run.")
+@click.option("--give-up", multiple=True, metavar="KEY", help="Give up: never send it again.")
+@click.option("--job", help="For a journal in Redis: the job= that the workers use.")
 @click.option("--json", "as_json", is_flag=True, help="What is in doubt as JSON, one row a line.")
 @click.option("--ask/--no-ask", default=None, help="Go through the rows one by one; the default on a terminal.")
 def command(

@@ -32,7 +32,7 @@ def _pair(_: click.Context, option: click.Parameter, value: str | None) -> Any:
 
 @click.command()
 @click.option("--port", default=8420, show_default=True, help="Where to listen on 127.0.0.1; 0 picks a free port.")
-@click.option("--seed", default=1, show_default=True, help="Other numbers give other people and companies.")
+@click.option("--seed", default=1, show_default=True, help="Seed: another number generates other people and companies.")
 @_sizes
 @click.option("--api-key", default=API_KEY, show_default=True, help="The key that callers must send.")
 @click.option("--integrations/--no-integrations", default=True, help="Whether there are any from the start.")

@@ -99,7 +99,7 @@ class Sending:
         """Wait before the next round; a signal ends it."""
         until = time.monotonic() + seconds
         minutes = max(0, self._left()) / 60
-        self.say(f"nothing gets through; trying again in {seconds:.0f} s, for {minutes:.0f} min more")
+        self.say(f"no request is succeeding; retrying in {seconds:.0f} s, for {minutes:.0f} min more")
         while time.monotonic() < until and not self.signals.count:  # noqa: ASYNC110 (signals set no event)
             await anyio.sleep(POLL)
 
@@ -168,13 +168,13 @@ class Sending:
         """The first signal lets what is in flight end; the second breaks it off, and leaves it in doubt."""
         await self.signals.wait(1)
         self.stopped_by = self._stopped()
-        self.say("stopping: waiting for what is in flight; Ctrl-C again breaks it off")
+        self.say("stopping: waiting for requests in flight; press Ctrl-C again to stop at once")
         run.stop()
         await self.signals.wait(2)
         scope.cancel()
 
     def _stopped(self) -> str:
-        return "Stopped. The same command goes on from here."
+        return "Stopped. Run the same command to continue."
 
     async def _show_waiting(self, run: Bulk) -> None:
         while True:

@@ -21,7 +21,7 @@ def print_summary(tally: Tally, stopped_by: str, journal: Path, report: Path | N
     if stopped_by:
         click.echo(stopped_by, err=True)
     if tally.settled == tally.total and tally.earlier == tally.settled and tally.settled:
-        echo(f"Nothing to send: all {tally.settled:,} rows were done before, says {journal}.")
+        echo(f"Nothing to send: all {tally.settled:,} rows are already done according to {journal}.")
         return
     echo(tally.sentence())
     reasons = tally.ordered()

@@ -53,35 +53,39 @@ _PATH = click.Path(path_type=Path)
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
 @click.argument("input", type=click.Path(exists=True, allow_dash=True, path_type=Path))
-@click.option("--operation", help="What each row asks for.  [default: ats.create_application]")
-@click.option("--map", "mapping", multiple=True, callback=_pairs, metavar="COLUMN=FIELD", help="Where a column goes.")
+@click.option("--operation", help="The operation to run for each row.  [default: ats.create_application]")
 @click.option(
-    "--set", "constants", multiple=True, callback=_pairs, metavar="FIELD=VALUE", help="The same for all rows."
+    "--map", "mapping", multiple=True, callback=_pairs, metavar="COLUMN=FIELD", help="Map a column to a field."
+)
+@click.option(
+    "--set", "constants", multiple=True, callback=_pairs, metavar="FIELD=VALUE", help="Set a field for all rows."
 )
 @click.option("--mapping", "mapping_file", type=_PATH, help="A mapping that --save-mapping wrote.")
 @click.option("--save-mapping", type=_PATH, help="Write how the columns are mapped to this file (with --dry-run).")
 @click.option("--job-column", metavar="COLUMN", help="Names the job: Kombo's ID, remote:ID, or its unique name.")
 @click.option("--integration-column", metavar="COLUMN", help="Names the integration of each row.")
-@click.option("--key", metavar="COLUMN", help="What a row is known by; else the person and the job.")
-@click.option("--files-from", type=_PATH, metavar="DIR", help="Where the files are; else INPUT's folder.")
-@click.option("--allow-any-file", is_flag=True, help="Send files from outside of that folder, too.")
-@click.option("--encoding", help="Of a CSV; found out if left out.")
-@click.option("--delimiter", help="Of a CSV: one character, or tab; found out if left out.")
-@click.option("--sheet", help="Of an Excel file; the first if left out.")
+@click.option("--key", metavar="COLUMN", help="The column that identifies a row (default: person and job).")
+@click.option("--files-from", type=_PATH, metavar="DIR", help="The folder of the files (default: INPUT's).")
+@click.option("--allow-any-file", is_flag=True, help="Allow files outside that folder.")
+@click.option("--encoding", help="The CSV's encoding (default: detected).")
+@click.option("--delimiter", help="The CSV's delimiter: one character, or tab (default: detected).")
+@click.option("--sheet", help="The Excel sheet (default: the first).")
 @click.option("--decimal", metavar=", or .", help="The decimal mark of numbers.")
-@click.option("--date-format", metavar="FORM", help="Of dates, such as DD.MM.YYYY; else ISO dates.")
+@click.option("--date-format", metavar="FORM", help="The form of dates, such as DD.MM.YYYY (default: ISO).")
 @click.option("--dry-run", is_flag=True, help="Check every row, send nothing.")
 @click.option("--report", "report_path", type=_PATH, help="A .html for people, or a .csv or .jsonl with all rows.")
-@click.option("--journal", type=_PATH, help="Where it is kept what was done; else a file beside INPUT.")
-@click.option("--limit", type=click.IntRange(1), help="Only the first so many rows.")
-@click.option("--concurrency", type=click.IntRange(1, 10_000), help="Rows under way at once; 100 if left out.")
+@click.option("--journal", type=_PATH, help="The journal of what was done (default: next to INPUT).")
+@click.option("--limit", type=click.IntRange(1), help="Only the first N rows.")
+@click.option("--concurrency", type=click.IntRange(1, 10_000), help="Rows in progress at once (default: 100).")
 @click.option("--retry-refused", is_flag=True, help="Send again what Kombo refused in an earlier run.")
-@click.option("--keep-trying", type=DurationType(), metavar="30m", help="How long to go on while nothing gets through.")
+@click.option(
+    "--keep-trying", type=DurationType(), metavar="30m", help="How long to keep trying while nothing succeeds."
+)
 @click.option(
     "--resend-after",
     type=DurationType(),
     metavar="24h",
-    help="Send a row in doubt again if it still does not show so long after it was sent.",
+    help="Resend a row in doubt if it is still missing this long after it was sent.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Events in JSON on stdout, one a line.")
 @client_options
@@ -178,7 +182,7 @@ class Job:
         if self.dry_run:
             return
         if self.source.is_pipe and self.journal is None:
-            raise click.UsageError("INPUT is a pipe: say by --journal FILE where it is kept what was done")
+            raise click.UsageError("INPUT is a pipe: pass --journal FILE to record what was done")
         if self.options.choices.integration_column is None:
             self.connection.require_integration(request.operation)
 
@@ -228,7 +232,7 @@ class Job:
         if not self.as_json:
             for group in groups:
                 echo(str(group))
-        click.echo(f"{rows:,} rows checked, {groups.rows:,} faulty. Nothing was sent.", err=True)
+        click.echo(f"{rows:,} rows checked, {groups.rows:,} with errors. Nothing was sent.", err=True)
         if self.report_path is not None and not report.problem:
             click.echo(f"report: {self.report_path}", err=True)
         return self._tell(report) or (1 if groups.rows else 0)

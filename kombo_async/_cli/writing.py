@@ -20,7 +20,7 @@ def check_output(option: str, path: Path | None, inputs: Iterable[Path | None]) 
     if path is None:
         return
     if not path.parent.is_dir():
-        raise click.UsageError(f"{option} {path}: there is no folder {str(path.parent)!r}")
+        raise click.UsageError(f"{option} {path}: the folder {str(path.parent)!r} does not exist")
     if path.exists() and not path.is_file():
         what = "is a folder" if path.is_dir() else "is not a file; it cannot be replaced"
         raise click.UsageError(f"{option} {path}: {what}")

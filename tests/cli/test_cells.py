@@ -61,7 +61,7 @@ def test_no_numbers(cell: Any, decimal: str | None) -> None:
 @pytest.mark.parametrize("cell", ["50,000", "50.000", "1,234", "999.999", "-50.000"])
 def test_numbers_that_could_be_two(cell: str) -> None:
     """They are refused until `--decimal` says which."""
-    with pytest.raises(CellFault, match=r"may be .* or .*; say --decimal"):
+    with pytest.raises(CellFault, match=r"is ambiguous: .* or .*; pass --decimal"):
         convert(cell, "number", CellRules())
     mark = "," if "," in cell else "."
     other = "." if mark == "," else ","
@@ -221,7 +221,7 @@ def test_many_faults_of_a_kind_are_one_line(shell: Shell) -> None:
     assert result.exit_code == 1
     (line,) = [line for line in result.stdout.splitlines() if "numbers could be two" in line]
     assert line.startswith("950 numbers could be two (column 'Gehalt'): rows 2-")
-    assert "more; the first: '1.000' may be 1.000 or 1000" in line
+    assert "more; the first: '1.000' is ambiguous: 1.000 or 1000" in line
     assert len((shell.folder / "faults.csv").read_text().splitlines()) == 951
     assert shell.upload(path, *period, "--dry-run", "--decimal", ",").exit_code == 0
     wrong = shell.upload(path, *period, "--dry-run", "--decimal", "x")

@@ -66,7 +66,7 @@ def test_targets_of_files(shell: Shell, target: str) -> None:
         (("--map", "d=candidate"), "there is no field 'candidate'"),
         (("--set", "candidate=1"), "candidate is an object; set one of its fields, such as candidate.first_name"),
         (("--set", "nonsense=1"), "there is no field 'nonsense'"),
-        (("--set", "candidate.salary_expectations.amount=50.000"), "may be 50.000 or 50000"),
+        (("--set", "candidate.salary_expectations.amount=50.000"), "is ambiguous: 50.000 or 50000"),
         (("--key", "x"), "--key x: there is no column 'x'"),
         (("--job-column", "x"), "--job-column x: there is no column 'x'"),
         (("--integration-column", "x"), "--integration-column x: there is no column 'x'"),
@@ -167,7 +167,7 @@ def test_an_ambiguous_name_of_a_job_is_refused(shell: Shell) -> None:
     finally:
         shell.rename_job(other, before)
     assert result.exit_code == 1
-    assert "2 jobs are called" in result.stdout
+    assert "2 jobs are named" in result.stdout
     assert one.id in result.stdout
     assert other.id in result.stdout
     assert not shell.bodies

@@ -28,9 +28,9 @@ BOTH = ["ada@example.com", "grace@example.com"]
 @pytest.mark.parametrize(
     ("arguments", "problem"),
     [
-        (("upload", "p.csv", "--report", "no/r.html"), "there is no folder 'no'"),
+        (("upload", "p.csv", "--report", "no/r.html"), "the folder 'no' does not exist"),
         (("upload", "p.csv", "--report", "r.pdf"), "must end in .csv, .jsonl or .html"),
-        (("upload", "p.csv", "--journal", "no/j"), "there is no folder 'no'"),
+        (("upload", "p.csv", "--journal", "no/j"), "the folder 'no' does not exist"),
         (("upload", "p.csv", "--journal", "old"), "is no journal, or damaged"),
         (("upload", "p.csv", "--operation", "ats.nothing"), "there is no operation 'ats.nothing'"),
         (("upload", "p.csv", "--map", "first_name"), "is not of the form NAME=VALUE"),
@@ -39,7 +39,7 @@ BOTH = ["ada@example.com", "grace@example.com"]
         (("upload", "p.csv", "--save-mapping", "m.toml"), "--save-mapping goes with --dry-run"),
         (("upload", "p.csv", "--limit", "0"), "0 is not in the range"),
         (("upload", "p.csv", "--no-such-option"), "--no-such-option"),
-        (("export", "ats.jobs", "-o", "no/x.jsonl"), "there is no folder 'no'"),
+        (("export", "ats.jobs", "-o", "no/x.jsonl"), "the folder 'no' does not exist"),
         (("export", "candidates"), "did you mean ats.candidates"),
         (("export", "ats.nothing"), "there is no list of that name"),
         (("export", "ats.create_candidate"), "there is no list of that name"),
@@ -165,7 +165,7 @@ def test_loops_without_signal_handlers_are_stopped_alike(shell: Shell) -> None:
     process.send_signal(2)
     output, errors = process.communicate(timeout=30)
     assert process.returncode == 130, errors
-    assert b"Stopped. The same command goes on from here." in errors
+    assert b"Stopped. Run the same command to continue." in errors
     assert f"{len(shell.emails)} done".encode() in output
 
 

@@ -38,7 +38,7 @@ def test_an_export_that_was_broken_off_goes_on(shell: Shell) -> None:
         file.write('{"id": "half a rec')  # as a kill in the middle of a page leaves it
     again = shell.export(*arguments)
     assert again.exit_code == 0, again.output
-    assert "going on after 14 records" in again.stderr
+    assert "resuming after 14 records" in again.stderr
     records = [json.loads(line) for line in (shell.folder / "c.jsonl").read_text().splitlines()]
     assert len({record["id"] for record in records}) == len(records) == 30
     assert len(shell.sandbox.requests("GetAtsCandidates", status=200)) == 5
@@ -50,7 +50,7 @@ def test_the_place_of_another_export_is_refused(shell: Shell) -> None:
     arguments = ("ats.candidates", "-o", str(shell.folder / "c.jsonl"), "--page-size", "7")
     assert shell.export(*arguments).exit_code == 1
     other = shell.export(*arguments, "--include-deleted")
-    assert (other.exit_code, "is of another export" in other.stderr) == (2, True)
+    assert (other.exit_code, "belongs to another export" in other.stderr) == (2, True)
 
 
 def test_lists_of_known_values_are_filters_too(shell: Shell) -> None:

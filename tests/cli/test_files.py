@@ -62,7 +62,7 @@ def test_a_file_that_exists_twice_is_refused(shell: Shell) -> None:
     shell.write("ADA.pdf", b"1")
     shell.write("Ada.pdf", b"2")
     result = shell.upload(shell.write("p.csv", people("ada.pdf")))
-    assert (result.exit_code, "several files are called 'ada.pdf'" in result.stdout) == (1, True)
+    assert (result.exit_code, "several files are named 'ada.pdf'" in result.stdout) == (1, True)
     assert shell.upload(shell.write("q.csv", people("ADA.pdf"))).exit_code == 0
 
 

@@ -106,7 +106,7 @@ def test_damaged_utf_8_is_refused(shell: Shell, rows: int) -> None:
     good = "".join(f"Jürgen,Müller,p{n}@example.com,\n" for n in range(rows)).encode()
     result = shell.upload(shell.write("people.csv", HEADER.encode() + good + b"J\xfcrgen,M,q@example.com,\n"))
     assert result.exit_code == 2
-    assert f"line {rows + 2} holds bytes that are not UTF-8" in result.stderr
+    assert f"line {rows + 2} contains bytes that are not valid UTF-8" in result.stderr
     assert not shell.bodies
 
 
@@ -166,7 +166,7 @@ def test_what_is_no_excel_file_is_told(shell: Shell) -> None:
     """Text with the name of an Excel file, and a damaged one, are one line."""
     for content, problem in (
         (GOOD.encode(), "is not an Excel file"),
-        (b"PK\x03\x04 damaged", "no Excel file that can"),
+        (b"PK\x03\x04 damaged", "cannot be read as an Excel file"),
     ):
         result = shell.upload(shell.write("people.xlsx", content))
         assert (result.exit_code, problem in result.stderr) == (2, True), result.stderr
@@ -277,7 +277,7 @@ def test_a_title_above_the_header_is_told(shell: Shell) -> None:
     for name in (path, "p.xlsx"):
         result = shell.upload(name, "--dry-run")
         assert result.exit_code == 2
-        assert "row 1 has one cell, 'Export vom 19.05.2026'" in result.stderr
+        assert "row 1 has one cell ('Export vom 19.05.2026')" in result.stderr
 
 
 def test_what_is_no_file_is_told(shell: Shell) -> None:

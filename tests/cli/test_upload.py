@@ -42,7 +42,7 @@ def test_a_second_run_sends_nothing_and_says_so(shell: Shell) -> None:
     assert shell.upload(path).exit_code == 0
     again = shell.upload(path)
     assert again.exit_code == 0
-    assert "Nothing to send: all 2 rows were done before" in again.stdout
+    assert "Nothing to send: all 2 rows are already done" in again.stdout
     assert len(shell.sandbox.requests(CREATE)) == 2
 
 
@@ -57,7 +57,7 @@ def test_a_second_run_sends_nothing_and_says_so(shell: Shell) -> None:
             "first_name,last_name,email,mail\n",
             "the columns 'email' and 'mail' both go into candidate.email_address; leave one out",
         ),
-        (GOOD + 'Bob,"Unclosed,bob@example.com,\n', 'row 4: a quote (") is opened here or before, and never closed'),
+        (GOOD + 'Bob,"Unclosed,bob@example.com,\n', 'row 4: a quote (") opened here or earlier is never closed'),
         (GOOD + 'Bob,"A "B" C",bob@example.com,\n', "row 4: there is a single quote"),
         (GOOD + f"Bob,{'x' * 2_000_000},bob@example.com,\n", "row 4: a cell has more than 1,000,000 characters"),
     ],
@@ -89,7 +89,7 @@ def test_a_faulty_row_is_told_by_row_and_column(shell: Shell, row: str, fault: s
     dry = shell.upload(path, "--dry-run")
     assert dry.exit_code == 1
     assert fault in dry.stdout
-    assert "3 rows checked, 1 faulty. Nothing was sent." in dry.stderr
+    assert "3 rows checked, 1 with errors. Nothing was sent." in dry.stderr
     assert not shell.sandbox.requests(CREATE)
     assert not list(shell.folder.glob("*.journal"))
     assert shell.upload(path).exit_code == 1
@@ -199,7 +199,7 @@ def test_ctrl_c_ends_what_is_in_flight_and_the_next_run_goes_on(shell: Shell) ->
         process.send_signal(number)
         output, errors = process.communicate(timeout=30)
         assert process.returncode == code, errors
-        assert b"Stopped. The same command goes on from here." in errors
+        assert b"Stopped. Run the same command to continue." in errors
         assert sent + 50 <= len(shell.emails) < 300
         sent = len(shell.emails)
         assert f"{sent:,} done".encode() in output

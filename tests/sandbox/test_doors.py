@@ -126,8 +126,8 @@ async def test_a_clock_stays_in_its_years(sandbox: Sandbox, seconds: float) -> N
         ({"status": 500, "operation": "PostAtsCandidate"}, "operation"),
         ({"status": 500, "operation": ["PostAtsCandidates", "x"]}, "operation"),
         ({"status": 500, "headers": ["a"]}, "headers"),
-        ({"after_performing": True}, "changes nothing"),
-        ({"message": "no status"}, "changes nothing"),
+        ({"after_performing": True}, "has no effect"),
+        ({"message": "no status"}, "has no effect"),
         ({"statu": 500}, "statu"),
     ],
 )

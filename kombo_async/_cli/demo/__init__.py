@@ -25,7 +25,7 @@ def _seconds(ctx: click.Context, parameter: click.Parameter, value: float) -> fl
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
 @click.option("--candidates", default=500, type=click.IntRange(1), show_default=True, help="How many to upload.")
-@click.option("--seed", default=1, show_default=True, help="Other numbers give other people.")
+@click.option("--seed", default=1, show_default=True, help="Seed: another number generates other people.")
 @click.option(
     "--sync-seconds", default=3.0, callback=_seconds, show_default=True, help="How long the first syncs take."
 )

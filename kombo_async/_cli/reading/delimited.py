@@ -115,8 +115,8 @@ def _delimiter(source: Source, head: str) -> str:
 
 def _undecodable(row: int, encoding: str) -> str:
     return (
-        f"row {row} or one of the next holds bytes that are not {NAMES.get(encoding, encoding)}; "
-        "save the file as UTF-8, or say --encoding"
+        f"row {row} or one of the next contains bytes that are not valid {NAMES.get(encoding, encoding)}; "
+        "save the file as UTF-8, or pass --encoding"
     )
 
 
@@ -125,7 +125,7 @@ def _explain(error: csv.Error) -> str:
     if "field larger" in text:
         return f"a cell has more than {LONGEST_CELL:,} characters; is a quote not closed?"
     if "unexpected end of data" in text:
-        return 'a quote (") is opened here or before, and never closed'
+        return 'a quote (") opened here or earlier is never closed'
     if "expected after" in text:
         return 'there is a single quote (") inside a quoted cell; write it twice ("")'
     return text

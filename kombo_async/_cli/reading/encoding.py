@@ -116,8 +116,9 @@ def _of_words(file: BinaryIO) -> Encoding:
             words[word] = words.get(word, 0) + 1
     if good * 10 >= bad and good:
         raise TableError(
-            f"line {first_bad} holds bytes that are not UTF-8, while {good:,} other words are: the file was put "
-            "together from two sources, or damaged. Correct that line and save the file as UTF-8, or say --encoding"
+            f"line {first_bad} contains bytes that are not valid UTF-8, while {good:,} other words are: the file "
+            "was put together from two sources, or damaged. Correct that line and save the file as UTF-8, "
+            "or pass --encoding"
         )
     scores = [(_score(list(words), name), name) for name in _LEGACY]
     ranked = sorted(scores, key=lambda each: -each[0])

@@ -22,8 +22,8 @@ def check_header(header: Sequence[object], first: Sequence[object], number: int)
     cells = [cell for cell in first if cell not in (None, "")]
     if len(names) == 1 and len(cells) > 2:
         raise TableError(
-            f"row {number} has one cell, {str(names[0])[:60]!r}, and the next one {len(cells)}: "
-            "delete what is above the row that names the columns"
+            f"row {number} has one cell ({str(names[0])[:60]!r}), the next row has {len(cells)}: "
+            "delete the rows above the header"
         )
 
 

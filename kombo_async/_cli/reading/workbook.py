@@ -62,7 +62,7 @@ def open_workbook(source: Source, options: ReadOptions) -> SheetTable:
         chosen = options.sheet or names[0]
         sheet = book.get_sheet_by_name(chosen)
     except (python_calamine.CalamineError, OSError, IndexError) as error:
-        raise TableError(f"is no Excel file that can be read ({error}); is it encrypted or damaged?") from None
+        raise TableError(f"cannot be read as an Excel file ({error}); is it encrypted or damaged?") from None
     rows = _rows(sheet)
     for number, cells in rows:
         if any(cell not in (None, "") for cell in cells):

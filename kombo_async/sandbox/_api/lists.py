@@ -102,7 +102,7 @@ def _place(cursor: str | None) -> int:
             return int(place)
     except (binascii.Error, ValueError):
         pass
-    raise InputInvalid("cursor: the sandbox gave no such cursor")
+    raise InputInvalid("cursor: unknown cursor")
 
 
 def _given(request: Request[Any], name: str) -> Any:

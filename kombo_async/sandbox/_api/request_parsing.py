@@ -85,7 +85,7 @@ def _query(cls: type[Request[Any]], query: str, unknown: list[str] | None) -> di
             unknown.append(name)
             continue
         if name in values:
-            raise InputInvalid(f"{name}: came twice; give several values as one, separated by commas")
+            raise InputInvalid(f"{name}: given twice; separate several values with commas")
         values[name] = readers[name](name, text)
     return values
 
@@ -140,7 +140,7 @@ def _body(operation: Operation, content_type: str, body: bytes, unknown: list[st
     fields = cast("dict[str, Any]", plain)
     strange = sorted(set(fields) - set(operation.body or ()))
     if strange and unknown is None:
-        raise InputInvalid(f"{', '.join(strange)}: there is no such field")
+        raise InputInvalid(f"{', '.join(strange)}: unknown field")
     if unknown is not None:
         unknown += strange
     return {name: value for name, value in fields.items() if name not in strange}

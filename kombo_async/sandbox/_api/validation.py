@@ -49,7 +49,7 @@ def _time(value: Any) -> str | None:
         try:
             parse(value)
         except ValueError:
-            return "must be a date or a time that exists"
+            return "must be a valid date or time"
     return None
 
 

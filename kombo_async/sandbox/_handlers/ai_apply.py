@@ -129,7 +129,7 @@ def apply(context: Context, request: ai_apply.SubmitJobApplication) -> Record:
     """An application by a filled-in form."""
     found = list(context.world.table("ai_submissions").where("token", request.submission_token))
     if not found:
-        raise InputInvalid("submission_token: is none that an inquiry gave")
+        raise InputInvalid("submission_token: unknown; use the one that an inquiry returned")
     posting = _open(context, found[0].data["posting_id"])
     asked = questions()
     for place, answer in enumerate(request.screening_question_answers):

@@ -47,7 +47,7 @@ def set_packages(context: Context, request: assessment.SetPackages) -> Record:
     world = context.world
     ids = [package.id for package in request.packages]
     if len(set(ids)) < len(ids):
-        raise InputInvalid("packages: an id stands there twice")
+        raise InputInvalid("packages: duplicate id")
     table = world.table("assessment_packages")
     for row in table:
         if row.id not in ids and not row.deleted:
@@ -69,7 +69,7 @@ def update_result(context: Context, request: assessment.UpdateOrderResult) -> Re
     if row.data["status"] == "REJECTED":
         raise RemoteRefusal("This order was rejected.")
     if row.data["status"] == "COMPLETED" and request.status != "COMPLETED":
-        raise InputInvalid("status: an order that is COMPLETED stays so")
+        raise InputInvalid("status: a COMPLETED order cannot be changed back")
     if request.status == "COMPLETED" and request.completed_at is UNSET:
         raise InputInvalid("completed_at: must come with the status COMPLETED")
     attachments = () if request.attachments is UNSET else request.attachments

@@ -26,7 +26,7 @@ def move(context: Context, request: ats.MoveApplicationToStage) -> Record:
     job = world.get("ats_jobs", application.data["job_id"], "job")
     stage_ids: list[str] = job.data["stage_ids"]
     if request.stage_id not in stage_ids:
-        raise RemoteRefusal("This is no stage of the application's job.")
+        raise RemoteRefusal("This stage does not belong to the application's job.")
     outcome = "HIRED" if request.stage_id == stage_ids[-1] else "PENDING"
     world.change("ats_applications", application, current_stage_id=request.stage_id, outcome=outcome)
     return {}

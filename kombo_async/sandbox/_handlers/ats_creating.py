@@ -44,12 +44,12 @@ def _apply(
     world = context.world
     job = world.get("ats_jobs", job_id, "job")
     if job.data["status"] != "OPEN":
-        raise Refusal(400, "ATS.JOB_CLOSED", f"The job {job_id!r} takes no applications any more.", title="Job closed")
+        raise Refusal(400, "ATS.JOB_CLOSED", f"The job {job_id!r} no longer accepts applications.", title="Job closed")
     stage_ids: list[str] = job.data["stage_ids"]
     if stage_id is not None:
         world.get("ats_application_stages", stage_id, "application stage")
         if stage_id not in stage_ids:
-            raise InputInvalid("stage_id: this is no stage of the job")
+            raise InputInvalid("stage_id: this stage does not belong to the job")
     email = request.candidate.email_address
     known = _known(context, email, job_id)
     files = [
@@ -88,7 +88,7 @@ def _known(context: Context, email: str, job_id: str) -> StoredRecord | None:
             raise Refusal(
                 400,
                 "ATS.APPLICATION_ALREADY_EXISTS",
-                "This candidate has applied for this job already.",
+                "This candidate has already applied for this job.",
                 title="Application exists",
             )
         return person

@@ -18,9 +18,9 @@ def check_available(integration: Integration, operation: Operation) -> None:
     kind: Kind = "ACTION" if operation.action else "MODEL"
     if tools is not None:
         if integration.tool not in tools:
-            raise unavailable(kind, f"it is for {tools[0]} alone")
+            raise unavailable(kind, f"only {tools[0]} supports it")
     elif category is not None and integration.category != category:
-        raise unavailable(kind, f"{integration.tool} is no {category} here, but {integration.category}")
+        raise unavailable(kind, f"{integration.tool} is an {integration.category} integration, not {category}")
     if integration.permissions:
         listing = LISTINGS.get(operation.id)
         names = (operation.id, *((listing.table,) if listing is not None else ()))

@@ -77,7 +77,7 @@ def relink(context: Context, request: general.CreateReconnectionLink) -> Record:
 def setup_link(context: Context, request: general.CreateSetupLink) -> Record:
     """A link to the steps of the set-up that are left."""
     if context.environment.integration(request.integration_id).setup_complete:
-        raise InputInvalid("The set-up of this integration is complete: there is no step that the link could show.")
+        raise InputInvalid("The set-up of this integration is complete; there is nothing left to show.")
     return _link(context, request.integration_id, request)
 
 

@@ -28,7 +28,7 @@ def create_absence(context: Context, request: hris.CreateAbsence) -> Record:
     if request.amount is not UNSET and request.unit is UNSET:
         raise InputInvalid("unit: must come with amount")
     if (request.start_time is UNSET) != (request.end_time is UNSET):
-        raise InputInvalid("start_time: must come with end_time, and the other way round")
+        raise InputInvalid("start_time, end_time: pass both or neither")
     half_days = (bool(given.get("start_half_day")), bool(given.get("end_half_day")))
     if any(half_days) and not kind.data["half_days_supported"]:
         raise RemoteRefusal("This type of absence has no half days.")

@@ -93,6 +93,6 @@ def _check_email(context: Context, email: str | None, row: StoredRecord | None) 
             raise Refusal(
                 400,
                 "HRIS.EMPLOYEE_ALREADY_EXISTS",
-                "There is an employee with this work e-mail address already.",
+                "An employee with this work e-mail address already exists.",
                 title="Employee exists",
             )

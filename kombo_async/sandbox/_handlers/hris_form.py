@@ -91,9 +91,7 @@ def _check_position(context: Context, id: Any) -> None:
         return
     row = context.world.get("hris_staffing_entities", id, "staffing entity")
     if row.data["status"] in ("CLOSED", "FILLED", "FROZEN"):
-        raise Refusal(
-            400, "HRIS.STAFFING_ENTITY_CLOSED", "This position takes nobody any more.", title="Position closed"
-        )
+        raise Refusal(400, "HRIS.STAFFING_ENTITY_CLOSED", "This position is no longer open.", title="Position closed")
 
 
 def _check_object(form: Mapping[str, Record], given: Mapping[str, Any], path: str) -> None:

@@ -53,7 +53,7 @@ def assign(context: Context, request: hris.CreateEmployeeSkillAssignment) -> Rec
     skill = world.get("hris_skills", request.skill_id, "skill")
     assigned = world.related("hris_employee_skill_assignments", "employee_id", request.employee_id)
     if any(each["skill_id"] == skill.id for each in assigned):
-        raise RemoteRefusal("The employee has this skill already.")
+        raise RemoteRefusal("The employee already has this skill.")
     level = None if request.current_level is UNSET else str(request.current_level)
     _check_level(skill, level)
     assignment = {"employee_id": request.employee_id, "skill_id": skill.id, "current_level": level}

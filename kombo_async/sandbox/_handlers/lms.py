@@ -66,7 +66,7 @@ def enroll(context: Context, request: lms.EnrollUser) -> Record:
     if any(
         each["course_id"] == course.id for each in world.related("lms_course_progressions", "user_id", request.user_id)
     ):
-        raise RemoteRefusal("The user is enrolled in this course already.")
+        raise RemoteRefusal("The user is already enrolled in this course.")
     progression = {
         "user_id": request.user_id,
         "course_id": course.id,
@@ -83,7 +83,7 @@ def complete(context: Context, request: lms.CompleteCourse) -> Record:
     """A course is done."""
     row = context.world.get("lms_course_progressions", request.course_progression_id, "course progression")
     if row.data["status"] == "COMPLETED":
-        raise RemoteRefusal("This course has been completed already.")
+        raise RemoteRefusal("This course has already been completed.")
     given = request.completed_at
     completed = context.clock.stamp() if given is UNSET or given is None else as_stamp(given)
     context.world.change("lms_course_progressions", row, status="COMPLETED", completed_at=completed)
@@ -107,7 +107,7 @@ def upsert(context: Context, request: lms.UpsertCourses) -> Record:
     """Courses that are new, or known by your own ID; the task that does it is done a little later."""
     origin_ids = [item.origin_id for item in request.items]
     if len(set(origin_ids)) < len(origin_ids):
-        raise InputInvalid("items: an origin_id stands there twice")
+        raise InputInvalid("items: duplicate origin_id")
     results = [_upsert(context, item) for item in request.items]
     created = context.clock.stamp()
     task = context.world.add("lms_tasks", {"created_at": created, "results": results})

@@ -88,7 +88,7 @@ async def _fetch(url: str) -> StoredFile | str:
             client.stream("GET", url) as response,
         ):
             if response.status_code != 200:
-                return f"the answer was {response.status_code}"
+                return f"the server responded with {response.status_code}"
             content = b""
             async for chunk in response.aiter_bytes():
                 content += chunk

@@ -24,7 +24,7 @@ BREAK = "kombo_async.sandbox.break"
 _WRONG_HOST = Refusal(
     400,
     None,
-    "Host: this name is not known to be of this machine; pass it in hosts= of Sandbox, if it is yours.",
+    "Host: unknown host name; if it is yours, pass it in Sandbox(hosts=...).",
     title="Unknown host",
 )
 SLICES = 10

@@ -165,7 +165,7 @@ class SandboxCore:
         """Let the recruiting system of an ASSESSMENT integration place an order; webhooks tell of it."""
         integration = self.integration(integration_id)
         if integration.category != "ASSESSMENT":
-            raise ValueError(f"integration: {integration_id} is no ASSESSMENT integration")
+            raise ValueError(f"integration: {integration_id} is not an ASSESSMENT integration")
         order = place_order(self.world(integration_id))
         self.webhooks.emit(
             "inline-assessment:order-received" if inline else "assessment:order-received",

@@ -123,7 +123,7 @@ class Fault:
 
     def __attrs_post_init__(self) -> None:
         if self.answer(None) is None and not (self.connection or self.delay or self.slow or self.jump):
-            raise ValueError("this fault changes nothing: give it a status, a code, a body, a connection, a delay, ...")
+            raise ValueError("this fault has no effect: set a status, a code, a body, a connection, a delay, ...")
 
     def is_on(self, now: float) -> bool:
         """Whether *now* is in the time in which it strikes."""

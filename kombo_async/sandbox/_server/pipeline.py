@@ -178,7 +178,7 @@ def _authenticate(sandbox: SandboxCore, incoming: Incoming) -> None:
         raise Refusal(
             401,
             "PLATFORM.AUTHENTICATION_INVALID",
-            "The Authorization header is missing, or its API key is none of this sandbox's.",
+            "The Authorization header is missing, or its API key is not this sandbox's.",
             title="Authentication invalid",
         )
 

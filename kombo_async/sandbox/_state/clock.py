@@ -79,7 +79,7 @@ class Clock(ClientClock):
         Raises `ValueError` for times outside of the years 1970 to 9999.
         """
         if not 0 <= self.time() + seconds <= _LATEST:  # nor is NaN
-            raise ValueError(f"advance: {seconds!r} seconds lead out of the years 1970 to 9999")
+            raise ValueError(f"advance: {seconds!r} seconds would leave the years 1970 to 9999")
         if self._stopped_at is None:
             self._offset += seconds
         else:

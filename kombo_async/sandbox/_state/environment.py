@@ -105,7 +105,7 @@ class Environment:
         if not tool or not rest:
             raise ValueError("id: must be <tool>:<id>, such as lever:demo")
         if id in self._integrations and not self._integrations[id].deleted:
-            raise ValueError(f"id: there is an integration {id!r} already")
+            raise ValueError(f"id: the integration {id!r} already exists")
         sync = Sync(clock=self.clock, status=sync_status)
         if calls is not None or sync_pending:
             seconds = sync_pending if isinstance(sync_pending, float | int) and sync_pending is not True else None

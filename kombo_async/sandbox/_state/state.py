@@ -40,7 +40,7 @@ def open_state(path: Path | None) -> State:
     except sqlite3.OperationalError as error:
         raise ValueError(f"state: {path}: {error}") from None
     except sqlite3.DatabaseError:
-        raise ValueError(f"state: {path} is no state file of the sandbox") from None
+        raise ValueError(f"state: {path} is not a state file of the sandbox") from None
     state = State(connection)
     if state.meta("version", VERSION) != VERSION:
         connection.close()

@@ -130,7 +130,7 @@ class RecordTable(Sequence[StoredRecord]):
             stored = self._records.read(place)
             if stored is None:
                 if place >= self.origin.count:
-                    raise LookupError(f"there is no {self.name} in place {place} any more: the sandbox was reset")
+                    raise LookupError(f"{self.name} number {place} is gone: the sandbox was reset")
                 data = self.origin.make(place)
                 stored = (data, data["changed_at"])
             record = self._hold(StoredRecord(self, place, *stored))

@@ -165,7 +165,7 @@ class Webhooks:
             if delivery.number == number:
                 await send(delivery)
                 return delivery
-        raise LookupError(f"there is no delivery {number} any more")
+        raise LookupError(f"delivery {number} is no longer kept")
 
     @property
     def waiting(self) -> int:
