@@ -3,7 +3,7 @@
 `AsyncKomboClient.bulk` begins a run. Its journal says of each row, durably, what has become of it. Its rules:
 
 1. A row is one thing to do, whatever its details: an application is its integration, job and person.
-2. Done means that Kombo named what was made, or that it was found and is known to be the row's.
+2. Done means that Kombo named what was created, or that it was found and is known to be the row's.
 3. Found means for this person and job, with the names that were sent, made no earlier than the first attempt, not
    deleted, and not the proof of another row. Anything less is in doubt, and told.
 4. Not found proves nothing by itself: a row in doubt is sent again only on your word (`resend_after`) or on proof

@@ -55,7 +55,7 @@ class ApplicationReconciler(Reconciler):
         )
 
     def ids(self, request: Request[Any], data: Any) -> Mapping[str, str]:
-        """The IDs of what was made, and of the application where the answer is a candidate."""
+        """The IDs of what was created, and of the application where the response is a candidate."""
         ids = ids_of(data)
         if "id" in ids and _makes_candidate(request):
             job_id = _job_id(request)
@@ -102,7 +102,7 @@ async def _by_email(look: Look, wanted: Wanted) -> AsyncGenerator[Record]:
 
 
 async def _by_id(look: Look, wanted: Wanted, match: Match) -> AsyncGenerator[Record]:
-    """The record of the application that was found: whether it was deleted since, say."""
+    """The record of the application that was found: such as whether it has since been deleted."""
     id = match.ids.get("application_id") or match.ids["id"]
     request = look.kombo.ats.get_applications(ids=[id], include_deleted=True)
     async with aclosing(request.items()) as applications:
@@ -150,11 +150,11 @@ def _judge(look: Look, wanted: Wanted, records: Sequence[Record], owners: Mappin
     if not matches:
         return NotThere()
     told = tuple(attrs.evolve(match, why=why) for match, why in matches[:MOST_TOLD])
-    return NotSure(f"something was found that may be it, or not: {told[0].why}", told)
+    return NotSure(f"found a record that may be this row's: {told[0].why}", told)
 
 
 def _why_not(look: Look, wanted: Wanted, record: Record, owners: Mapping[str, RowKey]) -> str | None:
-    """Why *record* is no proof of the row: empty if it is one, None if it surely has nothing to do with it."""
+    """Why *record* is no proof of the row: empty if it is one, None if it certainly has nothing to do with it."""
     new = look.is_new(record.created)
     first = look.entry.first_sent
     if first is not None and record.deleted is not None and record.deleted < first:
@@ -171,7 +171,7 @@ def _why_not(look: Look, wanted: Wanted, record: Record, owners: Mapping[str, Ro
 
 def _why_partial(record: Record, new: bool | None) -> str | None:
     if record.deleted is not None:
-        return "the candidate was deleted since, and perhaps an application with it"
+        return "the candidate has since been deleted, perhaps with an application"
     if record.has_applications or new is False:
         return None  # somebody who was there before, without an application for this job
     return "the candidate is there without an application: it may have been done in part"
@@ -179,19 +179,19 @@ def _why_partial(record: Record, new: bool | None) -> str | None:
 
 def _why_unsure(look: Look, wanted: Wanted, record: Record, new: bool | None) -> str:
     if record.deleted is not None:
-        return "it was deleted since"
+        return "it has since been deleted"
     if record.is_nameless:
-        return "a record does not say whose it is"
+        return "the record does not say whose it is"
     if wanted.email not in record.emails:
         return "a person of this name has another e-mail address"
     if record.is_for_job is None:
         return "it does not say which job it is for"
     if new is False:
-        return "it was made before this row was first sent"
+        return "it was created before this row was first sent"
     if look.is_too_late(record.created):
         return "it was made long after this row was sent"
     if new is None:
-        return "nobody knows whether it was made before this row was first sent"
+        return "it is unknown whether it was created before this row was first sent"
     if record.names != wanted.names:
         return "it has another name than the one that was sent"
     return ""

@@ -58,7 +58,7 @@ class Doubts:
         return MappingProxyType(self._waiting)
 
     async def settle(self, doubt: Doubt, reconciler: Reconciler | None, sends: int) -> Outcome | Entry:
-        """The outcome of the row; or the entry to send it with again, where it was surely not done.
+        """The outcome of the row; or the entry to send it with again, where it was definitely not done.
 
         *sends* is how often this was answered with the latter already.
         """
@@ -100,9 +100,9 @@ class Doubts:
         """What looking says, where `NotThere` is proven; waits for that, if it can be within `settle_wait`."""
         item, entry = doubt.item, doubt.entry
         if reconciler is None:
-            return NotSure(f"nothing can look for {item.row.request.operation.id}")
+            return NotSure(f"no reconciler can look for {item.row.request.operation.id}")
         if entry.digest != item.entry.digest and entry.shows != item.entry.shows:
-            return NotSure("the row has changed since it was sent: what to look for is not known any more")
+            return NotSure("the row has changed since it was sent, so what to look for is no longer known")
         if self._being_sent[entry.subject] and entry.subject:
             return NotSure("another row for the same person and job is being sent")
         deadline = self._clock.clock.time() + self._settings.settle_wait
@@ -159,7 +159,7 @@ class Doubts:
         return answer is True  # the text "no" would be true, too, and what is not proof sends nothing again
 
     def _when_over(self, doubt: Doubt) -> float | None:
-        """When `resend_after` has surely passed, on the client's clock; None where it never does."""
+        """When `resend_after` has certainly passed, on the client's clock; None where it never does."""
         after = self._settings.resend_after
         if after is None:
             return None
@@ -183,4 +183,4 @@ class Doubts:
 
 
 def _why(entry: Entry) -> str:
-    return entry.message.partition("; ")[0] or "its run ended before its answer came"
+    return entry.message.partition("; ")[0] or "its run ended before the response came"

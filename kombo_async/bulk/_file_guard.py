@@ -25,7 +25,7 @@ _IN_USE: set[tuple[int, int]] = set()
 
 def in_use(path: Path) -> JournalLocked:
     """The error of a journal that another run uses."""
-    return JournalLocked(f"{path} is in use by another run; wait for its end, or stop it first")
+    return JournalLocked(f"{path} is in use by another run; wait until it ends, or stop it first")
 
 
 class FileGuard:

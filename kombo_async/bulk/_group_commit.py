@@ -58,7 +58,7 @@ class GroupCommit(Generic[T, R]):
         except Exception as error:  # each caller of the batch raises it
             batch.error = error
         except BaseException:
-            batch.error = JournalError("the journal was broken off in the middle of a commit")
+            batch.error = JournalError("the journal was interrupted during a commit")
             raise
         finally:
             if self._batch is batch:

@@ -78,7 +78,7 @@ class JobLooks:
         except Exception as error:  # each who asked raises it
             walk.error = error
         except BaseException:
-            walk.error = RuntimeError("the look was broken off")
+            walk.error = RuntimeError("the search was interrupted")
             raise
         finally:
             if self._next.get(place) is walk:

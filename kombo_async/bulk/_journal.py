@@ -18,14 +18,14 @@ State: TypeAlias = Literal["sending", "done", "refused", "in_doubt", "unsent", "
 
 - `sending`: its request is about to leave, or has left, and there is no answer yet.
 - `done`: Kombo did it, in this run or an earlier one.
-- `refused`: it was surely not done, and would not be if it were sent again as it is.
+- `refused`: it was not done, and sending it again unchanged would be refused again.
 - `in_doubt`: it may have been done.
-- `unsent`: it was surely not done for a reason that passes, such as a rate limit; the next run sends it.
+- `unsent`: it was definitely not done, for a reason that passes, such as a rate limit; the next run sends it.
 - `given_up`: it was in doubt, and a person decided to leave it at that; it is never sent again.
 """
 
 Proof: TypeAlias = Literal["", "answer", "look", "person"]
-"""How it is known that a row is done: Kombo's answer named what was made, a look found it, or a person did."""
+"""How it is known that a row is done: Kombo's response named what was created, a look found it, or a person did."""
 
 
 class JournalError(Exception):
@@ -104,7 +104,7 @@ class Entry:
     finished: datetime | None = None
     """When the answer (or the last word on it) came."""
     ids: Mapping[str, str] = attrs.field(factory=dict[str, str], converter=_valid_values)
-    """The IDs of what was made: `id`, and `remote_id`, `candidate_id`, `job_id` where the answer had them."""
+    """The IDs of what was created: `id`, and `remote_id`, `candidate_id`, `job_id` where the response had them."""
     proof: Proof = ""
     found: tuple[Match, ...] = ()
     """What a look found: the proof that it is done, or what may be it."""
@@ -159,7 +159,7 @@ class Journal(Protocol):
     async def open(self, address: str | None) -> None:
         """Begin a run against the API at *address*; None to look and settle only, whatever it is for.
 
-        Raises `JournalLocked`, `JournalDamaged` or `JournalMismatch` where this run must not go on from it.
+        Raises `JournalLocked`, `JournalDamaged` or `JournalMismatch` where this run must not continue from it.
         """
         ...
 

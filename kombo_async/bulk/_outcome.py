@@ -13,7 +13,7 @@ from kombo_async.response import Response
 Result: TypeAlias = Literal["done", "refused", "in_doubt", "unsent", "duplicate", "changed", "held"]
 """What became of a row.
 
-- `done`: Kombo named what was made (`ids`), or it was found and is known to be this row's.
+- `done`: Kombo named what was created (`ids`), or it was found and is known to be this row's.
 - `refused`: it was not done, and would not be if it were sent again as it is.
 - `in_doubt`: it may have been done, and a person must look: `found` says what there is.
 - `unsent`: it was not done for a reason that passes; the next run sends it.
@@ -70,7 +70,7 @@ class Outcome:
 
     @property
     def ids(self) -> dict[str, str]:
-        """The IDs of what was made: `id`, and `remote_id`, `candidate_id`, `job_id` where the answer had them."""
+        """The IDs of what was created: `id`, and `remote_id`, `candidate_id`, `job_id` where the response had them."""
         return dict(self.entry.ids)
 
     @property

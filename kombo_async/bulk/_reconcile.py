@@ -1,6 +1,6 @@
 """What a kind of request is to a bulk run: who and what it is, what names its result, and how to look for it.
 
-Kombo's lists answer from its synced copy of the connected system. A record that is there, and is surely the row's,
+Kombo's lists answer from its synced copy of the connected system. A record that is there, and is certainly the row's,
 proves that the work was done. One that is not there proves nothing by itself: the server may still be at it, or the
 copy may be older. So a reconciler says what it sees, and the run decides whether that is enough (`resend_after`,
 `synced_since`).
@@ -104,7 +104,7 @@ class Reconciler(Protocol):
     def ids(self, request: Request[Any], data: Any) -> Mapping[str, str]:
         """The IDs in the data of a success.
 
-        Without any it is in doubt whether something was made, if answers to this request name what was made.
+        Without any it is in doubt whether something was created, if responses to this request name what was created.
         """
         return ids_of(data)
 

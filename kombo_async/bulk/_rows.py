@@ -93,7 +93,7 @@ class Rows:
             del self._met[item.key]
 
     async def settle(self, doubt: Doubt) -> Outcome:
-        """Look, and send again what is surely not there; what cannot be told stays in doubt."""
+        """Look, and send again what is certainly not there; what cannot be told stays in doubt."""
         sends = 0
         while True:
             verdict = await self.doubts.settle(doubt, self._reconciler(doubt.item.row.request), sends)
@@ -247,7 +247,7 @@ class Rows:
 
 def _checked_key(key: object) -> str:
     if not isinstance(key, str) or not key:
-        raise InvalidInput(Fault("key", f"must be text that is not empty, not {type(key).__name__}"))
+        raise InvalidInput(Fault("key", f"must be non-empty text, not {type(key).__name__}"))
     try:
         key.encode()
     except UnicodeEncodeError:

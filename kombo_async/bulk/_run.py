@@ -48,7 +48,7 @@ class Bulk:
         if self._outcomes is not None:
             running = self._outcomes()
             if running is None:
-                raise RuntimeError("a bulk run can be iterated once; begin another one")
+                raise RuntimeError("a bulk run can be iterated only once; start another one")
             return running
         outcomes = _Outcomes(self._work)
         self._outcomes = weakref.ref(outcomes)

@@ -31,8 +31,8 @@ if TYPE_CHECKING:
 LATEST = 5.0
 """Seconds that may pass between the time of sending that the journal says and the sending; else it is written again."""
 LONGEST_UPLOAD = 300.0
-"""Seconds after which a request that has not left whole is broken off: it cannot be performed before it is whole."""
-NO_ID = "Kombo answered with success, but did not name what was made"
+"""Seconds after which a request that has not left whole is interrupted: it cannot be performed before it is whole."""
+NO_ID = "Kombo answered with success, but did not name what was created"
 NOT_KOMBOS = "the answer was a success, but not one of Kombo's"
 
 
@@ -192,9 +192,9 @@ async def send(
 
 async def _record_broken_off(step: Leaving, before: Entry) -> None:
     if step.may_have_applied:
-        entry = attrs.evolve(step.entry, state="in_doubt", message="broken off before its answer came")
+        entry = attrs.evolve(step.entry, state="in_doubt", message="interrupted before the response came")
     else:
-        entry = attrs.evolve(before, state="unsent", message="broken off before it was sent")
+        entry = attrs.evolve(before, state="unsent", message="interrupted before it was sent")
     with anyio.CancelScope(shield=True), suppress(JournalError):  # what is being raised says more
         await step.journal.record(step.key, without_people(entry))
 
@@ -286,7 +286,7 @@ def _envelope(body: bytes) -> _Envelope | None:
 
 @cache
 def _names_what_it_makes(request: Any) -> bool:
-    """Whether answers to this class of requests have the `id` of what was made."""
+    """Whether responses to this class of requests have the `id` of what was created."""
     try:
         answer = data_type(request)
     except TypeError:

@@ -85,7 +85,7 @@ class ServerClock:
         return datetime.fromtimestamp(moment + self._most, UTC) if self.known else None
 
     def has_passed(self, since: datetime, span: timedelta) -> bool:
-        """Whether *span* has surely passed on the server's clock since it showed *since*."""
+        """Whether *span* has certainly passed on the server's clock since it showed *since*."""
         now = self.earliest(self.clock.time())
         return now is not None and now - since >= span
 

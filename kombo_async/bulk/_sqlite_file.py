@@ -54,7 +54,7 @@ def check_whole(path: Path) -> None:
     """Refuse an empty file, and one that a run was killed on and whose second file is missing."""
     if path.stat().st_size == 0:
         raise JournalDamaged(
-            f"{path} is empty: a journal that was emptied is not begun again. Put it back from a copy, or delete it "
+            f"{path} is empty: an emptied journal is not reused. Restore it from a copy, or delete it "
             "if nothing was ever sent with it"
         )
     if path.with_name(path.name + "-wal").exists():
@@ -67,7 +67,7 @@ def check_whole(path: Path) -> None:
         if database.execute("SELECT is_open FROM job").fetchone()[0]:
             raise JournalDamaged(
                 f"{path} was in use when it was copied, or its run was killed: its newest rows are in "
-                f"{path.name}-wal, which is missing. Put that beside it"
+                f"{path.name}-wal, which is missing. Put that file next to it"
             )
 
 
@@ -81,9 +81,9 @@ def count(database: sqlite3.Connection) -> int:
 
 
 def check_kind(database: sqlite3.Connection, path: Path) -> None:
-    """Refuse what is no journal, one of another version, and one that is damaged."""
+    """Refuse what is not a journal, one of another version, and one that is damaged."""
     if database.execute("PRAGMA application_id").fetchone()[0] != APPLICATION_ID:
-        raise JournalDamaged(f"{path} is a database of something else, not a journal; name another file")
+        raise JournalDamaged(f"{path} is a database, but not a journal; choose another file")
     version = database.execute("PRAGMA user_version").fetchone()[0]
     if version != VERSION:
         raise JournalMismatch(
@@ -99,7 +99,7 @@ def check_job(path: Path, what: str, known: str, given: str) -> None:
     if known != given:
         raise JournalMismatch(
             f"{path} belongs to another upload: its {what} is {known!r}, not {given!r}; "
-            "name another journal, or go on with what it was begun with"
+            "use another journal, or the input that it was started with"
         )
 
 
@@ -113,8 +113,6 @@ def as_journal_errors(path: Path) -> Generator[None]:
             raise in_use(path) from None
         raise JournalError(f"{path} cannot be used: {error}") from None
     except (sqlite3.DatabaseError, msgspec.DecodeError) as error:
-        raise JournalDamaged(
-            f"{path} is no journal, or damaged ({error}); put it aside and look at what it says"
-        ) from None
+        raise JournalDamaged(f"{path} is not a journal, or is damaged ({error}); move it away and inspect it") from None
     except OSError as error:
         raise JournalError(f"{path} cannot be used: {error.strerror}") from None

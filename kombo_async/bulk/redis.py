@@ -97,7 +97,7 @@ class RedisJournal:
     async def open(self, address: str | None) -> None:
         """Begin a run against the API at *address*; see `Journal.open`."""
         if self._renewing is not None:
-            raise JournalLocked(f"{self!r} is in use by a run of this very process; make one for each run")
+            raise JournalLocked(f"{self!r} is already in use by another run of this process; make one for each run")
         with self._as_journal_errors():
             await self._check_server()
         self.run = uuid.uuid4().hex
@@ -108,10 +108,10 @@ class RedisJournal:
         if answer in ("format", "address"):
             given = FORMAT if answer == "format" else address
             raise JournalMismatch(
-                f"{self!r} belongs to another upload: its {answer} is {known!r}, not {given!r}; name another job"
+                f"{self!r} belongs to another upload: its {answer} is {known!r}, not {given!r}; use another job"
             )
         if answer == "nothing":
-            raise JournalError(f"{self!r} is not there")
+            raise JournalError(f"{self!r} does not exist")
         self._sends_until = start + self._lease * (1 - MARGIN)
         self._renewing = asyncio.create_task(self._keep_renewing())
 
@@ -193,7 +193,7 @@ class RedisJournal:
         """Remove the journal, in slices that do not hold Redis up. Raises `JournalLocked` while a run is alive."""
         answer, _, _ = await self._do(scripts.LIVES, "", "", "", "", "", "", of_row=False)
         if answer == "lives":
-            raise JournalLocked(f"{self!r} is in use by a run; wait for its end, or stop it first")
+            raise JournalLocked(f"{self!r} is in use by a run; wait until it ends, or stop it first")
         keys = [f"{prefix}{bucket}" for prefix in (self._rows, self._proofs) for bucket in range(BUCKETS)]
         keys += [self._unfinished, self._counts, self._runs, self._about]
         with self._as_journal_errors():
@@ -270,8 +270,8 @@ class RedisJournal:
             raise JournalError(f"{self!r}: this Redis evicts keys ({policy}); set maxmemory-policy noeviction")
         if self._require_aof and str(persistence.get("aof_enabled", "unknown")) != "1":
             raise JournalError(
-                f"{self!r}: this Redis forgets what it was told when it restarts; set appendonly yes, "
-                "or pass require_aof=False and take the risk"
+                f"{self!r}: this Redis loses data when it restarts; set appendonly yes, "
+                "or pass require_aof=False and accept the risk"
             )
 
     async def _keep_renewing(self) -> None:

@@ -64,7 +64,7 @@ class Doubt:
     @property
     def why(self) -> str:
         """Why it is in doubt."""
-        return self.entry.message or "its run ended before its answer came"
+        return self.entry.message or "its run ended before the response came"
 
     @property
     def found(self) -> tuple[Match, ...]:
@@ -95,22 +95,22 @@ class Doubts:
             raise UnknownDoubt(f"no row in doubt has the key {key!r}")
         if len(exact or doubts) > 1:
             raise UnknownDoubt(
-                f"{len(exact or doubts)} rows in doubt have a key that begins with {key!r}: name more of it"
+                f"{len(exact or doubts)} rows in doubt have keys that begin with {key!r}: give more of the key"
             )
         return (exact or doubts)[0]
 
     async def found(self, key: str, id: str) -> Doubt:
-        """The row is done: *id* is what was made for it.
+        """The row is done: *id* is what was created for it.
 
         Raises `UnknownDoubt`, and `ValueError` if another row of the journal is known to have made that.
         """
         if not id.strip():
-            raise ValueError("found: must be the ID of what was made")
+            raise ValueError("found: must be the ID of what was created")
         doubt = await self.get(key)
         ids = next((each.ids for each in doubt.found if id in each.ids.values()), {"id": id})
         entry = attrs.evolve(doubt.entry, state="done", proof="person", ids=ids, message="")
         if not await self._record(doubt, entry):
-            raise ValueError(f"found: {id} is what another row of this journal made")
+            raise ValueError(f"found: {id} was created by another row of this journal")
         return attrs.evolve(doubt, entry=entry)
 
     async def send_again(self, key: str) -> Doubt:
@@ -130,7 +130,7 @@ class Doubts:
     async def _record(self, doubt: Doubt, entry: Entry) -> bool:
         claim = await self._journal.claim(doubt.row_key)
         if claim.status == "held":
-            raise JournalError(f"the row {doubt.key!r} is being worked on by a run; wait for its end")
+            raise JournalError(f"the row {doubt.key!r} is being worked on by a run; wait until it ends")
         written = await self._journal.record(doubt.row_key, without_people(entry))
         if not written:
             await self._journal.release(doubt.row_key)
@@ -141,7 +141,7 @@ class Doubts:
 async def open_doubts(journal: Journal | str | os.PathLike[str], *, job: str | None = None) -> AsyncGenerator[Doubts]:
     """The rows in doubt of a journal: one in a SQLite file, one in Redis (by its URL, with *job*), or a ready one.
 
-    Raises `JournalError` where it is not there, or in use by a run.
+    Raises `JournalError` where it does not exist, or is in use by a run.
     """
     opened = _journal(journal, job)
     await opened.open(None)

@@ -44,7 +44,7 @@ _Result: TypeAlias = "tuple[int, Entry] | bool | None"
 
 
 class SqliteJournal:
-    """A journal in the file at *path*, made if it is not there, readable by its owner alone.
+    """A journal in the file at *path*, created if it does not exist, readable by its owner alone.
 
     Args:
         path: The file. SQLite keeps one more beside it (`-wal`) while a run is alive, or after one was killed.
@@ -72,7 +72,7 @@ class SqliteJournal:
     async def open(self, address: str | None) -> None:
         """Begin a run against the API at *address*; see `Journal.open`."""
         if self._database is not None:
-            raise JournalLocked(f"{self.path} is in use by a run of this very process")
+            raise JournalLocked(f"{self.path} is already in use by another run of this process")
         await to_thread.run_sync(self._open, address)
         self._under_way.clear()
         self._commits = GroupCommit(self._commit_in_thread)
@@ -196,7 +196,7 @@ class SqliteJournal:
         with as_journal_errors(self.path):
             if not self.path.exists():
                 if address is None:
-                    raise JournalError(f"{self.path} is not there")
+                    raise JournalError(f"{self.path} does not exist")
                 make(self.path, self.job, address)
             guard = FileGuard(self.path)
             try:
@@ -268,7 +268,7 @@ def read_journal(path: str | os.PathLike[str]) -> Iterator[tuple[RowKey, Entry]]
     path = Path(path)
     with as_journal_errors(path):
         if not path.is_file():
-            raise JournalError(f"{path} is not there")
+            raise JournalError(f"{path} does not exist")
         guard = FileGuard(path, shared=True)
         try:
             check_whole(path)

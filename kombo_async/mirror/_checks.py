@@ -30,7 +30,7 @@ _TABLES = [TAGS, CANDIDATES]
 def promise(what: str, kept: bool) -> None:
     """Fail unless a promise was kept."""
     if not kept:
-        raise AssertionError(f"the store does not keep its promise: {what}")
+        raise AssertionError(f"the store breaks its contract: {what}")
 
 
 async def refused(what: str, call: Awaitable[Any]) -> None:
@@ -39,7 +39,7 @@ async def refused(what: str, call: Awaitable[Any]) -> None:
         await call
     except LeaseLost:
         return
-    raise AssertionError(f"the store does not keep its promise: {what} is refused without a lease")
+    raise AssertionError(f"the store breaks its contract: {what} is refused without a lease")
 
 
 @asynccontextmanager
@@ -61,7 +61,7 @@ async def take_turn(store: Store, integration_id: str = ID, seconds: float = 60)
         await store.renew("checks", -1)
         turn = await store.take("checks", integration_id, seconds)
     if turn is None:
-        raise AssertionError("the store does not keep its promise: a free integration can be taken")
+        raise AssertionError("the store breaks its contract: a free integration can be taken")
     return turn
 
 

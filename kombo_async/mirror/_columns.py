@@ -81,7 +81,7 @@ def _type_at(model: Any, path: str) -> tuple[Any] | str:
             if each is Any or is_dict(each):
                 return (Any,)
             if is_list(each):
-                return f"{'.'.join(steps[:number])!r} is a list: make it a table of its own, by nested=[Nested(...)]"
+                return f"{'.'.join(steps[:number])!r} is a list: give it its own table: nested=[Nested(...)]"
             fields.update(_fields(each))
         if step not in fields:
             near = get_close_matches(step, fields, n=3, cutoff=0.5)

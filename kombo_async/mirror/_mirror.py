@@ -276,7 +276,7 @@ class Mirror:
 
     async def _while_renewing(self, turn: Turn, work: Callable[[], Awaitable[None]]) -> None:
         """Do *work* while the lease is renewed. Raises `LeaseLost` when that fails, else what the work raises."""
-        failure: Exception | None = LeaseLost(f"{turn.integration_id} is another process's now")
+        failure: Exception | None = LeaseLost(f"{turn.integration_id} has been taken over by another process")
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(self._renew, turn, tasks.cancel_scope)
             try:

@@ -86,7 +86,7 @@ class PostgresChanges:
             position,
         )
         if not rows:
-            raise LeaseLost(f"another process reads the changes for {subscriber!r}")
+            raise LeaseLost(f"another process is already reading the changes for {subscriber!r}")
 
     async def prune(self, seconds: float) -> None:
         """See `Store.prune`."""

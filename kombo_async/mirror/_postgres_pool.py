@@ -73,7 +73,7 @@ class PostgresPool:
                 turn.fence,
             )
             if told is None:
-                raise LeaseLost(f"another process has taken {turn.integration_id} over, or it was removed")
+                raise LeaseLost(f"{turn.integration_id} was taken over by another process, or removed")
             yield db, told
 
     async def execute(self, sql: str, *values: Any) -> None:

@@ -14,7 +14,7 @@ from kombo_async.mirror._records import Record
 from kombo_async.mirror._table import Table
 
 _LONGEST_INDEXED = 2000
-"""Bytes of a text that surely fits into an index."""
+"""Bytes of a text that certainly fits into an index."""
 _BATCH = 1000
 
 
@@ -53,7 +53,9 @@ class PostgresRows:
     async def _check_format(self, db: Connection) -> None:
         there = await db.fetchval("SELECT to_regclass($1)", _own(self._schema, "format"))
         if there is None:
-            raise RuntimeError(f"the schema {self._schema!r} has no tables of the mirror: run what sql() gives")
+            raise RuntimeError(
+                f"the schema {self._schema!r} has no tables of the mirror: run the SQL that sql() returns"
+            )
         version = await db.fetchval(f"SELECT max(version) FROM {_own(self._schema, 'format')}")
         if version != tables_sql.FORMAT:
             needed = tables_sql.FORMAT
@@ -67,11 +69,15 @@ class PostgresRows:
         )
         there = {row[0]: row[1].replace("timestamp with time zone", "timestamptz") for row in rows}
         if not {"integration_id", "data"} <= set(there):
-            problem = "is missing: run what sql() gives" if not there else "is not the mirror's; choose another name"
+            problem = (
+                "is missing: run the SQL that sql() returns"
+                if not there
+                else "is not the mirror's; choose another name"
+            )
             raise RuntimeError(f"the table {name!r} {problem}")
         for column in columns:
             if column.name not in there:
-                raise RuntimeError(f"the table {name!r} has no column {column.name!r}: run what sql() gives")
+                raise RuntimeError(f"the table {name!r} has no column {column.name!r}: run the SQL that sql() returns")
             if there[column.name] != column.type:
                 raise RuntimeError(f"{name}.{column.name} is {there[column.name]}, but must be {column.type}")
 

@@ -93,7 +93,7 @@ class Scheduler:
                 failures += 1
                 pause = backoff(failures, initial_delay=1.0, max_delay=30.0, jitter=True)
                 _logger.warning(
-                    "the mirror's store does not answer (%s), next try in %.0f s", type(error).__name__, pause
+                    "the mirror's store does not respond (%s); next attempt in %.0f s", type(error).__name__, pause
                 )
             else:
                 failures = 0
@@ -160,7 +160,7 @@ class Scheduler:
         try:
             await look.run()
         except LeaseLost:
-            _logger.info("%s is another process's now", turn.integration_id)
+            _logger.info("%s has been taken over by another process", turn.integration_id)
             return Ending(lane=turn.lane, next_in=0.0)
         except Exception as error:  # also what the store raises: a database that is away must not end the mirror
             return self._after_failure(turn, error)

@@ -57,7 +57,7 @@ class SqliteChanges(SqliteConnection):
         """See `Store.acknowledge`."""
         sql = "UPDATE kombo_subscribers SET position = ? WHERE name = ? AND owner = ? RETURNING 1"
         if not self._all(sql, position, subscriber, owner):
-            raise LeaseLost(f"another process reads the changes for {subscriber!r}")
+            raise LeaseLost(f"another process is already reading the changes for {subscriber!r}")
 
     def prune(self, seconds: float) -> None:
         """See `Store.prune`."""

@@ -23,7 +23,7 @@ class SqliteRows(SqliteConnection):
         self._db.execute(f'CREATE TABLE IF NOT EXISTS "{name}" ({columns})')
         there = {row[1] for row in self._all(f'PRAGMA table_xinfo("{name}")')}
         if "data" not in there or "integration_id" not in there:
-            raise RuntimeError(f"{name}: there is a table of this name which is not the mirror's; choose another name")
+            raise RuntimeError(f"{name}: a table of this name exists and is not the mirror's; choose another name")
         added = [column for column in typed if column.name not in there]
         for column in added:
             self._db.execute(f'ALTER TABLE "{name}" ADD COLUMN {quoted(column.name)} {_TYPES.get(column.type, "TEXT")}')

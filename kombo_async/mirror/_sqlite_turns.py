@@ -140,6 +140,6 @@ class SqliteTurns(SqliteConnection):
         sql = "SELECT told FROM kombo_integrations WHERE id = ? AND fence = ?"
         row = self._all(sql, turn.integration_id, turn.fence)
         if not row:
-            raise LeaseLost(f"another process has taken {turn.integration_id} over, or it was removed")
+            raise LeaseLost(f"{turn.integration_id} was taken over by another process, or removed")
         told: int = row[0][0]
         return told

@@ -67,7 +67,7 @@ class Subscription:
             self._noted = self._done
 
     async def aclose(self) -> None:
-        """Note where the subscriber is, and let another process go on from there."""
+        """Note where the subscriber is, and let another process continue from there."""
         if self._position is not None:
             await self.done()
             await self._store.subscribe(self._subscriber, self._owner, 0.0)

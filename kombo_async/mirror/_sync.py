@@ -144,7 +144,9 @@ class TableSync:
                 if before.reach is not None:
                     return await self._run(before, before.reach)
             except _TooLongAgo:
-                _logger.info("%s: too long ago for changes alone, reading everything", self._table.name)
+                _logger.info(
+                    "%s: the last sync was too long ago to read only changes; reading everything", self._table.name
+                )
         before = await self._store.begin(self._turn(), self._table, full=True)
         self._full_under_way = True
         return await self._run(before, None)
@@ -184,7 +186,7 @@ class TableSync:
         )
 
     async def _read_pages(self, request: Request[Page[Any]], since: datetime | None) -> str | None:
-        """Read and write pages; the cursor of the page to go on from where others wrote to the table in between."""
+        """Read and write pages; the cursor of the page to continue from where others wrote to the table in between."""
         batch = _Batch()
         try:
             async with aclosing(Pages(self._send, request).pages()) as pages:

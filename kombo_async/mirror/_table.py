@@ -170,15 +170,17 @@ def check_names(tables: Iterable[Table]) -> None:
         for name in (table.name, *(each.name for each in table.nested)):
             if name.lower() in seen:
                 other = seen[name.lower()]
-                raise InvalidInput(Fault("tables", f"{name!r} and {other!r} have the same name; case does not count"))
+                raise InvalidInput(
+                    Fault("tables", f"{name!r} and {other!r} have the same name (names are case-insensitive)")
+                )
             seen[name.lower()] = name
 
 
 def _faults_of_name(path: str, name: str, *, ours: bool = True) -> Iterator[Fault]:
     if not _NAME.fullmatch(name):
-        yield Fault(path, f"{name!r} is not a name for a table: use letters, digits and _, at most 63")
+        yield Fault(path, f"{name!r} is not a valid table name: use letters, digits and _, at most 63")
     elif ours and name.lower().startswith(("kombo_", "sqlite_", "pg_")):
-        yield Fault(path, f"{name!r} begins like tables that are not yours: kombo_, sqlite_ and pg_ are taken")
+        yield Fault(path, f"{name!r} is reserved: names must not begin with kombo_, sqlite_ or pg_")
 
 
 def _faults_of_columns(model: Any, names: Sequence[str]) -> list[Fault]:
@@ -192,7 +194,7 @@ def _faults_of_column_names(names: Sequence[str]) -> Iterator[Fault]:
         if not name:
             yield Fault(where, "the name of a column must not be empty")
         elif name.lower() in _RESERVED or name.lower().startswith("kombo_"):
-            yield Fault(where, f"{name!r} is a column that every table of the mirror has already; leave it out")
+            yield Fault(where, f"{name!r} is a column of every mirror table already; leave it out")
         elif name.lower() in seen:
-            yield Fault(where, f"{name!r} is there twice; case does not count")
+            yield Fault(where, f"{name!r} is there twice (names are case-insensitive)")
         seen.add(name.lower())

@@ -57,7 +57,7 @@ class PostgresStore:
         connect: Mapping[str, Any] | None = None,
     ) -> None:
         if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]{0,62}", schema):
-            raise InvalidInput(Fault("schema", f"{schema!r} is not a name for a schema: use letters, digits and _"))
+            raise InvalidInput(Fault("schema", f"{schema!r} is not a valid schema name: use letters, digits and _"))
         self.schema = schema
         self._migrate = migrate
         self._tables: tuple[Table, ...] = ()

@@ -115,7 +115,7 @@ async def test_an_older_application_is_not_taken_for_ours(bench: Bench, tmp_path
         await leave_in_doubt(bench, tmp_path / "j", "ada0", timedelta(seconds=5))
         outcomes = await by_name(kombo.bulk(bench.applications(1), journal=tmp_path / "j", resend_after=NOW))
     assert outcomes["ada0"].result == "in_doubt"
-    assert "it was made before this row was first sent" in outcomes["ada0"].message
+    assert "it was created before this row was first sent" in outcomes["ada0"].message
     assert bench.asked == 1
 
 

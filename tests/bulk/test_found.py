@@ -86,12 +86,15 @@ def named(first_name: str) -> Callable[[Bench], Change]:
 @pytest.mark.parametrize(
     ("found", "why"),
     [
-        (another(remote_created_at=lambda sandbox: time(sandbox, -240)), "made before this row was first sent"),
-        (another(remote_created_at=lambda sandbox: time(sandbox, -63_000_000)), "made before this row was first sent"),
-        (another(remote_created_at=None), "nobody knows whether it was made before"),
-        (another(remote_created_at="last week"), "nobody knows whether it was made before"),
+        (another(remote_created_at=lambda sandbox: time(sandbox, -240)), "created before this row was first"),
+        (
+            another(remote_created_at=lambda sandbox: time(sandbox, -63_000_000)),
+            "created before this row was first sent",
+        ),
+        (another(remote_created_at=None), "it is unknown whether it was created before"),
+        (another(remote_created_at="last week"), "it is unknown whether it was created before"),
         (another(remote_created_at=lambda sandbox: time(sandbox, 5 * 3600)), "long after this row was sent"),
-        (another(remote_deleted_at=lambda sandbox: time(sandbox, 5)), "deleted since"),
+        (another(remote_deleted_at=lambda sandbox: time(sandbox, 5)), "since been deleted"),
         (named("Augusta"), "another name"),
     ],
 )

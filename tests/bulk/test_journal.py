@@ -109,7 +109,7 @@ async def test_what_is_no_journal_is_refused(tmp_path: Path, content: bytes) -> 
     """A file that is something else, or torn, is refused and left as it is."""
     path = tmp_path / "j"
     path.write_bytes(content)
-    with pytest.raises(JournalDamaged, match="is no journal, or damaged"):
+    with pytest.raises(JournalDamaged, match="is not a journal, or is damaged"):
         await SqliteJournal(path).open("here")
     assert path.read_bytes() == content
 
@@ -120,7 +120,7 @@ async def test_another_programs_database_is_refused(tmp_path: Path) -> None:
     database = sqlite3.connect(path)
     database.execute("CREATE TABLE t (a)")
     database.close()
-    with pytest.raises(JournalDamaged, match="something else"):
+    with pytest.raises(JournalDamaged, match="but not a journal"):
         await SqliteJournal(path).open("here")
 
 
@@ -152,7 +152,7 @@ async def test_a_folder_that_is_not_there_is_told(tmp_path: Path) -> None:
     """A path that cannot be written to is an error that names it."""
     with pytest.raises(JournalError, match="nowhere"):
         await SqliteJournal(tmp_path / "nowhere" / "j").open("here")
-    with pytest.raises(JournalError, match="is not there"):
+    with pytest.raises(JournalError, match="does not exist"):
         list(read_journal(tmp_path / "nowhere"))
 
 

@@ -31,7 +31,7 @@ BOTH = ["ada@example.com", "grace@example.com"]
         (("upload", "p.csv", "--report", "no/r.html"), "the folder 'no' does not exist"),
         (("upload", "p.csv", "--report", "r.pdf"), "must end in .csv, .jsonl or .html"),
         (("upload", "p.csv", "--journal", "no/j"), "the folder 'no' does not exist"),
-        (("upload", "p.csv", "--journal", "old"), "is no journal, or damaged"),
+        (("upload", "p.csv", "--journal", "old"), "is not a journal, or is damaged"),
         (("upload", "p.csv", "--operation", "ats.nothing"), "there is no operation 'ats.nothing'"),
         (("upload", "p.csv", "--map", "first_name"), "is not of the form NAME=VALUE"),
         (("upload", "p.csv", "--resend-after", "nan"), "'nan' is not a duration such as"),

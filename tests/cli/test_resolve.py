@@ -80,10 +80,10 @@ def test_given_up_is_never_sent(doubtful: Shell) -> None:
 @pytest.mark.parametrize(
     ("arguments", "problem"),
     [
-        (("nowhere",), "is not there"),
+        (("nowhere",), "does not exist"),
         (("j", "--send-again", "zzz"), "no row in doubt has the key 'zzz'"),
         (("j", "--found", "zzz"), "must be KEY=ID"),
-        (("people.csv",), "no journal"),
+        (("people.csv",), "not a journal"),
         (("redis://127.0.0.1:1/0",), "name one"),
     ],
 )

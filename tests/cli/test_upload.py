@@ -178,7 +178,7 @@ def test_wrong_options_are_wrong_use(shell: Shell) -> None:
     for options, problem in (
         (("--operation", "ats.nothing"), "there is no operation 'ats.nothing'"),
         (("--report", "report.pdf"), "must end in .csv, .jsonl or .html"),
-        (("--journal", str(shell.folder / "old.journal")), "is no journal, or damaged"),
+        (("--journal", str(shell.folder / "old.journal")), "is not a journal, or is damaged"),
         (("--map", "first_name"), "is not of the form NAME=VALUE"),
     ):
         result = shell.upload(path, *options)

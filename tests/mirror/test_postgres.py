@@ -49,7 +49,7 @@ async def test_a_role_that_may_make_nothing(postgres_address: str) -> None:
     store = PostgresStore(postgres_address.replace("kombo@", "app@"), schema="guarded", migrate=False)
     mirror = Mirror(mock_client(source), store, [TAGS])
     await run_sql(postgres_address, "CREATE ROLE app LOGIN")
-    with pytest.raises(RuntimeError, match="run what sql"):
+    with pytest.raises(RuntimeError, match="run the SQL that sql"):
         await mirror.open()
     for _ in range(2):
         await run_sql(postgres_address, store.sql(mirror.all_tables))
@@ -62,7 +62,7 @@ async def test_a_role_that_may_make_nothing(postgres_address: str) -> None:
         (update,) = await mirror.update(INTEGRATION)
     assert update.changed == 1
     more = Table("tags", ats.GetTags(), columns=["name", "remote_id"])
-    with pytest.raises(RuntimeError, match="'tags' has no column 'remote_id': run what sql"):
+    with pytest.raises(RuntimeError, match="'tags' has no column 'remote_id': run the SQL that sql"):
         await Mirror(mock_client(source), store, [more]).open()
     await store.aclose()
 
