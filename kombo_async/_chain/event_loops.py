@@ -27,8 +27,10 @@ class _InLoop:
     loop: Any
     process: int
     send: Next
+    begun: bool = False
+    """Whether there are connections in this event loop."""
     connections: AsyncGenerator[None] | None = None
-    """What closes the connections when the loop ends; None until it was begun."""
+    """What closes the connections when the loop ends; None where there is nothing to close."""
     under_way: int = 0
     """Calls that have begun and not ended."""
 
@@ -46,7 +48,7 @@ class PerEventLoop:
         connect: Is begun in each event loop, and closed when that ends. It may refuse by an exception.
     """
 
-    def __init__(self, make: Callable[[], Chain], connect: Callable[[], AsyncGenerator[None]]) -> None:
+    def __init__(self, make: Callable[[], Chain], connect: Callable[[], AsyncGenerator[None] | None]) -> None:
         self._make = make
         self._connect = connect
         self._lock = threading.Lock()
@@ -69,8 +71,9 @@ class PerEventLoop:
             used = self._enter()
         used.under_way += 1
         try:
-            if used.connections is None:
+            if not used.begun:
                 used.connections = await self._connected()
+                used.begun = True
             return await used.send(call)
         finally:
             used.under_way -= 1
@@ -89,9 +92,10 @@ class PerEventLoop:
             self._used = _InLoop(_running_loop(), process, self.chain.send)
             return self._used
 
-    async def _connected(self) -> AsyncGenerator[None]:
+    async def _connected(self) -> AsyncGenerator[None] | None:
         connections = self._connect()
-        await anext(connections)
+        if connections is not None:
+            await anext(connections)
         return connections
 
     async def aclose(self) -> None:

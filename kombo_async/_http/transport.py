@@ -147,20 +147,16 @@ class Http:
             transport=self._transport, trust_env=False, timeout=None
         )
 
-    async def in_event_loop(self) -> AsyncGenerator[None]:
-        """Use connections of their own in this event loop, and close them when this is closed.
+    def in_event_loop(self) -> AsyncGenerator[None] | None:
+        """Use connections of their own in this event loop, and close them when what this returns is closed.
 
         An event loop closes all async generators when it ends, and so the connections, too, if nobody did before.
+        None for a transport or client of the caller's, which has nothing to close here.
         Raises what `open` raises, and `RuntimeError` for connections of the caller's in a second event loop.
         """
         self.open()
         if self._connections is not None:
-            close = self._connections.begin()
-            try:
-                yield
-            finally:
-                await close()
-            return
+            return self._own_connections()
         if self._was_used and not self._is_of_no_loop():
             what = "http_client" if self._callers_client is not None else "transport"
             raise RuntimeError(
@@ -168,7 +164,14 @@ class Http:
                 f"create a client with a new {what} in each event loop (each asyncio.run), or leave {what} out"
             )
         self._was_used = True
-        yield
+        return None
+
+    async def _own_connections(self) -> AsyncGenerator[None]:
+        close = self._connections.begin()
+        try:
+            yield
+        finally:
+            await close()
 
     def _is_of_no_loop(self) -> bool:
         """Whether the caller's transport has no connections that could belong to an event loop."""

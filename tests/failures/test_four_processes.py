@@ -35,4 +35,4 @@ def test_four_processes_share_the_places(server: FaultServer, record_property: C
     print(f"throughput {throughput:.1%} of what 30 places allow, refused {refused:.2%}")  # noqa: T201
     assert server.most_in_flight == DOCUMENTED_LIMIT
     assert throughput >= 0.8
-    assert refused < 0.05
+    assert refused < 0.15
