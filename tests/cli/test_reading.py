@@ -95,7 +95,7 @@ def test_what_was_chosen_is_said(shell: Shell) -> None:
     assert "read as Mac Roman, as in 'Jürgen'" in result.stderr
     assert shell.bodies[0]["candidate"]["first_name"] == "Jürgen" or shell.bodies[1]["candidate"]
     wrong = shell.upload(path, "--encoding", "utf-8", "--dry-run")
-    assert (wrong.exit_code, "not utf-8" in wrong.stderr) == (2, True)
+    assert (wrong.exit_code, "not valid utf-8" in wrong.stderr) == (2, True)
     unknown = shell.upload(path, "--encoding", "klingon", "--dry-run")
     assert (unknown.exit_code, "there is no such encoding" in unknown.stderr) == (2, True)
 
