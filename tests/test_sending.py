@@ -119,3 +119,15 @@ async def test_each_namespace_is_there() -> None:
     kombo = AsyncKomboClient(API_KEY)
     for name in ("ats", "hris", "lms", "assessment", "ai_apply", "connect", "general", "custom"):
         assert getattr(kombo, name) is getattr(kombo, name)
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("location", ["http://[", "//", "x" * 400, "http://a:b:c/", "\x00"])
+async def test_a_redirect_to_nowhere_is_an_answer(location: str) -> None:
+    """A redirect is never followed, so a `Location` that makes no sense makes no difference; it is kept as it came."""
+    raw = httpx.Response(302, headers=[(b"location", location.encode())])
+    transport = httpx.MockTransport(lambda _: raw)
+    async with AsyncKomboClient(API_KEY, integration_id=INTEGRATION, transport=transport) as kombo:
+        reply = await kombo.ats.get_jobs()
+    assert isinstance(reply, UnexpectedResponse)
+    assert reply.raw_response.headers["location"] == location

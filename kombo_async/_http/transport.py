@@ -144,7 +144,7 @@ class Http:
             self._transport = Front(self._connections, route)
         drop_lines_of(self._library.__name__)
         self._client = self._callers_client or _client_class(self._library)(
-            transport=self._transport, trust_env=False, timeout=None
+            transport=self._transport, trust_env=False, timeout=None, event_hooks={"response": [_put_location_aside]}
         )
 
     def in_event_loop(self) -> AsyncGenerator[None] | None:
@@ -290,6 +290,8 @@ class Http:
         start = time.perf_counter()
         with quiet():
             raw = await self._client.send(attempt.request, stream=True, follow_redirects=False)
+        if _LOCATION in raw.extensions:
+            raw.headers["location"] = raw.extensions.pop(_LOCATION)
         try:
             raw, unreadable = await self._whole(attempt, raw)
         finally:
@@ -323,6 +325,15 @@ class Http:
         headers = [(name, value) for name, value in raw.headers.raw if name.lower() != b"content-encoding"]
         whole = self._library.Response(raw.status_code, headers=headers, content=body, extensions=raw.extensions)
         return whole, unreadable
+
+
+_LOCATION = "kombo_async.location"
+
+
+async def _put_location_aside(response: httpx.Response) -> None:
+    """Keep httpx from parsing where a redirect leads: redirects are not followed, and a bad `Location` would raise."""
+    if 300 <= response.status_code < 400 and "location" in response.headers:
+        response.extensions[_LOCATION] = response.headers.pop("location")
 
 
 class _Unknown:
