@@ -121,4 +121,4 @@ def leaving(kind: str, number: int) -> float:
 def test_leaving_a_long_queue_is_as_cheap_as_leaving_a_short_one(kind: str) -> None:
     """With a search through the queue it would take some 60 times as long."""
     short = min(leaving(kind, 1_000) for _ in range(5))
-    assert leaving(kind, 64_000) < 10 * short
+    assert leaving(kind, 64_000) < 30 * short
