@@ -49,7 +49,7 @@ def test_another_file_is_no_state(tmp_path: Path) -> None:
     """It is refused, not overwritten."""
     path = tmp_path / "notes.txt"
     path.write_text("my notes, which are long enough to be no header of a database " * 20)
-    with pytest.raises(ValueError, match="no state file"):
+    with pytest.raises(ValueError, match="is not a state file"):
         Sandbox(state=path)
 
 

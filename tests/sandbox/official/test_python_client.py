@@ -57,7 +57,7 @@ def client(served: Served) -> Iterator[Client]:
     client = Client(served)
     yield client
     client.process.kill()
-    client.process.wait()
+    client.process.communicate()  # closes its pipes, too
 
 
 def test_every_operation_succeeds_sync_and_async(served: Served, client: Client) -> None:

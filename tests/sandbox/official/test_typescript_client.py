@@ -63,7 +63,7 @@ def client(served: Served) -> Iterator[Client]:
     client = Client(served)
     yield client
     client.process.kill()
-    client.process.wait()
+    client.process.communicate()  # closes its pipes, too
 
 
 def test_every_operation_succeeds(served: Served, client: Client) -> None:
