@@ -395,7 +395,8 @@ async def test_an_async_source_is_stepped_from_one_task_and_closed(bench: Bench)
         async with kombo.bulk(rows(), concurrency=3) as outcomes:
             async for _ in outcomes:
                 break
-        assert (len(stepped), closed) == (2, 2)
+        assert closed == 2
+        assert len(stepped) <= 2  # the ID of a task that is gone may be used again
 
 
 async def test_a_plain_generator_is_closed(bench: Bench) -> None:
