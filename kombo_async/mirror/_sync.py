@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import logging
-import time
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import aclosing
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any
 
+import anyio
 import attrs
 
 from kombo_async.errors import Failure, KomboError
@@ -68,7 +68,7 @@ class _Batch:
     def add(self, records: Sequence[Record], deleted: Sequence[str]) -> None:
         """Put in a page; what comes later of a record holds."""
         if not self._records and not self._deleted:
-            self._since = time.monotonic()
+            self._since = anyio.current_time()
         for record in records:
             self._deleted.pop(record.id, None)
             self._records[record.id] = record
@@ -79,7 +79,7 @@ class _Batch:
     def is_full(self) -> bool:
         """Whether it is time to write."""
         many = len(self._records) + len(self._deleted) >= BATCH
-        return many or time.monotonic() - self._since > BATCH_SECONDS
+        return many or anyio.current_time() - self._since > BATCH_SECONDS
 
     def taken(self) -> tuple[list[Record], list[str]]:
         """What there is; nothing is left."""
