@@ -28,11 +28,13 @@ class Keys:
         self._secrets = (secret,) if isinstance(secret, str) else tuple(secret)
 
     def check(self) -> None:
-        """Raise `ValueError` if there is none, or one is empty, which is known to all, or has a line break."""
+        """Raise `ValueError` if there is none, or one is empty, has a line break, or cannot be written in UTF-8."""
         if not self._secrets or not all(self._secrets):
             raise ValueError("secret: pass the webhook secret from Kombo's dashboard; it must not be empty")
         if any(mark in each for each in self._secrets for mark in "\r\n"):
             raise ValueError("secret: must not contain a line break; strip it if you read the secret from a file")
+        if any("\ud800" <= mark <= "\udfff" for each in self._secrets for mark in each):
+            raise ValueError("secret: must be text without lone surrogates; copy it again from Kombo's dashboard")
 
     def verify(self, body: bytes, signature: str | None) -> None:
         """See `verify`."""
@@ -60,7 +62,7 @@ def verify(secret: Secrets, body: bytes, signature: str | None) -> None:
 
     Raises:
         InvalidSignature: It is not signed, or not with this secret.
-        ValueError: There is no secret to check with, or it contains a line break.
+        ValueError: There is no secret to check with, or it contains a line break or a lone surrogate.
     """
     keys = Keys(secret)
     del secret

@@ -32,7 +32,9 @@ def test_vectors_of_openssl(secret: str, body: str, signature: str) -> None:
     assert sign(secret, body.encode()) == signature
 
 
-@given(st.text(st.characters(exclude_characters="\r\n"), min_size=1, max_size=100), st.binary(max_size=200))
+@given(
+    st.text(st.characters(codec="utf-8", exclude_characters="\r\n"), min_size=1, max_size=100), st.binary(max_size=200)
+)
 def test_any_secret_and_body(secret: str, body: bytes) -> None:
     """Whatever the secret and the bytes, the signature is the HMAC-SHA256 of exactly these bytes."""
     digest = hmac.new(secret.encode(), body, hashlib.sha256).digest()
@@ -85,6 +87,15 @@ def test_a_secret_with_a_line_break(secret: str | list[str]) -> None:
         Receiver(secret)
     with pytest.raises(ValueError, match="line break"):
         verify(secret, b"body", "x")
+
+
+@pytest.mark.parametrize("secret", ["secret\ud800", ["secret", "\udfff"]])
+def test_a_secret_with_a_lone_surrogate(secret: str | list[str]) -> None:
+    """A secret that no encoding of text can hold is refused at once, by an error that does not repeat it."""
+    for check in (lambda: Receiver(secret), lambda: verify(secret, b"body", "x")):
+        with pytest.raises(ValueError, match="lone surrogates") as caught:
+            check()
+        assert not isinstance(caught.value, UnicodeError)
 
 
 def frames(error: BaseException) -> str:
