@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import os
 import stat
-from contextlib import suppress
+from collections.abc import Generator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from kombo_async.bulk._journal import JournalDamaged, JournalError, JournalLocked
@@ -62,9 +63,20 @@ class FileGuard:
         self._sides: dict[Path, tuple[int, int]] = {}
         self._size = status.st_size
         self._written = status.st_mtime_ns
+        self._writes = 0
+        """How many writes of our own have begun and ended: odd while one is under way."""
 
-    def settle(self) -> None:
-        """Take the file as it is now for what it has to be: to be called after each write of our own to it."""
+    @contextmanager
+    def writing(self) -> Generator[None]:
+        """Around each write of our own to the file: the file has to stay as that leaves it."""
+        self._writes += 1
+        try:
+            yield
+            self._settle()
+        finally:
+            self._writes += 1
+
+    def _settle(self) -> None:
         status = self._path.stat()
         self._size, self._written = status.st_size, status.st_mtime_ns
         side = self._path.with_name(self._path.name + "-wal")
@@ -73,14 +85,19 @@ class FileGuard:
             self._sides[side] = (status.st_dev, status.st_ino)
 
     def check(self) -> None:
-        """Raise `JournalDamaged` if the file is no longer the one that was locked, or somebody else wrote to it."""
+        """Raise `JournalDamaged` if the file is no longer the one that was locked, or somebody else wrote to it.
+
+        It may run while another thread is `writing`; then it looks only at whether it is the same file.
+        """
+        writes = self._writes
         try:
             status = os.stat(self._path)
         except FileNotFoundError:
             raise self._damaged("was deleted") from None
         if (status.st_dev, status.st_ino) != self._id:
             raise self._damaged("was replaced by another file")
-        if (status.st_size, status.st_mtime_ns) != (self._size, self._written):
+        changed = (status.st_size, status.st_mtime_ns) != (self._size, self._written)
+        if changed and writes == self._writes and writes % 2 == 0:
             raise self._damaged("was emptied or written to by something else")
         for side, known in self._sides.items():
             try:

@@ -76,7 +76,7 @@ class SqliteJournal:
         await to_thread.run_sync(self._open, address)
         self._under_way.clear()
         self._commits = GroupCommit(self._commit_in_thread)
-        self._thread = anyio.CapacityLimiter(1)
+        self._thread = anyio.CapacityLimiter(1)  # whoever reads would lock the tables for whoever writes
 
     async def claim(self, key: RowKey) -> Claim:
         """See `Journal.claim`."""
@@ -122,7 +122,7 @@ class SqliteJournal:
 
     async def owners(self, ids: Sequence[str]) -> Mapping[str, RowKey]:
         """See `Journal.owners`."""
-        return await to_thread.run_sync(self._owners, ids) if ids else {}
+        return await to_thread.run_sync(self._owners, ids, limiter=self._thread) if ids else {}
 
     async def release(self, key: RowKey) -> None:
         """See `Journal.release`."""
@@ -130,14 +130,14 @@ class SqliteJournal:
 
     async def unfinished(self) -> AsyncGenerator[tuple[RowKey, Entry]]:
         """See `Journal.unfinished`."""
-        for row in await to_thread.run_sync(self._unfinished):
+        for row in await to_thread.run_sync(self._unfinished, limiter=self._thread):
             yield row
 
     async def aclose(self) -> None:
         """See `Journal.aclose`."""
         database, self._database, self._commits = self._database, None, None
         if database is not None:
-            await to_thread.run_sync(self._close, database)
+            await to_thread.run_sync(self._close, database, limiter=self._thread)
 
     async def _do(self, item: _Item) -> _Result:
         if self._commits is None:
@@ -180,9 +180,9 @@ class SqliteJournal:
         """Bring rows into the first file at times of our own, so that any other write to it is somebody else's."""
         self._wal_pages += 3 * rows
         if self._wal_pages >= CHECKPOINT_PAGES and self._guard is not None:
-            database.execute("PRAGMA wal_checkpoint(PASSIVE)")
+            with self._guard.writing():
+                database.execute("PRAGMA wal_checkpoint(PASSIVE)")
             self._wal_pages = 0
-            self._guard.settle()
 
     def _owners(self, ids: Sequence[str]) -> dict[str, RowKey]:
         with self._checked() as database:
@@ -203,10 +203,10 @@ class SqliteJournal:
                 check_whole(self.path)
                 database = sqlite3.connect(self.path, timeout=0.2, isolation_level=None, check_same_thread=False)
                 try:
-                    self._run = self._begin(database, address)
+                    with guard.writing():
+                        self._run = self._begin(database, address)
                     met = {hash(key) for key in islice(table.keys(database), MAX_KNOWN_KEYS)}
                     self._met = met if len(met) < MAX_KNOWN_KEYS else None
-                    guard.settle()
                 except BaseException:
                     database.close()
                     raise

@@ -89,7 +89,7 @@ class Crasher:
         """One run without being killed."""
         process = self._start()
         output, errors = await to_thread.run_sync(partial(process.communicate, timeout=150))
-        assert process.returncode in (0, 3), errors
+        assert process.returncode in (0, 3), "\n".join(errors.splitlines()[-15:])  # the end says what it was
         tally: dict[str, int] = json.loads(output)
         assert (process.returncode == 3) == bool(tally.get("in_doubt"))
         return tally
