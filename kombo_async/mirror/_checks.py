@@ -92,6 +92,10 @@ def candidate(id: str, tags: Sequence[str]) -> Record:
         "custom_fields": {"a": [1, "two"]},
         "email_addresses": [{"email_address": "frank@example.com"}, {"email_address": "doe@example.com"}],
         "tags": [{"id": each, "name": each} for each in tags],
-        "applications": [{"id": f"application-{id}", "job": {"id": f"job-{id}"}}, {"id": f"other-{id}", "job": None}],
+        "first_seen_place": {"id": f"place-{id}"},
+        "applications": [
+            {"id": f"application-{id}", "job": {"id": f"job-{id}"}, "current_stage": {"id": f"stage-{id}"}},
+            {"id": f"other-{id}", "job": None},
+        ],
     }
     return Record(id, json.dumps(plain))

@@ -138,10 +138,11 @@ class SqliteSyncs(SqliteTurns, SqliteRows, SqliteChanges):
     def nesting(self, turn: Turn, table: Table, path: str, ids: Sequence[str], limit: int) -> list[str]:
         """See `Store.nesting`."""
         first, *rest = path.split(".")
-        steps = "".join(f".{step}*" for step in rest)  # a list's place in a path is its index: $.applications[0].job
+        # SQLite writes a place in a list as its index, and quotes names with an underscore: $.applications[0]."job_x"
+        steps = "".join(f".{step}*" for step in rest)
         rows = self._all(
             f'SELECT id FROM "{table.name}" WHERE integration_id = ?1 AND EXISTS (SELECT 1 FROM json_tree(data, ?2) '
-            "AS inner WHERE inner.key = 'id' AND inner.path GLOB ?3 "
+            "AS inner WHERE inner.key = 'id' AND replace(inner.path, '\"', '') GLOB ?3 "
             "AND inner.value IN (SELECT value FROM json_each(?4))) ORDER BY id LIMIT ?5",
             turn.integration_id,
             f"$.{first}",
