@@ -1,6 +1,6 @@
-"""`kombo-async`, and `python -m kombo_async`: the commands, each loaded when it is called.
+"""`kombo-async`, and `python -m kombo_async`: the commands, each loaded on demand.
 
-Exit codes: 0 all is well, 1 something was refused or failed, 2 wrong use (nothing was sent), 3 something is in doubt;
+Exit codes: 0 all is well, 1 something was refused or failed, 2 usage error (nothing was sent), 3 something is in doubt;
 130 and 143 after Ctrl-C and SIGTERM.
 """
 
@@ -14,12 +14,12 @@ from importlib.util import find_spec
 
 _COMMANDS = {
     "demo": "Upload 500 candidates with CVs to an embedded sandbox, and check that each arrived once.",
-    "check": "Say whether the API key and the integration work.",
-    "upload": "Send a file row by row: candidates with CVs, or any operation.",
+    "check": "Check that the API key and the integration work.",
+    "upload": "Upload a file row by row: candidates with CVs, or any operation.",
     "resolve": "Show what an upload left in doubt, and settle it.",
-    "export": "Write what an integration holds to JSON Lines or CSV.",
+    "export": "Export an integration's records to JSON Lines or CSV.",
     "operations": "List the operations, or the fields of one.",
-    "sandbox": "Serve a sandbox: Kombo on this machine, to develop and test against.",
+    "sandbox": "Run a sandbox: a local Kombo to develop and test against.",
 }
 
 try:
@@ -34,7 +34,7 @@ from kombo_async._version import __version__
 
 
 class _Commands(click.Group):
-    """The commands, by name; a command's module loads only when it is the one that runs."""
+    """The commands by name. Only the module of the command that runs is loaded."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return [name for name in _COMMANDS if find_spec(f"kombo_async._cli.{name}") is not None]
@@ -57,12 +57,12 @@ def group() -> None:
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Run the command that *arguments* give, those of the process by default, and exit with its code."""
+    """Run the command in *arguments* (default: `sys.argv`), and exit with its code."""
     sys.exit(run(partial(_invoke, sys.argv[1:] if arguments is None else arguments)))
 
 
 def _invoke(arguments: list[str]) -> object:
-    if "_KOMBO_ASYNC_COMPLETE" in os.environ:  # a shell asks how a command might go on
+    if "_KOMBO_ASYNC_COMPLETE" in os.environ:  # shell completion
         return group.main(arguments, prog_name="kombo-async")
     with group.make_context("kombo-async", arguments) as context:  # not main(): it hides a broken pipe
         return group.invoke(context)

@@ -1,4 +1,4 @@
-"""What a person is to do about a row that is not done."""
+"""Advice on what to do about a row that is not done."""
 
 from __future__ import annotations
 
@@ -7,23 +7,23 @@ from kombo_async._cli.tally import Reason, RowResult
 from kombo_async._codec.codes import Meaning, meaning
 
 _BY_RESULT = {
-    "in_doubt": "Look in the connected system whether it is there. kombo-async resolve shows each row, and settles it.",
-    "unsent": "Give the same command again: it sends what was not sent.",
-    "held": "Wait until the other run has ended, and give the same command again.",
-    "changed": "It was made before, with other details. Correct it in the connected system if they matter.",
-    "duplicate": "Nothing: the first of them counts.",
-    "done": "It was made. Read what Kombo says about it.",
+    "in_doubt": "Check whether it is in the connected system, then settle it with kombo-async resolve.",
+    "unsent": "Run the same command again: it sends what was not sent.",
+    "held": "Wait for the other run to finish, then run the same command again.",
+    "changed": "It was created earlier with different details. If they matter, change it in the connected system.",
+    "duplicate": "Nothing: only the first of them is sent.",
+    "done": "It was created. Read Kombo's warning.",
 }
 _BY_CODE = {
-    "ATS.JOB_CLOSED": "The job is closed: open it again, or choose another one.",
-    "ATS.APPLICATION_ALREADY_EXISTS": "Nothing: the person has applied for this job before.",
-    "INTEGRATION.SETUP_SYNC_PENDING": "Wait until the first sync has finished, and give the same command again.",
+    "ATS.JOB_CLOSED": "The job is closed: reopen it, or choose another one.",
+    "ATS.APPLICATION_ALREADY_EXISTS": "Nothing: this person has already applied for this job.",
+    "INTEGRATION.SETUP_SYNC_PENDING": "Wait for the first sync to finish, then run the same command again.",
 }
 _BY_MEANING = {
-    Meaning.INPUT: "Correct what the message names, and give the same command again with --retry-refused.",
-    Meaning.REFUSED: "Settle it in the connected system, and give the same command again with --retry-refused.",
-    Meaning.SET_UP: "Somebody must mend the integration or the API key; kombo-async check says what is wrong with it.",
-    Meaning.UNSUPPORTED: "The connected system, or how it was connected, does not allow this.",
+    Meaning.INPUT: "Correct what the message names, then run the same command again with --retry-refused.",
+    Meaning.REFUSED: "Fix it in the connected system, then run the same command again with --retry-refused.",
+    Meaning.SET_UP: "The integration or the API key needs fixing; kombo-async check says what is wrong.",
+    Meaning.UNSUPPORTED: "The connected system, or the way it was connected, does not allow this.",
 }
 
 
@@ -46,17 +46,17 @@ def group_advice(reason: Reason) -> str:
 
 
 def title(reason: Reason) -> str:
-    """What a group of rows is called, such as `32 CVs are missing`."""
+    """The title of a group of rows, such as `32 CVs are missing`."""
     if reason.group is not None:
         return reason.group.title
     rows = "1 row" if reason.count == 1 else f"{reason.count:,} rows"
     are = "is" if reason.count == 1 else "are"
     what = {
-        "in_doubt": f"{rows} {are} in doubt: nobody can say yet whether they were made",
+        "in_doubt": f"{rows} {are} in doubt: it is not known yet whether they were created",
         "unsent": f"{rows} could not be sent",
-        "held": f"{rows} {are} in the hands of another run",
-        "changed": f"{rows} {'was' if reason.count == 1 else 'were'} made before, with other details",
-        "duplicate": f"{rows} came before",
+        "held": f"{rows} {are} being handled by another run",
+        "changed": f"{rows} {'was' if reason.count == 1 else 'were'} created earlier with different details",
+        "duplicate": f"{rows} {are} {'a duplicate' if reason.count == 1 else 'duplicates'}",
         "refused": f"{rows} {'was' if reason.count == 1 else 'were'} refused",
         "done": f"{rows} {are} done with a warning",
     }[reason.result]

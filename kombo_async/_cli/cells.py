@@ -1,4 +1,4 @@
-"""What a cell becomes in a request: explicit rules, and a fault where a cell could mean two things."""
+"""Convert cells to values for a request: explicit rules, and a fault for anything ambiguous."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import attrs
 from kombo_async._cli.reading.table import Cell
 
 Kind: TypeAlias = Literal["text", "number", "whole number", "yes or no", "date", "list"]
-"""What a field takes."""
+"""The kind of value that a field takes."""
 
 TRUE = frozenset("true yes y 1 ja j wahr oui o vrai sí si s verdadero x".split())
 FALSE = frozenset("false no n 0 nein falsch non faux falso".split())
@@ -37,24 +37,24 @@ class CellFault(Exception):
 
 @attrs.frozen(kw_only=True)
 class CellRules:
-    """What the user says about the cells of a file."""
+    """How the user wants cells to be read."""
 
     decimal: str | None = None
-    """The decimal mark: a comma or a point; None refuses numbers such as 50,000 that could be two."""
+    """The decimal mark, a comma or a point. With None, ambiguous numbers such as 50,000 are refused."""
     date_format: str | None = None
-    """For `datetime.strptime`; None takes ISO dates, and others whose day is above 12."""
+    """A format for `datetime.strptime`. With None, ISO dates are taken, and others if the day is above 12."""
 
 
 def convert(cell: Cell, kind: Kind, rules: CellRules) -> Any:
-    """The value of *cell*, which is not empty, for a field of this *kind*. Raises `CellFault`."""
+    """Convert *cell*, which is not empty, to a value of this *kind*. Raises `CellFault`."""
     if isinstance(cell, str) and cell in _SPREADSHEET_ERRORS:
-        raise CellFault("spreadsheet_error", f"{cell!r} is an error of the spreadsheet; correct the formula")
+        raise CellFault("spreadsheet_error", f"{cell!r} is a spreadsheet error; correct the formula")
     return _CONVERTERS[kind](cell, rules)
 
 
 def clean(text: str) -> str:
-    """*text* without what nobody sees: zero-width and direction marks. Raises `CellFault` for control characters."""
-    if _GUARDED.match(text):  # as our own CSV files have it
+    """Remove invisible marks (zero-width and direction). Raises `CellFault` for control characters."""
+    if _GUARDED.match(text):  # as written by our own CSV files
         text = text[1:]
     if text.isprintable() and "\ufffd" not in text:
         return text.strip()
@@ -67,7 +67,7 @@ def clean(text: str) -> str:
 
 def _is_invisible(text: str, place: int) -> bool:
     char = text[place]
-    if char in "\u200c\u200d":  # they join or part letters in Persian, Hindi and others; between plain letters, nothing
+    if char in "\u200c\u200d":  # they matter in Persian, Hindi and others, not between plain letters
         return not (_is_foreign(text, place - 1) and _is_foreign(text, place + 1))
     return char == "\u00ad" or (unicodedata.category(char) == "Cf" and not "\U000e0000" <= char <= "\U000e007f")
 
@@ -78,7 +78,7 @@ def _is_foreign(text: str, place: int) -> bool:
 
 def _name_of(char: str) -> str:
     if char == "\ufffd":
-        return "U+FFFD, the mark that another program left for an unreadable character"
+        return "U+FFFD, which another program put in place of an unreadable character"
     name = unicodedata.name(char, "") or {"\0": "NUL"}.get(char, "a control character")
     return f"U+{ord(char):04X} ({name})"
 
@@ -88,7 +88,7 @@ def _shown(text: str) -> str:
 
 
 def check_email(text: str) -> str:
-    """*text* if it is an e-mail address, without a leading `mailto:`. Raises `CellFault`."""
+    """Return *text*, without a leading `mailto:`, if it is an e-mail address. Raises `CellFault`."""
     text = text.removeprefix("mailto:")
     if len(text) > 254 or not _EMAIL.fullmatch(text) or ".." in text:
         raise CellFault("email", f"{text!r} is not an e-mail address")
@@ -136,7 +136,7 @@ def _parse_number(text: str, decimal: str | None) -> int | float:
         raise CellFault("number", f"{text!r} is not a number{_with_mark(decimal)}")
     plain = re.sub(r"\D", "", whole)
     if len(plain) > 15:
-        raise CellFault("number", f"{text!r} is not a number that can be kept exactly")
+        raise CellFault("number", f"{text!r} has too many digits to be kept exactly")
     return float(f"{sign}{plain}.{fraction}") if fraction else int(f"{sign}{plain}")
 
 
@@ -145,7 +145,7 @@ def _with_mark(decimal: str | None) -> str:
 
 
 def _decimal_mark(digits: str, marks: set[str], text: str) -> str | None:
-    """The decimal mark of *digits*, None where they have none. Raises `CellFault` where it could be either."""
+    """The decimal mark of *digits*, or None. Raises `CellFault` if it could be either."""
     if len(marks) == 2:
         return max(marks, key=digits.rindex)
     mark = next(iter(marks), "")
@@ -181,7 +181,7 @@ def _texts(cell: Cell, rules: CellRules) -> list[str]:
 def _date(cell: Cell, rules: CellRules) -> str:
     if isinstance(cell, datetime):
         if cell.tzinfo is None and cell.time() != datetime.min.time():
-            raise CellFault("time_zone", f"{cell} has a time of day but no time zone; give the date alone")
+            raise CellFault("time_zone", f"{cell} has a time of day but no time zone; enter the date alone")
         return cell.date().isoformat() if cell.tzinfo is None else cell.isoformat()
     if isinstance(cell, date):
         return cell.isoformat()
@@ -197,7 +197,7 @@ def _date(cell: Cell, rules: CellRules) -> str:
             return date.fromisoformat(text).isoformat()
         except ValueError:
             raise CellFault("date", f"{text!r} is not a valid date") from None
-    raise CellFault("date", f"{text!r} is not a date such as 2026-05-19; pass --date-format if it is another form")
+    raise CellFault("date", f"{text!r} is not a date such as 2026-05-19; pass --date-format if it has another format")
 
 
 def _iso_time(text: str) -> str:
@@ -230,11 +230,11 @@ def _by_format(text: str, form: str) -> str:
     try:
         return datetime.strptime(text, form).date().isoformat()
     except ValueError:
-        raise CellFault("date", f"{text!r} is not a date of the form {form}") from None
+        raise CellFault("date", f"{text!r} does not match the date format {form}") from None
 
 
 def date_format(text: str) -> str:
-    """A form such as DD.MM.YYYY or %d.%m.%Y for `strptime`. Raises `ValueError`."""
+    """Translate a format such as DD.MM.YYYY or %d.%m.%Y for `strptime`. Raises `ValueError`."""
     form = text
     if "%" not in text:
         form = re.sub("YYYY|YY|MM|DD|M|D", lambda match: _TOKENS[match[0]], text.upper())
@@ -243,7 +243,7 @@ def date_format(text: str) -> str:
     except ValueError:
         again = None
     if again is None or (again.month, again.day) != (11, 23) or again.year != 2026:
-        raise ValueError(f"{text!r} must name day, month and year, such as DD.MM.YYYY or %d.%m.%Y")
+        raise ValueError(f"{text!r} must contain day, month and year, for example DD.MM.YYYY or %d.%m.%Y")
     return form
 
 

@@ -13,24 +13,24 @@ from kombo_async.errors import KomboError, NotFound, SyncPending
 from kombo_async.options import RetryPolicy
 
 _STATUS = {
-    "INVALID": "its credentials no longer work: the customer must connect it again",
-    "INACTIVE": "it is switched off, in Kombo or by the customer",
+    "INVALID": "its credentials no longer work: the customer must reconnect it",
+    "INACTIVE": "it was switched off in Kombo or by the customer",
 }
 _SETUP = {
-    "INCOMPLETE": "its set-up was not finished: open it in Kombo's dashboard and complete it",
+    "INCOMPLETE": "its setup is not complete: finish it in Kombo's dashboard",
     "FINAL_SYNC_PENDING": "its first sync has not finished yet: wait, and check again",
 }
 _READS = {"ATS": "get_jobs", "HRIS": "get_employees", "LMS": "get_users"}
-"""What is read to see whether an integration of a category answers."""
+"""The list that is read to see whether an integration of a category responds."""
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
 @client_options
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def command(integration_id: str | None, base_url: str | None, region: str | None, as_json: bool) -> None:
-    """Say whether the API key (KOMBO_API_KEY) and the integration work.
+    """Check that the API key (KOMBO_API_KEY) and the integration work.
 
-    Exit codes: 0 both can be used, 1 not (it says why), 2 wrong use.
+    Exit codes: 0 both work, 1 one of them does not (the output says why), 2 usage error.
     """
     result = anyio.run(_check, Connection(integration_id, base_url, region))
     if as_json:

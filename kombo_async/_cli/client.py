@@ -1,4 +1,4 @@
-"""Options that all commands that talk to Kombo have, and the client that they make."""
+"""The options shared by all commands that call Kombo, and the client built from them."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ _OPTIONS = (
         "integration_id",
         metavar="TOOL:ID",
         envvar="KOMBO_INTEGRATION_ID",
-        help="The customer's system; else KOMBO_INTEGRATION_ID.",
+        help="The customer's system (default: KOMBO_INTEGRATION_ID).",
     ),
     click.option(
         "--base-url",
         metavar="URL",
         envvar="KOMBO_BASE_URL",
-        help="Another address of the API; else KOMBO_BASE_URL.",
+        help="A different base URL of the API (default: KOMBO_BASE_URL).",
     ),
     click.option("--region", type=click.Choice(["eu", "us", "ca"]), help="Where Kombo keeps your data (default: eu)."),
 )
@@ -40,7 +40,7 @@ class Connection:
     region: Any = None
 
     def client(self, *, retry: RetryPolicy | None = None, deadline: float | None = None) -> AsyncKomboClient:
-        """A client by these options. Wrong ones are `click.UsageError`s."""
+        """Build a client from these options. Raises `click.UsageError` for invalid ones."""
         try:
             return AsyncKomboClient(
                 integration_id=self.integration_id,
@@ -53,13 +53,13 @@ class Connection:
             raise click.UsageError(str(error)) from None
 
     def require_integration(self, operation: Any) -> None:
-        """Refuse to go on where *operation* needs an integration and none is named."""
+        """Raise `click.UsageError` if *operation* needs an integration and none is given."""
         if operation.integration and self.integration_id is None:
             raise click.UsageError("no integration given: pass --integration TOOL:ID or set KOMBO_INTEGRATION_ID")
 
 
 def client_options(command: F) -> F:
-    """Add them to a command. The API key comes from KOMBO_API_KEY, to be in no list of processes."""
+    """Add the options to a command. The API key comes from KOMBO_API_KEY, to keep it out of process lists."""
     for option in reversed(_OPTIONS):
         command = option(command)
     return command

@@ -1,4 +1,4 @@
-"""Which column of a table goes into which field of a request."""
+"""Map the columns of a table to the fields of a request."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from kombo_async._codec.structure import field_types, is_list, is_model, is_unio
 from kombo_async.request import Request
 
 NOWHERE = "-"
-"""As a target of `--map`: the column is not used."""
+"""The `--map` target of a column that is not used."""
 
 
 class MappingError(Exception):
@@ -44,7 +44,7 @@ class Columns:
 
     names: list[str]
     targets: dict[int, Target]
-    """By the place of the column."""
+    """By column index."""
     unused: list[str]
 
     def of_path(self, path: str) -> str | None:
@@ -53,7 +53,7 @@ class Columns:
 
 
 def fields_of(request: type[Request[Any]]) -> dict[str, Kind]:
-    """The fields that a cell can fill, by their paths, with what each takes."""
+    """The fields that a cell can fill, by path, with the kind of value each takes."""
     return dict(_fields(request, ""))
 
 
@@ -90,18 +90,18 @@ def _kind(choices: Sequence[Any], is_object: bool) -> Kind | None:
 
 
 def _is_text(item: Any) -> bool:
-    """Whether a list's items are text: any, or an open enum."""
+    """Whether a list's items are text, which includes open enums."""
     return item is str or str in get_args(item)
 
 
 @attrs.frozen(kw_only=True)
 class Choices:
-    """What the user says about the columns."""
+    """The user's choices about columns."""
 
     mapping: Mapping[str, str] = attrs.field(factory=dict[str, str])
-    """The target of a column by its name."""
+    """Targets by column name."""
     constants: Mapping[str, str] = attrs.field(factory=dict[str, str])
-    """The same text for a field of all rows."""
+    """Texts that fill a field of every row, by path."""
     integration_column: str | None = None
     job_column: str | None = None
     key_column: str | None = None
@@ -123,13 +123,13 @@ def choose(names: Sequence[str], request: type[Request[Any]], choices: Choices, 
             continue
         if counts[column] > 1:
             raise MappingError(
-                f"the header names {column!r} more than once, and it goes into {target.path}; "
-                f"rename one of them, or leave it out by --map '{column}={NOWHERE}'"
+                f"the header has {column!r} more than once, and it maps to {target.path}; "
+                f"rename one of them, or leave it out with --map '{column}={NOWHERE}'"
             )
         if target.path in taken and not target.is_file:
             raise MappingError(
-                f"the columns {taken[target.path]!r} and {column!r} both go into {target.path}; "
-                f"leave one out by --map '{column}={NOWHERE}'"
+                f"the columns {taken[target.path]!r} and {column!r} both map to {target.path}; "
+                f"leave one out with --map '{column}={NOWHERE}'"
             )
         taken[target.path] = column
         found[place] = target
@@ -137,7 +137,7 @@ def choose(names: Sequence[str], request: type[Request[Any]], choices: Choices, 
 
 
 def _chosen(names: Sequence[str], request: type[Request[Any]], choices: Choices) -> dict[str, Target]:
-    """The targets that the user named. Raises `MappingError` for a column or field that is not there."""
+    """The targets that the user named. Raises `MappingError` for an unknown column or field."""
     fields = fields_of(request)
     chosen: dict[str, Target] = {}
     for column, path in choices.mapping.items():
@@ -173,12 +173,12 @@ def _guessed(column: str, request: type[Request[Any]], fields: Mapping[str, Kind
 
 
 def job_path(fields: Mapping[str, Kind]) -> str | None:
-    """The field of the job that somebody applies for."""
+    """The field for the job that somebody applies for."""
     return next((path for path in ("job_id", "application.job_id") if path in fields), None)
 
 
 def resolve(option: str, path: str, fields: Mapping[str, Kind], files: bool) -> str:
-    """The target that *path* means: a field, the end of one's path, or a kind of file. Raises `MappingError`."""
+    """Look up the target for *path*: a field, the end of a field's path, or a kind of file. Raises `MappingError`."""
     if path == NOWHERE or path in fields:
         return path
     word = plain(path)
@@ -196,7 +196,7 @@ def resolve(option: str, path: str, fields: Mapping[str, Kind], files: bool) -> 
 
 
 def near(name: str, known: Mapping[str, Any] | Sequence[str]) -> str:
-    """A question with the names that come nearest to *name*, or all of a few, to end a message with."""
+    """The end of a message: the names closest to *name*, or all names if there are only a few."""
     names = list(dict.fromkeys(each for each in known if each))
     by_end = {each.rpartition(".")[2]: each for each in reversed(names)}
     folded = {each.casefold(): each for each in [*by_end, *names]}
@@ -205,11 +205,11 @@ def near(name: str, known: Mapping[str, Any] | Sequence[str]) -> str:
     close = list(dict.fromkeys(by_end.get(folded[match], folded[match]) for match in matches))[:3]
     if close:
         return f"; did you mean {' or '.join(close)}?"
-    return f"; there are {', '.join(names)}" if 0 < len(names) <= 12 else ""
+    return f"; available: {', '.join(names)}" if 0 < len(names) <= 12 else ""
 
 
 def _guess(column: str, fields: Mapping[str, Any], *, files: bool) -> str | None:
-    """The field that a column of this name is for."""
+    """Guess the field from a column's name."""
     if column.strip() in fields:
         return column.strip()
     word = plain(column)

@@ -1,4 +1,4 @@
-"""What a terminal sees: text in any console, logs by KOMBO_LOG, and one line for each ordinary mistake."""
+"""Terminal output: text for any console, logs as KOMBO_LOG says, one line for each ordinary error."""
 
 from __future__ import annotations
 
@@ -16,20 +16,20 @@ from kombo_async._machine import MACHINE
 from kombo_async.errors import ConfigurationError
 
 DONE, PROBLEMS, WRONG_USE, IN_DOUBT = 0, 1, 2, 3
-"""Exit codes: all is well; something was refused or failed; wrong use, nothing was sent; something is in doubt."""
+"""Exit codes: success; something was refused or failed; usage error, nothing was sent; something is in doubt."""
 INTERRUPTED = 130
 BROKEN_PIPE = 141
 
 
 def prepare_console() -> None:
-    """Print what a console's encoding lacks as escapes, instead of ending."""
+    """Print characters outside the console's encoding as escapes instead of failing."""
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
 
 
 def prepare_logs() -> None:
-    """Log to stderr from the level that KOMBO_LOG names; else not at all, since commands tell failures themselves."""
+    """Log to stderr at the level that KOMBO_LOG names; by default log nothing, since commands report failures."""
     logger = logging.getLogger("kombo_async")
     name = os.environ.get("KOMBO_LOG", "").strip().upper()
     if not name:
@@ -45,7 +45,7 @@ def prepare_logs() -> None:
 
 
 def run(command: Callable[[], object]) -> int:
-    """Run a command; gives its exit code. Ordinary mistakes are one line on stderr."""
+    """Run a command and return its exit code. Ordinary errors are one line on stderr."""
     try:
         prepare_console()
         prepare_logs()
@@ -57,7 +57,7 @@ def run(command: Callable[[], object]) -> int:
 
 
 def _cause(error: BaseException) -> BaseException:
-    """What is behind a group of one or more exceptions."""
+    """The first exception inside nested groups."""
     inner: tuple[BaseException, ...] = getattr(error, "exceptions", ())
     return _cause(inner[0]) if inner else error
 
@@ -101,6 +101,6 @@ def _say(line: str) -> None:
 
 
 def drop_stdout() -> None:
-    """Send what is still to be printed nowhere: whoever read it has gone."""
+    """Discard further output: the reader has gone away."""
     with suppress(OSError, ValueError):
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -1,4 +1,4 @@
-"""Rows that come twice in an input."""
+"""Find duplicate rows in an input."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from kombo_async._cli.rows import ParsedRow
 from kombo_async.bulk import default_reconcilers, digest
 
 _RECONCILERS: dict[Any, Any] = {**default_reconcilers()}
-"""What knows whom a request is about."""
+"""By request class: finds the person a request is about."""
 
 
 class DuplicateFilter:
-    """Tells rows that came before: the same key, request, or person for the same job.
+    """Detects duplicate rows: the same key, request, or person for the same job.
 
-    What was seen is kept in a temporary database on the disk, so that a million rows need no memory.
+    Seen rows are kept in a temporary database on disk: a million rows need no memory.
     """
 
     def __init__(self) -> None:
@@ -27,7 +27,7 @@ class DuplicateFilter:
         self._database.execute("CREATE TABLE seen (digest BLOB PRIMARY KEY, row INTEGER) WITHOUT ROWID")
 
     def fault(self, row: ParsedRow) -> RowFault | None:
-        """Why *row* is one too many."""
+        """The fault of *row* if an earlier row is the same."""
         if row.request is None:
             return None
         identity = hashlib.blake2b(_identity(row).encode("utf-8", "surrogatepass"), digest_size=16).digest()
@@ -38,7 +38,7 @@ class DuplicateFilter:
         return RowFault("duplicate", f"is the same as row {first}")
 
     def close(self) -> None:
-        """Forget all."""
+        """Delete the database."""
         self._database.close()
 
 

@@ -14,7 +14,7 @@ LONGEST = timedelta(days=3650)
 
 
 def parse_duration(text: str) -> timedelta:
-    """The duration that *text* says. Raises `ValueError`."""
+    """Parse a duration. Raises `ValueError`."""
     match = _FORM.fullmatch(text.strip())
     if match is None:
         raise ValueError(f"{text!r} is not a duration such as 30s, 90m, 24h or 7d")
@@ -25,7 +25,7 @@ def parse_duration(text: str) -> timedelta:
 
 
 def duration_text(seconds: float) -> str:
-    """A duration for people to read."""
+    """Format a duration for people."""
     if seconds < 120:
         return f"{seconds:.0f} s"
     return f"{seconds / 60:.0f} min" if seconds < 7200 else f"{seconds / 3600:.1f} h"
@@ -37,7 +37,7 @@ class DurationType(click.ParamType[timedelta]):
     name = "duration"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> timedelta:
-        """Parse it; wrong use names the option."""
+        """Parse *value*; an error names the option."""
         if isinstance(value, timedelta):
             return value
         try:

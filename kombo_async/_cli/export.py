@@ -39,20 +39,20 @@ T = TypeVar("T")
 @click.option(
     "--format", "kind", type=click.Choice(["jsonl", "csv"]), help="The format, if OUTPUT's name does not show it."
 )
-@click.option("--updated-after", metavar="TIME", help="Only what changed since, such as 2026-05-19T08:30:00Z.")
+@click.option("--updated-after", metavar="TIME", help="Only records changed since a time, e.g. 2026-05-19T08:30:00Z.")
 @click.option("--include-deleted", is_flag=True, help="Include deleted records.")
 @click.option(
     "--filter", "filters", multiple=True, metavar="NAME=VALUE", help="Any other filter; separate values with commas."
 )
 @click.option("--page-size", type=click.IntRange(1, 250), default=250, show_default=True)
 @click.option("--cursor", help="The cursor to resume from.")
-@click.option("--json", "as_json", is_flag=True, help="Events in JSON on stdout (needs --output).")
+@click.option("--json", "as_json", is_flag=True, help="Write JSON events to stdout (needs --output).")
 @client_options
 def command(**options: Any) -> None:
     """Export MODEL, such as ats.candidates or hris.employees.
 
-    With --output, an export that was interrupted goes on where it was when the same command is given again;
-    OUTPUT appears when it is complete. Exit codes: 0 all is there, 1 Kombo refused or failed, 2 wrong use.
+    With --output, run the same command again to resume an interrupted export; OUTPUT appears when it is complete.
+    Exit codes: 0 complete, 1 Kombo refused or failed, 2 usage error.
     """
     try:
         export = Export.of(**options)
@@ -64,7 +64,7 @@ def command(**options: Any) -> None:
 
 @attrs.define(kw_only=True)
 class Export:
-    """An export as its options describe it."""
+    """An export as described by its options."""
 
     request: Request[Page[Any]]
     item: Any
@@ -93,10 +93,10 @@ class Export:
         base_url: str | None,
         region: str | None,
     ) -> Export:
-        """The export that these options describe. Raises `ValueError` or `UsageError` for wrong ones."""
+        """Build an export from its options. Raises `ValueError` or `UsageError` for invalid ones."""
         wanted: Any = _list_request(model)
         if as_json and output is None:
-            raise click.UsageError("--json needs --output, since stdout has the records")
+            raise click.UsageError("--json needs --output, since the records go to stdout")
         check_output("--output", output, [])
         connection = Connection(integration_id, base_url, region)
         connection.require_integration(wanted.operation)
@@ -121,16 +121,16 @@ class Export:
 
     @property
     def partial(self) -> Path | None:
-        """The file that grows; in the end it becomes the output."""
+        """The partial file, renamed to the output at the end."""
         return None if self.output is None else self.output.with_name(f"{self.output.name}.part")
 
     @property
     def place(self) -> Path | None:
-        """The file that remembers how far it is."""
+        """The file that records how far the export got."""
         return None if self.output is None else self.output.with_name(f"{self.output.name}.cursor")
 
     async def run(self) -> int:
-        """Export; gives the exit code."""
+        """Run the export and return the exit code."""
         offset = self._resume()
         with _opened(self.partial, offset) as file, progress(None, as_json=self.as_json) as shown:
             if not offset and self.kind == "csv":
@@ -162,7 +162,7 @@ class Export:
             shown.at(self.records, f"{self.records:,} records")
 
     def _write(self, file: Any, content: bytes) -> None:
-        """Write the records of a page as Kombo wrote them: nothing is lost, and nothing is decoded twice."""
+        """Write the records of a page as Kombo sent them: nothing is lost, and nothing is decoded twice."""
         if self.kind == "csv":
             names = field_names(self.item)
             records = _decode_cells(content).data.results
@@ -171,7 +171,7 @@ class Export:
             file.writelines(f"{line}\n" for line in map(_line, _decode_raw(content).data.results))
 
     def _remember(self, file: Any) -> None:
-        """Write down where to go on, once what comes before is safely in the file."""
+        """Save the position once everything before it is safely in the file."""
         if self.place is None or self.cursor is None:
             return
         os.fsync(file.fileno())
@@ -180,7 +180,7 @@ class Export:
             json.dump(state, place)
 
     def _resume(self) -> int:
-        """Resume an interrupted export; returns the length of what is in the output already."""
+        """Resume an interrupted export; returns the number of bytes already written."""
         if self.place is None or self.partial is None or not self.place.exists() or not self.partial.exists():
             return 0
         try:
@@ -197,7 +197,7 @@ class Export:
         return int(state["offset"])
 
     def _question(self) -> str:
-        """What is exported and from where, without the place in it."""
+        """What is exported and from where, without the position."""
         fields = {name: value for name, value in to_dict(self.request).items() if name != "cursor"}
         where = attrs.astuple(self.connection)
         return json.dumps([self.request.operation.id, fields, self.kind, *where], sort_keys=True)
@@ -221,7 +221,7 @@ def _list_request(model: str) -> type[Request[Any]]:
         raise click.UsageError(f"{model}: there is no list of that name{near(model, lists)}")
     wanted = request_class(full if full in lists.values() else model)
     if not wanted.operation.paged:
-        raise click.UsageError(f"{model} is not a list that comes in pages")
+        raise click.UsageError(f"{model} is not a paged list")
     return wanted
 
 

@@ -1,4 +1,4 @@
-"""What is wrong with rows of the input: faults by kind and column, so that many of a kind are one line."""
+"""Faults of input rows, grouped by kind and column into one line each."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from itertools import groupby
 import attrs
 
 MOST_ROWS = 200
-"""How many rows of a group are remembered by number; a report has them all."""
+"""How many row numbers are kept for each group; a report has them all."""
 MOST_GROUPS = 500
-"""How many groups there are before the rest becomes one."""
+"""The most groups; further faults share one."""
 
 TITLES = {
     "missing_file": ("{files} is missing", "{n:,} {files} are missing"),
@@ -19,41 +19,41 @@ TITLES = {
     "unreadable_file": ("{files} cannot be read", "{n:,} {files} cannot be read"),
     "unclear_file": ("{files} exists more than once", "{n:,} {files} exist more than once"),
     "elsewhere": ("{files} is on another computer", "{n:,} {files} are on another computer"),
-    "forbidden_file": ("{files} lies outside of the folder", "{n:,} {files} lie outside of the folder"),
+    "forbidden_file": ("{files} is outside the folder", "{n:,} {files} are outside the folder"),
     "email": ("an e-mail address is invalid", "{n:,} e-mail addresses are invalid"),
     "empty": ("a cell is empty", "{n:,} cells are empty"),
     "number": ("a cell is not a number", "{n:,} cells are not numbers"),
-    "ambiguous_number": ("a number could be two", "{n:,} numbers could be two"),
+    "ambiguous_number": ("a number is ambiguous", "{n:,} numbers are ambiguous"),
     "date": ("a cell is not a date", "{n:,} cells are not dates"),
-    "ambiguous_date": ("a date could be two", "{n:,} dates could be two"),
+    "ambiguous_date": ("a date is ambiguous", "{n:,} dates are ambiguous"),
     "truth": ("a cell is neither yes nor no", "{n:,} cells are neither yes nor no"),
     "control_character": (
         "a cell contains a control character",
-        "{n:,} cells hold control characters",
+        "{n:,} cells contain control characters",
     ),
     "lost_digits": ("a spreadsheet shortened a number", "a spreadsheet shortened {n:,} numbers"),
-    "spreadsheet_error": ("a cell is an error of the spreadsheet", "{n:,} cells are errors of the spreadsheet"),
-    "duplicate": ("a row comes twice", "{n:,} rows come twice"),
+    "spreadsheet_error": ("a cell is a spreadsheet error", "{n:,} cells are spreadsheet errors"),
+    "duplicate": ("a row is a duplicate", "{n:,} rows are duplicates"),
     "unknown_job": ("a job is unknown", "{n:,} rows name an unknown job"),
     "unclear_job": ("a job's name is not unique", "{n:,} rows name a job whose name is not unique"),
     "row": ("a row cannot be read", "{n:,} rows cannot be read"),
     "value": ("a value does not fit", "{n:,} values do not fit"),
 }
-"""What a group of one kind is called, for one and for many."""
+"""Titles of groups by kind: for one row and for many."""
 
 CURES = {
-    "missing_file": "Put the files there, or name their folder by --files-from DIR, and give the same command again.",
-    "empty_file": "Replace the files, and give the same command again.",
-    "elsewhere": "Copy the files to this computer, and write their names alone; --files-from DIR names the folder.",
-    "forbidden_file": "Name the folder of the files by --files-from DIR.",
+    "missing_file": "Put the files there, or pass their folder as --files-from DIR, and run the same command again.",
+    "empty_file": "Replace the files, and run the same command again.",
+    "elsewhere": "Copy the files to this computer and give only their names; --files-from DIR names the folder.",
+    "forbidden_file": "Pass the folder of the files as --files-from DIR.",
     "email": "Correct the addresses in the file.",
     "empty": "Fill the cells in.",
-    "ambiguous_number": "Say which by --decimal , or --decimal .",
-    "ambiguous_date": "Say which by --date-format, such as DD.MM.YYYY.",
+    "ambiguous_number": "Pass --decimal , or --decimal . to say which is meant.",
+    "ambiguous_date": "Pass --date-format, for example DD.MM.YYYY, to say which is meant.",
     "lost_digits": "Format the column as text in the spreadsheet, and enter the values again.",
     "duplicate": "Only the first of them is sent. Delete the others.",
-    "unknown_job": "Write the job's ID in Kombo, its ID in the connected system after remote:, or its exact name.",
-    "unclear_job": "Write the job's ID instead of its name.",
+    "unknown_job": "Give the job's Kombo ID, remote: followed by its ID in the connected system, or its exact name.",
+    "unclear_job": "Give the job's ID instead of its name.",
     "row": "Correct the rows in the file.",
 }
 CORRECT = "Correct the cells in the file."
@@ -81,7 +81,7 @@ class FaultGroup:
     first: RowFault
     count: int = 0
     rows: list[int] = attrs.field(factory=list[int])
-    """The first of them."""
+    """The first row numbers."""
 
     def add(self, row: int) -> None:
         """Count a row."""
@@ -91,7 +91,7 @@ class FaultGroup:
 
     @property
     def title(self) -> str:
-        """What they are, such as `32 CVs are missing`."""
+        """A title such as `32 CVs are missing`."""
         one, many = TITLES.get(self.first.kind, ("a row is refused", "{n:,} rows are refused"))
         one_file, files = _FILES.get(self.first.target or "", ("a file", "files"))
         if self.count == 1:
@@ -115,7 +115,7 @@ class FaultGroups:
     """All faults of a run, by kind and column."""
 
     rows: int = 0
-    """How many rows have any."""
+    """How many rows have a fault."""
     groups: dict[tuple[str, str | None], FaultGroup] = attrs.field(factory=dict[tuple[str, str | None], FaultGroup])
 
     def add(self, row: int, faults: Iterable[RowFault]) -> None:
@@ -134,7 +134,7 @@ class FaultGroups:
 
 
 def rows_text(rows: list[int], count: int, most: int = 12) -> str:
-    """The numbers of rows for a sentence: `rows 2-9, 14 and 1,890 more`."""
+    """Row numbers for a sentence: `rows 2-9, 14 and 1,890 more`."""
     ranges: list[tuple[int, int]] = []
     for _, run in groupby(enumerate(rows), key=lambda each: each[1] - each[0]):
         numbers = [number for _, number in run]

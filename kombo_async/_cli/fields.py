@@ -1,4 +1,4 @@
-"""Filling the fields of a request: what all rows have, and what must not be missing."""
+"""Fill the fields of a request: values for all rows, and fields that must not be missing."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ from kombo_async.request import Request
 
 
 def put(data: dict[str, Any], path: str, value: Any) -> None:
-    """Put *value* where *path* says, in objects that are made where they are missing."""
+    """Set *value* at *path*, creating missing objects."""
     *above, name = path.split(".")
     for step in above:
         inner: object = data.setdefault(step, {})
         if not is_object(inner):
-            return  # the request's own check names it
+            return  # the request's own check reports it
         data = inner
     data[name] = value
 
 
 def example_of(paths: set[str]) -> dict[str, Any]:
-    """Data with something in each of *paths*."""
+    """Example data with a value at each of *paths*."""
     data: dict[str, Any] = {}
     for path in sorted(paths):
         if path not in FILE_KINDS:
@@ -35,7 +35,7 @@ def example_of(paths: set[str]) -> dict[str, Any]:
 
 
 def constant_values(request: type[Request[Any]], given: Mapping[str, str], rules: CellRules) -> dict[str, Any]:
-    """What `--set` gives all rows. Raises `MappingError`."""
+    """The values that `--set` gives every row. Raises `MappingError`."""
     fields = fields_of(request)
     values: dict[str, Any] = {}
     for name, text in given.items():
@@ -53,7 +53,7 @@ def constant_values(request: type[Request[Any]], given: Mapping[str, str], rules
 
 
 def required_below(request: type[Request[Any]], path: str) -> list[str]:
-    """The fields that must be filled where the object *path* is missing; or just *path*."""
+    """The required fields of the missing object *path*, or just *path*."""
     fields = fields_of(request)
     if path in fields or not any(each.startswith(f"{path}.") for each in fields):
         return [path]

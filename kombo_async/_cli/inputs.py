@@ -1,4 +1,4 @@
-"""Opening the input of an upload: which reader, which columns, which rules."""
+"""Open the input of an upload: choose reader, columns and rules."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _DELIMITERS = {"tab": "\t", "\\t": "\t", "comma": ",", "semicolon": ";", "bar": 
 
 @attrs.frozen(kw_only=True)
 class InputOptions:
-    """What the user says about the file and its rows, by options or by a saved mapping."""
+    """How the user wants the file and its rows read, from options or a saved mapping."""
 
     operation: str
     choices: Choices
@@ -38,7 +38,7 @@ class InputOptions:
 
     @classmethod
     def of(cls, given: Mapping[str, str | None], saved: SavedMapping, **choices: dict[str, str]) -> InputOptions:
-        """The options of the command line, before those of the saved mapping. Raises `click.UsageError`."""
+        """Merge command-line options with a saved mapping; the former win. Raises `click.UsageError`."""
 
         def option(name: str) -> str | None:
             value = given.get(name.replace("-", "_"))
@@ -69,7 +69,7 @@ class InputOptions:
 
 
 def load_mapping(path: Path | None) -> SavedMapping:
-    """The saved mapping at *path*; an empty one where there is no path."""
+    """The saved mapping at *path*; an empty one without a path."""
     return SavedMapping() if path is None else read_mapping(path)
 
 
@@ -112,9 +112,9 @@ def _holds_requests(source: Source, request: type[Request[Any]]) -> bool:
 
 
 def saved_mapping(input: Input, options: InputOptions, given: Mapping[str, str | None]) -> SavedMapping:
-    """How *input* is read, to be saved. Raises `MappingError` where it has no columns."""
+    """The mapping to save for *input*. Raises `MappingError` if it has no columns."""
     if not isinstance(input, TableInput):
-        raise MappingError("has whole requests, and no columns to save a mapping of")
+        raise MappingError("contains whole requests, so there is no column mapping to save")
     names = input.columns.names
     targets: dict[str, Target] = {names[place]: target for place, target in input.columns.targets.items()}
     columns = {name: target.path for name, target in targets.items() if not target.is_job}

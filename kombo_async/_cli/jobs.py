@@ -1,4 +1,4 @@
-"""Jobs by what people write for them: Kombo's ID, `remote:` and the connected system's ID, or the name."""
+"""Look up jobs by what people write for them: Kombo's ID, `remote:` and the connected system's ID, or the name."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class _JobList:
 
     ids: set[str] = attrs.field(factory=set[str])
     by_name: dict[str, list[tuple[str, str]]] = attrs.field(factory=dict[str, list[tuple[str, str]]])
-    """By name without case: ID and status."""
+    """By case-folded name: ID and status."""
     names: dict[str, str] = attrs.field(factory=dict[str, str])
 
 
@@ -42,7 +42,7 @@ class Jobs:
             self._lists[integration_id] = jobs
 
     def find(self, integration_id: str | None, cell: str) -> str:
-        """What `job_id` is to be for *cell*. Raises `CellFault`."""
+        """The `job_id` for *cell*. Raises `CellFault`."""
         if cell.startswith(REMOTE):
             return cell
         jobs = self._lists.get(integration_id)

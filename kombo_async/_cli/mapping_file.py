@@ -1,4 +1,4 @@
-"""A saved mapping: how the columns of a file go into fields, and how its cells are read, as TOML."""
+"""Saved mappings: how columns map to fields and how cells are read, as TOML."""
 
 from __future__ import annotations
 
@@ -28,16 +28,16 @@ _WORDS = (
 
 @attrs.frozen
 class SavedMapping:
-    """What a mapping file says; what it does not say is None or empty."""
+    """The content of a mapping file; missing settings are None or empty."""
 
     columns: Mapping[str, str] = attrs.field(factory=dict[str, str])
     constants: Mapping[str, str] = attrs.field(factory=dict[str, str])
     options: Mapping[str, str] = attrs.field(factory=dict[str, str])
-    """By the names of the command's options, such as `date-format`."""
+    """Keyed by the command's option names, such as `date-format`."""
 
 
 def read_mapping(path: Path) -> SavedMapping:
-    """The mapping that *path* holds. Raises `MappingError`."""
+    """Read the mapping at *path*. Raises `MappingError`."""
     try:
         data = tomllib.loads(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeError, tomllib.TOMLDecodeError) as error:
@@ -65,7 +65,7 @@ def _checked(path: Path, table: Mapping[str, Any]) -> dict[str, str]:
 
 def save_mapping(path: Path, mapping: SavedMapping) -> None:
     """Write *mapping* for `--mapping`."""
-    lines = ["# How kombo-async upload reads a file; pass it by --mapping.", ""]
+    lines = ["# How kombo-async upload reads a file; pass it with --mapping.", ""]
     lines += [f"{name} = {_quoted(value)}" for name, value in mapping.options.items()]
     for title, table in (("columns", mapping.columns), ("set", mapping.constants)):
         if table:
@@ -75,5 +75,5 @@ def save_mapping(path: Path, mapping: SavedMapping) -> None:
 
 
 def _quoted(text: str) -> str:
-    """Text as TOML's basic strings have it, which is JSON's, and DEL escaped, too."""
+    """Quote text as a TOML basic string: as in JSON, with DEL escaped, too."""
     return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")

@@ -1,4 +1,4 @@
-"""Operations by the names that methods have: `ats.create_application`."""
+"""Operations by method name: `ats.create_application`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`kombo-async operations`: what there is, and the fields of each."""
+"""`kombo-async operations`: list the operations, or the fields of one."""
 
 from __future__ import annotations
 
@@ -51,9 +51,7 @@ def _describe(name: str, as_json: bool) -> None:
     ]
     fields.sort(key=lambda each: not each["required"])
     if takes_files(request):
-        fields += [
-            {"field": kind, "takes": "path of a file", "required": False} for kind in ("CV", "COVER_LETTER", "OTHER")
-        ]
+        fields += [{"field": kind, "takes": "file path", "required": False} for kind in ("CV", "COVER_LETTER", "OTHER")]
     if as_json:
         echo({"operation": request.operation.id, "method": request.operation.method, "fields": fields})
         return

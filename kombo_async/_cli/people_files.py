@@ -1,4 +1,4 @@
-"""The files that cells name: found whatever their name's make, and only where they may be."""
+"""Find the files that cells name: in any form of the name, and only inside the allowed folder."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from kombo_async._cli.cells import CellFault
 
 _ELSEWHERE = re.compile(r"[A-Za-z]:[\\/]|\\\\")
 MOST_FOLDERS = 8
-"""How many folders' lists of files are kept in memory."""
+"""How many folder listings are kept in memory."""
 
 CONTENT_TYPES = {
     ".pdf": "application/pdf",
@@ -57,25 +57,25 @@ CONTENT_TYPES = {
     ".json": "application/json",
     ".xml": "application/xml",
 }
-"""By suffix: what the standard library knows depends on the machine, and a slim image knows no Word."""
+"""By suffix: the standard library's table depends on the machine, and slim images do not know Word files."""
 
 
 @attrs.define
 class PeopleFiles:
-    """Opens files below a folder; *anywhere* lifts that."""
+    """Opens files below a folder, or with *anywhere* any file."""
 
     folder: Path
     anywhere: bool = False
     outputs: tuple[Path, ...] = ()
-    """What the command itself writes: never an attachment."""
+    """Files that the command itself writes: never attached."""
     _lists: OrderedDict[str, dict[str, list[str]]] = attrs.field(factory=OrderedDict[str, dict[str, list[str]]])
 
     def attachments(self, cell: str, kind: str) -> list[ats.AttachmentInput]:
-        """The file that *cell* names, or several between bars. Raises `CellFault`."""
+        """The files that *cell* names, separated by bars. Raises `CellFault`."""
         return [self.attachment(name, kind) for name in re.split(r"[|\n]", cell) if name.strip()]
 
     def attachment(self, cell: str, kind: str) -> ats.AttachmentInput:
-        """The file that *cell* names. Raises `CellFault` where there is none that may be sent."""
+        """The file that *cell* names. Raises `CellFault` if it is missing or may not be sent."""
         path = self._find(cell.strip(), kind)
         name = path.name if not _has_surrogates(path.name) else re.split(r"[\\/]", cell.strip())[-1]
         name = unicodedata.normalize("NFC", name)
@@ -121,7 +121,7 @@ class PeopleFiles:
         return path
 
     def _below(self, folder: Path, part: str) -> Path | None:
-        """The entry of *folder* that is called *part* in some make of names."""
+        """The entry of *folder* named *part*, in any case or Unicode form."""
         if part in ("", ".", "..") or (folder / part).exists():
             return folder / part
         names = self._list(folder).get(_plain(part), [])
@@ -151,7 +151,7 @@ class PeopleFiles:
         if not self.anywhere and not real.is_relative_to(self.folder.resolve()):
             raise CellFault(
                 "forbidden_file",
-                f"{cell!r} is outside of {self._folder_name}; "
+                f"{cell!r} is outside {self._folder_name}; "
                 "--files-from DIR names the folder of the files, --allow-any-file allows all",
             )
 
@@ -161,7 +161,7 @@ def _plain(name: str) -> str:
 
 
 def readings(name: str) -> list[str]:
-    """What a name on the disk may mean; one that is not UTF-8 is Latin-1, Mac Roman or DOS."""
+    """What a file name on disk may mean; if it is not UTF-8, it is Latin-1, Mac Roman or DOS."""
     if not _has_surrogates(name):
         return [name]
     raw = os.fsencode(name)

@@ -1,4 +1,4 @@
-"""JSON values by kind, for type checkers, which know nothing of what is in a `dict` or `list`."""
+"""Narrow JSON values by kind for type checkers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Progress on stderr: a bar on a terminal, a plain line now and then elsewhere; or events in JSON on stdout."""
+"""Progress on stderr (a bar on a terminal, occasional lines elsewhere), or JSON events on stdout."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ EVERY = 5.0
 
 
 def echo(line: str | dict[str, Any]) -> None:
-    """Print a line, or an object as JSON in ASCII, on stdout. That nobody reads it any more stops no upload."""
+    """Print a line, or an object as ASCII JSON, on stdout. A reader that has gone away does not stop an upload."""
     try:
         click.echo(line if isinstance(line, str) else json.dumps(line))
     except BrokenPipeError:
@@ -29,11 +29,11 @@ class Progress(Protocol):
     """Shows how far a long command is."""
 
     def at(self, settled: int, line: str) -> None:
-        """So many are settled; *line* says more."""
+        """Report how many rows are settled; *line* gives details."""
         ...
 
     def event(self, kind: str, data: dict[str, Any]) -> None:
-        """Something that machines want to know of."""
+        """Emit an event for programs."""
         ...
 
 
@@ -46,7 +46,7 @@ class _Bar:
         self._bar.update(self._task, completed=settled, note=line)
 
     def event(self, kind: str, data: dict[str, Any]) -> None:
-        """A terminal shows the bar alone."""
+        """Ignored: a terminal shows only the bar."""
 
 
 class _Lines:
@@ -59,7 +59,7 @@ class _Lines:
             click.echo(line, err=True)
 
     def event(self, kind: str, data: dict[str, Any]) -> None:
-        """Only lines are shown."""
+        """Ignored: only lines are shown."""
 
 
 class _Events:
@@ -77,7 +77,7 @@ class _Events:
 
 @contextmanager
 def progress(total: int | None, *, as_json: bool) -> Generator[Progress]:
-    """Show the progress of *total* steps (None where nobody knows how many) while the block runs."""
+    """Show the progress of *total* steps (None if unknown) while the block runs."""
     if as_json:
         yield _Events()
     elif not sys.stderr.isatty():

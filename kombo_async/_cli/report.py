@@ -25,13 +25,13 @@ _HTML = (".html", ".htm")
 
 
 class Report(Protocol):
-    """Takes the results of rows."""
+    """Collects the results of rows."""
 
     problem: OSError | None
     """Why it could not be written."""
 
     def add(self, row: RowResult) -> None:
-        """Take down what became of *row*."""
+        """Add the result of *row*."""
         ...
 
 
@@ -78,7 +78,7 @@ def check_report(path: Path | None) -> None:
 
 
 class _Guarded:
-    """Remembers that the report cannot be written: that stops no upload."""
+    """Records that the report cannot be written, which does not stop the upload."""
 
     def __init__(self, add: Callable[[RowResult], None]) -> None:
         self._add = add
@@ -96,13 +96,13 @@ class _Guarded:
 def open_report(path: Path | None, tally: Tally, title: str, *, dry_run: bool = False) -> Generator[Report]:
     """Write a report to *path* while the block runs, of the kind that its suffix says.
 
-    It takes the place of an older one at the end; where the block fails, the older one stays. A report that cannot
-    be written has a `problem` in the end.
+    It replaces an older report at the end; if the block fails, the older one stays. If the report cannot be written,
+    its `problem` says why.
     """
     if path is None:
         yield _Guarded(_ignore)
         return
-    encoding = "utf-8-sig" if path.suffix.lower() == ".csv" else "utf-8"  # Excel takes UTF-8 for what it is by its mark
+    encoding = "utf-8-sig" if path.suffix.lower() == ".csv" else "utf-8"  # Excel needs the mark to see UTF-8
     report: _Guarded | None = None
     over = False
     try:
@@ -123,7 +123,7 @@ def open_report(path: Path | None, tally: Tally, title: str, *, dry_run: bool = 
 def _writer(
     path: Path, file: TextIO, tally: Tally, title: str, dry_run: bool
 ) -> tuple[Callable[[RowResult], None], Callable[[], object]]:
-    """What takes rows, and what is to be done in the end."""
+    """A function that takes rows, and one to call at the end."""
     if path.suffix.lower() in _HTML:
         page = _Html(Page(title, tally, dry_run=dry_run))
         return page.add, lambda: file.write(page.render())

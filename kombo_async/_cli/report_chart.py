@@ -1,4 +1,4 @@
-"""The chart of a report: how many rows a second, and how long a row took, over time."""
+"""The chart of a report: rows per second, and seconds per row, over time."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import attrs
 from kombo_async._cli.durations import duration_text
 
 MOST_BUCKETS = 120
-"""How many points the chart has; beyond them, two become one."""
+"""The most points in the chart; beyond that, pairs are merged."""
 LEAST_BUCKETS = 1
 """With fewer, there is nothing to see."""
 HEIGHT = 100
@@ -31,11 +31,11 @@ class Timeline:
     """How an upload went over time, in a bounded number of buckets of equal length."""
 
     width: float = 0.2
-    """Seconds of a bucket."""
+    """Length of a bucket in seconds."""
     buckets: list[_Bucket] = attrs.field(factory=list[_Bucket])
 
     def count(self, at: float, seconds: float) -> None:
-        """Count a row that ended *at* so many seconds after the start, and took *seconds*."""
+        """Count a row that ended *at* seconds after the start and took *seconds*."""
         while at >= self.width * MOST_BUCKETS:
             self.width *= 2
             pairs = [self.buckets[place : place + 2] for place in range(0, len(self.buckets), 2)]
@@ -47,7 +47,7 @@ class Timeline:
 
 
 def chart(timeline: Timeline) -> str:
-    """The chart as HTML; nothing where too little happened."""
+    """The chart as HTML; empty if too little happened."""
     buckets = timeline.buckets
     if len(buckets) < LEAST_BUCKETS:
         return ""
@@ -67,17 +67,17 @@ def chart(timeline: Timeline) -> str:
         '<h2>How it went</h2>\n<section class="card"><div class="chart">\n'
         f"<div><span>{most:,.0f}/s</span><span>0</span></div>"
         f'<svg viewBox="0 0 {len(buckets)} {HEIGHT}" preserveAspectRatio="none" role="img" '
-        f'aria-label="Rows a second and seconds a row over time"><g class="bars">{bars}</g>{lines}</svg>'
+        f'aria-label="Rows per second and seconds per row over time"><g class="bars">{bars}</g>{lines}</svg>'
         f"<div><span>{slowest:,.2g} s</span><span>0</span></div>"
         f'<div class="times"><span>0 s</span><span>{duration_text(len(buckets) * timeline.width)}</span></div></div>\n'
-        '<p class="keys"><span><span class="key" style="background: var(--bar)"></span>rows a second</span>'
-        '<span><span class="key" style="background: var(--slow)"></span>seconds a row, on average</span></p>\n'
+        '<p class="keys"><span><span class="key" style="background: var(--bar)"></span>rows per second</span>'
+        '<span><span class="key" style="background: var(--slow)"></span>average seconds per row</span></p>\n'
         "</section>\n"
     )
 
 
 def _lines(buckets: Sequence[_Bucket], slowest: float) -> Iterator[list[str]]:
-    """The points of the latency, broken where nothing ran."""
+    """The points of the latency, interrupted where nothing ran."""
     for ran, run in groupby(enumerate(buckets), key=lambda each: each[1].rows > 0):
         if ran:
             points = [f"{place + 0.5:.2f},{HEIGHT - bucket.latency / slowest * HEIGHT:.1f}" for place, bucket in run]

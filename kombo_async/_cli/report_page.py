@@ -1,4 +1,4 @@
-"""The report as one page of HTML with all that it needs inside: who was made, who was not and what to do about it."""
+"""The report as one self-contained HTML page: who was created, who was not, and what to do about it."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from kombo_async._cli.report_style import STYLE
 from kombo_async._cli.tally import Reason, RowResult, Tally
 
 MOST_MADE = 2_000
-"""How many people who were made are named; the other kinds of report name all."""
+"""How many created people are listed; the other kinds of report list all."""
 OPEN_LISTS = 15
 """Longer lists are folded."""
 
@@ -31,7 +31,7 @@ class Page:
     made: list[RowResult] = attrs.field(factory=list[RowResult])
 
     def add(self, row: RowResult, at: float) -> None:
-        """Take down a row that ended *at* so many seconds after the start."""
+        """Add a row that ended *at* seconds after the start."""
         if row.attempts:
             self.timeline.count(at, row.seconds)
         if row.result == "done" and len(self.made) < MOST_MADE:
@@ -56,7 +56,7 @@ class Page:
             return f"{now}. Dry run: every row was checked, nothing was sent."
         parts = [now, f"took {duration_text(self.tally.seconds)}"]
         if self.tally.earlier:
-            parts.append(f"{_rows(self.tally.earlier)} done before this run")
+            parts.append(f"{_rows(self.tally.earlier)} done in an earlier run")
         return ", ".join(parts)
 
     def _cards(self) -> Iterable[str]:
@@ -79,7 +79,7 @@ class Page:
                 label = {"in_doubt": "in doubt", "unsent": "not sent", "held": "held", "duplicate": "duplicates"}
                 yield _card(label.get(name, name), results[name], kind if results[name] else "")
         if self.tally.total > self.tally.settled:
-            yield _card("not begun", self.tally.total - self.tally.settled, "open")
+            yield _card("not started", self.tally.total - self.tally.settled, "open")
 
     def _verdict(self) -> str:
         results = self.tally.results
@@ -97,7 +97,7 @@ class Page:
             return ""
         rows = sorted(self.made, key=lambda row: row.row)
         more = "" if count <= len(rows) else f"<p>The first {len(rows):,}; a report in .csv or .jsonl has them all.</p>"
-        heading = f"{count:,} {'person is' if count == 1 else 'rows are'} done"
+        heading = f"{count:,} {'row is' if count == 1 else 'rows are'} done"
         return f'<h2>{heading}</h2>\n<section class="card">{more}{_people(rows, count)}</section>\n'
 
 
@@ -110,7 +110,7 @@ def _card(name: str, count: int, kind: str) -> str:
 
 
 def _group(reason: Reason) -> str:
-    """One kind of trouble: what it is, what to do about it, whom it is about."""
+    """One kind of problem: what it is, what to do about it, and whom it affects."""
     column = reason.group.first.column if reason.group is not None else None
     where = f' <span class="soft">column {escape(repr(column))}</span>' if column else ""
     said = "" if reason.group is not None else f'<p class="said">{escape(reason.text)}</p>'
@@ -139,7 +139,7 @@ def _person(row: RowResult, of: Reason | None) -> str:
 
 
 def _about(row: RowResult, of: Reason | None) -> str:
-    """What there is to say of a row in a list: its own fault, links, and whether it is old."""
+    """The details of a row in a list: its own fault, links, and whether it was done earlier."""
     parts: list[str] = []
     if of is not None and of.group is not None:
         kinds = (of.group.first.kind, of.group.first.column)
@@ -152,7 +152,7 @@ def _about(row: RowResult, of: Reason | None) -> str:
     if row.log_url and row.log_url.startswith(("https://", "http://")):
         parts.append(_anchor(row.log_url, "Kombo's log"))
     if row.earlier and row.result == "done":
-        parts.append('<span class="soft">before this run</span>')
+        parts.append('<span class="soft">in an earlier run</span>')
     return "<br>".join(parts)
 
 

@@ -1,4 +1,4 @@
-"""Requests from JSON that holds whole requests."""
+"""Read whole requests from JSON."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class RequestInput:
         self._constants = constant_values(request, options.choices.constants, options.rules)
         for option in ("integration_column", "job_column", "key_column"):
             if getattr(options.choices, option) is not None or options.choices.mapping:
-                raise MappingError("has whole requests, and no columns: --map, --key and the like are for tables")
+                raise MappingError("contains whole requests and no columns; --map, --key and the like are for tables")
         self.notes: list[str] = []
 
     def __iter__(self) -> Iterator[ParsedRow]:
@@ -38,7 +38,7 @@ class RequestInput:
             yield self._parse(item)
 
     def integrations_with_jobs(self) -> set[str | None]:
-        """As `Input`; requests have IDs of jobs alone."""
+        """See `Input`; whole requests name jobs by ID only."""
         return set()
 
     def _parse(self, item: Item) -> ParsedRow:
@@ -68,7 +68,7 @@ class RequestInput:
 
 
 def _cleaned(value: object) -> object:
-    """JSON without what nobody sees in its texts."""
+    """Remove invisible characters from all texts in a JSON value."""
     if isinstance(value, str):
         return clean(value)
     if is_object(value):

@@ -13,13 +13,13 @@ from kombo_async.bulk import JournalError
 from kombo_async.bulk.resolve import Doubt, Doubts, UnknownDoubt, open_doubts
 
 SHOWN_OF_KEY = 12
-"""How many characters of a key are shown: enough to name it by."""
+"""How many characters of a key are shown: enough to identify it."""
 
 
 def _found(ctx: click.Context, parameter: click.Parameter, values: tuple[str, ...]) -> list[tuple[str, str]]:
     pairs = [tuple(value.rpartition("=")[::2]) for value in values]
     if any(not key.strip() or not id.strip() for key, id in pairs):
-        raise click.BadParameter("must be KEY=ID: the row's key, and the ID of what was made")
+        raise click.BadParameter("must be KEY=ID: the row's key, and the ID of the created record")
     return [(key.strip(), id.strip()) for key, id in pairs]
 
 
@@ -29,7 +29,7 @@ def _found(ctx: click.Context, parameter: click.Parameter, values: tuple[str, ..
 @click.option("--send-again", multiple=True, metavar="KEY", help="It was not created: send it in the next run.")
 @click.option("--give-up", multiple=True, metavar="KEY", help="Give up: never send it again.")
 @click.option("--job", help="For a journal in Redis: the job= that the workers use.")
-@click.option("--json", "as_json", is_flag=True, help="What is in doubt as JSON, one row a line.")
+@click.option("--json", "as_json", is_flag=True, help="Print what is in doubt as JSON, one row per line.")
 @click.option("--ask/--no-ask", default=None, help="Go through the rows one by one; the default on a terminal.")
 def command(
     journal: str,
@@ -42,8 +42,8 @@ def command(
 ) -> None:
     """Show the rows of JOURNAL that are in doubt, and settle them by hand.
 
-    JOURNAL is a file, or the URL of a Redis. Look in the connected system, then say what is there. A KEY can be cut
-    short. Exit codes: 0 nothing is in doubt any more, 2 wrong use, 3 some rows still are.
+    JOURNAL is a file or a Redis URL. Look in the connected system, then say what you found. The beginning of a KEY is
+    enough. Exit codes: 0 nothing is in doubt any more, 2 usage error, 3 some rows still are.
     """
     told = [*found, *((key, None) for key in send_again), *((key, None) for key in give_up)]
     is_asking = sys.stdin.isatty() and sys.stdout.isatty() and not (told or as_json) if ask is None else ask
@@ -80,7 +80,7 @@ def _show(doubts: list[Doubt], journal: str) -> None:
         return
     for doubt in doubts:
         _describe(doubt)
-    click.echo(f"{len(doubts):,} in doubt. Look in the connected system, then say what is there:")
+    click.echo(f"{len(doubts):,} in doubt. Look in the connected system, then say what you found:")
     key = doubts[0].key[:SHOWN_OF_KEY]
     click.echo(f"  kombo-async resolve {journal} --found {key}=ID | --send-again {key} | --give-up {key}")
 
@@ -94,7 +94,7 @@ def _describe(doubt: Doubt) -> None:
     click.echo(f"  {doubt.why}")
     for match in doubt.found:
         ids = ", ".join(f"{name} {id}" for name, id in match.ids.items())
-        made = f", made {match.created:%Y-%m-%d %H:%M:%S} UTC" if match.created else ""
+        made = f", created {match.created:%Y-%m-%d %H:%M:%S} UTC" if match.created else ""
         click.echo(f"  found {ids}{made}: {match.why}")
         if match.url:
             click.echo(f"    {match.url}")
@@ -116,7 +116,7 @@ async def _ask(doubts: Doubts, left: list[Doubt]) -> None:
                 break
             try:
                 if answer == "f":
-                    _say("done", await doubts.found(doubt.key, click.prompt("ID of what was made")))
+                    _say("done", await doubts.found(doubt.key, click.prompt("ID of the created record")))
                 elif answer == "s":
                     _say("will be sent again by the next run", await doubts.send_again(doubt.key))
                 elif answer == "g":

@@ -1,4 +1,4 @@
-"""What a row of an input becomes: a request, or faults that tell row, column and cure."""
+"""Parsed rows of an input: a request each, or faults that name row, column and cure."""
 
 from __future__ import annotations
 
@@ -24,32 +24,32 @@ class ParsedRow:
     request: Request[Any] | None
     faults: list[RowFault] = attrs.field(factory=list[RowFault])
     integration_id: str | None = None
-    """Where the row has one of its own."""
+    """Set if the row names its own."""
     key: str | None = None
 
     person: str = ""
-    """Whom the row is about, for people to read."""
+    """The person that the row is about, for display."""
     email: str = ""
-    """The address of that person."""
+    """That person's e-mail address."""
 
 
 class Input(Protocol):
     """A file of rows; it can be read any number of times."""
 
     notes: list[str]
-    """What its user should know of how it is read."""
+    """Notes for the user on how it is read."""
     jobs: Jobs
 
     def __iter__(self) -> Iterator[ParsedRow]: ...
 
     def integrations_with_jobs(self) -> set[str | None]:
-        """The integrations whose jobs must be known to read the rows; None is the client's own."""
+        """The integrations whose jobs must be looked up to read the rows; None is the client's own."""
         ...
 
 
 @attrs.frozen(kw_only=True)
 class RowOptions:
-    """What the user says about the rows."""
+    """How the user wants rows to be read."""
 
     choices: Choices = attrs.field(factory=Choices)
     rules: CellRules = attrs.field(factory=CellRules)
@@ -57,7 +57,7 @@ class RowOptions:
 
 
 def person_of(data: dict[str, Any]) -> tuple[str, str]:
-    """The name and the address of whom a row is about, as far as it has them."""
+    """The name and e-mail address of the person that a row is about, if it has them."""
     for each in (data.get("candidate"), data):
         if is_object(each):
             name = " ".join(str(each[part]) for part in ("first_name", "last_name") if each.get(part))

@@ -1,4 +1,4 @@
-"""Sending the rows of an upload: rounds of a bulk run, until all are settled or nothing more can be done."""
+"""Send the rows of an upload: rounds of a bulk run, until all are settled or nothing more can be done."""
 
 from __future__ import annotations
 
@@ -18,19 +18,19 @@ from kombo_async.bulk import Bulk, Outcome, Row
 from kombo_async.errors import Failure
 
 OUTAGE = 20
-"""So many rows in a row that did not get through end a round."""
+"""A round ends after this many consecutive rows that did not get through."""
 FIRST_PAUSE, LONGEST_PAUSE = 5.0, 60.0
 """Seconds between two rounds."""
 
 
 class Numbers:
-    """A set of the numbers of rows, at one bit each."""
+    """A set of row numbers, at one bit each."""
 
     def __init__(self) -> None:
         self._bits = bytearray()
 
     def add(self, number: int) -> None:
-        """Put it in."""
+        """Add *number*."""
         byte, bit = divmod(number, 8)
         if byte >= len(self._bits):
             self._bits.extend(bytes(max(1024, byte + 1 - len(self._bits))))
@@ -43,13 +43,13 @@ class Numbers:
 
 @attrs.define(kw_only=True)
 class Sending:
-    """The rows of an upload on their way."""
+    """The sending of an upload's rows."""
 
     rows: Callable[[], Iterator[ParsedRow]]
     """Reads the rows from the start; called once for each round."""
     bulk: Callable[[Iterator[Row]], Bulk]
     settled: Callable[[RowResult], None]
-    """Takes what became of a row, once for each."""
+    """Called once with the result of each row."""
     say: Callable[[str], None]
     """Shows a line of progress."""
     tally: Tally
@@ -63,10 +63,10 @@ class Sending:
     """Rows of this round that did not get through, and those in doubt."""
     _in_a_row: int = 0
     _through_at: float = attrs.field(factory=time.monotonic)
-    """When anything last got through."""
+    """When a row last got through."""
 
     async def run(self) -> None:
-        """Send all. Raises `JournalError` or `TableError`."""
+        """Send all rows. Raises `JournalError` or `TableError`."""
         pause = FIRST_PAUSE
         while True:
             before = self._through_at
@@ -83,7 +83,7 @@ class Sending:
         self._unsent.clear()
 
     def _can_go_on(self) -> bool:
-        """Whether another round may get further."""
+        """Whether another round might get further."""
         if self.keep_trying is None or self.stopped_by or not self._is_waiting():
             return False
         return self._left() > 0
@@ -155,7 +155,7 @@ class Sending:
         self.settled(row)
 
     def _is_hopeless(self, outcome: Outcome) -> bool:
-        """Whether the other rows would fare no better: the key, the integration or its first sync is the reason."""
+        """Whether the other rows would fail as well, because of the key, the integration or its first sync."""
         response: Any = outcome.response
         if outcome.result != "unsent" or not isinstance(response, Failure):
             return False
@@ -165,7 +165,7 @@ class Sending:
         return why in (Meaning.SET_UP, Meaning.UNSUPPORTED)
 
     async def _listen(self, run: Bulk, scope: anyio.CancelScope) -> None:
-        """The first signal lets what is in flight end; the second breaks it off, and leaves it in doubt."""
+        """Let requests in flight finish on the first signal; cancel them on the second, which leaves them in doubt."""
         await self.signals.wait(1)
         self.stopped_by = self._stopped()
         self.say("stopping: waiting for requests in flight; press Ctrl-C again to stop at once")
@@ -181,5 +181,5 @@ class Sending:
             await anyio.sleep(1)
             if run.waiting:
                 seconds = max(run.waiting.values())
-                more = f"looking again for {len(run.waiting):,} in doubt in {max(0, seconds):.0f} s"
+                more = f"checking {len(run.waiting):,} rows in doubt again in {max(0, seconds):.0f} s"
                 self.say(f"{self.tally.settled:,} of {self.tally.total:,}, {more}")

@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM, heard in the same way on every platform (loops on Windows have no signal handlers)."""
+"""Ctrl-C and SIGTERM, handled the same way on every platform (event loops on Windows have no signal handlers)."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ class StopSignals:
 
     @property
     def exit_code(self) -> int:
-        """What a shell expects of a process that a signal ended: 130 for Ctrl-C, 143 for SIGTERM."""
+        """The exit code that a shell expects after a signal: 130 for Ctrl-C, 143 for SIGTERM."""
         return 128 + self.number
 
     async def wait(self, count: int) -> None:
-        """Wait for that many."""
-        while self.count < count:  # noqa: ASYNC110 (a handler may set no event of the loop)
+        """Wait for that many signals."""
+        while self.count < count:  # noqa: ASYNC110 (a signal handler cannot set an event of the loop)
             await anyio.sleep(POLL)
 
 

@@ -13,11 +13,11 @@ from kombo_async._cli.progress import echo
 from kombo_async._cli.tally import Reason, Tally
 
 MOST_REASONS = 20
-"""How many are printed; a report has all."""
+"""How many reasons are printed; a report has all."""
 
 
 def print_summary(tally: Tally, stopped_by: str, journal: Path, report: Path | None) -> None:
-    """Print counts and reasons to stdout, what went on to stderr."""
+    """Print counts and reasons to stdout, the rest to stderr."""
     if stopped_by:
         click.echo(stopped_by, err=True)
     if tally.settled == tally.total and tally.earlier == tally.settled and tally.settled:

@@ -6,7 +6,7 @@ import re
 import unicodedata
 
 FILE_KINDS = ("CV", "COVER_LETTER", "OTHER")
-"""Targets of a column of files, beside the fields."""
+"""Targets of file columns, besides the fields."""
 
 _WORDS = {
     "email_address": "email e_mail mail e_mail_address email_adresse e_mail_adresse mailadresse emailadresse "
@@ -47,17 +47,17 @@ WHOLE_NAMES = frozenset(
 
 
 def plain(column: str) -> str:
-    """The name of a column without case, accents and punctuation: `E-Mail-Adresse` is `e_mail_adresse`."""
+    """Normalize a column name: no case, accents or punctuation: `E-Mail-Adresse` is `e_mail_adresse`."""
     letters = unicodedata.normalize("NFKD", column.strip().casefold())
     bare = "".join(char for char in letters if not unicodedata.combining(char))
     return re.sub(r"\W+", "_", bare).strip("_")
 
 
 def without_remark(column: str) -> str:
-    """The name of a column without what is in brackets: `E-Mail (privat)` is `E-Mail`."""
+    """A column name without remarks in parentheses: `E-Mail (privat)` is `E-Mail`."""
     return re.sub(r"[(\[].*?[)\]]", " ", column, flags=re.DOTALL)
 
 
 def meant(word: str) -> str | None:
-    """What a plain name stands for: the end of a field's path, or a kind of file."""
+    """What a normalized name stands for: the end of a field's path, or a kind of file."""
     return _TARGETS.get(word)

@@ -1,4 +1,4 @@
-"""Requests from the rows of a table."""
+"""Read requests from the rows of a table."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ MOST_NAMED = 12
 
 
 class TableInput:
-    """The rows of a table. Raises `MappingError` where no row could be used."""
+    """The rows of a table. Raises `MappingError` if no row could be used."""
 
     def __init__(self, table: Table, request: type[Request[Any]], options: RowOptions) -> None:
         self.jobs = Jobs()
@@ -100,7 +100,7 @@ class TableInput:
             put(data, target.path, value)
 
     def _in_column(self, path: str, message: str) -> RowFault:
-        """A fault of a field as one of its column."""
+        """Turn a field's fault into its column's."""
         column = self.columns.of_path(path)
         if message == MISSING:
             return RowFault("empty", "the cell is empty" if column else f"{path} is missing", column, path)
@@ -109,7 +109,7 @@ class TableInput:
     def _leave_out(self, choices: Choices) -> list[str]:
         """Leave out guessed columns of an object that lacks another field, such as a city without a country.
 
-        Raises `MappingError` where a field that each row needs has neither column nor constant: once, not for each row.
+        Raises `MappingError` if a required field has neither column nor constant: once, not for each row.
         """
         notes: list[str] = []
         missing = self._lacking()
@@ -124,15 +124,15 @@ class TableInput:
             before = self.columns
             self.columns = attrs.evolve(before, targets=kept)
             if len(self._lacking()) >= len(missing):
-                self.columns = before  # the object itself is needed
+                self.columns = before  # the object itself is required
             elif names:
-                notes.append(f"not used: {_listed(names)}, because {path} is missing; map it, or --set {path}=...")
+                notes.append(f"not used: {_listed(names)}, because {path} is missing; map it, or pass --set {path}=...")
         if missing := self._lacking():
             raise MappingError(self._missing(missing))
         return notes
 
     def _lacking(self) -> list[str]:
-        """The fields that each row needs and that neither a column nor a constant fills."""
+        """The required fields that neither a column nor a constant fills."""
         filled = {*self._constants, *(target.path for target in self.columns.targets.values())}
         try:
             self._request.from_dict(example_of(filled))
@@ -144,10 +144,10 @@ class TableInput:
         leaves = [leaf for path in paths for leaf in required_below(self._request, path)]
         names = [name for name in self._table.columns if name]
         both = next((name for name in names if plain(name) in WHOLE_NAMES), None)
-        split = f" The column {both!r} seems to hold whole names: split it into two." if both else ""
+        split = f" The column {both!r} seems to contain full names: split it into two columns." if both else ""
         return (
-            f"no column goes into {', '.join(leaves)}; the columns are {_listed(names)}. "
-            f"Name one by --map 'COLUMN={leaves[0]}', or give all rows the same by --set {leaves[0]}=...{split}"
+            f"no column maps to {', '.join(leaves)}; the columns are {_listed(names)}. "
+            f"Map one with --map 'COLUMN={leaves[0]}', or set one value for all rows with --set {leaves[0]}=...{split}"
         )
 
     def _describe(self) -> list[str]:
@@ -166,7 +166,7 @@ class TableInput:
                 break
             for place in self.columns.targets:
                 if not line.fault and place not in samples and (text := _text(line.cells[place])):
-                    samples[place] = f", such as {text[:40]!r}"
+                    samples[place] = f", e.g. {text[:40]!r}"
         return samples
 
 

@@ -1,4 +1,4 @@
-"""What has come of an upload so far: counts, rate, and what is not done and why."""
+"""The state of an upload: counts, rate, and what is not done and why."""
 
 from __future__ import annotations
 
@@ -14,20 +14,20 @@ from kombo_async._cli.rows import ParsedRow
 from kombo_async.bulk import Match, Outcome
 
 MOST_REASONS = 500
-"""How many different reasons are kept; the rest are other ones."""
+"""How many different reasons are kept; the rest count as "other reasons"."""
 SAMPLES = 200
 """How many rows are kept for each reason."""
 RESULTS = ("done", "changed", "refused", "in_doubt", "held", "unsent", "duplicate")
 _SAID = {
-    "changed": "done before with other details; it was not sent again",
+    "changed": "done earlier with different details; not sent again",
     "held": "another run is working on it",
-    "duplicate": "the same row came before",
+    "duplicate": "duplicate of an earlier row",
 }
 
 
 @attrs.frozen(kw_only=True)
 class RowResult:
-    """What became of a row of the input."""
+    """The result of an input row."""
 
     row: int
     result: str
@@ -36,18 +36,18 @@ class RowResult:
     email: str = ""
     integration_id: str | None = None
     earlier: bool = False
-    """Whether an earlier run came to that."""
+    """Whether the result is from an earlier run."""
     found: bool = False
-    """Whether it is done because it was found in Kombo, and not because its own answer said so."""
+    """Whether it counts as done because it was found in Kombo, rather than by its own answer."""
     ids: Mapping[str, str] = attrs.field(factory=dict[str, str])
     link: str | None = None
-    """The page of what was made, in the connected system."""
+    """The page of the created record in the connected system."""
     status_code: int | None = None
     code: str | None = None
     message: str = ""
     warnings: tuple[str, ...] = ()
     may_be: tuple[str, ...] = ()
-    """What was found that may be this row's, and why that is not sure."""
+    """Records that may be this row's, and why that is not certain."""
     log_url: str | None = None
     seconds: float = 0.0
     attempts: int = 0
@@ -79,7 +79,7 @@ def refused_row(row: ParsedRow) -> RowResult:
 
 
 def row_result(outcome: Outcome) -> RowResult:
-    """An outcome of a bulk run as a result of the row whose number is its tag."""
+    """Convert an outcome of a bulk run; its tag is the row's number."""
     candidate: Any = getattr(outcome.request, "candidate", outcome.request)
     names = [getattr(candidate, name, None) for name in ("first_name", "last_name")]
     email = getattr(candidate, "email_address", None)
@@ -115,9 +115,9 @@ def _link(answer: Any, *found: Match) -> str | None:
 
 
 def _match_text(match: Match) -> str:
-    """Something that was found and may be this row's."""
+    """A found record that may be this row's."""
     what = match.url or " ".join(f"{name} {value}" for name, value in match.ids.items())
-    made = f", made {match.created}" if match.created else ""
+    made = f", created {match.created}" if match.created else ""
     return f"{what}{made}: {match.why}" if match.why else f"{what}{made}"
 
 
@@ -129,7 +129,7 @@ class Reason:
     text: str
     code: str | None = None
     group: FaultGroup | None = None
-    """The faults, where it is the rows' own."""
+    """The faults, if the rows themselves are at fault."""
     count: int = 0
     samples: list[RowResult] = attrs.field(factory=list[RowResult])
 
@@ -152,7 +152,7 @@ class Tally:
     sent: int = 0
     retries: int = 0
     warned: int = 0
-    """Rows that are done with a warning of Kombo's."""
+    """Rows that are done with a warning from Kombo."""
     reasons: dict[tuple[str, str, str | None], Reason] = attrs.field(factory=dict[tuple[str, str, str | None], Reason])
 
     def add(self, row: RowResult) -> None:
@@ -190,12 +190,12 @@ class Tally:
 
     @property
     def seconds(self) -> float:
-        """Since the run began."""
+        """Seconds since the run began."""
         return time.monotonic() - self.began
 
     @property
     def rate(self) -> float:
-        """Rows sent in a second."""
+        """Rows sent per second."""
         return self.sent / max(self.seconds, 0.001)
 
     @property
@@ -207,7 +207,7 @@ class Tally:
         return 0 if done == self.settled == self.total else 1
 
     def line(self) -> str:
-        """How far it is, in one line."""
+        """The progress, in one line."""
         parts = [f"{self.settled:,} of {self.total:,}", f"{self.rate:.0f}/s"]
         if self.sent and self.settled < self.total:
             parts.append(f"{(self.total - self.settled) / self.rate:.0f} s left")
@@ -219,18 +219,18 @@ class Tally:
 
     def sentence(self) -> str:
         """How it ended, in one line."""
-        earlier = f" ({self.earlier:,} of them before)" if self.earlier else ""
+        earlier = f" ({self.earlier:,} of them earlier)" if self.earlier else ""
         left = self.total - self.settled
-        rest = [*self._not_done(), *([f"{left:,} not begun"] if left else [])]
+        rest = [*self._not_done(), *([f"{left:,}not started"] if left else [])]
         done = f"{self.settled:,} of {self.total:,} rows: {self.results['done']:,} done{earlier}"
         return f"{', '.join([done, *rest])}, in {self.seconds:.1f} s."
 
     def ordered(self) -> list[Reason]:
-        """The reasons, what is in doubt first, then by count."""
+        """The reasons: rows in doubt first, then by count."""
         return sorted(self.reasons.values(), key=lambda each: (each.result != "in_doubt", -each.count))
 
     def summary(self) -> dict[str, Any]:
-        """The end of it, as plain data."""
+        """The summary as plain data."""
         return {
             "rows": self.settled,
             "total": self.total,
@@ -245,7 +245,7 @@ class Tally:
 
 
 def said(result: str) -> str:
-    """A result as people say it."""
+    """A result in words."""
     return {"in_doubt": "in doubt", "unsent": "not sent", "held": "held by another run", "duplicate": "duplicates"}.get(
         result, result
     )

@@ -47,7 +47,7 @@ def _pairs(ctx: click.Context, parameter: click.Parameter, values: tuple[str, ..
 
 
 GRACE = 1.0
-"""Seconds that what is in flight has to end after a second Ctrl-C."""
+"""Seconds that requests in flight have to finish after a second Ctrl-C."""
 _PATH = click.Path(path_type=Path)
 
 
@@ -60,10 +60,10 @@ _PATH = click.Path(path_type=Path)
 @click.option(
     "--set", "constants", multiple=True, callback=_pairs, metavar="FIELD=VALUE", help="Set a field for all rows."
 )
-@click.option("--mapping", "mapping_file", type=_PATH, help="A mapping that --save-mapping wrote.")
-@click.option("--save-mapping", type=_PATH, help="Write how the columns are mapped to this file (with --dry-run).")
-@click.option("--job-column", metavar="COLUMN", help="Names the job: Kombo's ID, remote:ID, or its unique name.")
-@click.option("--integration-column", metavar="COLUMN", help="Names the integration of each row.")
+@click.option("--mapping", "mapping_file", type=_PATH, help="A mapping saved with --save-mapping.")
+@click.option("--save-mapping", type=_PATH, help="Save the column mapping to this file (with --dry-run).")
+@click.option("--job-column", metavar="COLUMN", help="The column of the job: Kombo's ID, remote:ID or unique name.")
+@click.option("--integration-column", metavar="COLUMN", help="The column of each row's integration.")
 @click.option("--key", metavar="COLUMN", help="The column that identifies a row (default: person and job).")
 @click.option("--files-from", type=_PATH, metavar="DIR", help="The folder of the files (default: INPUT's).")
 @click.option("--allow-any-file", is_flag=True, help="Allow files outside that folder.")
@@ -71,7 +71,7 @@ _PATH = click.Path(path_type=Path)
 @click.option("--delimiter", help="The CSV's delimiter: one character, or tab (default: detected).")
 @click.option("--sheet", help="The Excel sheet (default: the first).")
 @click.option("--decimal", metavar=", or .", help="The decimal mark of numbers.")
-@click.option("--date-format", metavar="FORM", help="The form of dates, such as DD.MM.YYYY (default: ISO).")
+@click.option("--date-format", metavar="FORM", help="The date format, e.g. DD.MM.YYYY (default: ISO).")
 @click.option("--dry-run", is_flag=True, help="Check every row, send nothing.")
 @click.option("--report", "report_path", type=_PATH, help="A .html for people, or a .csv or .jsonl with all rows.")
 @click.option("--journal", type=_PATH, help="The journal of what was done (default: next to INPUT).")
@@ -87,7 +87,7 @@ _PATH = click.Path(path_type=Path)
     metavar="24h",
     help="Resend a row in doubt if it is still missing this long after it was sent.",
 )
-@click.option("--json", "as_json", is_flag=True, help="Events in JSON on stdout, one a line.")
+@click.option("--json", "as_json", is_flag=True, help="Write JSON events to stdout, one per line.")
 @client_options
 def command(
     input: Path,
@@ -101,9 +101,11 @@ def command(
 ) -> None:
     """Upload the rows of INPUT, each exactly once.
 
-    INPUT is a .csv, .tsv, .xlsx, .json or .jsonl, or - for a pipe. Kill it whenever you like, and begin it again with
-    the same command: what is done is not sent again. Exit codes: 0 all done, 1 some refused or not sent, 2 wrong use,
-    3 some in doubt, 130 and 143 stopped by Ctrl-C or SIGTERM.
+    INPUT is a .csv, .tsv, .xlsx, .json or .jsonl, or - for a pipe. Stop it at any time and run the
+    same command again: rows that are done are not sent again.
+
+    Exit codes: 0 all done, 1 some refused or not sent, 2 usage error, 3 some in doubt,
+    130 and 143 stopped by Ctrl-C or SIGTERM.
     """
     source: Source | None = None
     try:
@@ -132,7 +134,7 @@ def command(
 
 @attrs.define(kw_only=True)
 class Job:
-    """An upload as its options describe it."""
+    """An upload as described by its options."""
 
     source: Source
     options: InputOptions
@@ -153,7 +155,7 @@ class Job:
     as_json: bool
 
     def run(self) -> int:
-        """Check the options, then check the rows or send them; gives the exit code."""
+        """Check the options, then check the rows or send them; returns the exit code."""
         request = request_class(self.options.operation)
         self._check_options(request)
         input = self._open(request)
@@ -211,7 +213,7 @@ class Job:
             raise click.ClickException(f"the jobs cannot be looked up: {failure}") from None
 
     def _check(self, input: Input) -> int:
-        """Print what is wrong, by kind; gives the exit code."""
+        """Print what is wrong, by kind; returns the exit code."""
         groups = FaultGroups()
         rows = 0
         tally = Tally(0)
@@ -238,7 +240,7 @@ class Job:
         return self._tell(report) or (1 if groups.rows else 0)
 
     def _tell(self, report: Report) -> int:
-        """Say that the report could not be written; gives the exit code of that."""
+        """Print that the report could not be written, if so; returns the exit code."""
         if report.problem is None:
             return 0
         click.echo(f"Error: the report {self.report_path} cannot be written: {report.problem.strerror}", err=True)
@@ -297,7 +299,7 @@ class Job:
 
     @property
     def journal_path(self) -> Path:
-        """Where the journal is: by default beside the input, named after the job and not after the file."""
+        """The journal's path: by default beside the input, named after the job rather than the file."""
         if self.journal is not None:
             return self.journal
         address = resolve_base_url(self.connection.base_url, self.connection.region, allow_http=True)

@@ -1,4 +1,4 @@
-"""Files that a command writes: only their owner can read them, they appear whole, and they replace no input."""
+"""Output files: readable only by their owner, complete or not there at all, and never over an input."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _FORMULA = frozenset("=+-@\t\r")
 
 
 def check_output(option: str, path: Path | None, inputs: Iterable[Path | None]) -> None:
-    """Refuse to write where it cannot be, or over one of *inputs*. Raises `click.UsageError`."""
+    """Refuse a path that cannot be written, or that is one of *inputs*. Raises `click.UsageError`."""
     if path is None:
         return
     if not path.parent.is_dir():
@@ -38,7 +38,7 @@ def _is_same(one: Path, other: Path) -> bool:
 
 @contextmanager
 def replaced(path: Path, *, encoding: str = "utf-8") -> Generator[TextIO]:
-    """A file to write, which takes the place of *path* when the block ends well; else *path* stays as it was."""
+    """Open a file that replaces *path* if the block succeeds; otherwise *path* stays as it was."""
     path = Path(os.path.realpath(path))
     handle, temporary = tempfile.mkstemp(prefix=f".{path.name[:100]}.", suffix=".tmp", dir=path.parent)  # 0600
     try:
@@ -54,7 +54,7 @@ def replaced(path: Path, *, encoding: str = "utf-8") -> Generator[TextIO]:
 
 
 def open_private(path: Path, *, offset: int = 0) -> TextIO:
-    """*path* for writing from *offset* on, readable by its owner alone."""
+    """Open *path* for writing from *offset*, readable only by its owner."""
     flags = os.O_RDWR | os.O_CREAT | getattr(os, "O_BINARY", 0) | getattr(os, "O_NOFOLLOW", 0)
     handle = os.open(path, flags, 0o600)
     with suppress(OSError, AttributeError):
@@ -66,14 +66,14 @@ def open_private(path: Path, *, offset: int = 0) -> TextIO:
 
 
 def guarded(value: Any) -> Any:
-    """A cell that no spreadsheet takes for a formula."""
+    """Guard a cell that a spreadsheet would take for a formula."""
     if value.__class__ is str:
         return f"'{value}" if value[:1] in _FORMULA else value
     return "" if value is None else value
 
 
 class GuardedCsv:
-    """Writes rows of CSV whose cells are no formulas."""
+    """Writes rows of CSV without formulas."""
 
     def __init__(self, file: Any) -> None:
         self._writer = csv.writer(file)

@@ -17,7 +17,7 @@ Result: TypeAlias = Literal["done", "refused", "in_doubt", "unsent", "duplicate"
 - `refused`: it was not done, and would not be if it were sent again as it is.
 - `in_doubt`: it may have been done, and a person must look: `found` says what there is.
 - `unsent`: it was not done for a reason that passes; the next run sends it.
-- `duplicate`: the same row came before in this run.
+- `duplicate`: duplicate of an earlier row in this run.
 - `changed`: it is done (or under way) with other details; those of this row were not sent.
 - `held`: another run that is alive is working on it.
 """

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 HELD_POLL = 0.5
 """Seconds between two looks at a row that another run holds."""
 OTHER_SUBJECT = "key: this key stands for another person or job in the journal; give each its own key"
-OTHER_DETAILS = "it was sent before with other details, which Kombo has; these were not sent"
+OTHER_DETAILS = "it was sent earlier with different details, which Kombo has; these were not sent"
 _REPEATABLE = Repeatable()
 
 
@@ -263,7 +263,7 @@ def _met(item: Item, entry: Entry | None) -> Outcome:
     result: Literal["duplicate", "changed"] = "duplicate"
     if entry is not None and entry.digest and entry.digest != mine.digest:
         result = "changed"
-    message = OTHER_DETAILS if result == "changed" else "the same row came before in this run"
+    message = OTHER_DETAILS if result == "changed" else "duplicate of an earlier row in this run"
     return outcome_of(item, attrs.evolve(entry or mine, message=message), result, earlier=True)
 
 

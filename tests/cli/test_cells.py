@@ -125,7 +125,7 @@ def test_the_form_of_dates(form: str, cell: str) -> None:
 @pytest.mark.parametrize("form", ["", "DD", "DD.MM", "nonsense", "%Q"])
 def test_forms_that_are_none(form: str) -> None:
     """A form must name a whole day."""
-    with pytest.raises(ValueError, match="must name day, month and year"):
+    with pytest.raises(ValueError, match="must contain day, month and year"):
         date_format(form)
 
 
@@ -219,8 +219,8 @@ def test_many_faults_of_a_kind_are_one_line(shell: Shell) -> None:
     period = ("--set", "candidate.salary_expectations.period=YEAR")
     result = shell.upload(path, *period, "--dry-run", "--report", "faults.csv")
     assert result.exit_code == 1
-    (line,) = [line for line in result.stdout.splitlines() if "numbers could be two" in line]
-    assert line.startswith("950 numbers could be two (column 'Gehalt'): rows 2-")
+    (line,) = [line for line in result.stdout.splitlines() if "numbers are ambiguous" in line]
+    assert line.startswith("950 numbers are ambiguous (column 'Gehalt'): rows 2-")
     assert "more; the first: '1.000' is ambiguous: 1.000 or 1000" in line
     assert len((shell.folder / "faults.csv").read_text().splitlines()) == 951
     assert shell.upload(path, *period, "--dry-run", "--decimal", ",").exit_code == 0

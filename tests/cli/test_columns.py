@@ -28,8 +28,8 @@ def test_columns_are_found_by_their_names(shell: Shell, header: str) -> None:
     (body,) = shell.bodies
     assert body["candidate"]["phone_number"] == "+49 1"
     assert [file["type"] for file in body["attachments"]] == ["CV"]
-    assert "-> candidate.first_name, such as 'Ada'" in result.stderr
-    assert "-> CV, such as 'ada.pdf'" in result.stderr
+    assert "-> candidate.first_name, e.g. 'Ada'" in result.stderr
+    assert "-> CV, e.g. 'ada.pdf'" in result.stderr
 
 
 def test_what_cannot_be_a_whole_object_is_left_out(shell: Shell) -> None:
@@ -40,7 +40,7 @@ def test_what_cannot_be_a_whole_object_is_left_out(shell: Shell) -> None:
     assert "not used: 'Ort', because candidate.location.country is missing" in result.stderr
     assert set(shell.bodies[0]["candidate"]) == {"first_name", "last_name", "email_address"}
     asked = shell.upload(path, "--map", "Ort=candidate.location.city", "--dry-run")
-    assert (asked.exit_code, "no column goes into candidate.location.country" in asked.stderr) == (2, True)
+    assert (asked.exit_code, "no column maps to candidate.location.country" in asked.stderr) == (2, True)
 
 
 PLAIN = "a,b,c,d\nAda,Lovelace,ada@example.com,ada.pdf\n"
@@ -72,7 +72,7 @@ def test_targets_of_files(shell: Shell, target: str) -> None:
         (("--integration-column", "x"), "--integration-column x: there is no column 'x'"),
         (("--sheet", "x"), "--sheet x: is for Excel files"),
         (("--delimiter", "::"), "must be one character"),
-        (("--date-format", "DD"), "must name day, month and year"),
+        (("--date-format", "DD"), "must contain day, month and year"),
         (("--mapping", "no-such.toml"), "cannot be read"),
         (("--files-from", "no-such"), "there is no such folder"),
     ],
@@ -89,9 +89,9 @@ def test_wrong_choices_are_one_line(shell: Shell, options: tuple[str, ...], prob
 def test_no_known_column_gives_a_hint_that_works(shell: Shell) -> None:
     """The hint names fields that `--map` takes, and whole names in one column are recognised."""
     result = shell.upload(shell.write("p.csv", "Name,x\nAda Lovelace,y\n"))
-    assert "no column goes into candidate.first_name, candidate.last_name, candidate.email_address" in result.stderr
+    assert "no column maps to candidate.first_name, candidate.last_name, candidate.email_address" in result.stderr
     assert "--map 'COLUMN=candidate.first_name'" in result.stderr
-    assert "'Name' seems to hold whole names" in result.stderr
+    assert "'Name' seems to contain full names" in result.stderr
 
 
 def test_a_mapping_is_saved_and_used(shell: Shell) -> None:
@@ -203,7 +203,7 @@ def test_the_journal_belongs_to_the_job(shell: Shell) -> None:
     rows = "first_name,last_name,email\nAda,L,ada@example.com\n"
     assert shell.upload(shell.write("monday.csv", rows)).exit_code == 0
     result = shell.upload(shell.write("tuesday.csv", rows + "Bob,B,bob@example.com\n"))
-    assert "2 done (1 of them before)" in result.stdout
+    assert "2 done (1 of them earlier)" in result.stdout
     assert shell.emails == ["ada@example.com", "bob@example.com"]
     assert len(list(shell.folder.glob("*.journal"))) == 1
     assert shell.upload(str(shell.folder / "monday.csv"), "--journal", "other").exit_code == 0

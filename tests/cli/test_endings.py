@@ -250,7 +250,7 @@ def test_an_outage_ends_a_run_that_does_not_wait(shell: Shell) -> None:
     result = shell.upload(path, "--base-url", "http://127.0.0.1:9/v1")
     assert result.exit_code == 1
     assert "2 not sent" in result.stdout
-    assert "Give the same command again" in result.stdout
+    assert "Run the same command again" in result.stdout
 
 
 def test_help_is_short_of_nothing(shell: Shell) -> None:
@@ -279,7 +279,7 @@ def test_check_tells_an_unusable_integration(shell: Shell) -> None:
     shell.sandbox.add_integration("greenhouse:unfinished", setup_complete=False)
     shell.sandbox.integration("greenhouse:cli").active = False
     for integration, problem in (
-        ("greenhouse:unfinished", "set-up was not finished"),
+        ("greenhouse:unfinished", "its setup is not complete"),
         ("greenhouse:cli", "switched off"),
         ("greenhouse:nobody", "no such integration"),
     ):

@@ -39,7 +39,7 @@ def test_the_page_is_for_a_recruiter(shell: Shell) -> None:
     assert "Mia31 Missing" in page
     assert "there is no file &#x27;mia31.pdf&#x27;" in page
     assert "Put the files there" in page
-    assert "The job is closed: open it again" in page
+    assert "The job is closed: reopen it" in page
     assert "<script" not in page
     assert "&lt;script&gt;" in page
     assert not re.search(r"\ssrc=|<link|@import|url\(", page)

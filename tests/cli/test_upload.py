@@ -49,13 +49,13 @@ def test_a_second_run_sends_nothing_and_says_so(shell: Shell) -> None:
 @pytest.mark.parametrize(
     ("content", "problem"),
     [
-        ("first_name,last_name\nAda,Lovelace\n", "no column goes into candidate.email_address"),
+        ("first_name,last_name\nAda,Lovelace\n", "no column maps to candidate.email_address"),
         ("", "the file is empty"),
         ("\nfirst_name,last_name,email\n", "row 1 is empty"),
-        ("first_name,email,email\n", "the header names 'email' more than once, and it goes into"),
+        ("first_name,email,email\n", "the header has 'email' more than once, and it maps to"),
         (
             "first_name,last_name,email,mail\n",
-            "the columns 'email' and 'mail' both go into candidate.email_address; leave one out",
+            "the columns 'email' and 'mail' both map to candidate.email_address; leave one out",
         ),
         (GOOD + 'Bob,"Unclosed,bob@example.com,\n', 'row 4: a quote (") opened here or earlier is never closed'),
         (GOOD + 'Bob,"A "B" C",bob@example.com,\n', "row 4: there is a single quote"),
@@ -215,10 +215,10 @@ def test_changed_rows_are_listed_and_not_sent(shell: Shell) -> None:
     tonight = shell.write("tonight.csv", GOOD.replace("Ada", "Adele") + "Eve,New,eve@example.com,\n")
     result = shell.upload(tonight, "--report", "r.jsonl")
     assert result.exit_code == 0, result.output
-    assert "2 done (1 of them before), 1 changed" in result.stdout
+    assert "2 done (1 of them earlier), 1 changed" in result.stdout
     (changed,) = [line for line in shell.lines("r.jsonl") if line["result"] == "changed"]
     assert (changed["row"], bool(changed["ids"]["id"])) == (2, True)
-    assert "made before, with other details" in changed["what_to_do"]
+    assert "created earlier with different details" in changed["what_to_do"]
     assert len(shell.bodies) == 3
 
 

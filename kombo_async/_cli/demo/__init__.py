@@ -25,7 +25,7 @@ def _seconds(ctx: click.Context, parameter: click.Parameter, value: float) -> fl
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
 @click.option("--candidates", default=500, type=click.IntRange(1), show_default=True, help="How many to upload.")
-@click.option("--seed", default=1, show_default=True, help="Seed: another number generates other people.")
+@click.option("--seed", default=1, show_default=True, help="Seed; a different number generates different people.")
 @click.option(
     "--sync-seconds", default=3.0, callback=_seconds, show_default=True, help="How long the first syncs take."
 )
@@ -33,7 +33,7 @@ def _seconds(ctx: click.Context, parameter: click.Parameter, value: float) -> fl
 def command(candidates: int, seed: int, sync_seconds: float, verbose: bool) -> None:
     """Upload candidates with CVs to an embedded sandbox that first answers "no sync yet", and check the result.
 
-    Exits with 0 only if every candidate arrived exactly once, with a CV that is the same byte for byte.
+    Exits with 0 only if every candidate arrived exactly once, with a byte-identical CV.
     """
     if verbose:
         logging.basicConfig(level=logging.INFO, format="%(message)s")
@@ -45,7 +45,7 @@ def command(candidates: int, seed: int, sync_seconds: float, verbose: bool) -> N
 async def _demo(folder: Path, count: int, seed: int, sync_seconds: float) -> bool:
     console = Console(stderr=False)
     table, size = make_candidates(folder, count, seed)
-    console.print(f"Made {count} candidates with CVs, {size / 1e6:.1f} MB of them")
+    console.print(f"Generated {count} candidates with CVs, {size / 1e6:.1f} MB of them")
     sandbox = Sandbox(seed=seed, candidates=0)
     sandbox.add_integration(OLDER, sync_pending=sync_seconds, sync_status=503)
     sandbox.add_integration(NEWER, sync_pending=sync_seconds * 1.5, sync_status=409)

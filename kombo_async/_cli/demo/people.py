@@ -1,4 +1,4 @@
-"""Candidates and CVs to upload: made up, but real files of real sizes."""
+"""Candidates and CVs to upload: made up, but real files of realistic sizes."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ _WORDS = (
 ).split()
 
 LARGEST_CV = 300_000
-"""Bytes of the largest CV."""
+"""Size of the largest CV in bytes."""
 
 
 def make_candidates(folder: Path, count: int, seed: int) -> tuple[Path, int]:
     """Write *count* candidates to `candidates.csv` in *folder*, their CVs beside it.
 
-    Gives the path of the CSV, and the bytes of all CVs.
+    Returns the path of the CSV and the total size of the CVs in bytes.
     """
     rand = random.Random(seed)  # noqa: S311 - made-up people, not secrets
     folder.mkdir(parents=True, exist_ok=True)
@@ -52,7 +52,7 @@ def _text(rand: random.Random, name: str, size: int) -> str:
 
 
 def _pdf(text: str, rand: random.Random) -> bytes:
-    """*text* as a PDF of one page; what does not fit on it stands in an attached stream, as scans would."""
+    """Render *text* as a one-page PDF; what does not fit goes into an extra stream, as a scan would."""
     shown = [line.replace("(", "").replace(")", "") for line in text.splitlines()[:55]]
     page = "BT /F1 10 Tf 50 800 Td 13 TL " + " ".join(f"({line}) '" for line in shown) + " ET"
     scan = rand.randbytes(len(text) // 2)

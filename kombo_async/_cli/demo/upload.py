@@ -1,4 +1,4 @@
-"""The demo's job: upload each row of a CSV with its CV, read all of it back, and compare."""
+"""The demo's job: upload each row of a CSV with its CV, read everything back, and compare."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from kombo_async.options import RetryPolicy, Waiting
 
 @attrs.define
 class Tally:
-    """What has come of the upload so far."""
+    """Counts of the upload so far."""
 
     uploaded: int = 0
     retried: int = 0
@@ -33,7 +33,7 @@ class Tally:
 
 
 async def run(console: Console, url: str, api_key: str, integrations: Sequence[str], table: Path) -> bool:
-    """Upload *table* in turn to *integrations*, check what arrived, and print a summary; gives whether all is well."""
+    """Upload *table* to *integrations* in turn, check what arrived and print a summary; returns whether all is well."""
     tally = Tally()
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=console) as progress:
@@ -42,7 +42,7 @@ async def run(console: Console, url: str, api_key: str, integrations: Sequence[s
         def on_wait(waiting: Waiting) -> None:
             tally.waits += isinstance(waiting.failure, SyncPending)
             status = getattr(waiting.failure, "status_code", "no answer")
-            progress.console.print(f"  {waiting.integration_id}: {status}, again in {waiting.seconds:.1f} s")
+            progress.console.print(f"  {waiting.integration_id}: {status}, retrying in {waiting.seconds:.1f} s")
 
         retry = RetryPolicy(sync_wait=120, initial_delay=0.5, max_delay=5, on_wait=on_wait)
         async with AsyncKomboClient(api_key, base_url=url, retry=retry) as kombo:
@@ -70,7 +70,7 @@ async def run(console: Console, url: str, api_key: str, integrations: Sequence[s
     for problem in tally.problems[:20]:
         console.print(f"[red]{problem}")
     if not tally.problems:
-        console.print(f"[green]All {len(rows)} candidates arrived exactly once, their CVs the same byte for byte.")
+        console.print(f"[green]All {len(rows)} candidates arrived exactly once, their CVs byte for byte as sent.")
     return not tally.problems
 
 
@@ -99,7 +99,7 @@ def _rows(table: Path, jobs: dict[str, str]) -> Iterator[Row]:
 
 
 async def _compare(kombo: AsyncKomboClient, rows: Sequence[Row]) -> list[str]:
-    """Read back all candidates of an integration and their CVs; gives what is not as it was sent."""
+    """Read back all candidates of an integration and their CVs; returns what differs from what was sent."""
     sent: dict[str | None, Path] = {row.key: row.tag for row in rows}
     found = Counter[str | None]()
     problems: list[str] = []
@@ -112,14 +112,14 @@ async def _compare(kombo: AsyncKomboClient, rows: Sequence[Row]) -> list[str]:
         finally:
             places.release()
         if contents != [await anyio.Path(cv).read_bytes()]:
-            problems.append(f"{cv.name} did not arrive as it was sent")
+            problems.append(f"{cv.name} did not arrive as sent")
 
     async with httpx.AsyncClient() as files, anyio.create_task_group() as tasks:
         async for candidate in kombo.ats.get_candidates(page_size=100).items():
             for email in (address.email_address for address in candidate.email_addresses or ()):
                 if isinstance(email, str) and email in sent:
                     found[email] += 1
-                    await places.acquire()  # here, so that no more tasks are begun than run
+                    await places.acquire()  # here, to start no more tasks than run
                     tasks.start_soon(compare_cv, candidate, sent[email], files)
     times = ((cv, found[email]) for email, cv in sent.items())
     return problems + [f"the candidate with {cv.name} arrived {count} times" for cv, count in times if count != 1]

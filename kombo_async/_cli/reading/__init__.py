@@ -1,1 +1,1 @@
-"""From bytes to rows: CSV of any make, Excel, JSON and JSON Lines, from a file or a pipe."""
+"""From bytes to rows: CSV in any dialect, Excel, JSON and JSON Lines, from a file or a pipe."""

@@ -1,4 +1,4 @@
-"""CSV and TSV of any make: encoding and delimiter are found out, faults are told by row."""
+"""CSV and TSV in any dialect: encoding and delimiter are detected, faults name the row."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ from kombo_async._cli.reading.source import Source
 from kombo_async._cli.reading.table import Cell, Line, ReadOptions, TableError, check_header
 
 LONGEST_CELL = 1_000_000
-"""Characters. A longer one is a quote that was not closed, or a file that has lost its way into a cell."""
+"""The most characters in a cell: a longer one means an unclosed quote, or a whole file in a cell."""
 DELIMITERS = ",;\t|"
 RARE_DELIMITERS = ",:^~"
-"""Looked for where there is none of the common ones."""
+"""Tried if none of the common ones is found."""
 _SEP = "sep="
-"""A first line such as `sep=;` tells Excel the delimiter; it is no row."""
+"""A first line such as `sep=;` tells Excel the delimiter; it is not a row."""
 
 
 @attrs.frozen
 class DelimitedTable:
-    """A text file whose make is known."""
+    """A text file with a known encoding and delimiter."""
 
     source: Source
     encoding: str
@@ -35,7 +35,7 @@ class DelimitedTable:
     notes: list[str]
 
     def __iter__(self) -> Iterator[Line]:
-        """Its rows, without the header and empty ones. Raises `TableError` where it cannot be read on."""
+        """Its rows, without the header and empty ones. Raises `TableError` if it cannot be read any further."""
         number = 1 + self.has_sep
         width = len(self.columns)
         with _opened(self.source, self.encoding) as file:
@@ -65,17 +65,17 @@ class DelimitedTable:
     def _too_long(self, length: int) -> str:
         return (
             f"has {length} cells, but the header has {len(self.columns)}; "
-            f"put quotes around cells that hold a {_name(self.delimiter)} or a line break"
+            f"put quotes around cells that contain a {_name(self.delimiter)} or a line break"
         )
 
 
 def open_delimited(source: Source, options: ReadOptions) -> DelimitedTable:
-    """Find out the make of the text file *source*, and read its header. Raises `TableError`."""
+    """Detect the encoding and delimiter of *source*, and read its header. Raises `TableError`."""
     found = find_encoding(source) if options.encoding is None else None
     encoding = options.encoding or (found.name if found else "utf-8-sig")
     notes: list[str] = []
     if found and found.sample:
-        notes.append(f"read as {NAMES[found.name]}, as in {found.sample!r}; --encoding says otherwise")
+        notes.append(f"read as {NAMES[found.name]}, for example {found.sample!r}; if that is wrong, pass --encoding")
     try:
         with _opened(source, encoding) as file:
             first = file.readline(LONGEST_CELL)
@@ -93,7 +93,7 @@ def open_delimited(source: Source, options: ReadOptions) -> DelimitedTable:
     except UnicodeError:
         raise TableError(_undecodable(1, encoding)) from None
     except LookupError:
-        raise TableError(f"--encoding {encoding}: there is no such encoding; try utf-8, cp1252 or mac_roman") from None
+        raise TableError(f"--encoding {encoding}: unknown encoding; try utf-8, cp1252 or mac_roman") from None
     except csv.Error as error:
         raise TableError(f"row 1: {_explain(error)}") from None
     return DelimitedTable(source, encoding, delimiter, has_sep, [name.strip() for name in header], notes)
@@ -105,7 +105,7 @@ def _opened(source: Source, encoding: str) -> io.TextIOWrapper:
 
 
 def _delimiter(source: Source, head: str) -> str:
-    """What parts the cells of *head*, outside of quotes."""
+    """The character that separates the cells of *head*, outside quotes."""
     if source.path.suffix.lower() in (".tsv", ".tab") and "\t" in head:
         return "\t"
     outside = "".join(head.split('"')[::2])
@@ -115,7 +115,7 @@ def _delimiter(source: Source, head: str) -> str:
 
 def _undecodable(row: int, encoding: str) -> str:
     return (
-        f"row {row} or one of the next contains bytes that are not valid {NAMES.get(encoding, encoding)}; "
+        f"row {row} or one after it contains bytes that are not valid {NAMES.get(encoding, encoding)}; "
         "save the file as UTF-8, or pass --encoding"
     )
 
@@ -123,7 +123,7 @@ def _undecodable(row: int, encoding: str) -> str:
 def _explain(error: csv.Error) -> str:
     text = str(error)
     if "field larger" in text:
-        return f"a cell has more than {LONGEST_CELL:,} characters; is a quote not closed?"
+        return f"a cell has more than {LONGEST_CELL:,} characters; is a quote left open?"
     if "unexpected end of data" in text:
         return 'a quote (") opened here or earlier is never closed'
     if "expected after" in text:

@@ -1,8 +1,8 @@
-"""Which encoding a text file is in.
+"""Detect the encoding of a text file.
 
-UTF-8 and UTF-16 prove themselves. Of the older ones, whose every byte means something, the one wins whose words look
-most like words. General detectors are trained on prose; on tables of names `charset-normalizer` 3.5 took 13 of our
-21 samples for another encoding (`tests/cli/test_reading.py` has them).
+UTF-8 and UTF-16 can be recognized for certain. In the older encodings every byte is valid, so the winner is the one
+that makes the words look most like words. General detectors are trained on prose: on tables of names,
+`charset-normalizer` 3.5 got 13 of our 21 samples wrong (`tests/cli/test_reading.py` has them).
 """
 
 from __future__ import annotations
@@ -41,9 +41,9 @@ _MARKS = (
 _WORD = re.compile(rb"[A-Za-z\x80-\xff]*[\x80-\xff][A-Za-z\x80-\xff@\[\\\]^_`{|}~]*")
 CHUNK = 1 << 20
 SAMPLE = 3_000
-"""How many words with other than ASCII are looked at."""
+"""How many non-ASCII words are examined."""
 CLEAR = 0.6
-"""By how much the best encoding must beat the next one that reads the words otherwise."""
+"""The margin by which the best encoding must beat the next one that reads the words differently."""
 
 _PRIOR = {"cp1252": 0.6, "cp850": -1.0}
 """Points for what Excel writes by default in most of our users' countries, and against what hardly anybody uses."""
@@ -51,22 +51,22 @@ _FREQUENT = frozenset("äöüßéèêëàâáãçñóôõíúåæøÄÖÜÉÅÆ�
 _WESTERN = _FREQUENT | frozenset("ìòùûîïœÿýðþÃÕÌÒÙÛÎÏŒÝÐÞÂÊËÔÚ")
 _CENTRAL = frozenset("ąćęłńśźżčďěňřšťůžľĺŕőűăşţđĄĆĘŁŃŚŹŻČĎĚŇŘŠŤŮŽĽĹŔŐŰĂŞŢĐ")
 _JAPANESE = (("\u3040", "\u30ff"), ("\u4e00", "\u9fff"), ("\u0410", "\u044f"))
-"""What Shift JIS writes with two bytes: kana, kanji, and Cyrillic."""
+"""What Shift JIS encodes in two bytes: kana, kanji, and Cyrillic."""
 _MARKS_IN_TEXT = frozenset("’‘“”„–—…€§°´`«»")
 
 
 @attrs.frozen
 class Encoding:
-    """An encoding, and how it was found."""
+    """An encoding, and how it was detected."""
 
     name: str
-    """As Python calls it."""
+    """Its name in Python."""
     sample: str = ""
-    """A word that other encodings would read otherwise; empty where there is no doubt."""
+    """A word that other encodings read differently; empty if there is no doubt."""
 
 
 def find_encoding(source: Source) -> Encoding:
-    """The encoding of *source*. Raises `TableError` where two are as likely, or where UTF-8 is damaged."""
+    """Detect the encoding of *source*. Raises `TableError` if two are equally likely or UTF-8 is damaged."""
     start = source.start(4096)
     for mark, name in _MARKS:
         if start.startswith(mark):
@@ -82,7 +82,7 @@ def find_encoding(source: Source) -> Encoding:
 
 
 def _utf_16(start: bytes) -> str | None:
-    """UTF-16 without a mark: every other byte of plain text is zero."""
+    """UTF-16 without a byte order mark: every other byte of plain text is zero."""
     pairs = len(start) // 2
     for place, name in ((1, "utf-16-le"), (0, "utf-16-be")):
         if pairs and start[place : 2 * pairs : 2].count(0) > pairs * 0.6 and 0 not in start[1 - place : 2 * pairs : 2]:
@@ -102,7 +102,7 @@ def _is_utf_8(file: BinaryIO) -> bool:
 
 
 def _of_words(file: BinaryIO) -> Encoding:
-    """The encoding that reads most words well."""
+    """The encoding that makes the words look best."""
     words: dict[bytes, int] = {}
     good = bad = 0
     first_bad = 0
@@ -130,17 +130,17 @@ def _of_words(file: BinaryIO) -> Encoding:
         if best - score < clear and not _reads_alike(words, name, other):
             raise TableError(
                 f"its encoding is unclear: {sample!r} in {NAMES[name]}, {_read(telling, other)!r} in {NAMES[other]}. "
-                f"Say which by --encoding {name} or --encoding {other}, or save the file as UTF-8"
+                f"Pass --encoding {name} or --encoding {other}, or save the file as UTF-8"
             )
     return Encoding(name, sample)
 
 
 _COUSINS = {"cp1252": ("cp1250",)}
-"""Where the first is taken by less: they differ in few letters, and both readings are words."""
+"""Pairs in which the first needs a smaller margin: they differ in few letters, and both readings are words."""
 
 
 def _words(file: BinaryIO) -> Iterator[tuple[int, bytes]]:
-    """The words with other than ASCII, each with its line."""
+    """The non-ASCII words, each with its line."""
     rest = b""
     line = 1
     while chunk := file.read(CHUNK):
@@ -182,7 +182,7 @@ def _difference(word: bytes, name: str) -> int:
 
 
 def _score(words: list[bytes], encoding: str) -> float:
-    """How much the words look like words in *encoding*; the average of a word, in points of a character."""
+    """How much the words look like words in *encoding*: the average score of a word."""
     total = 0.0
     for word in words:
         try:
@@ -208,7 +208,7 @@ def _score_alphabetic(word: str) -> float:
 
 
 def _score_char(word: str, place: int) -> float:
-    """How well a character other than ASCII fits in its place of a word."""
+    """How well a non-ASCII character fits its place in a word."""
     char = word[place]
     before, after = word[place - 1 : place], word[place + 1 : place + 2]
     if not char.isalpha():

@@ -1,4 +1,4 @@
-"""JSON Lines, and one JSON array: objects one by one, in flat memory."""
+"""Read JSON Lines or one JSON array, object by object, in constant memory."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from kombo_async._cli.reading.table import Cell, Line, TableError
 
 CHUNK = 1 << 18
 LONGEST_VALUE = 200_000_000
-"""Characters of one object; more is a file that is not what it seems."""
+"""The most characters in one object; with more, the file is not what it seems."""
 COLUMNS_FROM = 1_000
-"""How many objects are looked at for the names of columns."""
+"""How many objects are read to find the column names."""
 _SPACE = " \t\r\n"
 
 
@@ -27,7 +27,7 @@ class Item:
     """A value of the file."""
 
     number: int
-    """The line of a JSON Lines file; the place in an array, from 1."""
+    """The line in a JSON Lines file, or the position in an array, from 1."""
     value: Any = None
     fault: str | None = None
 
@@ -46,7 +46,7 @@ def begins_object(source: Source) -> bool:
 
 
 def items(source: Source) -> Iterator[Item]:
-    """The values of *source*. Raises `TableError` where it cannot be read on."""
+    """The values of *source*. Raises `TableError` if it cannot be read any further."""
     with _opened(source) as file:
         try:
             yield from _array(file) if begins_array(source) else _lines(file)
@@ -85,7 +85,7 @@ def _array(file: io.TextIOWrapper) -> Iterator[Item]:
 
 
 class _Text:
-    """The text of a file, of which only a part is in memory."""
+    """The text of a file, only part of which is in memory."""
 
     def __init__(self, file: io.TextIOWrapper) -> None:
         self._file = file
@@ -94,7 +94,7 @@ class _Text:
         self.at = 0
 
     def skip(self, chars: str) -> str:
-        """Go on to what is none of *chars*, and give it. Raises `TableError` at the end."""
+        """Skip *chars*, and return the next other character. Raises `TableError` at the end."""
         while True:
             while self.at < len(self._part):
                 if self._part[self.at] not in chars:
@@ -110,7 +110,7 @@ class _Text:
             problem = "is it cut off?"
             try:
                 value, end = self._decoder.raw_decode(self._part, self.at)
-                if end < len(self._part) or not isinstance(value, int | float):  # digits might go on
+                if end < len(self._part) or not isinstance(value, int | float):  # more digits might follow
                     self.at = end
                     return value
             except RecursionError:
@@ -142,7 +142,7 @@ def _text(start: bytes) -> str:
 
 @attrs.frozen
 class ObjectTable:
-    """JSON objects without inner objects, taken as the rows of a table: their names are its columns."""
+    """Flat JSON objects as the rows of a table, with their names as its columns."""
 
     source: Source
     columns: list[str]
@@ -164,7 +164,7 @@ def _row(item: Item, known: dict[str, int]) -> Line:
         return Line(item.number, cells, "is not a JSON object")
     for name, value in fields.items():
         if name not in known:
-            return Line(item.number, cells, f"has a field {name!r} that no row before it has")
+            return Line(item.number, cells, f"has a field {name!r} that no earlier row has")
         parts: list[Any] = value if is_array(value) else [value]
         if any(is_object(each) or is_array(each) for each in parts):
             return Line(item.number, cells, f"the field {name!r} must be a plain value")
@@ -173,7 +173,7 @@ def _row(item: Item, known: dict[str, int]) -> Line:
 
 
 def open_objects(source: Source) -> ObjectTable:
-    """Take *source* as a table, its columns from the first objects."""
+    """Open *source* as a table with columns from its first objects."""
     columns: dict[str, None] = {}
     for count, item in enumerate(items(source)):
         if count == COLUMNS_FROM:

@@ -1,4 +1,4 @@
-"""Where the bytes come from: a file, or a pipe that is kept aside in order to be read twice."""
+"""Where the bytes come from: a file, or a pipe that is copied to a temporary file to be read twice."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ class Source:
     """An input that can be opened any number of times."""
 
     name: str
-    """What messages call it."""
+    """Its name in messages."""
     path: Path
     folder: Path
-    """Where relative paths in it start."""
+    """The folder that relative paths start from."""
     is_pipe: bool = False
 
     def open(self) -> BinaryIO:
@@ -39,7 +39,7 @@ class Source:
             return file.read(length)
 
     def close(self) -> None:
-        """Delete what was kept aside."""
+        """Delete the temporary copy."""
         if self.is_pipe:
             self.path.unlink(missing_ok=True)
 
@@ -53,7 +53,7 @@ def open_source(path: Path) -> Source:
         if stat.S_ISREG(mode):
             return Source(path.name, path, path.parent)
         if stat.S_ISDIR(mode):
-            raise TableError("is a folder; give the file that has the rows")
+            raise TableError("is a folder; pass the file with the rows")
         with path.open("rb") as pipe:
             return _keep_aside(pipe, str(path))
     except OSError as error:

@@ -1,4 +1,4 @@
-"""What every reader gives: columns, and rows of cells."""
+"""What every reader returns: columns, and rows of cells."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Protocol, TypeAlias
 import attrs
 
 Cell: TypeAlias = str | int | float | bool | date | datetime | None
-"""A cell as its file has it: text from a CSV; numbers and dates from Excel and JSON."""
+"""A cell as read from the file: text from a CSV; numbers and dates from Excel and JSON."""
 
 
 class TableError(Exception):
@@ -32,10 +32,10 @@ class Line:
     """A row of a table."""
 
     number: int
-    """As the file's own program counts: in a spreadsheet the header is row 1."""
+    """As the file's own program counts: in a spreadsheet, the header is row 1."""
     cells: list[Cell]
     fault: str | None = None
-    """Why it cannot be used as a whole."""
+    """Why the whole row cannot be used."""
 
 
 class Table(Protocol):
@@ -48,17 +48,17 @@ class Table(Protocol):
 
     @property
     def notes(self) -> list[str]:
-        """How the file is read, for its user to see."""
+        """Notes for the user on how the file is read."""
         ...
 
     def __iter__(self) -> Iterator[Line]:
-        """Its rows, without the header and empty ones. Raises `TableError` where it cannot be read on."""
+        """Its rows, without the header and empty ones. Raises `TableError` if it cannot be read any further."""
         ...
 
 
 @attrs.frozen(kw_only=True)
 class ReadOptions:
-    """What the user says about the file; None is found out."""
+    """How the user wants the file read; None means detect."""
 
     encoding: str | None = None
     delimiter: str | None = None
