@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Callable
+from itertools import pairwise
 from random import Random
 from typing import Any, Literal, TypeAlias
 
@@ -42,19 +43,44 @@ class System:
     """How long an action takes, on average."""
     refusal: Refusal = "concurrency"
     headers: bool = True
+    """Whether responses carry `Concurrency-Limit` and `Concurrency-Remaining`."""
     counts_itself: bool = True
     """Whether `Concurrency-Remaining` counts the action that is answered as one that still runs."""
-    """Whether responses carry `Concurrency-Limit` and `Concurrency-Remaining`."""
     retry_after: float | None = None
     down: bool = False
     """Whether everything is refused, reads too."""
     in_flight: int = 0
     performed: int = 0
     refused: int = 0
-    busy: float = 0.0
-    """The seconds that its actions took, added up."""
-    first: float | None = None
-    last: float = 0.0
+    last_begun: float = 0.0
+    """When its last action began: until then there was work for all places."""
+    changes: list[tuple[float, int]] = attrs.field(factory=list)
+    """When its actions began and ended, and how many were in flight from then on."""
+
+    def begin(self) -> None:
+        """Begin an action."""
+        self._change(+1)
+        self.last_begun = trio.current_time()
+
+    def end(self) -> None:
+        """End an action."""
+        self._change(-1)
+
+    def _change(self, by: int) -> None:
+        self.in_flight += by
+        self.changes.append((trio.current_time(), self.in_flight))
+
+    def use(self, *, since: float | None = None, until: float | None = None) -> float:
+        """Which part of its places was used, on average over a time; by default from the first action to the last.
+
+        At a single moment, an action that has just ended may not have been followed yet.
+        """
+        start = self.changes[0][0] if since is None else since
+        end = self.changes[-1][0] if until is None else until
+        used = 0.0
+        for (began, in_flight), (ended, _) in pairwise([*self.changes, (end, 0)]):
+            used += in_flight * max(0.0, min(ended, end) - max(began, start))
+        return used / (end - start) / self.limit
 
 
 @attrs.define
@@ -81,18 +107,14 @@ class Kombo(httpx.AsyncBaseTransport):
         if system.down or system.in_flight >= system.limit:
             await trio.sleep(0.005)
             return self._refuse(system)
-        system.in_flight += 1
-        now = trio.current_time()
-        system.first = now if system.first is None else system.first
+        system.begin()
         seconds = system.seconds * (1 + self.spread * (2 * self.random.random() - 1))
         try:
             await trio.sleep(seconds)
             remaining = system.limit - system.in_flight + (not system.counts_itself)
         finally:
-            system.in_flight -= 1
-        system.busy += seconds
+            system.end()
         system.performed += 1
-        system.last = trio.current_time()
         self.by_client[request.headers.get("x-client", "")] += 1
         headers = self._headers(system, remaining)
         made = {"id": f"{self.asked:024}", "remote_id": "1"}
@@ -111,12 +133,6 @@ class Kombo(httpx.AsyncBaseTransport):
             headers["Retry-After"] = str(system.retry_after)
         error = {"code": code, "title": None, "message": "refused", "log_url": None}
         return httpx.Response(status, json={"status": "error", "error": error}, headers=headers)
-
-    def use(self, name: str) -> float:
-        """Which part of its places the system used, from its first action to its last."""
-        system = self.systems[name]
-        assert system.first is not None
-        return system.busy / (system.last - system.first) / system.limit
 
     def client(self, name: str = "one", **settings: Any) -> AsyncKomboClient:
         """A client of this Kombo, on a machine of its own."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
 from typing import Any
 
 import httpx
@@ -17,10 +16,10 @@ from tests.scale.model import CREATE, Kombo, Refusal, System, on_virtual_time
 A = "greenhouse:a"
 
 
-def uploads(system: System, *, processes: int = 1, actions: int = 1000, while_running: Any = None) -> Kombo:
-    """What comes of *processes* machines that send *actions* each to *system*."""
+def uploads(system: System, *, processes: int = 1, actions: int = 1000, while_running: Any = None) -> None:
+    """Let *processes* machines send *actions* each to *system*."""
 
-    async def scene() -> Kombo:
+    async def scene() -> None:
         kombo = Kombo()
         kombo.systems[A] = system
         async with trio.open_nursery() as nursery:
@@ -30,33 +29,18 @@ def uploads(system: System, *, processes: int = 1, actions: int = 1000, while_ru
                     nursery.start_soon(client.send, CREATE)
             if while_running is not None:
                 nursery.start_soon(while_running, kombo)
-        return kombo
 
-    result: Kombo = on_virtual_time(scene)
-    return result
-
-
-def after(seconds: float, look: Callable[[Kombo], Any], into: list[Any]) -> Callable[[Kombo], Awaitable[None]]:
-    """What *look* sees after so many seconds."""
-
-    async def later(kombo: Kombo) -> None:
-        await trio.sleep(seconds)
-        into.append(look(kombo))
-
-    return later
+    on_virtual_time(scene)
 
 
 @pytest.mark.parametrize("counts_itself", [True, False])
 @pytest.mark.parametrize("limit", [1, 3, 5, 10, 30, 60])
 def test_one_client_finds_all_places_by_the_headers(limit: int, counts_itself: bool) -> None:
     """Alone, a client uses what `Concurrency-Limit` allows within a second, and 95 % of it from then on."""
-    seen: list[int] = []
-    system = System(limit=limit, seconds=0.4)
-    kombo = uploads(
-        system, actions=max(60 * limit, 300), while_running=after(1.0, lambda kombo: kombo.systems[A].in_flight, seen)
-    )
-    assert seen[0] >= 0.85 * limit  # one that has just ended is followed a moment later
-    assert kombo.use(A) >= 0.95
+    system = System(limit=limit, seconds=0.4, counts_itself=counts_itself)
+    uploads(system, actions=max(20 * limit, 100))
+    assert system.use(since=1, until=2) >= 0.85
+    assert system.use(since=1, until=system.last_begun) >= 0.95
     assert system.refused <= 3  # fewer places than it begins with are found by a refusal
 
 
@@ -65,8 +49,8 @@ def test_one_client_finds_all_places_by_the_headers(limit: int, counts_itself: b
 def test_one_client_finds_all_places_without_headers(limit: int, refusal: Refusal) -> None:
     """Where no header tells, refusals do, whatever they are called: 85 % is used, 5 % refused at most."""
     system = System(limit=limit, seconds=0.4, refusal=refusal, headers=False)
-    kombo = uploads(system, actions=60 * limit)
-    assert kombo.use(A) >= 0.85
+    uploads(system, actions=min(60 * limit, 600))
+    assert system.use(since=2, until=system.last_begun) >= 0.85
     assert system.refused <= 0.05 * system.performed
 
 
@@ -74,14 +58,19 @@ def test_one_client_finds_all_places_without_headers(limit: int, refusal: Refusa
 @pytest.mark.parametrize("processes", [2, 4, 8, 16, 32])
 def test_machines_share_the_places(processes: int, counts_itself: bool) -> None:
     """Machines that know nothing of each other use nearly all places, and none goes without."""
-    halfway: list[Any] = []
+    halfway: list[int] = []
     system = System(seconds=0.4, counts_itself=counts_itself)
-    seconds = processes * 100 * system.seconds / system.limit / 2
-    look = after(seconds, lambda kombo: [kombo.by_client[f"machine {n}"] for n in range(processes)], halfway)
-    kombo = uploads(system, processes=processes, actions=100, while_running=look)
-    assert kombo.use(A) >= (0.65 if processes == 2 else 0.8)  # the beginning and the end take most of the rest
-    assert system.refused / (system.refused + system.performed) <= (0.08 if processes <= 16 else 0.15)
-    assert min(halfway[0]) >= 0.08 * sum(halfway[0]) / processes
+    seconds = processes * 100 * system.seconds / system.limit  # what it takes if all places are used
+
+    async def look(kombo: Kombo) -> None:
+        await trio.sleep(seconds / 2)
+        halfway.extend(kombo.by_client[f"machine {number}"] for number in range(processes))
+
+    uploads(system, processes=processes, actions=100, while_running=look)
+    refused = system.refused / (system.refused + system.performed)
+    assert system.use(since=1, until=0.7 * seconds) >= 0.85  # then some are done, and others find their places
+    assert refused <= {2: 0.01, 4: 0.01, 8: 0.03, 16: 0.1, 32: 0.18}[processes]
+    assert min(halfway) >= {2: 0.5, 4: 0.5, 8: 0.25}.get(processes, 0.02) * sum(halfway) / processes
 
 
 def test_a_limit_that_shrinks_and_grows_is_followed() -> None:
@@ -95,10 +84,10 @@ def test_a_limit_that_shrinks_and_grows_is_followed() -> None:
         before = system.refused
         await trio.sleep(10)
         assert system.refused - before <= 1
-        assert system.in_flight >= 4
+        assert system.use(since=7, until=17) >= 0.9
         system.limit = 60
-        await trio.sleep(2)
-        assert system.in_flight >= 58
+        await trio.sleep(7)
+        assert system.use(since=19, until=24) >= 0.9
 
     uploads(system, actions=2000, while_running=change)
 
@@ -110,14 +99,17 @@ def test_places_that_others_leave_are_taken() -> None:
     async def scene() -> None:
         kombo = Kombo()
         kombo.systems[A] = system
+        last = kombo.client("the one that is left")
         async with trio.open_nursery() as nursery:
-            for number, actions in enumerate([200, 200, 200, 2000]):
-                client = kombo.client(f"machine {number}")
-                for _ in range(actions):
-                    nursery.start_soon(client.send, CREATE)
-            await trio.sleep(20)
-            assert sum(kombo.by_client[f"machine {n}"] for n in range(3)) == 600
-            assert system.in_flight >= 29
+            for _ in range(1200):
+                nursery.start_soon(last.send, CREATE)
+            async with trio.open_nursery() as others:
+                for number in range(3):
+                    client = kombo.client(f"machine {number}")
+                    for _ in range(100):
+                        others.start_soon(client.send, CREATE)
+            alone = trio.current_time()
+        assert system.use(since=alone + 2, until=system.last_begun) >= 0.95
 
     on_virtual_time(scene)
 
