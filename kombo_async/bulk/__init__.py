@@ -13,6 +13,7 @@
 7. What another run has is held, and a journal that is not the one it was is an error.
 """
 
+from kombo_async._chain.server_clock import ServerClock
 from kombo_async.bulk._applications import ApplicationReconciler
 from kombo_async.bulk._defaults import default_reconcilers
 from kombo_async.bulk._identity import Identity, digest
@@ -34,7 +35,6 @@ from kombo_async.bulk._memory import NoJournal
 from kombo_async.bulk._outcome import EXPLANATIONS, Outcome, Result, Row
 from kombo_async.bulk._reconcile import Found, Look, NotSure, NotThere, Reconciler, Repeat, Verdict, ids_of
 from kombo_async.bulk._run import Bulk
-from kombo_async.bulk._server_clock import ServerClock
 from kombo_async.bulk._settings import DEFAULT_CONCURRENCY, Settings, SyncedSince
 from kombo_async.bulk._source import Requests
 from kombo_async.bulk.sqlite import SqliteJournal, journal_of, read_journal

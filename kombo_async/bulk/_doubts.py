@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING, Any
 import anyio
 import attrs
 
+from kombo_async._chain.server_clock import ServerClock
 from kombo_async._machine import machine_fault
 from kombo_async.bulk._item import Doubt, outcome_of
 from kombo_async.bulk._journal import Entry, Journal, JournalError, RowKey, without_people
 from kombo_async.bulk._outcome import Outcome
 from kombo_async.bulk._reconcile import LONGEST_ACTION, Found, Look, NotSure, NotThere, Reconciler, Verdict
-from kombo_async.bulk._server_clock import ServerClock
 from kombo_async.bulk._settings import Settings
 from kombo_async.bulk._waiting import wait_until
 

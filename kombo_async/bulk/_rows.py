@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import anyio
 import attrs
 
+from kombo_async._chain.server_clock import ServerClock
 from kombo_async._machine import machine_fault
 from kombo_async.bulk._doubts import Doubts
 from kombo_async.bulk._gate import Gate
@@ -18,7 +19,6 @@ from kombo_async.bulk._journal import Claim, Entry, Journal, JournalError, RowKe
 from kombo_async.bulk._outcome import Outcome, Row
 from kombo_async.bulk._reconcile import Reconciler, Repeatable
 from kombo_async.bulk._sending import Leaving, NotNow, Sent, send
-from kombo_async.bulk._server_clock import ServerClock
 from kombo_async.bulk._settings import Settings
 from kombo_async.bulk._waiting import wait_until
 from kombo_async.bulk._words import in_words

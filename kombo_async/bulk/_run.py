@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Self
 
 import anyio
 
+from kombo_async._chain.server_clock import ServerClock
 from kombo_async._prefetch import Prefetch
 from kombo_async.bulk._journal import Journal, RowKey
 from kombo_async.bulk._outcome import Outcome
-from kombo_async.bulk._server_clock import ServerClock
 from kombo_async.bulk._settings import Settings
 from kombo_async.bulk._source import Requests
 from kombo_async.bulk._work import Work

@@ -10,6 +10,7 @@ import anyio
 import attrs
 import msgspec
 
+from kombo_async._chain.server_clock import ServerClock
 from kombo_async._clock import Clock
 from kombo_async._codec.codes import meaning_of
 from kombo_async._codec.plain import plain_json
@@ -17,7 +18,6 @@ from kombo_async._machine import machine_fault
 from kombo_async.bulk._gate import Gate
 from kombo_async.bulk._journal import Entry, Journal, JournalError, RowKey, State, without_people
 from kombo_async.bulk._reconcile import Reconciler
-from kombo_async.bulk._server_clock import ServerClock
 from kombo_async.bulk._words import in_words
 from kombo_async.errors import Failure, NoResponse
 from kombo_async.middleware import Call, Next

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING
 import anyio
 from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStream
 
+from kombo_async._chain.server_clock import ServerClock
 from kombo_async.bulk._item import Doubt, Held
 from kombo_async.bulk._journal import Journal, JournalError, RowKey
 from kombo_async.bulk._outcome import Outcome, Row
 from kombo_async.bulk._rows import Rows
-from kombo_async.bulk._server_clock import ServerClock
 from kombo_async.bulk._settings import Settings
 from kombo_async.bulk._source import Requests, Source
 

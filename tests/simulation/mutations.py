@@ -10,6 +10,7 @@ from typing import Any
 import attrs
 import pytest
 
+from kombo_async._chain.server_clock import ServerClock
 from kombo_async.bulk import RowKey, SqliteJournal, sqlite
 from kombo_async.bulk import _applications as applications
 from kombo_async.bulk import _doubts as doubts
@@ -19,7 +20,6 @@ from kombo_async.bulk import _sending as sending
 from kombo_async.bulk._file_guard import FileGuard
 from kombo_async.bulk._job_looks import JobLooks
 from kombo_async.bulk._reconcile import Look
-from kombo_async.bulk._server_clock import ServerClock
 from kombo_async.bulk.redis import RedisJournal
 from tests.simulation.seeds import play_seed
 
