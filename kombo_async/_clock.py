@@ -1,4 +1,4 @@
-"""The clock that a client waits by; tests put a sandbox's in its place, so that no wait takes real time."""
+"""The clock that a client waits by. Tests can use a sandbox's instead, and never wait in real time."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ import anyio
 
 
 class Clock:
-    """The event loop's monotonic clock, in seconds. Every wait and every deadline of a client goes by it."""
+    """The event loop's monotonic clock, in seconds. All waits and deadlines of a client use it."""
 
     def time(self) -> float:
-        """The time now; only differences mean something."""
+        """The current time; only differences are meaningful."""
         try:
             return asyncio.get_running_loop().time()
         except RuntimeError:  # of trio

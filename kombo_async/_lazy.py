@@ -1,4 +1,4 @@
-"""Names that load when they are first used, and what to install where an extra is missing."""
+"""Load names on first use, and say what to install if an extra is missing."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ def lazy_exports(
     """Build the `__getattr__` and `__dir__` of *package*.
 
     *exports* lists the public names by the module that defines them (`"kombo_async.errors": ("BadRequest", ...)`).
-    A module of an empty name exports submodules: `"": ("ats", "hris")`. *before* runs ahead of the first import.
+    An empty module name exports submodules: `"": ("ats", "hris")`. *before* runs ahead of the first import.
     """
     module_of = {name: module for module, names in exports.items() for name in names}
 
@@ -35,9 +35,9 @@ def lazy_exports(
 
 
 def missing_extra(error: ModuleNotFoundError, extra: str, *packages: str) -> ModuleNotFoundError:
-    """Turn *error* into one that says what to install, if it is one of *packages* that is missing.
+    """Turn *error* into one that says what to install, if the missing module is one of *packages*.
 
-    Any other missing module is a fault of its own: then this gives *error* back.
+    Any other missing module is a different problem: then *error* is returned unchanged.
     """
     if (error.name or "").partition(".")[0] not in packages:
         return error

@@ -1,4 +1,4 @@
-"""Faults of this machine, which have nothing to do with what was asked of it."""
+"""Faults of this machine, unrelated to any request."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ MACHINE = frozenset(
     for name in ("EMFILE", "ENFILE", "ENOMEM", "ENOSPC", "EDQUOT", "ENOBUFS")
     if hasattr(errno, name)
 )
-"""No file handles, no memory, no disk: whatever comes next fares no better."""
+"""No file handles, no memory, no disk: whatever comes next would fail, too."""
 
 
 def machine_fault(error: BaseException | None) -> OSError | None:
-    """The fault of this machine that *error* is, or comes from; None where it has none."""
+    """The machine fault that *error* is or was caused by, or None."""
     seen = set[int]()
     while error is not None and id(error) not in seen:
         seen.add(id(error))

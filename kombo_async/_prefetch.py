@@ -1,4 +1,4 @@
-"""Fetching something while the caller works on what came before, under asyncio and trio."""
+"""Fetch the next result while the caller works on the current one, under asyncio and trio."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ T = TypeVar("T")
 
 
 class Prefetch(Generic[T]):
-    """One result under way in a task of its own.
+    """One result being fetched in its own task.
 
-    A task group cannot stand around the `yield` of an async generator, hence this: the loop's own way to start a task.
+    A task group cannot enclose the `yield` of an async generator, so this starts a task the event loop's own way.
     """
 
     def __init__(self, fetch: Callable[[], Awaitable[T]]) -> None:
         self._fetch = fetch
         self._scope = anyio.CancelScope()
         self.done = anyio.Event()
-        """Set once it has ended, in any way."""
+        """Set once it has ended, however it ended."""
         self._result: T | None = None
         self._error: Exception | None = None
         try:
@@ -41,7 +41,7 @@ class Prefetch(Generic[T]):
         try:
             with self._scope:
                 self._result = await self._fetch()
-        except Exception as error:  # it is raised to whoever asks for the result
+        except Exception as error:  # raised to whoever asks for the result
             self._error = error
         finally:
             self.done.set()
@@ -54,10 +54,10 @@ class Prefetch(Generic[T]):
         return cast("T", self._result)  # which may be an exception, too: failures are values
 
     def cancel(self) -> None:
-        """Stop fetching; the result is not wanted any more."""
+        """Stop fetching; the result is no longer needed."""
         self._scope.cancel()
 
     def abandon(self) -> None:
-        """`cancel`, from wherever the garbage collector runs: another thread, or after the event loop has ended."""
+        """`cancel` from wherever the garbage collector runs: another thread, or after the event loop has ended."""
         with suppress(Exception):
             self._call_soon(self._scope.cancel)

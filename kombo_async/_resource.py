@@ -1,4 +1,4 @@
-"""What the resources (`kombo.ats`, `kombo.hris`, ...) have in common."""
+"""The base of the resources (`kombo.ats`, `kombo.hris`, ...)."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 else:
 
     def deprecated(message):
-        """Mark what Kombo deprecates (PEP 702) for editors and type checkers. Calls do not warn: it works as before."""
+        """Mark what Kombo deprecated (PEP 702) for editors and type checkers. Calls do not warn: they still work."""
 
         def mark(function):
             function.__deprecated__ = message
@@ -29,7 +29,7 @@ T = TypeVar("T")
 
 
 class Resource:
-    """Operations that belong together: each method makes a request and sends it."""
+    """A group of operations: each method builds a request and sends it."""
 
     def __init__(self, client: AsyncKomboClient) -> None:
         self._client = client

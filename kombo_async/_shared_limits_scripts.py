@@ -1,7 +1,7 @@
-"""What `SharedLimits` runs in Redis: each script is one step that nothing comes between.
+"""The Redis scripts of `SharedLimits`; each runs atomically.
 
-Places are a sorted set by when their leases end; processes that wait are one by how long they have waited, and another
-by when they last asked. All times are the server's, in milliseconds (the order of waiting in microseconds).
+Places are a sorted set by the end of their leases; waiting processes are in one by how long they have waited, and in
+another by when they last asked. All times are the server's, in milliseconds (the waiting order in microseconds).
 """
 
 _BEGIN = """
@@ -68,7 +68,7 @@ keep_for_a_day()
 return granted
 """
 )
-"""Take a place if there is one and no process has waited longer. Repeated with the same place, it changes nothing."""
+"""Take a place if one is free and no process has waited longer. Repeating it with the same place changes nothing."""
 
 RELEASE = (
     _BEGIN
@@ -82,7 +82,7 @@ wake_next(integration)
 return 1
 """
 )
-"""Give a place back, and wake those who have waited longest."""
+"""Give a place back, and wake the processes that have waited longest."""
 
 RENEW = (
     _BEGIN
@@ -97,4 +97,4 @@ end
 return kept
 """
 )
-"""Renew the leases of places; gives those that were still held."""
+"""Renew the leases of places; returns those that were still held."""

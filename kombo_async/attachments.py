@@ -1,6 +1,6 @@
-"""Files that go to Kombo: base64 inside JSON, read and encoded while they are sent, never whole in memory.
+"""Files to send to Kombo: base64 inside JSON, read and encoded while they are sent, never whole in memory.
 
-The models of files (`ats.AttachmentInput`, `ai_apply.AnswerFile`, ...) make one by `from_path`, `from_bytes`
+The file models (`ats.AttachmentInput`, `ai_apply.AnswerFile`, ...) create one with `from_path`, `from_bytes`
 and `from_stream`.
 """
 
@@ -21,14 +21,14 @@ from kombo_async._machine import machine_fault
 T = TypeVar("T")
 
 CHUNK = 3 * 32 * 1024
-"""Bytes read at once. A multiple of 3, so that each chunk is base64 without padding, and joins with the next;
-small, since with 30 uploads at once each byte of it costs several times 30."""
+"""Bytes read at once. A multiple of 3, so each chunk's base64 has no padding and joins with the next;
+small, since 30 concurrent uploads cost several times 30 bytes for each byte of it."""
 
 
 class FileData:
     """The `data` of a file that is read when it is sent, and again for each attempt.
 
-    Not an attrs class: the encoder would write it as an object, where the file's base64 belongs.
+    Not an attrs class, since the encoder would write it as an object instead of base64.
     """
 
     __slots__ = ("name", "open", "size", "stamp")
@@ -47,11 +47,11 @@ class FileData:
         """How many bytes it holds."""
         self.name: str = name
         self.stamp: Callable[[], object] = stamp
-        """Something that changes when the file does, such as when it was last written."""
+        """Something that changes when the file does, such as its modification time."""
 
     @classmethod
     def from_path(cls, path: str | os.PathLike[str], name: str | None = None) -> Self:
-        """The file at *path*, by its own name unless *name* is given."""
+        """The file at *path*, under its own name unless *name* is given."""
         file = Path(path)
         return cls(
             open=lambda: file.open("rb"),
@@ -68,7 +68,7 @@ class FileData:
 
     @classmethod
     def from_stream(cls, open: Callable[[], BinaryIO], size: int, name: str) -> Self:
-        """A file of *size* bytes that *open* opens for reading, once for each attempt."""
+        """A file of *size* bytes that *open* opens for reading, once per attempt."""
         return cls(open=open, size=lambda: size, name=name)
 
     @property
@@ -96,7 +96,7 @@ class FileData:
     async def chunks(self, length: int) -> AsyncGenerator[bytes]:
         """Its base64, *length* bytes in all. Raises `ValueError` if the file is no longer as it was measured.
 
-        That comes before the last byte: what was sent until then is no whole request, so it cannot be performed.
+        It is raised before the last byte: the server has no complete request by then, and cannot perform it.
         """
         file, stamp = await self._in_thread(self._open)
         try:
@@ -107,7 +107,7 @@ class FileData:
                 if not chunk or sent > length or (sent == length and not await self._is_whole(file, stamp)):
                     raise ValueError(f"attachment {self.name!r} changed while it was being sent")
                 yield chunk
-                del chunk  # the traceback of a call that is cancelled now may show local variables
+                del chunk  # a traceback of a cancelled call may show local variables
         finally:
             file.close()
 
@@ -115,14 +115,14 @@ class FileData:
         return self.open(), self.stamp()
 
     async def _is_whole(self, file: BinaryIO, stamp: object) -> bool:
-        """Whether *file* is at its end, and no one has written to it meanwhile."""
+        """Whether *file* is at its end, and was not written to in the meantime."""
         try:
             return await self._in_thread(lambda: not file.read(1) and self.stamp() == stamp)
         except ValueError:
             return False
 
     async def _in_thread(self, work: Callable[[], T]) -> T:
-        """Do what may take long. Raises `ValueError` for whatever the file raises, but the machine's own faults."""
+        """Run a function that may block. Raises `ValueError` for the file's errors; the machine's own pass through."""
 
         def try_it() -> T:
             try:
@@ -138,7 +138,7 @@ class FileData:
 
 
 def _read_base64(file: BinaryIO) -> bytes:
-    """The next `CHUNK` bytes, also of a stream that gives fewer at a time: only the last chunk may have padding."""
+    """The next `CHUNK` bytes, even if a stream returns fewer at a time, since only the last chunk may have padding."""
     data = file.read(CHUNK)
     while len(data) < CHUNK and (more := file.read(CHUNK - len(data))):
         data += more
@@ -146,7 +146,7 @@ def _read_base64(file: BinaryIO) -> bytes:
 
 
 def _size(path: Path) -> int:
-    with path.open("rb") as file:  # one that may not be read fails here, before anything is sent
+    with path.open("rb") as file:  # an unreadable file fails here, before anything is sent
         return os.fstat(file.fileno()).st_size
 
 

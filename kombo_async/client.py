@@ -43,24 +43,24 @@ T = TypeVar("T")
 
 
 class AsyncKomboClient:
-    """A client of the Kombo Unified API, shared by any number of tasks.
+    """A client for the Kombo Unified API. Any number of tasks can share it.
 
     Close it with `async with` or `await client.aclose()`.
 
     Args:
-        api_key: The key from Kombo's dashboard, or a function (it may be async) that gives the one that is valid now;
-            else `KOMBO_API_KEY`.
+        api_key: The key from Kombo's dashboard, or a function (it may be async) that returns the current one;
+            by default `KOMBO_API_KEY`.
         integration_id: The integration that calls are for, such as `greenhouse:HWUTwvyx2wLoSUHphiWVrp28`;
-            else `KOMBO_INTEGRATION_ID`. `for_integration` and each call can choose another.
+            by default `KOMBO_INTEGRATION_ID`. `for_integration` and each call can choose another.
         region: Where Kombo keeps your data: `eu` (the default), `us` or `ca`.
-        base_url: Another address of the API, such as a sandbox's; else `KOMBO_BASE_URL`.
+        base_url: A different base URL, such as a sandbox's; by default `KOMBO_BASE_URL`.
         timeout: Seconds for each attempt, or a `Timeout` with different times for reads and actions.
         deadline: Seconds for each whole call, including retries and waits; None means no limit.
-        retry: When to try again; `RetryPolicy.none()` never does.
-        middleware: Your own steps around each call, the first outermost.
-        attempt_middleware: Your own steps around each attempt of a call, the first outermost.
+        retry: When to retry; `RetryPolicy.none()` never does.
+        middleware: Your own steps around each call; the first is outermost.
+        attempt_middleware: Your own steps around each attempt of a call; the first is outermost.
         max_connections: How many requests may be in flight at once; others wait their turn.
-        limits: Limits that this client shares with other processes; without them it learns its share by itself.
+        limits: Limits shared with other processes; without them, the client learns its share by itself.
         max_response_bytes: Larger responses (after decompression) are not read, and become an `UnexpectedResponse`.
         headers: Headers to add to each call.
         transport: What to send through instead of connections of our own, such as `httpx.MockTransport`. It cannot tell
@@ -204,7 +204,7 @@ class AsyncKomboClient:
         return self._calls.chain.send
 
     def status(self) -> ClientStatus:
-        """What this client, with all its views, is busy with; may be called from any thread."""
+        """What this client and all its views are doing right now. Can be called from any thread."""
         return self._calls.chain.limits.status()
 
     def bulk(
@@ -223,7 +223,7 @@ class AsyncKomboClient:
         grace: float = 10.0,
         options: Options | None = None,
     ) -> Bulk:
-        """Send any number of *requests*; iterate over the result for their outcomes, as they come in.
+        """Send any number of *requests*. Iterate over the result to get their outcomes as they come in.
 
         Args:
             requests: Requests (or a `bulk.Row` each, to name its key or integration), from any iterable or async one.
@@ -231,24 +231,24 @@ class AsyncKomboClient:
                 of a SQLite file, or a `Journal`; None keeps nothing beyond the run.
             key: Gives the key of a row in the journal. By default that is the integration, job and person of an
                 application, and a digest of any other request.
-            concurrency: How many rows are under way at once; None for 100. Limits hold regardless.
+            concurrency: How many rows are in progress at once; None for 100. Limits apply regardless.
             ordered: Whether outcomes come in the order of the requests.
             retry_refused: Whether to send again what Kombo refused in an earlier run.
-            reconcilers: By request class, what tells who and what a row is, and looks for one in doubt; in place of
-                the ones for applications and candidates, or beside them.
-            resend_after: How long after sending at most, by your word, a created record appears in Kombo's lists. A row
-                in doubt that is still missing after that is sent again. None needs other proof to send again.
-            synced_since: Your proof of the same: a function of an integration ID and a time on Kombo's clock that says
-                whether a full sync that began after that time has ended well.
+            reconcilers: By request class: a reconciler identifies rows, and looks for those in doubt. Yours replace
+                or add to the built-in ones for applications and candidates.
+            resend_after: The longest time, by your assurance, until a created record appears in Kombo's lists. A row in
+                doubt that is still missing after that is sent again. With None, only proof allows that.
+            synced_since: Such proof: a function of an integration ID and a time on Kombo's clock that says whether a
+                full sync that began after that time has succeeded.
             settle_wait: How many seconds to wait at the end for `resend_after` to pass, or for rows that another run
                 holds.
-            grace: How many seconds what is in flight has to end when the loop is left or cancelled.
+            grace: How many seconds requests in flight have to finish when the loop is left or cancelled.
             options: Options for each call.
 
         Raises:
-            JournalError: From the iteration: the journal is locked, damaged or of another job, or cannot be written.
+            JournalError: From the iteration: the journal is locked, damaged, from another job, or cannot be written.
             OSError: From the iteration: this machine has no file handles, memory or disk left. Rows that were not
-                sent for it are `unsent` in the journal.
+                sent because of it are `unsent` in the journal.
         """
         from kombo_async import bulk
 
@@ -278,7 +278,7 @@ class AsyncKomboClient:
         )
 
     def for_integration(self, integration_id: str) -> AsyncKomboClient:
-        """A view of this client for another integration, over the same connections and limits. Do not close it."""
+        """A view of this client for another integration, with the same connections and limits. Do not close it."""
         view = self._view()
         view._integration_id = _integration_id(integration_id)
         return view
@@ -307,14 +307,14 @@ class AsyncKomboClient:
 
     @cached_property
     def ats(self) -> ATS:
-        """Recruiting: candidates, applications, jobs and what belongs to them."""
+        """Recruiting: candidates, applications, jobs and related records."""
         from kombo_async.ats.resource import ATS
 
         return ATS(self)
 
     @cached_property
     def hris(self) -> HRIS:
-        """Employees, absences, groups and what belongs to them."""
+        """Employees, absences, groups and related records."""
         from kombo_async.hris.resource import HRIS
 
         return HRIS(self)
@@ -335,14 +335,14 @@ class AsyncKomboClient:
 
     @cached_property
     def ai_apply(self) -> AIApply:
-        """Applications to the postings of career sites."""
+        """Applications to job postings on career sites."""
         from kombo_async.ai_apply.resource import AIApply
 
         return AIApply(self)
 
     @cached_property
     def connect(self) -> Connect:
-        """The flow in which a customer connects a system."""
+        """The flow in which customers connect their systems."""
         from kombo_async.connect.resource import Connect
 
         return Connect(self)
@@ -356,7 +356,7 @@ class AsyncKomboClient:
 
     @cached_property
     def custom(self) -> Custom:
-        """Operations that only one system has, such as DATEV or Silae."""
+        """Operations for a single system, such as DATEV or Silae."""
         from kombo_async.custom.resource import Custom
 
         return Custom(self)
@@ -370,7 +370,7 @@ def _integration_id(value: str | None) -> str | None:
 
 
 def _deadline(seconds: float | None) -> float | None:
-    """Checked; with one that is not more than 0, the call comes too late, which is no mistake."""
+    """Check *value*. A deadline of 0 or less is valid: the call is simply too late."""
     if seconds is not None:
         check_number("deadline", seconds, least=-inf)
     return seconds

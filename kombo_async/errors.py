@@ -1,7 +1,7 @@
 """Everything that can go wrong with a call, as values and as exceptions.
 
     KomboError
-    ├── NoResponse             nothing (or not all) of a response came
+    ├── NoResponse             no response came, or only part of one
     │   ├── ConnectionFailed   the connection could not be made, or broke
     │   └── TimedOut           the attempt's timeout or the call's deadline passed
     └── Failure                a response other than success
@@ -18,8 +18,8 @@
 A `Failure` is returned as a value, and raised by `unwrap()`. A `NoResponse` is always raised.
 All of them can be copied and pickled, and none prints an API key or a body.
 
-`InvalidInput` is another matter: a `ValueError` about what was to be sent, raised before anything is.
-So is `ConfigurationError`: the network settings of this machine cannot work, whatever is to be sent.
+`InvalidInput` and `ConfigurationError` are separate. The first is a `ValueError` about the input, raised before
+anything is sent. The second means that this machine's network settings cannot work, whatever is sent.
 """
 
 from __future__ import annotations
@@ -39,10 +39,10 @@ E = TypeVar("E", bound="KomboError")
 
 @attrs.frozen
 class Fault:
-    """One thing that is wrong with input. It never holds the value: values are people's data."""
+    """One thing that is wrong with input. It never contains the value, which may be people's data."""
 
     path: str
-    """The field, such as `candidate.email_address` or `ids[2]`; empty where it is about all of the input."""
+    """The field, such as `candidate.email_address` or `ids[2]`; empty if it is about the whole input."""
     message: str
     """What is wrong with it, and what it must be."""
 
@@ -54,8 +54,8 @@ class InvalidInput(ValueError):
     """The input is invalid. Nothing was sent.
 
     Args:
-        faults: All that is wrong, or the one thing.
-        what: What the faults are in, for the first line of the message; without it the message is one line.
+        faults: Everything that is wrong, or a single thing.
+        what: The first line of the message, such as what has the faults; without it, the message is one line.
     """
 
     def __init__(self, faults: Fault | Iterable[Fault], what: str = "") -> None:
@@ -81,10 +81,10 @@ class ErrorDetail:
     """What Kombo says about a failure."""
 
     code: ErrorCode | None
-    """Kombo's code, such as `ATS.JOB_CLOSED`: what to decide by. None in responses of the older contract."""
+    """Kombo's code, such as `ATS.JOB_CLOSED`. Decide by this. None in responses in the older format."""
     title: str | None
     message: str
-    """For people. Do not decide by it: Kombo changes it without notice."""
+    """For people. Do not decide by it; Kombo changes it without notice."""
     log_url: str | None
     """The page of Kombo's dashboard that shows this call."""
 
@@ -110,14 +110,14 @@ class KomboError(Exception):
     """The base of all failures of a call."""
 
     may_have_applied: bool = False
-    """Whether a write may have taken effect all the same. Never true of a call that only reads."""
+    """Whether a write may have taken effect nevertheless. Never true for a call that only reads."""
     attempts: int = 1
     """How many requests were made."""
     cursor: str | None = None
-    """When reading many pages was interrupted: the `cursor` to resume from, None for the first page."""
+    """If reading several pages failed: the `cursor` to resume from, None for the first page."""
 
     def unwrap(self) -> NoReturn:
-        """Raise this failure (a copy of it: a raised exception keeps its frames alive, a kept value should not)."""
+        """Raise a copy of this failure. (A raised exception keeps its frames alive; a stored value should not.)"""
         raise self.evolve() from None
 
     def evolve(self, **changes: Any) -> Self:
@@ -130,7 +130,7 @@ class KomboError(Exception):
         return type(self).__name__
 
     def __str__(self) -> str:
-        applied = " (it may have been applied all the same)" if self.may_have_applied else ""
+        applied = " (it may have been applied nevertheless)" if self.may_have_applied else ""
         return f"{self._summary()}{applied}"
 
     def __repr__(self) -> str:
@@ -179,7 +179,7 @@ class Failure(KomboError):
 
     @property
     def code(self) -> ErrorCode | None:
-        """`error.code`: what to decide by."""
+        """`error.code`: decide by this."""
         return self.error.code
 
     @property
@@ -222,18 +222,18 @@ class Forbidden(Failure):
 
 
 class NotFound(Failure):
-    """404: there is no such resource, or no such integration."""
+    """404: the resource or the integration does not exist."""
 
 
 class SyncPending(Failure):
     """The integration's first sync has not finished; nothing was done, and it will work later (minutes to hours).
 
-    `INTEGRATION.SETUP_SYNC_PENDING` on any status, or the older form of it: a 503 with Kombo's JSON and no code.
+    `INTEGRATION.SETUP_SYNC_PENDING` on any status, or its older form: a 503 with Kombo's JSON and no code.
     """
 
 
 class Conflict(Failure):
-    """Any other 409, such as a set-up that a person must finish."""
+    """Any other 409, such as a setup that a person must finish."""
 
 
 @_error
@@ -241,11 +241,11 @@ class RateLimited(Failure):
     """429: too many requests, or too many actions at once."""
 
     retry_after: float | None = None
-    """How long Kombo asks to wait, in seconds, where it says so."""
+    """How long Kombo asks to wait, in seconds, if it says so."""
 
 
 class ServerError(Failure):
-    """Any other 5xx, of Kombo or of a load balancer before it."""
+    """Any other 5xx, from Kombo or from a load balancer in front of it."""
 
 
 class UnexpectedResponse(Failure):

@@ -1,4 +1,4 @@
-"""What a middleware of your own needs: a `Call` goes in, a `Response` comes out.
+"""The types for your own middleware: a `Call` goes in, a `Response` comes out.
 
 A middleware is an async function (or an object with `__call__`) of a call and the rest of the chain::
 
@@ -8,8 +8,8 @@ A middleware is an async function (or an object with `__call__`) of a call and t
         metrics.timing(call.operation.id, time.perf_counter() - start)
         return response
 
-It may change the call (`attrs.evolve`), answer by itself, or look at the response. Every answer is returned,
-4xx and 5xx too; only a missing answer raises (`NoResponse`). It must keep nothing of one call in itself.
+It may change the call (`attrs.evolve`), return a response of its own, or inspect the response. Every response is
+returned, 4xx and 5xx too; only a missing one raises (`NoResponse`). It must not store anything about a single call.
 
 `AsyncKomboClient(middleware=...)` puts it around each call, retries and waits included;
 `attempt_middleware=` around each attempt, once the attempt may be sent. Neither sees the API key.
@@ -30,7 +30,7 @@ from kombo_async.response import Response
 
 @attrs.frozen(kw_only=True)
 class Call:
-    """One call on its way: never changed, only replaced by a copy."""
+    """One call in progress: immutable, replaced by a changed copy."""
 
     request: Request[Any]
     integration_id: str | None
@@ -39,18 +39,18 @@ class Call:
     timeout: float
     """Seconds for each attempt."""
     deadline: float | None
-    """When the whole call must be over, by the client's clock."""
+    """When the whole call must end, by the client's clock."""
     retry: RetryPolicy
     attempt: int = 1
-    """The number of this attempt; the chain outside of the retries always sees 1."""
+    """The number of this attempt; the chain outside the retries always sees 1."""
     encoded: Encoded | None = attrs.field(default=None, repr=False)
     """The request as it goes over the wire; None until the chain has encoded it."""
     attempt_middleware: tuple[Middleware, ...] = attrs.field(default=(), repr=False)
     """Steps around each attempt of this call, the first outermost."""
     before_write: Callable[[], None] | None = attrs.field(default=None, repr=False)
-    """Called right before each write of an attempt to the network; over a transport of yours, once before it.
+    """Called right before an attempt writes to the network, each time; with your own transport, once before it.
 
-    What it raises keeps the bytes back, closes the connection, and comes out of the attempt.
+    If it raises, the bytes are not sent, the connection is closed, and the attempt raises the same.
     """
 
     @property
@@ -66,5 +66,5 @@ class Middleware(Protocol):
     """One step of the chain."""
 
     async def __call__(self, call: Call, call_next: Next) -> Response[Any]:
-        """Answer *call*, as a rule by `await call_next(call)`."""
+        """Return the response to *call*, usually from `await call_next(call)`."""
         ...

@@ -1,4 +1,4 @@
-"""What models are made of: frozen attrs classes, fields that may be left out, unions told apart by a tag."""
+"""The building blocks of models: frozen attrs classes, optional fields, tagged unions."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from kombo_async.errors import Fault, InvalidInput
 T = TypeVar("T")
 
 UNSET = msgspec.UNSET
-"""The value of a field that was left out. It is false, and not `None`, which is sent as null."""
+"""The value of a field that was left out. It is falsy, and different from `None`, which is sent as null."""
 Unset: TypeAlias = msgspec.UnsetType
 
 if TYPE_CHECKING:
@@ -25,13 +25,13 @@ else:
 
 
 TIMES = (datetime, date)
-"""Python's own. In a tuple, since freezegun replaces `datetime` and `date` in each module while time is frozen."""
+"""Python's own types. In a tuple, since freezegun replaces `datetime` and `date` in modules while time is frozen."""
 
 
 def utc_time(value: date, path: str = "") -> date:
-    """*value* as Python's own `date`, or `datetime` in UTC: pendulum, pandas and freezegun have classes of their own.
+    """*value* as Python's own `date`, or as a `datetime` in UTC (pendulum, pandas and freezegun have subclasses).
 
-    Raises `InvalidInput`, with *path*, where it has no time zone, and for pandas' `NaT`.
+    Raises `InvalidInput` with *path* if there is no time zone, and for pandas' `NaT`.
     """
     exact = value if type(value) in TIMES else _exact_time(value, path)
     if not isinstance(exact, datetime):
@@ -48,7 +48,7 @@ def _exact_time(value: date, path: str) -> date:
         day = (value.year, value.month, value.day)
         return TIMES[0](*day, value.hour, value.minute, value.second, value.microsecond, value.tzinfo, fold=value.fold)
     except (TypeError, ValueError):
-        raise InvalidInput(Fault(path, "is not a valid time")) from None  # NaT is a datetime by its type
+        raise InvalidInput(Fault(path, "is not a valid time")) from None  # NaT is an instance of datetime
 
 
 def _in_utc(value: Any, _: object, field: attrs.Attribute[Any]) -> Any:
@@ -59,7 +59,7 @@ _to_utc: Any = attrs.Converter(_in_utc, takes_self=True, takes_field=True)
 
 
 def _datetimes_in_utc(_: type, fields: list[attrs.Attribute[Any]]) -> list[attrs.Attribute[Any]]:
-    """Make fields that hold times convert them to UTC: Kombo takes `Z`, never another offset."""
+    """Make fields for times convert them to UTC: Kombo accepts only `Z` as the offset."""
     return [field.evolve(converter=_to_utc) if "datetime" in str(field.type) else field for field in fields]
 
 
@@ -67,7 +67,7 @@ def _datetimes_in_utc(_: type, fields: list[attrs.Attribute[Any]]) -> list[attrs
 def model(cls: type[T]) -> type[T]:
     """Make *cls* a frozen attrs class with keyword-only fields.
 
-    `Model` and `Request` bring one `__repr__` and one `__eq__` for all, since attrs would spend
+    `Model` and `Request` define `__repr__` and `__eq__` once for all, since attrs would spend
     half of a class's import time on generating them.
     """
     return attrs.frozen(kw_only=True, repr=False, eq=False, field_transformer=_datetimes_in_utc)(cls)
@@ -108,23 +108,23 @@ class UnknownVariant(Model):
     """A variant of a union that this version of the client does not know."""
 
     tag: str | bool | None
-    """What told the variant apart, None where nothing did."""
+    """The tag, or None if there was none."""
     data: dict[str, JSON]
     """The object as it came."""
 
 
 class TaggedUnion(type):
-    """What a union of models is at run time: `isinstance` works, and the decoder knows how to choose."""
+    """A union of models at run time: `isinstance` works, and the decoder knows how to choose."""
 
     tag: str | None
     variants: Mapping[str | bool, type]
     path: Sequence[str]
     """The keys that lead to the tag."""
     models: tuple[type, ...]
-    """All that an instance can be."""
+    """All types that an instance can have."""
 
     def variant(cls, value: Mapping[str, Any]) -> tuple[str | bool | None, type | None]:
-        """The tag of *value* and the model that it stands for, None where it is unknown."""
+        """The tag of *value* and its model, None if unknown."""
         if cls.tag is None:
             found = next((key for key in cls.variants if key in value), None)
             return found, None if found is None else cls.variants[found]
@@ -143,7 +143,7 @@ def tagged_union(name: str, tag: str | None, variants: Mapping[str | bool, type]
     """The run-time side of a union of models.
 
     *tag* is the (dotted) path of the field whose value is a key of *variants*;
-    None where the models differ in which fields they have: then the keys are names of fields.
+    None if the models differ in which fields they have: then the keys are field names.
     """
     union = TaggedUnion(name, (), {"__doc__": f"One of {', '.join(v.__name__ for v in variants.values())}."})
     union.tag, union.variants = tag, variants
@@ -164,10 +164,10 @@ def wire_time(value: date | datetime) -> str:
 
 
 def to_dict(obj: Any) -> Any:
-    """Plain wire data of a model, of a request, or of a list or dict of them: what `json.dumps` takes.
+    """The plain wire data of a model or request, or of a list or dict of them, ready for `json.dumps`.
 
     Fields that are `UNSET` are left out, times are strings as Kombo writes them.
-    A file given to an attachment by its path is read and comes as base64.
+    An attachment's file is read and becomes base64.
     """
     cls: Any = obj.__class__
     if cls in _PLAIN:
@@ -180,7 +180,7 @@ def to_dict(obj: Any) -> Any:
 
 _PLAIN: frozenset[type] = frozenset({str, int, float, bool, type(None)})
 _CONVERTERS: dict[type, Callable[[Any], Any]] = {}
-"""How to make plain data of each class that has come; made when it first does."""
+"""How to convert each class to plain data; built on first use."""
 
 
 def _converter(cls: Any) -> Callable[[Any], Any]:

@@ -26,7 +26,7 @@ BASE_URLS: dict[Region, str] = {
 
 
 def check_number(name: str, value: object, *, least: float | None = None, whole: bool = False) -> None:
-    """Raise `ValueError` unless *value* is a number, NaN excepted, that is *least* or more; without, more than 0."""
+    """Raise `ValueError` unless *value* is a number (not NaN) of at least *least*; by default, more than 0."""
     kind, what = (int, "a whole number") if whole else (Real, "a number")
     if isinstance(value, bool) or not isinstance(value, kind):
         raise ValueError(f"{name}: must be {what}, not a {type(value).__name__}")
@@ -37,7 +37,7 @@ def check_number(name: str, value: object, *, least: float | None = None, whole:
 
 
 def number(least: float | None = None, *, whole: bool = False) -> Callable[[Any, attrs.Attribute[Any], Any], None]:
-    """The validator of a field that `check_number` holds of."""
+    """A field validator that uses `check_number`."""
 
     def check(_: Any, field: attrs.Attribute[Any], value: object) -> None:
         check_number(field.name, value, least=least, whole=whole)
@@ -62,16 +62,16 @@ class Timeout:
     connect: float = attrs.field(default=5.0, validator=number())
     """Seconds to connect."""
     read: float = attrs.field(default=30.0, validator=number())
-    """For a whole attempt of a call that is not an action: it reads Kombo's copy, or asks the platform."""
+    """For a whole attempt of a call that is not an action, since it only reads Kombo's copy or asks the platform."""
     action: float = attrs.field(default=300.0, validator=number())
     """For a whole attempt of an action."""
     documented: bool = True
-    """Whether a call gets more time where Kombo documents it (`Operation.timeout`), such as 300 s for
+    """Whether a call gets more time if Kombo documents a timeout (`Operation.timeout`), such as 300 s for
     `ai_apply.bulk_import_job_postings`."""
 
     @classmethod
     def of_seconds(cls, seconds: float | Timeout | None) -> Timeout:
-        """The same *seconds* for every attempt, or the defaults for None. Raises `ValueError` for 0 and less."""
+        """The same *seconds* for every attempt, or the defaults for None. Raises `ValueError` for 0 or less."""
         if isinstance(seconds, Timeout):
             return seconds
         if seconds is None:
@@ -103,20 +103,20 @@ class Waiting:
 
 @attrs.frozen(kw_only=True)
 class RetryPolicy:
-    """When a call is tried again, and after how long.
+    """When a call is retried, and after how long.
 
-    Where nothing was done, every call is tried again. Where something may have been done, only calls that can be
-    repeated are (GET, PUT, DELETE), so a retry never creates a second candidate.
+    If nothing was done, any call is retried. If something may have been done, only calls that are safe to repeat are
+    (GET, PUT, DELETE), so a retry never creates a second candidate.
     """
 
     attempts: int = attrs.field(default=4, validator=number(1, whole=True))
-    """How many requests a call makes at most, not counting those that wait for the first sync."""
+    """The most requests a call makes, not counting those that wait for the first sync."""
     initial_delay: float = attrs.field(default=1.0, validator=number(0))
     """The longest wait before the second attempt, in seconds. It doubles for each further attempt."""
     max_delay: float = attrs.field(default=30.0, validator=number(0))
     """The longest wait before any attempt, in seconds, unless Kombo asks for a longer one."""
     jitter: bool = attrs.field(default=True, validator=_flag)
-    """Whether to wait a random part of that time, which keeps clients from coming back all at once."""
+    """Whether to wait a random part of that time, which keeps clients from all coming back at once."""
     max_retry_after: float = attrs.field(default=120.0, validator=number(0))
     """The longest `Retry-After` to wait for, in seconds. If Kombo asks for more, the failure is returned at once."""
     sync_wait: float = attrs.field(default=10.0, validator=number(0))
@@ -135,7 +135,7 @@ class RetryPolicy:
 
 
 class Options(TypedDict, total=False):
-    """Settings of a single call, in place of the client's own."""
+    """Settings for a single call, in place of the client's own."""
 
     integration_id: str
     timeout: float
@@ -150,7 +150,7 @@ class Options(TypedDict, total=False):
 
 
 def resolve_base_url(base_url: str | None, region: Region | None, *, allow_http: bool) -> str:
-    """The address of the API: *base_url*, else by *region*, else `KOMBO_BASE_URL`, else the EU.
+    """The API's base URL: *base_url*, otherwise by *region*, otherwise `KOMBO_BASE_URL`, otherwise the EU.
 
     Raises `ValueError` for an invalid URL, and for `http://` to another machine, where anyone on the way could read
     the API key and people's data.

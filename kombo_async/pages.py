@@ -1,4 +1,4 @@
-"""Lists that Kombo answers page by page."""
+"""Lists that Kombo returns page by page."""
 
 from __future__ import annotations
 
@@ -38,8 +38,8 @@ class Pages(Coroutine[Any, Any, Response[Page[T]]], Generic[T]):
         async for page in kombo.ats.get_candidates().pages(): ...
 
     Each of these reads from the start again. While one page is worked on, the next is already being fetched. A `break`
-    out of a loop stops that, too. It is a coroutine as well, for one page: `asyncio.create_task`,
-    `TaskGroup.create_task` and `asyncio.run` take it. One that is never awaited sends nothing.
+    out of a loop stops that, too. It is also a coroutine, for one page, that `asyncio.create_task`,
+    `TaskGroup.create_task` and `asyncio.run` accept. If it is never awaited, nothing is sent.
     """
 
     def __init__(
@@ -56,24 +56,24 @@ class Pages(Coroutine[Any, Any, Response[Page[T]]], Generic[T]):
         return f"Pages({self.request!r})"
 
     def items(self) -> AsyncGenerator[T]:
-        """The records of all pages. Raises as `pages` does, once all that was read has been given."""
+        """The records of all pages. Raises as `pages` does, once all records read so far have been returned."""
         return _Records(self.responses())
 
     def pages(self) -> AsyncGenerator[Page[T]]:
         """All pages, from the request's `cursor` on.
 
-        A failure is raised once all pages before it have been given; its `cursor` is the place to go on from.
+        A failure is raised once all pages before it have been returned; its `cursor` is where to resume.
         """
         return _PagesAlone(self.responses())
 
     def responses(self) -> Responses[T]:
-        """All pages as the `Success` that each came in, with its drift and `raw_response`. Raises as `pages` does."""
+        """All pages, each as its `Success`, with drift and `raw_response`. Raises as `pages` does."""
         return Responses(self._send, self.request)
 
     # What makes it a coroutine: the steps of reading one page.
 
     def send(self, value: Any) -> Any:
-        """Go on reading one page; see `collections.abc.Coroutine`."""
+        """Continue reading one page; see `collections.abc.Coroutine`."""
         if self._begun is None:
             self._begun = self.__await__()
         return self._step(self._begun.send, value)
@@ -95,14 +95,14 @@ class Pages(Coroutine[Any, Any, Response[Page[T]]], Generic[T]):
         try:
             return step(value)
         except BaseException:
-            self._begun = None  # it has ended: whoever awaits this list next reads it again
+            self._begun = None  # it has ended: the next await of this list reads it again
             raise
 
 
 class _Reading(AsyncGenerator[T]):
     """An asynchronous iterator that can be left at any time.
 
-    Not a native generator: those need the event loop to close them after a `break`, of which trio warns.
+    Not a native generator: after a `break`, the event loop has to close those, and trio warns about that.
     """
 
     async def asend(self, value: None) -> T:
@@ -114,18 +114,18 @@ class _Reading(AsyncGenerator[T]):
 
 
 class Responses(_Reading[Success[Page[T]]], Generic[T]):
-    """All pages of a list, each as it came. While one is worked on, the next is being fetched."""
+    """All pages of a list, each as it came. The next one is fetched while you work on the current one."""
 
     def __init__(
         self, send: Callable[[Request[Page[T]]], Awaitable[Response[Page[T]]]], request: Request[Page[T]]
     ) -> None:
         self._send = send
         self._request: Request[Page[T]] | None = request
-        """What to ask for next, None where there is nothing more."""
+        """The next request, or None at the end."""
         self._coming: Prefetch[Response[Page[T]]] | None = None
         self._seen: set[object] = {_cursor(request)}
         self._wrong: UnexpectedResponse | None = None
-        """What is raised in place of the page after the last one."""
+        """Raised in place of the page after the last one."""
         self._waiting = False
 
     async def __anext__(self) -> Success[Page[T]]:
@@ -141,7 +141,7 @@ class Responses(_Reading[Success[Page[T]]], Generic[T]):
             self._waiting = False
 
     async def aclose(self) -> None:
-        """End it, and wait until the page that was being fetched has been given up."""
+        """Close it, and wait until the page that was being fetched is cancelled."""
         coming = self._coming
         self._end()
         if coming is not None:
@@ -176,7 +176,7 @@ class Responses(_Reading[Success[Page[T]]], Generic[T]):
         return response
 
     async def _fetch(self, request: Request[Page[T]]) -> tuple[Success[Page[T]], object]:
-        """The page that *request* asks for and the next cursor; raises any failure with the cursor to go on from."""
+        """Fetch a page, and return it with the next cursor. Failures are raised with the cursor to resume from."""
         cursor = _cursor(request)
         try:
             response = await (self._coming.result() if self._coming is not None else self._send(request))
@@ -184,7 +184,7 @@ class Responses(_Reading[Success[Page[T]]], Generic[T]):
             raise error.evolve(cursor=cursor) from None
         if not isinstance(response, Success):
             raise response.evolve(cursor=cursor)
-        page: Any = response.data  # its type is a promise that drift may have broken
+        page: Any = response.data  # drift may have broken the promise of its type
         if not isinstance(page, Page) or not isinstance(cast("Any", page).results, list):
             raise _unexpected("this page has no list of results", response, cursor)
         return response, cast("Any", page).next
@@ -222,7 +222,7 @@ def _cursor(request: Request[Any]) -> str | None:
 
 
 def _why_not(following: object, seen: set[object]) -> str | None:
-    """Why a page's `next` cannot be followed, None where it can, or where the list ends."""
+    """Why a page's `next` cannot be followed; None if it can, or if the list ends."""
     if following is None or following == "":
         return None
     if not isinstance(following, str):

@@ -19,35 +19,35 @@ T_co = TypeVar("T_co", covariant=True)
 
 @attrs.frozen(kw_only=True, slots=False)
 class Operation:
-    """One operation of Kombo's API: what is the same for each of its calls."""
+    """One operation of Kombo's API: what all its calls share."""
 
     id: str
     """Kombo's operationId, such as `PostAtsCandidates`."""
     method: str
     path: str
-    """The path below the base URL, with `{names}` where values go."""
+    """The path below the base URL, with `{names}` for values."""
     action: bool = False
-    """Whether it is an action in the connected system: at most 30 of these run at once for an integration."""
+    """Whether it is an action in the connected system; at most 30 run at once per integration."""
     paged: bool = False
     integration: bool = True
     """Whether it needs an integration (`X-Integration-Id`)."""
     query: tuple[str, ...] = ()
     body: tuple[str, ...] | None = None
-    """The fields that travel in the body: an empty tuple sends an empty object, None sends no body."""
+    """The fields sent in the body: an empty tuple sends an empty object, None sends no body."""
     ndjson: bool = False
-    """Whether the body is lines of JSON, one for each item of its only field."""
+    """Whether the body is JSON Lines, one for each item of its only field."""
     renamed: tuple[str, ...] = ()
     """Body fields that hold a model with wire names that are not valid Python identifiers."""
     timeout: float | None = None
-    """How long one call may take, in seconds, where Kombo documents it for this operation."""
+    """How long one call may take, in seconds, if Kombo documents it for this operation."""
     max_body_bytes: int | None = None
-    """The largest body that Kombo takes, in bytes, where it documents one."""
+    """The largest body that Kombo accepts, in bytes, if it documents one."""
     blind_spots: tuple[tuple[str, ModelName], ...] = ()
-    """Fields whose own changes `updated_after` does not see, each with the model that `data-changed` names for them."""
+    """Fields whose changes `updated_after` does not catch, each with the model that `data-changed` names for them."""
 
     @property
     def idempotent(self) -> bool:
-        """Whether doing it twice is the same as once (RFC 9110, 9.2.2)."""
+        """Whether doing it twice has the same effect as once (RFC 9110, 9.2.2)."""
         return self.method in ("GET", "PUT", "DELETE")
 
     @property
@@ -57,7 +57,7 @@ class Operation:
 
     @property
     def content_type(self) -> str:
-        """The type of the body, where there is one."""
+        """The content type of the body, if there is one."""
         return "application/x-ndjson" if self.ndjson else "application/json"
 
     @cached_property
@@ -69,7 +69,7 @@ class Operation:
 class Request(Model, Generic[T_co]):
     """The base of all requests; `T` is the type of `Success.data` in the response.
 
-    Printing one shows which fields are set, not their values, since those are people's data; `to_dict` gives them.
+    Printing one shows which fields are set, not their values, since those are people's data; use `to_dict` for them.
     """
 
     __slots__ = ()

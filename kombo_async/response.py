@@ -1,4 +1,4 @@
-"""What a call gives: `Success[T]`, or a failure with a class of its own."""
+"""What a call returns: `Success[T]`, or a failure with its own class."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ T = TypeVar("T")
 
 @model
 class ActionWarning(Model):
-    """Something that an action could not do, or did otherwise, in the connected system."""
+    """Something that an action could not do, or did differently, in the connected system."""
 
     message: str
 
@@ -55,7 +55,7 @@ def _restore(fields: dict[str, Any]) -> Success[Any]:
 class Success(Generic[T]):
     """A 2xx response. It never raises: what does not match the types is kept as it came, and listed in `drift`.
 
-    Printing one shows the type and the IDs of its data, not the rest, since that is people's data.
+    Printing one shows the type and the IDs of its data, but not the rest, since that is people's data.
     """
 
     status: ClassVar[Literal["success"]] = "success"
@@ -64,12 +64,12 @@ class Success(Generic[T]):
     warnings: list[ActionWarning] = attrs.field(factory=list[ActionWarning])
     """What the action could not do as asked; empty for most calls."""
     drift: list[Drift] = attrs.field(factory=list[Drift])
-    """Where the response did not match the types, at most a thousand places; empty if it is as documented."""
+    """Where the response did not match the types, at most a thousand places; empty if all is as documented."""
     more_drift: int = 0
     """How many more places there are than `drift` lists."""
     confirmed: bool = True
-    """Whether this is Kombo's success envelope with its data. False of other JSON with a 2xx (`{"ok": true}`, `[]`,
-    no data): it comes from something on the way, or says nothing, so nobody knows whether a write was done."""
+    """Whether this is Kombo's success envelope with its data. False for other JSON with a 2xx (`{"ok": true}`, `[]`,
+    no data): it does not show whether a write was done, and may come from something on the way."""
     status_code: int
     raw_response: httpx.Response = attrs.field(repr=False)
     """The response as it came, read to its end."""
@@ -83,7 +83,7 @@ class Success(Generic[T]):
         return content_type
 
     def unwrap(self) -> T:
-        """The data; a failure raises itself instead."""
+        """Return the data. (A failure raises itself instead.)"""
         return self.data
 
     def __repr__(self) -> str:

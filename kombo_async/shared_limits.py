@@ -17,11 +17,11 @@ if TYPE_CHECKING:
 logger = logging.getLogger("kombo_async.shared_limits")
 
 DOCUMENTED_LIMIT = 30
-"""How many actions Kombo runs at once for an integration, until it says else."""
+"""How many actions Kombo runs at once per integration, until it says otherwise."""
 LONGEST_POLL = 1.0
-"""Seconds after which a process that waits asks again, should a message have been lost."""
+"""Seconds after which a waiting process asks again, in case a message was lost."""
 MARGIN = 0.8
-"""The part of a lease in which an action may still leave: later, others may have its place."""
+"""The part of a lease in which an action may still be sent; later, others may have its place."""
 _SCRIPTS: Mapping[str, str] = {"acquire": ACQUIRE, "release": RELEASE, "renew": RENEW}
 
 
@@ -31,14 +31,14 @@ class SharedLimits:
         async with SharedLimits(redis) as limits, AsyncKomboClient(limits=limits) as kombo: ...
 
     Each place is used by one process at a time, the process that has waited longest is next, and the places of one that
-    died are free again after *lease* seconds, by the server's time. How many places there are is what Kombo says
-    (`Concurrency-Limit`), 30 to begin with. While Redis cannot be reached, a client finds its share by itself and says
-    so in the log: at worst Kombo refuses an action, which does no harm.
+    died are free again after *lease* seconds, by the server's clock. How many places there are is what Kombo says
+    (`Concurrency-Limit`), 30 to begin with. While Redis cannot be reached, a client finds its share by itself, and logs
+    that: at worst, Kombo refuses an action, which does no harm.
 
     Args:
         redis: Your client (`redis.asyncio.Redis`), which stays open. Waiting takes one connection of its pool.
-        lease: Seconds after which the places of a silent process are free.
-        prefix: The prefix of its keys; give one to each of your Kombo environments.
+        lease: Seconds after which the places of a silent process become free.
+        prefix: The prefix of its keys; use a different one for each Kombo environment.
 
     Raises:
         ValueError: The lease is shorter than a second.
@@ -69,10 +69,10 @@ class SharedLimits:
         await self.aclose()
 
     async def aclose(self) -> None:
-        """Stop renewing, and give back what is held."""
+        """Stop renewing, and give all places back."""
         tasks, self._tasks = self._tasks, []
         self._closing.set()
-        if tasks:  # the listener waits inside of the Redis client, which may lose a cancellation
+        if tasks:  # the listener waits inside the Redis client, which may lose a cancellation
             with suppress(Exception):
                 await self._redis.rpush(self._wake(self._process), "")
             await asyncio.gather(*tasks)
@@ -81,7 +81,7 @@ class SharedLimits:
                 await self.release(integration_id, place, wanted=0)
 
     async def acquire(self, integration_id: str, *, wanted: int) -> str:
-        """Wait for a place, one caller of this process at a time for each integration.
+        """Wait for a place; per integration, one caller of this process waits at a time.
 
         *wanted* is how many callers of this process want one, this one included.
 
@@ -117,7 +117,7 @@ class SharedLimits:
         return renewed is not None and asyncio.get_running_loop().time() - renewed < MARGIN * self.lease
 
     async def tell(self, integration_id: str, limit: int) -> None:
-        """Take in a `Concurrency-Limit` of Kombo's."""
+        """Apply a `Concurrency-Limit` from Kombo."""
         with suppress(Exception):
             await self._redis.set(self._key(integration_id, "limit"), limit, ex=86_400)
 
@@ -147,13 +147,13 @@ class SharedLimits:
     def _start(self) -> None:
         loop = asyncio.get_running_loop()
         if self._tasks and self._tasks[0].get_loop() is not loop:
-            self._tasks, self._held, self._turns = [], {}, {}  # of an event loop that is gone
+            self._tasks, self._held, self._turns = [], {}, {}  # from an event loop that is gone
         if not self._tasks:
             self._closing = asyncio.Event()
             self._tasks = [loop.create_task(self._renew()), loop.create_task(self._listen())]
 
     async def _renew(self) -> None:
-        """Renew what this process holds, three times in each lease."""
+        """Renew this process's places, three times per lease."""
         loop = asyncio.get_running_loop()
         while not await self._closes_within(self.lease / 3):
             for integration_id, held in list(self._held.items()):

@@ -12,7 +12,7 @@ class ActionStatus:
     """The actions of one integration."""
 
     in_flight: int
-    """How many are under way."""
+    """How many are in flight."""
     waiting: int
     """How many wait for a place."""
     limit: float
@@ -21,7 +21,7 @@ class ActionStatus:
 
 @attrs.frozen(kw_only=True)
 class ClientStatus:
-    """What a client, with all its views, is busy with in the event loop that it was used in last."""
+    """What a client and all its views are doing in the event loop that it was last used in."""
 
     in_flight: int
     """How many calls have a connection."""
@@ -30,8 +30,8 @@ class ClientStatus:
     max_connections: int
     """How many calls can be in flight."""
     paused: bool
-    """Whether Kombo refused calls for all integrations: nothing is sent for a while, then one call, two, four, ..."""
+    """Whether the client is paused because Kombo refused calls for all integrations, or is just restarting."""
     pauses: int
     """How many such pauses there have been."""
     actions: Mapping[str, ActionStatus]
-    """By integration ID, those that an action was sent for."""
+    """By integration ID, for those that an action was sent for."""

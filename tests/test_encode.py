@@ -482,7 +482,7 @@ def test_a_target_that_is_too_long_names_the_field_and_what_to_do() -> None:
     assert many[0] not in str(caught.value)
     assert len(encode(ats.GetCandidates(ids=many[:250])).target) < 8_000
     assert len(encode(ats.GetCandidates(ids=many[:318], email="f@example.com")).target) <= 8_000
-    with pytest.raises(InvalidInput, match=r"^email: makes an address of"):
+    with pytest.raises(InvalidInput, match=r"^email: makes a URL of"):
         encode(ats.GetCandidates(email="f" * 9_000))
     with pytest.raises(InvalidInput, match=r"^candidate_id: "):
         encode(ats.AddCandidateResultLink(candidate_id="1" * 9_000, label="x", url="https://example.com"))

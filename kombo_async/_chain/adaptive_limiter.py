@@ -1,4 +1,4 @@
-"""How many actions of an integration run at once: learned from what Kombo says and from what it refuses."""
+"""How many actions of an integration run at once: learned from Kombo's headers and refusals."""
 
 from __future__ import annotations
 
@@ -14,26 +14,26 @@ from kombo_async.middleware import Call
 from kombo_async.response import Response
 
 DOCUMENTED_LIMIT = 30
-"""How many actions Kombo runs at once for an integration (since 2026-03-20), until a `Concurrency-Limit` says else."""
+"""How many actions Kombo runs at once per integration (since 2026-03-20), until `Concurrency-Limit` says otherwise."""
 FIRST_LIMIT = 4
-"""How many a client begins with: it cannot know how many others use."""
+"""How many a client starts with, since it cannot know how many others use."""
 LOWEST_LIMIT = 0.25
-"""Below one, a client sends one action and then waits: a quarter of a place is one place a quarter of the time."""
+"""Below one, a client pauses between actions: a quarter of a place is one place for a quarter of the time."""
 KEPT_AFTER_REFUSAL = 0.8
-"""What a client keeps of its limit when it meets others who want their share."""
+"""The fraction of its limit that a client keeps when it meets others that want their share."""
 GIVEN_UP_WHEN_FULL = 0.1
-"""How much of its limit a client gives up in a round in which Kombo has no room left for others."""
+"""The fraction of its limit that a client gives up in a round in which Kombo has no room left for others."""
 CAUTIOUS_ROUNDS = 3
-"""After a refusal among others, rounds in which a client grows little by little, whatever the headers say.
+"""How many rounds a client grows slowly after a refusal that involves others, whatever the headers say.
 
-Actions that end together show places free that are about to be taken again.
+Actions that end together make places look free that are about to be taken again.
 """
 LEFT_FREE = 1
-"""Places that clients which share a limit leave to newcomers."""
+"""Places that clients sharing a limit leave for newcomers."""
 FIRST_REST, LONGEST_REST = 0.2, 2.0
-"""Seconds without an action after a refusal among others: at most after one, and after many in a row."""
+"""Seconds without an action after a refusal that involves others: the most after one, and after many in a row."""
 LONGEST_PATIENCE = 64
-"""How many rounds pass at most before a client asks again for one place more than ever worked."""
+"""The most rounds before a client tries one more place than ever worked."""
 
 
 @attrs.frozen
@@ -48,18 +48,18 @@ class Turn:
 
 
 class AdaptiveLimiter(Limiter):
-    """Lets as many actions of one integration pass as this client's share of Kombo's limit.
+    """Limits the actions of one integration to this client's share of Kombo's limit.
 
     Alone, a client takes all there is: it grows until Kombo's headers or a refusal say that there is no more,
-    and asks for one more ever more rarely. With others (the headers show more actions than its own, or it is
+    and tries one more less and less often. With others (the headers show more actions than its own, or it is
     refused at a level that used to work) it gives up a part whenever Kombo is full and grows slowly while it is not,
-    as TCP does: that leads all clients to similar shares, and nobody goes without.
+    as TCP does. All clients end up with similar shares, and none starves.
     """
 
     def __init__(self, clock: Clock, rand: Callable[[], float] = random.random) -> None:
         super().__init__(FIRST_LIMIT, clock)
         self.epoch: int = 0
-        """Counts refusals; those of actions that began in the same epoch count as one."""
+        """Counts refusals; those of actions started in the same epoch count as one."""
         self._rand = rand
         self._fraction = 0.0
         self._kombos_limit = float(DOCUMENTED_LIMIT)
@@ -78,7 +78,7 @@ class AdaptiveLimiter(Limiter):
         self._least_remaining = DOCUMENTED_LIMIT
 
     async def take_turn(self, call: Call) -> Turn:
-        """Wait for a turn, and for the rest after a refusal: the next in the queue would be refused at once.
+        """Wait for a turn, and for the end of the rest after a refusal.
 
         Raises `TimedOut` if the deadline of *call* passes first.
         """
@@ -101,19 +101,19 @@ class AdaptiveLimiter(Limiter):
         super().release()
 
     def _has_room(self) -> bool:
-        return self.in_use < max(1, int(self.limit + self._fraction))  # 2.4 is 2, and 3 for 40 % of the turns
+        return self.in_use < max(1, int(self.limit + self._fraction))  # 2.4 means 2, and 3 for 40 % of the turns
 
     def learn(self, response: Response[object], turn: Turn, *, refused: bool, retry_after: float | None = None) -> None:
         """Adapt to the *response* to the action of *turn*.
 
-        *refused* says that it was one too many; *retry_after* for how many seconds no other should follow.
+        *refused* says that it was one too many; *retry_after* is how many seconds to hold the next.
         """
         headers = response.raw_response.headers
         told = number(headers.get("concurrency-limit"))
         if told:
             self._kombos_limit = float(told)
             self.limit = min(self.limit, self._kombos_limit)
-        if turn.epoch == self.epoch:  # else it was in flight together with one that was refused already
+        if turn.epoch == self.epoch:  # otherwise it was in flight together with one that was already refused
             if refused:
                 self._refuse(turn)
             else:
@@ -125,7 +125,7 @@ class AdaptiveLimiter(Limiter):
     def _refuse(self, turn: Turn) -> None:
         self.epoch += 1
         self._refusals += 1
-        if turn.level > max(1, self._proven) and not self._told:  # one more than ever worked: nobody else is needed
+        if turn.level > max(1, self._proven) and not self._told:  # one more than ever worked
             self.limit = min(self._kombos_limit, turn.level - 1.0)
             self._patience = min(LONGEST_PATIENCE, 2 * self._patience)
         else:
@@ -148,10 +148,10 @@ class AdaptiveLimiter(Limiter):
             self._rest((self._clock.time() - turn.began) * (1 / self.limit - 1))
 
     def _heed(self, remaining: int, turn: Turn) -> None:
-        """Take in `Concurrency-Remaining`: how many more actions Kombo would take right now, from anyone.
+        """Apply `Concurrency-Remaining`: how many more actions Kombo would accept right now, from anyone.
 
-        Whether an action still counts as running while it is answered is not documented, so it is learned: see
-        `_learn_what_counts`. Until then a place that may be its own is neither taken for another's nor for free.
+        Whether an action still counts while its response is sent is not documented, so it is learned: see
+        `_learn_what_counts`. Until then, a place that may be its own counts neither as another's nor as free.
         """
         self._told = True
         self._least_remaining = min(self._least_remaining, remaining)
@@ -169,7 +169,7 @@ class AdaptiveLimiter(Limiter):
             self._grow(max(2 * GIVEN_UP_WHEN_FULL, ours) / max(1.0, self.limit))
 
     def _learn_what_counts(self) -> None:
-        """A success that leaves nothing counts itself; if a whole round at the limit leaves one, none of them does."""
+        """A success that leaves 0 counts itself; if a whole round at the limit leaves 1, responses do not count."""
         if self._least_remaining == 0:
             self._counts_itself = True
         elif self._counts_itself is None and self._least_remaining == 1 and self._highest >= int(self._kombos_limit):
@@ -182,7 +182,7 @@ class AdaptiveLimiter(Limiter):
         self._least_remaining = DOCUMENTED_LIMIT
 
     def _end_round(self, *, told: bool) -> None:
-        """A round is as many answers as the limit: if all of the limit was used, it works."""
+        """End a round, which is as many responses as the limit. If the whole limit was used, it works."""
         if self._highest >= int(self.limit):
             self._proven = max(self._proven, self._highest)
             self._cautious = max(0, self._cautious - 1)
@@ -196,7 +196,7 @@ class AdaptiveLimiter(Limiter):
         self._begin_round()
 
     def _ask_for_more(self) -> None:
-        """Where Kombo says nothing: double until the first refusal, then ask for one more, ever more rarely."""
+        """Without headers: double until the first refusal, then try one more, less and less often."""
         self._quiet_rounds += 1
         if self._quiet_rounds >= self._patience:
             self._quiet_rounds = 0
@@ -210,5 +210,5 @@ class AdaptiveLimiter(Limiter):
 
 
 def number(value: str | None) -> int | None:
-    """The number in a header; None for anything else."""
+    """The number in a header, or None."""
     return int(value) if value and value.isascii() and value.isdigit() and len(value) <= 6 else None

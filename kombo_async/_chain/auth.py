@@ -1,4 +1,4 @@
-"""Who is calling, and which customer's system is meant."""
+"""Headers for who is calling and for which customer's system."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ from kombo_async.middleware import Call, Next
 from kombo_async.response import Response
 
 APIKey: TypeAlias = str | Callable[[], str | Awaitable[str]]
-"""An API key, or a function that gives the one that is valid now; it is asked before each attempt."""
+"""An API key, or a function that returns the current one; called before each attempt."""
 
 
 class Auth:
-    """Adds the API key, and the integration where the operation needs one."""
+    """Adds the API key, and the integration if the operation needs one."""
 
     def __init__(self, authorization: str | Callable[[], str | Awaitable[str]]) -> None:
         self._authorization = authorization
 
     @classmethod
     def of(cls, api_key: APIKey | None) -> Auth | ValueError:
-        """The step for *api_key*, or what is wrong with it: to be raised where the key is out of sight."""
+        """The step for *api_key*, or the error to raise, where no frame holds the key."""
         if not api_key:
             return ValueError("api_key: pass the API key from Kombo's dashboard, or set KOMBO_API_KEY")
         if not isinstance(api_key, str):
@@ -48,7 +48,7 @@ class Auth:
         return await call_next(with_key)
 
     async def _asked(self, call: Call) -> Call | ValueError:
-        """*call* with the key that is valid now. Made apart: the frames of a call under way do not hold the key."""
+        """Add the current key to *call*. A separate function, so the frames of a call in flight do not hold the key."""
         ask: Any = self._authorization
         api_key: object = ask()
         if isawaitable(api_key):
@@ -59,7 +59,7 @@ class Auth:
 
 
 def _headers(call: Call, authorization: str) -> dict[str, str]:
-    """Made apart, so that the frames of a call under way, which tracebacks may print, do not hold the key."""
+    """A separate function: the frames of a call in flight, which tracebacks may print, do not hold the key."""
     headers = {**call.headers, "Authorization": authorization}
     if call.operation.integration and call.integration_id is not None:
         headers["X-Integration-Id"] = call.integration_id
@@ -72,5 +72,5 @@ def _why_not(api_key: str) -> ValueError | None:
 
 
 def not_to_be_copied() -> NoReturn:
-    """Refuse to pickle or to copy deeply what holds an API key."""
+    """Refuse to pickle or deep-copy an object that holds an API key."""
     raise TypeError("a client holds an API key and cannot be pickled or deep-copied; create one where you need it")

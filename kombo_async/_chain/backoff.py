@@ -11,7 +11,7 @@ def backoff(
 ) -> float:
     """Seconds before retry number *retry* (from 1): doubling from *initial_delay* to *max_delay*, with full jitter.
 
-    Full jitter draws evenly between nothing and the whole, so that clients that failed together do not return together.
+    Full jitter draws evenly between zero and the whole, which spreads out clients that failed together.
     """
     whole = min(max_delay, initial_delay * 2.0 ** min(retry - 1, 60))
     return whole * rand() if jitter else whole

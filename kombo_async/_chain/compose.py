@@ -1,4 +1,4 @@
-"""How a chain is made of middleware."""
+"""Compose middleware into a chain."""
 
 from __future__ import annotations
 

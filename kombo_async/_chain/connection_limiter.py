@@ -10,11 +10,11 @@ from kombo_async._clock import Clock
 from kombo_async.middleware import Call
 
 KEPT_FOR_READS = 5
-"""One connection in so many is never used by actions, which take minutes where a read takes milliseconds."""
+"""One connection in this many is kept from actions, which take minutes while a read takes milliseconds."""
 
 
 class ConnectionLimiter:
-    """Lets *limit* calls of a client be under way at once."""
+    """Lets *limit* calls of a client be in flight at once."""
 
     def __init__(self, limit: int, clock: Clock) -> None:
         self.limit = limit
@@ -26,7 +26,7 @@ class ConnectionLimiter:
 
     @property
     def in_use(self) -> int:
-        """How many calls are under way."""
+        """How many calls are in flight."""
         return sum(self._in_use.values())
 
     @property
@@ -62,14 +62,14 @@ class ConnectionLimiter:
         return self.in_use < self.limit and self._in_use[kind] < self._most[kind]
 
     def _admit(self) -> None:
-        """Let in those for whom there is room; reads and actions take turns, too."""
+        """Admit calls while there is room; reads and actions also take turns."""
         while kind := next((each for each in self._next if self._queues[each] and self._has_room(each)), None):
             self._next = ("action", "read") if kind == "read" else ("read", "action")
             self._in_use[kind] += 1
             self._queues[kind].pop().set()
 
     def _give_up(self, turn: anyio.Event, call: Call) -> None:
-        """Stop waiting; a turn that came at the very moment of a cancellation goes to the next call."""
+        """Stop waiting; a turn granted at the moment of cancellation goes to the next call."""
         if turn.is_set():
             self.release(call)
         else:

@@ -1,4 +1,4 @@
-"""The request made into bytes, once for all attempts of a call."""
+"""Encode the request, once for all attempts of a call."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """A client's chain in the event loop that uses it: connections and limits belong to one event loop each.
 
-In a second event loop (another `asyncio.run`, a forked worker) the client begins with new ones. While the first is at
-work, in another thread, calls are refused before anything is sent.
+In a second event loop (another `asyncio.run`, a forked worker) the client starts with new ones. While another thread's
+loop is using it, calls are refused before anything is sent.
 """
 
 from __future__ import annotations
@@ -30,22 +30,22 @@ class _InLoop:
     begun: bool = False
     """Whether there are connections in this event loop."""
     connections: AsyncGenerator[None] | None = None
-    """What closes the connections when the loop ends; None where there is nothing to close."""
+    """Closes the connections when the loop ends; None if there is nothing to close."""
     under_way: int = 0
-    """Calls that have begun and not ended."""
+    """Calls in flight."""
 
     @property
     def is_here(self) -> bool:
-        """Whether this is the event loop, and the process, that runs."""
+        """Whether this is the running event loop and process."""
         return self.loop is _running_loop() and self.process == os.getpid()
 
 
 class PerEventLoop:
-    """Sends calls through a chain of their own event loop.
+    """Sends calls through the chain of the running event loop.
 
     Args:
         make: Makes the chain.
-        connect: Is begun in each event loop, and closed when that ends. It may refuse by an exception.
+        connect: Called in each event loop; its result is closed when the loop ends. It may refuse by raising.
     """
 
     def __init__(self, make: Callable[[], Chain], connect: Callable[[], AsyncGenerator[None] | None]) -> None:
@@ -54,9 +54,9 @@ class PerEventLoop:
         self._lock = threading.Lock()
         self._used: _InLoop | None = None
         self._left: list[_InLoop] = []
-        """What was left behind in a parent process, kept from the garbage collector: it is the parent's to end."""
+        """Chains of a parent process, kept from the garbage collector, since only the parent may close them."""
         self.chain: Chain = make()
-        """The chain as it is now."""
+        """The current chain."""
 
     def __repr__(self) -> str:
         return "PerEventLoop(...)"
@@ -99,14 +99,14 @@ class PerEventLoop:
         return connections
 
     async def aclose(self) -> None:
-        """Close the connections of the event loop that runs."""
+        """Close the connections of the running event loop."""
         used = self._used
         if used is not None and used.connections is not None and used.is_here:
             await used.connections.aclose()
 
 
 def _running_loop() -> Any:
-    """The event loop that runs. Its library has been imported by then: importing asyncio takes long."""
+    """The running event loop. Its library has been imported by now; importing asyncio takes long."""
     asyncio: Any = sys.modules.get("asyncio")
     if asyncio is not None:
         try:

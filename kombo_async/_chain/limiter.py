@@ -1,4 +1,4 @@
-"""A limiter: so many calls at once, first come, first served."""
+"""A limit on calls at once, first come, first served."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ class Limiter:
     def __init__(self, limit: float, clock: Clock) -> None:
         self.limit: float = limit
         self.in_use: int = 0
-        """How many have passed and not been released yet."""
+        """How many have passed and are not released yet."""
         self._clock = clock
         self._queue = Queue()
 
@@ -48,7 +48,7 @@ class Limiter:
         self.admit()
 
     def admit(self) -> None:
-        """Let those pass for whom there is room."""
+        """Let calls pass while there is room."""
         while self._queue and self._has_room():
             self.in_use += 1
             self._queue.pop().set()
@@ -57,7 +57,7 @@ class Limiter:
         return self.in_use < int(self.limit)
 
     def _give_up(self, turn: anyio.Event) -> None:
-        """Stop waiting; a turn that came at the very moment of a cancellation goes to the next call."""
+        """Stop waiting; a turn granted at the moment of cancellation goes to the next call."""
         if turn.is_set():
             self.release()
         else:

@@ -2,12 +2,12 @@
 
 - Actions of an integration: as many at once as its share of Kombo's limit, first come, first served.
 - All calls: at most `max_connections` at once; reads never wait behind actions, and integrations take turns.
-- After a refusal that is meant for all calls, the whole client pauses once, then starts with one call, two, four, ...
+- After a refusal that concerns all calls, the whole client pauses once, then starts with one call, two, four, ...
 
-Whom a refusal is meant for is not always said. A 429 on an action is taken for a limit of its integration first; only
-when a second integration is refused while nothing gets through, or a read is, does the whole client pause. Should Kombo
-count all requests of a customer together, that costs one refusal more before the pause; the other way round, one busy
-customer would stop all others.
+Kombo does not always say what a refusal applies to. A 429 on an action is first taken as its integration's limit. The
+whole client pauses only if a second integration is refused while nothing gets through, or if a read is refused. If
+Kombo counts all requests of an account together, that costs one more refusal before the pause; the other way round, one
+busy customer would stop all others.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ class Limits:
             limiter.release()
 
     def status(self) -> ClientStatus:
-        """What waits here, and what has passed."""
+        """How many calls wait here, and how many have passed."""
         limiters: dict[str, AdaptiveLimiter | SharedLimiter] = {**self.actions, **self.shared_actions}
         return ClientStatus(
             in_flight=self.connections.in_use,
@@ -91,12 +91,12 @@ class Limits:
                 await limiter.learn(response, turn, refused=refused, retry_after=rest)
                 return response
             except PlaceLost:
-                pass  # this process stood still for longer than its lease: wait for another place
+                pass  # this process was paused for longer than its lease: wait for another place
             finally:
                 await limiter.give_back(turn)
 
     async def _connected(self, call: Call, call_next: Next) -> Response[Any]:
-        """The pause comes last: it also holds those that were waiting when it began."""
+        """The pause comes last, to hold also the calls that were waiting when it began."""
         await self.connections.acquire(call)
         try:
             return await self.pause(call, call_next)

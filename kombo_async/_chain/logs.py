@@ -1,8 +1,8 @@
-"""One line a call, in the standard library's `logging`, under `kombo_async`.
+"""One line per call, in the standard library's `logging`, under `kombo_async`.
 
 It has the operation, the integration, the status, the code, the attempts and the milliseconds:
-never a key, a value of a header, a query or a body. httpx logs each request, too, with the whole URL; where the
-request is ours that line is dropped, since a query can hold an e-mail address.
+never a key, a header's value, a query or a body. httpx also logs each request with its whole URL. For our requests
+that line is dropped, since a query can contain an e-mail address.
 """
 
 from __future__ import annotations
@@ -70,7 +70,7 @@ _ours = ContextVar("_ours", default=False)
 class quiet:
     """While this is entered, the HTTP library logs nothing about requests: its lines hold the whole URL.
 
-    They are dropped, not edited, so that another form of them in a new release shows nothing. Ours says what happened.
+    They are dropped, not edited, so a new format in a later release cannot leak. Our own line says what happened.
     """
 
     __slots__ = ("_token",)

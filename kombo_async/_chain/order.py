@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 @attrs.frozen
 class Chain:
-    """The steps that calls pass through, and the one that can tell how many wait."""
+    """The steps that calls pass through, and the one that knows how many wait."""
 
     send: Next
     limits: Limits

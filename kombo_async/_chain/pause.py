@@ -1,4 +1,4 @@
-"""The pause of the whole client after a refusal that is meant for all calls, and the gentle start after it."""
+"""The pause of the whole client after a refusal that concerns all calls, and the gentle start after it."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ from kombo_async.middleware import Call, Next
 from kombo_async.response import Response
 
 REMEMBERED = 10.0
-"""Seconds in which a second integration has to be refused to show that the refusals are meant for all."""
+"""Seconds within which a second integration must be refused to show that the refusals concern all calls."""
 
 
 @attrs.frozen
 class _Refusal:
-    """An action's 429 that may be meant for its integration, or for all calls."""
+    """An action's 429, which may concern its integration or all calls."""
 
     integration_id: str | None
     at: float
 
 
 class Pause:
-    """Holds all calls of a client while it is paused; then lets one go, and with each answer one more at a time."""
+    """Holds all calls of a client while it is paused; then lets one go, and one more at a time with each response."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
@@ -81,7 +81,7 @@ class Pause:
                 self._begin(None if asked is None else min(asked, call.retry.max_retry_after), epoch)
             return
         if self._refusal is not None and began >= self._refusal.at:
-            self._refusal = None  # other calls get through: that refusal was meant for its integration alone
+            self._refusal = None  # other calls get through, so that refusal concerned only its integration
         if epoch == self._epoch:
             self._recover()
         spent = reset_after(response.raw_response.headers)
@@ -89,7 +89,7 @@ class Pause:
             self._until = max(self._until, self._clock.time() + min(spent, call.retry.max_retry_after))
 
     def _is_for_all(self, call: Call) -> bool:
-        """Whether a refusal is meant for all calls: a read's is, or that of a second integration."""
+        """Whether a refusal concerns all calls: a read's does, and a second integration's."""
         if not call.operation.action:
             return True
         now, before = self._clock.time(), self._refusal
@@ -106,7 +106,7 @@ class Pause:
                 self._turns = None
 
     def _begin(self, retry_after: float | None, epoch: int) -> None:
-        """Pause as long as Kombo asks for; where it does not say, longer at each refusal in a row.
+        """Pause for as long as Kombo asks; if it does not say, longer after each consecutive refusal.
 
         Calls that were in flight together are refused together: those count as one refusal.
         """

@@ -1,4 +1,4 @@
-"""Queues of calls that wait for their turn. Leaving one is as cheap as joining it, however long it is."""
+"""Queues of calls that wait for their turn. Leaving a queue of any length is as cheap as joining it."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class Queue:
         return len(self._turns)
 
     def add(self, turn: anyio.Event) -> None:
-        """Join the queue: *turn* is set when it is its turn."""
+        """Join the queue; *turn* is set when it comes."""
         self._turns[turn] = None
 
     def remove(self, turn: anyio.Event) -> None:
@@ -54,7 +54,7 @@ class FairQueue:
             del self._groups[group]
 
     def pop(self) -> anyio.Event:
-        """Take out the first of the group whose turn it is."""
+        """Take out the first call of the group whose turn it is."""
         group, queue = self._groups.popitem(last=False)
         turn = queue.pop()
         self._length -= 1

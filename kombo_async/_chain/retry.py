@@ -19,11 +19,11 @@ from kombo_async.request import Operation
 from kombo_async.response import Response, Success
 
 SHORTEST_WAIT_FOR_SYNC = 0.1
-"""Seconds between two looks at the least, however short a policy or `Retry-After` would have it: a sync takes long."""
+"""The shortest wait between two tries during a first sync, whatever the policy or `Retry-After`: syncs take long."""
 
 
 def may_repeat(failure: KomboError, operation: Operation, policy: RetryPolicy) -> bool:
-    """Whether a call that failed like this may be made again without doing anything twice."""
+    """Whether a call that failed like this can be repeated without doing anything twice."""
     harmless = operation.idempotent or policy.retry_ambiguous
     match failure:
         case NoResponse(sent=sent):
@@ -36,9 +36,9 @@ def may_repeat(failure: KomboError, operation: Operation, policy: RetryPolicy) -
 
 
 class Budget:
-    """Keeps retries to about a tenth of all calls while Kombo is failing, so that they do not add to its trouble.
+    """Keeps retries to about a tenth of all calls while Kombo is failing, to avoid adding load.
 
-    A token bucket as in the well-known SDKs: each call puts in a tenth of a token, each retry takes one.
+    A token bucket, as in well-known SDKs: each call adds a tenth of a token, each retry takes one.
     """
 
     def __init__(self, capacity: float = 20.0, earned: float = 0.1) -> None:
@@ -47,11 +47,11 @@ class Budget:
         self._tokens = capacity
 
     def earn(self) -> None:
-        """Put in what one call earns."""
+        """Add what one call earns."""
         self._tokens = min(self._capacity, self._tokens + self._earned)
 
     def spend(self) -> bool:
-        """Take the token for a retry, if there is one."""
+        """Take a token for a retry, if there is one."""
         if self._tokens < 1:
             return False
         self._tokens -= 1
@@ -60,10 +60,10 @@ class Budget:
 
 @attrs.define
 class _Retries:
-    """What one call has come to so far."""
+    """The attempts of one call so far."""
 
     made: int = 0
-    """Retries, those that waited for the first sync not counted."""
+    """Retries, except those that waited for the first sync."""
     polls: int = 0
     """Retries that waited for the first sync."""
     waited: float = 0.0
@@ -72,7 +72,7 @@ class _Retries:
     may_have_applied: bool = False
 
     def note(self, failure: Failure | NoResponse) -> None:
-        """Keep of an attempt what a later one must not make forgotten."""
+        """Keep what a later attempt must not hide."""
         self.sent |= not isinstance(failure, NoResponse) or failure.sent
         self.may_have_applied |= failure.may_have_applied
 
@@ -86,7 +86,7 @@ class Retry:
     clock: Clock = attrs.field(factory=Clock)
 
     async def __call__(self, call: Call, call_next: Next) -> Response[Any]:
-        """Answer *call* with what its last attempt came to; returns (or raises) at once what must not be repeated."""
+        """Return or raise the outcome of the last attempt of *call*; at once if it must not be repeated."""
         self.budget.earn()
         retries = _Retries()
         while True:
@@ -106,9 +106,9 @@ class Retry:
             call = attrs.evolve(call, attempt=call.attempt + 1)
 
     def _next_wait(self, failure: Failure | NoResponse, call: Call, retries: _Retries) -> float | None:
-        """Seconds until the next attempt, None where there is to be none."""
+        """Seconds until the next attempt, or None for no further attempt."""
         policy = call.retry
-        never_begun = failure.attempts < call.attempt  # the deadline passed while it waited for its place
+        never_begun = failure.attempts < call.attempt  # the deadline passed while it waited for a place
         if never_begun or not may_repeat(failure, call.operation, policy):
             return None
         asked = asked_to_wait(failure.raw_response.headers) if isinstance(failure, Failure) else None
@@ -132,7 +132,7 @@ class Retry:
         )
 
     def _until_next_look(self, policy: RetryPolicy, retries: _Retries, asked: float | None) -> float | None:
-        """Seconds until the next look whether the first sync is over: a longer and longer time, within `sync_wait`."""
+        """Seconds until the next try during a first sync: longer and longer, within `sync_wait`."""
         left = policy.sync_wait - retries.waited
         if left <= 0 or (asked is not None and asked > left):
             return None
@@ -169,7 +169,7 @@ class Retry:
 
 
 def _final(failure: Any, retries: _Retries) -> Response[Any]:
-    """The end of a call: what an earlier attempt may have done is not forgotten over a later clear failure."""
+    """The final result: it still says what an earlier attempt may have done, even after a clear failure."""
     if retries.may_have_applied and not failure.may_have_applied:
         failure = failure.evolve(may_have_applied=True)
     if isinstance(failure, NoResponse):

@@ -1,4 +1,4 @@
-"""An integration's limit as all processes share it: a place of `SharedLimits` for each action."""
+"""An integration's limit shared by all processes: each action takes a place from `SharedLimits`."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ logger = logging.getLogger("kombo_async")
 
 
 class PlaceLost(Exception):
-    """The lease of an action's place may have ended before the action left; nothing was sent."""
+    """The lease of an action's place may have ended before the action was sent; nothing was sent."""
 
 
 @attrs.frozen
@@ -34,7 +34,7 @@ class SharedTurn:
 
 
 class SharedLimiter:
-    """Lets actions of one integration pass as `SharedLimits` gives places; callers of this process queue for them."""
+    """Lets actions of one integration pass as `SharedLimits` grants places; callers in this process queue for them."""
 
     def __init__(self, shared: SharedLimits, integration_id: str, clock: Clock) -> None:
         self._shared = shared
@@ -47,7 +47,7 @@ class SharedLimiter:
 
     @property
     def limit(self) -> float:
-        """What is known of Kombo's limit."""
+        """Kombo's limit as far as it is known."""
         return self._told or self._own.limit
 
     @property
@@ -77,7 +77,7 @@ class SharedLimiter:
         return SharedTurn(None, own)
 
     def check(self, turn: SharedTurn, before: Callable[[], None] | None) -> Callable[[], None]:
-        """What to check right before anything leaves: that the place is still this process's, then *before*."""
+        """A check to run right before anything is sent: the place still belongs to this process, then *before*."""
 
         def last_check() -> None:
             if turn.place is not None and not self._shared.holds(self._integration_id, turn.place):
@@ -88,7 +88,7 @@ class SharedLimiter:
         return last_check
 
     async def give_back(self, turn: SharedTurn) -> None:
-        """End a turn, also in the middle of a cancellation."""
+        """End a turn, even during a cancellation."""
         self.in_use -= 1
         if turn.own is not None:
             self._own.release()
@@ -99,7 +99,7 @@ class SharedLimiter:
     async def learn(
         self, response: Response[object], turn: SharedTurn, *, refused: bool, retry_after: float | None = None
     ) -> None:
-        """Take in what *response* says of the limit."""
+        """Apply what *response* says about the limit."""
         if turn.own is not None:
             self._own.learn(response, turn.own, refused=refused, retry_after=retry_after)
         told = number(response.raw_response.headers.get("concurrency-limit"))

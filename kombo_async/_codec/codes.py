@@ -1,8 +1,8 @@
-"""What Kombo's status codes and error codes mean for a client: the one place that decides it. Pure.
+"""What Kombo's status codes and error codes mean for a client, decided in this one place. No I/O.
 
 Kombo asks clients to decide by `error.code`: the status that comes with a code may change without notice,
-as it did on 2026-05-19, when "no sync yet" moved from 503 to 409. Codes that are not listed here appear, too;
-their family (`REMOTE.`, `INTEGRATION.`, ...) and the status decide then.
+as it did on 2026-05-19, when "no sync yet" moved from 503 to 409. Codes that are not listed here are
+decided by their family (`REMOTE.`, `INTEGRATION.`, ...) and the status.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from kombo_async import errors
 
 
 class Meaning(Enum):
-    """What a failed call means for who made it."""
+    """What a failed call means for the caller."""
 
     SYNC_PENDING = auto()
     """The first sync is still running: nothing was done, and it will work later."""
@@ -29,37 +29,37 @@ class Meaning(Enum):
     UNCLEAR = auto()
     """Not Kombo's response, or one that contradicts itself: a write may have been done; repeating will not help."""
     SET_UP = auto()
-    """A person must act first: the API key, the integration, the address or a proxy. Nothing was done."""
+    """A person must fix the API key, the integration, the address or a proxy first. Nothing was done."""
     UNSUPPORTED = auto()
-    """This tool, or the scope it was connected with, cannot do that. Nothing was done."""
+    """This tool, or the scope it was connected with, does not support this. Nothing was done."""
     INPUT = auto()
     """The request itself must change. Nothing was done."""
     REFUSED = auto()
-    """A clear refusal for a reason of the domain, such as a closed job. Nothing was done."""
+    """A clear refusal for a domain reason, such as a closed job. Nothing was done."""
 
     @property
     def ambiguous(self) -> bool:
-        """Whether a write may have taken effect all the same."""
+        """Whether a write may still have taken effect."""
         return self in _AMBIGUOUS
 
     @property
     def blames_request(self) -> bool:
-        """Whether the same request will be refused again: the reason is in the request, not in its surroundings."""
+        """Whether the same request will be refused again, because the reason is in the request itself."""
         return self in (Meaning.INPUT, Meaning.REFUSED)
 
     @property
     def is_limit(self) -> bool:
-        """Whether somebody asks to slow down: Kombo or the connected system."""
+        """Whether Kombo or the connected system asks to slow down."""
         return self in (Meaning.RATE_LIMIT, Meaning.CONCURRENCY_LIMIT, Meaning.REMOTE_RATE_LIMIT)
 
     @property
     def turned_away(self) -> bool:
-        """Whether nothing was done, and the same call can succeed a little later: any call may be repeated."""
+        """Whether nothing was done, and the same call can succeed a little later. Any call may be repeated."""
         return self in (Meaning.SYNC_PENDING, Meaning.RATE_LIMIT, Meaning.CONCURRENCY_LIMIT)
 
     @property
     def passing(self) -> bool:
-        """Whether it failed in the middle and can succeed a little later: what is idempotent may be repeated."""
+        """Whether it failed midway and can succeed a little later. Idempotent calls may be repeated."""
         return self in (Meaning.REMOTE_RATE_LIMIT, Meaning.OUTAGE)
 
 
@@ -87,15 +87,15 @@ _BY_CODE = {
     "REMOTE.INPUT_INVALID": Meaning.INPUT,
 }
 _TIMED_OUT = ("TIMED_OUT", "TIMEOUT")
-"""What ran out of time was not refused, in any family: a feed's import, say."""
+"""Codes of timeouts: running out of time is not a refusal, in any family (a feed's import, for example)."""
 _BY_FAMILY = {"INTEGRATION": Meaning.SET_UP, "REMOTE": Meaning.OUTAGE}
 
 _GAVE_UP = frozenset({408, 425, 444, 460, 499})
-"""Statuses of servers and balancers that stopped waiting (460 is AWS's; 444 and 499 are nginx's)."""
+"""Statuses of servers and load balancers that stopped waiting (460 is AWS's; 444 and 499 are nginx's)."""
 
 _NEVER_REACHED_KOMBO = {
     401: Meaning.SET_UP,  # RFC 9110, 15.5.2: "the request has not been applied"
-    404: Meaning.SET_UP,  # no route for this path: a wrong address
+    404: Meaning.SET_UP,  # no route for this path: the base URL is wrong
     405: Meaning.SET_UP,  # no route for this method
     407: Meaning.SET_UP,  # the proxy wants credentials first
     411: Meaning.SET_UP,  # refused by its headers
@@ -108,10 +108,10 @@ _NEVER_REACHED_KOMBO = {
     429: Meaning.RATE_LIMIT,  # turned away at the door
     431: Meaning.INPUT,  # the headers are too large
 }
-"""Answers without Kombo's JSON whose status alone says that nothing was done.
+"""Statuses that mean nothing was done even without Kombo's JSON.
 
-All others leave it open: a 400 may be about what a backend answered, a 403 may come from a firewall that reads
-answers, a redirect may follow a write that was done.
+All others are ambiguous: a 400 may be about a backend's response, a 403 may come from a firewall that inspects
+responses, a redirect may follow a completed write.
 """
 
 
@@ -137,7 +137,7 @@ def meaning(status_code: int, code: str | None, *, from_kombo: bool) -> Meaning:
 
 
 def _of_code(code: str) -> Meaning | None:
-    """What *code* means whatever the status, None where the status decides."""
+    """What *code* means regardless of the status, or None if the status decides."""
     known = _BY_CODE.get(code)
     if known is None and code.endswith(_TIMED_OUT):
         return Meaning.OUTAGE
@@ -175,7 +175,7 @@ _CLASSES_BY_STATUS: dict[int, type[errors.Failure]] = {
 
 
 def failure_class(status_code: int, code: str | None, *, from_kombo: bool) -> type[errors.Failure]:
-    """The class of a failure: by its code where the code has one, else by its status."""
+    """The class of a failure: by its code if the code has one, otherwise by its status."""
     if code in _CLASSES_BY_CODE:
         return _CLASSES_BY_CODE[code]
     if status_code == 503 and from_kombo and code is None:
@@ -190,10 +190,10 @@ _NOT_OF_THE_DOMAIN = ("PLATFORM.", "INTEGRATION.", "REMOTE.")
 
 
 def printable(code: str | None) -> str | None:
-    """*code* if it looks like one of Kombo's: anything else is not fit for logs, and may be about a person."""
+    """Return *code* if it looks like one of Kombo's. Anything else may contain people's data and is not logged."""
     return code if code and _CODE.fullmatch(code) else None
 
 
 def is_domain_code(code: str | None) -> bool:
-    """Whether *code* is of a domain, such as `ATS.JOB_CLOSED`: not about Kombo, the set-up or an outage."""
+    """Whether *code* belongs to a domain, such as `ATS.JOB_CLOSED`, rather than to Kombo, setup or an outage."""
     return code is not None and printable(code) is not None and not code.startswith(_NOT_OF_THE_DOMAIN)

@@ -26,12 +26,12 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 LONGEST_MESSAGE = 2_000
-"""Longer texts of Kombo's are cut; `raw_response` has them whole."""
+"""Longer texts from Kombo are cut; `raw_response` has them in full."""
 
 
 @model
 class Envelope(Model, Generic[T]):
-    """What Kombo wraps each success in."""
+    """The envelope around each success."""
 
     status: Literal["success"]
     data: T
@@ -43,7 +43,7 @@ def decode(
 ) -> Response[T]:
     """Structure a response to *request*.
 
-    *body* is None where the bytes could not be had (a corrupt encoding, too many of them); *unreadable* says why.
+    *body* is None if it could not be read (a corrupt encoding, too many bytes); *unreadable* says why.
     """
     if not 200 <= raw.status_code < 300:
         return _failure(request.operation, raw, plain_json(body), attempts, unreadable)
@@ -63,7 +63,7 @@ def decode(
 
 
 _drifting: set[type[Request[Any]]] = set()
-"""Lists whose last page had a record that did not fit: the next may, too, and is read record by record at once."""
+"""Lists whose last page had a record that did not fit. The next page is read record by record from the start."""
 
 
 def _envelope(request: type[Request[Any]]) -> Any:
@@ -100,7 +100,7 @@ def _drifted(
 
 
 def _page(request: type[Request[Any]], body: bytes | None, reading: Reading) -> tuple[Any, list[ActionWarning]] | None:
-    """A page and its warnings, where *body* is a page of which most records fit."""
+    """A page and its warnings, if *body* is a page and most of its records fit."""
     if not request.operation.paged or not body:
         return None
     from kombo_async._codec.records import read_page
@@ -126,7 +126,7 @@ def _success(data: Any, warnings: list[ActionWarning], reading: Reading, raw: ht
 
 
 def _confirms(plain: Any) -> bool:
-    """Whether a 2xx with this JSON is Kombo's word that something was done."""
+    """Whether a 2xx with this JSON is Kombo's confirmation that something was done."""
     if not isinstance(plain, Mapping):
         return False
     envelope = cast("Mapping[str, Any]", plain)
@@ -134,7 +134,7 @@ def _confirms(plain: Any) -> bool:
 
 
 def _kombo_error(plain: Any) -> Mapping[str, Any] | None:
-    """The `error` of Kombo's JSON, None where the body is not Kombo's."""
+    """The `error` of Kombo's JSON, or None if the body is not Kombo's."""
     if not isinstance(plain, Mapping):
         return None
     error: Any = cast("Mapping[str, Any]", plain).get("error")

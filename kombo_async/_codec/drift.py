@@ -1,4 +1,4 @@
-"""The second reading of a success that does not fit its types: keep everything, and say where it does not fit."""
+"""The second reading of a success that does not fit its types: keep everything, and list where it does not fit."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ from kombo_async.model import UNSET, TaggedUnion, UnknownVariant, Unset
 from kombo_async.response import Drift
 
 MAX_LISTED = 1_000
-"""How many places are listed; the rest is counted. A response of a few hundred kB can have millions."""
+"""How many places are listed; the rest are only counted. A response of a few hundred kB can have millions."""
 LONGEST_STEP = 100
-"""Longer keys are cut in paths: some objects have any keys."""
+"""Longer keys are cut in paths, since some objects have arbitrary keys."""
 
 Step: TypeAlias = str | int
 Hook: TypeAlias = Callable[[Any, Any], Any]
@@ -36,7 +36,7 @@ Hook: TypeAlias = Callable[[Any, Any], Any]
 
 @attrs.define
 class Reading:
-    """Where one reading is, and what it has found."""
+    """The state of one reading: where it is, and what it has found."""
 
     path: list[Step] = attrs.field(factory=list[Step])
     drift: list[Drift] = attrs.field(factory=list[Drift])
@@ -44,7 +44,7 @@ class Reading:
     """How many spots there are beyond those in `drift`."""
 
     def note(self, expected: Any, got: str, *below: Step) -> None:
-        """List, or only count, a spot: where the reading is, or that many steps *below*."""
+        """List, or only count, a spot: the current one, or one that is *below* it."""
         if len(self.drift) >= MAX_LISTED:
             self.more += 1
             return
@@ -52,14 +52,14 @@ class Reading:
         self.drift.append(Drift("".join(steps).lstrip("."), type_name(expected), got))
 
     def note_value(self, expected: Any, value: Any) -> None:
-        """List, or only count, that *value* is where the reading is, which is not what was *expected*."""
+        """List, or only count, that *value* is not what was *expected* here."""
         if len(self.drift) >= MAX_LISTED:
             self.more += 1
         else:
             self.note(expected, json_type(value))
 
     def note_missing(self, fields: list[tuple[str, Any]]) -> None:
-        """List, or only count, fields that are not there."""
+        """List, or only count, missing fields."""
         if len(self.drift) >= MAX_LISTED:
             self.more += len(fields)
         else:
@@ -71,20 +71,20 @@ _reading: ContextVar[Reading] = ContextVar("_reading")
 
 
 def structure_what_fits(value: Any, cls: Any) -> tuple[Any, list[Drift]]:
-    """*value* as a *cls*: what fits is typed, the rest stays as it came (missing is None) and is listed.
+    """Structure *value* as a *cls*: what fits is typed, the rest stays as it came (missing is None) and is listed.
 
-    *value* itself comes back where it as a whole is not what *cls* is made of.
+    If *value* as a whole is not a JSON form of *cls*, it is returned unchanged.
     """
     reading = Reading()
     return read_leniently(value, cls, reading), reading.drift
 
 
 def read_leniently(value: Any, cls: Any, reading: Reading) -> Any:
-    """*value* as a *cls* as well as it fits; *reading* says where it lies, and takes up what is found."""
+    """Structure *value* as a *cls* as far as it fits; *reading* knows where it is and collects what is found."""
     token = _reading.set(reading)
     try:
         return _converter().structure(value, cls)
-    except Exception:  # whatever is wrong with it, a success is never lost
+    except Exception:  # a success is never lost, whatever is wrong with it
         reading.note_value(cls, value)
         return value
     finally:
@@ -96,17 +96,17 @@ _ABSENT = object()
 
 @attrs.frozen
 class _Plan:
-    """How to make the instances of one model. Not by `__init__`: it may refuse what came (a time without a zone)."""
+    """How to build one model's instances without `__init__`, which may refuse what came (a time without a zone)."""
 
     fields: list[tuple[str, Any, frozenset[type], Hook, Callable[[Any, Any], None], Any, bool]]
-    """Name, type, what fits as it is, how to structure the rest, how to set, default, whether it must be there."""
+    """Name, type, which types fit as they are, how to structure the rest, setter, default, whether it is required."""
     factories: list[tuple[str, Callable[[Any, Any], None], Callable[[], Any]]]
-    """The fields whose default is made for each instance."""
+    """The fields with a default factory."""
     names: frozenset[str]
     missing: list[tuple[str, Any]]
-    """Names and types of the fields that must be there."""
+    """Names and types of the required fields."""
     blank: Any
-    """The instance for all objects without any field that we know; None where something in it could change."""
+    """The shared instance for objects without any known field; None if it would be mutable."""
 
     @classmethod
     def of(cls, model: Any, converter: cattrs.Converter) -> _Plan:
@@ -139,7 +139,7 @@ def _converter() -> cattrs.Converter:
     def models(cls: Any) -> Hook:
         build: Any = get_origin(cls) or cls
 
-        how: _Plan | None = None  # made at first use, since models may hold themselves
+        how: _Plan | None = None  # built on first use, since models may be recursive
 
         def structure(value: Any, _: Any) -> Any:
             if type(value) is not dict:
@@ -221,7 +221,7 @@ def _converter() -> cattrs.Converter:
 
 
 def _each(steps: Any, item: Any, hook: Hook) -> list[Any]:
-    """The values of *steps*, which are pairs of a step and a value, each as an *item* as well as it fits."""
+    """The values in *steps* (pairs of step and value), each structured as an *item* as far as it fits."""
     reading = _reading.get()
     path = reading.path
     path.append("")

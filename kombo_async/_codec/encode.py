@@ -23,13 +23,13 @@ from kombo_async.model import UNSET, utc_time, wire_time
 from kombo_async.request import Operation, Request
 
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
-"""A name of a header (RFC 9110, 5.6.2)."""
+"""A header name (RFC 9110, 5.6.2)."""
 
 _NOT_LISTS: tuple[type, ...] = (str, bytes, bytearray, memoryview, Mapping)
-"""What can be iterated over, but is no list of values."""
+"""Iterable types that are not lists of values."""
 
 LONGEST_TARGET = 8_000
-"""Bytes of path and query. Servers need not take more (RFC 9110, 4.1), and many do not."""
+"""The most bytes in path and query. Servers need not accept more (RFC 9110, 4.1), and many do not."""
 
 
 @attrs.frozen(kw_only=True)
@@ -40,11 +40,11 @@ class Encoded:
     """The path below the base URL, with its query."""
     content_type: str | None
     body: bytes | tuple[bytes | FileData, ...] | None = attrs.field(repr=False)
-    """The body; in parts where files stand between the JSON."""
+    """The body; in parts if it contains files."""
 
 
 def encode(request: Request[Any]) -> Encoded:
-    """What goes over the wire for *request*."""
+    """Encode *request* for the wire."""
     operation = request.operation
     target = _path(request) if len(operation.path_parts) > 1 else operation.path
     if operation.query:
@@ -80,7 +80,7 @@ def _query(request: Request[Any]) -> str:
 
 
 def _query_value(name: str, value: Any) -> str:
-    """A value of a query: lists are joined by commas, which Kombo takes instead of repeated keys."""
+    """A query value: lists are joined with commas, since Kombo does not take repeated keys."""
     if _holds_several(value):
         items = [_filter_item(name, index, item) for index, item in enumerate(cast("Iterable[object]", value))]
         if not items:
@@ -106,7 +106,7 @@ def _filter_item(name: str, index: int, item: object) -> str:
 
 
 def _scalar(name: str, value: object) -> str:
-    """One value as it stands in a query."""
+    """A single value as text for a query."""
     if isinstance(value, str):
         return _quoted(name, value)
     if isinstance(value, bool):
@@ -128,14 +128,14 @@ def _quoted(path: str, value: str) -> str:
 
 
 def _too_long(request: Request[Any], target: str) -> InvalidInput:
-    """What to say of an address that is too long: the field that makes it so, and how many values would fit."""
+    """The fault for a URL that is too long: which field causes it, and how many values would fit."""
     operation = request.operation
     names = (*operation.path_parts[1::2], *operation.query)
     given = {name: value for name in names if (value := getattr(request, name)) is not UNSET}
     lengths = {name: len(_query_value(name, value)) for name, value in given.items()}
     longest = max(lengths, key=lambda name: lengths[name])
     value = given[longest]
-    message = f"makes an address of {len(target):,} bytes, and servers take {LONGEST_TARGET:,}"
+    message = f"makes a URL of {len(target):,} bytes, and servers accept {LONGEST_TARGET:,}"
     if isinstance(value, Sized) and not isinstance(value, str):
         room = LONGEST_TARGET - (len(target) - lengths[longest])
         fitting = max(1, len(value) * room // lengths[longest])
@@ -153,7 +153,7 @@ def _body(request: Request[Any], operation: Operation, names: tuple[str, ...]) -
         if operation.ndjson:
             return msgspec.json.Encoder().encode_lines(fields[names[0]])
         return _object(fields)
-    except (UnicodeEncodeError, RecursionError):  # text with a lone surrogate; values that hold themselves
+    except (UnicodeEncodeError, RecursionError):  # text with a lone surrogate; values that contain themselves
         return _object(json_fields(fields))
 
 
@@ -162,7 +162,7 @@ def _object(fields: dict[str, Any]) -> bytes | tuple[bytes | FileData, ...]:
     marker = ""
 
     def stand_in(value: object) -> str:
-        """Mark where the file's base64 will go; nobody can guess the mark, so no text is taken for it."""
+        """A placeholder for the file's base64; it is random, so no text can be mistaken for it."""
         nonlocal marker
         marker = marker or os.urandom(16).hex()
         files.append(cast("FileData", value))
@@ -179,7 +179,7 @@ def _object(fields: dict[str, Any]) -> bytes | tuple[bytes | FileData, ...]:
 
 
 def check_header(name: str, value: object) -> str:
-    """*value*, unless it cannot stand in a header. Neither the message nor the frame shows it: it may be a key."""
+    """Return *value* if it can be sent as a header. It may be a key, so neither message nor frame shows it."""
     if isinstance(value, str) and value and value.isascii() and value.isprintable() and value == value.strip():
         return value
     if not isinstance(value, str):
@@ -204,7 +204,7 @@ _OURS = frozenset(
 
 
 def check_headers(headers: Mapping[str, str]) -> dict[str, str]:
-    """A caller's own headers, checked: none that the client makes itself, none that breaks out of its line."""
+    """Check the caller's headers: none that the client sets itself, and no line breaks."""
     if not isinstance(cast("object", headers), Mapping):
         raise InvalidInput(Fault("headers", f"must be a mapping, not a {type(headers).__name__}"))
     for name, value in headers.items():

@@ -1,8 +1,8 @@
-"""What of a request may stand in JSON: subclasses go out as their base, and what JSON lacks is refused by its path.
+"""Convert a request's values to JSON types: subclasses to their base; others are refused with their path.
 
-The encoder is written in C and takes more than JSON has: it turns bytes and sets into text and arrays, NaN into null,
-and refuses a `datetime` of pandas. A quick look (`holds_only_json`) lets pass what is as it should be, which is
-nearly everything; only the rest goes through `json_value`, value by value.
+The encoder is written in C and accepts more than JSON has: it turns bytes and sets into text and arrays, NaN into
+null, and refuses a pandas `datetime`. A quick check (`holds_only_json`) passes nearly everything; only the rest goes
+through `json_value`, value by value.
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ from kombo_async.errors import Fault, InvalidInput
 from kombo_async.model import UNSET, Model, UnknownVariant, Unset, field_names, utc_time
 
 DEEPEST = 100
-"""How many levels a value may have; a deeper one most likely holds itself."""
+"""The deepest nesting; a deeper value most likely contains itself."""
 
-HALF_A_CHARACTER = "holds half a character (a lone surrogate), which cannot be sent; correct this text"
+HALF_A_CHARACTER = "contains half a character (a lone surrogate), which cannot be sent; correct this text"
 
 # While time is frozen, freezegun replaces `datetime` and `date` in each module, but not in a set.
 _EXACT: frozenset[type] = frozenset({str, int, bool, type(None), date, FileData})
@@ -33,7 +33,7 @@ _DATETIME = frozenset({datetime})
 
 
 def holds_only_json(values: Collection[object], exact: frozenset[type] = _EXACT) -> bool:
-    """Whether all *values*, and all that they hold, are what JSON has, of exactly the types that the encoder takes."""
+    """Whether all *values*, and all values inside them, have exactly the types that the encoder expects."""
     if exact.issuperset(map(type, values)):
         return True
     for value in values:
@@ -62,7 +62,7 @@ _FIELDS: dict[type, _Fields] = {}
 
 
 def _fields(kind: type) -> _Fields | None:
-    """What gives the values of a model's fields, None where *kind* is not a model that goes out as an object."""
+    """A getter for the values of a model's fields; None if *kind* is not a model that is sent as an object."""
     if not issubclass(kind, Model) or issubclass(kind, UnknownVariant):
         return None
     names = field_names(kind)
@@ -74,7 +74,7 @@ Faults: TypeAlias = list[Fault]
 
 
 def json_fields(fields: Mapping[str, object]) -> dict[str, Any]:
-    """*fields* of a body as JSON has them. Raises `InvalidInput` with all that it lacks, each by its path."""
+    """Convert the *fields* of a body to JSON types. Raises `InvalidInput` with a fault for each value that has none."""
     faults: Faults = []
     plain = {name: _json_value(value, name, faults, 0) for name, value in fields.items() if value is not UNSET}
     if faults:
@@ -131,7 +131,7 @@ def _json_object(given: Mapping[object, Any], path: str, faults: Faults, depth: 
 
 
 def _text(value: str, path: str, faults: Faults) -> str:
-    exact = str.__str__(value)  # of an enum's member its value, not its name
+    exact = str.__str__(value)  # an enum member's value, not its name
     try:
         exact.encode()
     except UnicodeEncodeError:

@@ -11,7 +11,7 @@ from kombo_async.model import UNSET
 
 
 def plain_json(body: bytes | None) -> Any:
-    """The JSON in *body* as plain data, `UNSET` where there is none."""
+    """The JSON in *body* as plain data, `UNSET` if there is none."""
     if not body:
         return UNSET
     try:
@@ -19,6 +19,6 @@ def plain_json(body: bytes | None) -> Any:
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         pass
     try:
-        return json.loads(body)  # takes what msgspec does not: a byte order mark, lone surrogates, huge numbers
+        return json.loads(body)  # accepts what msgspec does not: a byte order mark, lone surrogates, huge numbers
     except (ValueError, RecursionError):
         return UNSET

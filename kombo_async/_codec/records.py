@@ -15,7 +15,7 @@ from kombo_async.model import UNSET
 from kombo_async.response import ActionWarning
 
 PATIENCE = 20
-"""Where more records than these do not fit, and most do not, reading record by record only costs time."""
+"""If more records than this do not fit, and most do not, reading record by record only costs time."""
 
 
 @attrs.frozen
@@ -42,7 +42,7 @@ def _record_decoder(record: Any) -> msgspec.json.Decoder[Any]:
 
 
 def read_page(page: Any, body: bytes, reading: Reading) -> tuple[Any, list[ActionWarning]] | None:
-    """The *page* (`Page[Candidate]`) and the warnings in *body*; None if that is not a page, or most does not fit."""
+    """The *page* (`Page[Candidate]`) and the warnings in *body*; None if that is not a page, or most do not fit."""
     try:
         envelope = _raw_decoder().decode(body)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):

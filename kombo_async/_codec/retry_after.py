@@ -7,9 +7,9 @@ from datetime import UTC, datetime
 
 
 def retry_after(value: str | None, *, now: datetime | None = None) -> float | None:
-    """Seconds to wait by a `Retry-After` header, which holds seconds or an HTTP date (RFC 9110, 10.2.3).
+    """Seconds to wait according to a `Retry-After` header: seconds or an HTTP date (RFC 9110, 10.2.3).
 
-    None where there is no header or it makes no sense; a date in the past is 0.
+    None if there is no header or it makes no sense; a date in the past is 0.
     """
     if value is None:
         return None
@@ -25,14 +25,14 @@ def retry_after(value: str | None, *, now: datetime | None = None) -> float | No
     try:
         moment = parsedate_to_datetime(value)
     except (ValueError, OverflowError, IndexError, TypeError):
-        return None  # it promises ValueError alone, and does not keep that for every text
+        return None  # documented to raise only ValueError, but does not for every text
     if moment.tzinfo is None:
         moment = moment.replace(tzinfo=UTC)
     return max(0.0, (moment - (now or datetime.now(UTC))).total_seconds())
 
 
 def asked_to_wait(headers: Mapping[str, str]) -> float | None:
-    """Seconds to wait by `Retry-After`, else until the window of a rate limit that is used up ends."""
+    """Seconds to wait: by `Retry-After`, otherwise until the window of an exhausted rate limit ends."""
     asked = retry_after(headers.get("retry-after"))
     return reset_after(headers) if asked is None else asked
 

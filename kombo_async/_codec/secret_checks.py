@@ -1,4 +1,4 @@
-"""Checks of secrets: what is wrong is given back, to be raised where the secret is out of sight."""
+"""Check secrets: errors are returned, to be raised where no frame holds the secret."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ R = TypeVar("R")
 
 
 def checked(check: Callable[P, R], *args: P.args, **options: P.kwargs) -> R | ValueError:
-    """What *check* gives, or the `ValueError` that it raised, without the frames that hold what was checked."""
+    """The result of *check*, or the `ValueError` that it raised, without the frames that hold the secret."""
     try:
         return check(*args, **options)
     except ValueError as error:

@@ -1,4 +1,4 @@
-"""Building requests from plain data, where nothing unknown, missing or of another type passes."""
+"""Build requests from plain data, refusing anything unknown, missing or of the wrong type."""
 
 from __future__ import annotations
 
@@ -31,27 +31,27 @@ from kombo_async.model import TIMES, TaggedUnion
 T = TypeVar("T")
 
 MISSING = "missing"
-"""The message of a fault about a field that must be there."""
+"""The message for a missing required field."""
 
 UNKNOWN = "there is no such field"
-"""The message of a fault about a field that nothing has."""
+"""The message for an unknown field."""
 
 _TIME = re.compile(r"\d{4}-\d{2}-\d{2}(T\d{2}:\d{2}:\d{2}(\.\d+)?)?Z?")
-"""What Kombo takes as a time in requests."""
+"""The times that Kombo accepts in requests."""
 
 
 def structure_strictly(data: Any, cls: type[T]) -> T:
-    """*data* as a *cls*; raises `InvalidInput` with all faults."""
+    """Structure *data* as a *cls*; raises `InvalidInput` with all faults."""
     try:
         return _converter().structure(data, cls)
     except Exception as error:
         faults = list(_faults(error, ""))
-    # Raised here, since the error of cattrs holds the values, and would be the context of ours.
+    # Raised here: as the context of ours, the error of cattrs would expose the values.
     raise InvalidInput(faults, f"{cls.__name__} cannot be built from this data") from None
 
 
 def _faults(error: BaseException, path: str) -> Iterator[Fault]:
-    """Each fault in the tree of errors that cattrs raises, with its path."""
+    """The faults in the error tree that cattrs raises, with their paths."""
     if isinstance(error, cattrs.ClassValidationError):
         inner, rest = error.group_exceptions()
         for each, attribute in inner:
@@ -67,7 +67,7 @@ def _faults(error: BaseException, path: str) -> Iterator[Fault]:
             yield from _faults(each, path)
     elif isinstance(error, cattrs.ForbiddenExtraKeysError):
         for name in sorted(map(str, error.extra_fields)):
-            shown = name.encode(errors="backslashreplace").decode()  # half a character could not be printed
+            shown = name.encode(errors="backslashreplace").decode()  # a lone surrogate cannot be printed
             yield Fault(f"{path}.{shown}".removeprefix("."), UNKNOWN)
     elif isinstance(error, KeyError):
         yield Fault(path, MISSING)
@@ -82,7 +82,7 @@ def _faults(error: BaseException, path: str) -> Iterator[Fault]:
 
 
 def _is_time(cls: Any) -> bool:
-    """Whether *cls* stands for a time alone, and not for an answer of any kind, where text is just text."""
+    """Whether *cls* is a time only, rather than an answer of any type, where text is just text."""
     return is_union(cls) and TIMES[0] in get_args(cls) and {*members(cls)} <= {*TIMES, str, type(None)}
 
 

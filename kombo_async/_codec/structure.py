@@ -1,5 +1,5 @@
-"""What structuring strictly (`strict.py`) and leniently (`drift.py`) have in common: types, and a cattrs converter
-that bends nothing. (By default cattrs turns None into "None", "false" into True and 5.9 into 5.)
+"""What strict (`strict.py`) and lenient structuring (`drift.py`) share: types, and a cattrs converter without coercion.
+(By default cattrs turns None into "None", "false" into True and 5.9 into 5.)
 """
 
 from __future__ import annotations
@@ -19,15 +19,15 @@ import msgspec
 from kombo_async.model import TIMES, TaggedUnion, Unset
 
 NUMBERS_AND_TEXT: Mapping[type, Any] = {str: str, int: Integral, float: (Real, Decimal)}
-"""What else stands for a JSON type in requests: numpy, markupsafe and others have classes of their own."""
+"""Other classes accepted for a JSON type in requests: numpy, markupsafe and others have their own."""
 
 _ARRAYS = (list, Sequence, Iterable)
 
 
 class NamesInScope(dict[str, Any]):
-    """Names for annotations: those of the class's module, else those that its package exports.
+    """Names for annotations: from the class's module, otherwise from what its package exports.
 
-    Modules of requests import a model that only stands in an annotation for type checkers alone: it loads when needed.
+    Request modules import a model used only in annotations only for type checkers; it loads when needed.
     """
 
     def __init__(self, cls: type) -> None:
@@ -66,7 +66,7 @@ def is_model(cls: Any) -> bool:
 
 
 def is_union(cls: Any) -> bool:
-    """Whether *cls* is a union as annotations have them."""
+    """Whether *cls* is a union annotation."""
     return get_origin(cls) in (Union, types.UnionType)
 
 
@@ -76,12 +76,12 @@ def is_literal(cls: Any) -> bool:
 
 
 def is_list(cls: Any) -> bool:
-    """Whether *cls* stands for a JSON array."""
+    """Whether *cls* is a JSON array."""
     return get_origin(cls) in _ARRAYS
 
 
 def is_dict(cls: Any) -> bool:
-    """Whether *cls* stands for a JSON object with any names."""
+    """Whether *cls* is a JSON object with arbitrary keys."""
     return get_origin(cls) is dict
 
 
@@ -94,7 +94,7 @@ _JSON_NAMES = {str: "string", int: "integer", float: "number", bool: "boolean", 
 
 
 def type_name(cls: Any) -> str:
-    """How an error message or a drift names a type: by JSON's words."""
+    """A type's name in error messages and drift, in JSON's terms."""
     if is_union(cls):
         return " | ".join(type_name(member) for member in members(cls))
     origin = get_origin(cls) or cls
@@ -106,7 +106,7 @@ def type_name(cls: Any) -> str:
 
 
 def json_type(value: Any) -> str:
-    """The JSON type of *value*: all that may be told of people's data."""
+    """The JSON type of *value*: all that may be shown of people's data."""
     for kind, name in ((bool, "boolean"), (int, "integer"), (float, "number"), (str, "string"), (Mapping, "object")):
         if isinstance(value, kind):
             return name
@@ -114,7 +114,7 @@ def json_type(value: Any) -> str:
 
 
 def _takes(member: Any, value: Any) -> bool:
-    """Whether *member* of a union is the one for *value*, judged by JSON type alone."""
+    """Whether *member* of a union is the one for *value*, judging only by JSON type."""
     origin = get_origin(member)
     if member is Any:
         return True
@@ -135,14 +135,14 @@ def _is_literal(literal: Any, value: Any) -> bool:
 
 
 def as_they_are(hint: Any) -> frozenset[type]:
-    """The types of JSON values that fit *hint* without a look at the value."""
+    """The types of JSON values that fit *hint* whatever the value."""
     choices = members(hint) if is_union(hint) else (hint,)
     fitting: set[type] = {choice for choice in choices if choice in (str, int, bool, float, type(None))}
     return frozenset(fitting - {str} if {*TIMES} & {*choices} else fitting)
 
 
 def exact_converter() -> cattrs.Converter:
-    """A converter whose primitives, literals, times and unions take what is exactly theirs, or raise `TypeError`."""
+    """A converter that takes primitives, literals, times and unions only of the exact type, or raises `TypeError`."""
     converter = cattrs.Converter(detailed_validation=True, prefer_attrib_converters=False)
 
     def exactly(value: Any, cls: Any) -> Any:
@@ -196,5 +196,5 @@ def exact_converter() -> cattrs.Converter:
 
 
 def known_variant(union: TaggedUnion, value: Any) -> type | None:
-    """The model that *value* is, of those in *union*."""
+    """The model in *union* that *value* is."""
     return union.variant(cast("Mapping[str, Any]", value))[1] if isinstance(value, Mapping) else None

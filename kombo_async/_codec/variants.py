@@ -1,4 +1,4 @@
-"""Types that msgspec leaves to us: unions of models, and `datetime` as freezegun replaces it."""
+"""Types that msgspec leaves to us: unions of models, and freezegun's `datetime`."""
 
 from __future__ import annotations
 

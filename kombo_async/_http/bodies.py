@@ -1,4 +1,4 @@
-"""Bodies: files read as they are sent, answers read no further than a limit."""
+"""Bodies: files read as they are sent, responses read up to a limit."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from kombo_async.attachments import FileData
 
 
 class FileBody:
-    """A body with files in it, read from its parts as it is sent. Works as `httpx.AsyncByteStream`."""
+    """A body with files in it, read part by part as it is sent. Works as an `httpx.AsyncByteStream`."""
 
     def __init__(self, parts: tuple[bytes | FileData, ...], lengths: dict[int, int]) -> None:
         self._parts = parts
         self._lengths = lengths
         self._reading: AsyncGenerator[bytes] | None = None
         self.before_chunk: Callable[[], None] | None = None
-        """Called before each part is handed over; what it raises keeps the rest back."""
+        """Called before each part is handed over; if it raises, the rest is not sent."""
         self.length: int = sum(lengths.values()) + sum(len(part) for part in parts if isinstance(part, bytes))
 
     @classmethod
@@ -54,7 +54,7 @@ class FileBody:
             self.before_chunk()
 
     async def aclose(self) -> None:
-        """Close the file that was being read when the sending broke off."""
+        """Close the file that was being read when sending stopped."""
         if self._reading is not None:
             with anyio.CancelScope(shield=True):
                 await self._reading.aclose()
@@ -62,7 +62,7 @@ class FileBody:
 
 def is_small(raw: Any, limit: int) -> bool:
     """Whether the body of the `httpx.Response` *raw* is certainly at most *limit* bytes, or has been read already."""
-    if raw.is_stream_consumed:  # a mock's
+    if raw.is_stream_consumed:  # from a mock
         return len(raw.content) <= limit
     length = _length(raw)
     return length is not None and length <= limit and "content-encoding" not in raw.headers
@@ -74,13 +74,13 @@ def _length(raw: Any) -> int | None:
 
 
 class Unreadable(Exception):
-    """The body of a response cannot be had; says why."""
+    """A response's body cannot be read; the message says why."""
 
 
 async def read(raw: Any, limit: int) -> bytes:
     """The body of the `httpx.Response` *raw*, decompressed. Raises `Unreadable`, e.g. past *limit* bytes.
 
-    Not by httpx, which decompresses all that it has before anyone can count: a bomb has gone off by then.
+    Not by httpx, which decompresses everything before anyone can count: a decompression bomb has gone off by then.
     """
     if raw.is_stream_consumed or (_length(raw) or 0) > limit:
         raise _too_large(limit)
@@ -97,12 +97,12 @@ async def read(raw: Any, limit: int) -> bytes:
 async def _stop(chunks: AsyncIterator[bytes]) -> None:
     """End a read in the middle.
 
-    Cancelled where they wait, all the generators that httpx puts into one another end;
-    closing the outermost would leave the others to the garbage collector, of which trio complains.
+    Cancelling at the point where they wait ends all of httpx's nested generators; closing
+    the outermost would leave the others to the garbage collector, and trio complains about that.
     """
     with anyio.CancelScope() as scope, suppress(StopAsyncIteration):
         scope.cancel()
-        for _ in range(100):  # what is buffered already comes without waiting
+        for _ in range(100):  # buffered data comes without waiting
             await anext(chunks)
 
 
@@ -124,7 +124,7 @@ class Body:
         return zlib.decompressobj(zlib.MAX_WBITS | 32)  # gzip or zlib, by the first bytes
 
     def add(self, chunk: bytes) -> None:
-        """Take what came. Raises `Unreadable` if it is not properly compressed, or too much."""
+        """Add a chunk. Raises `Unreadable` if it is not properly compressed, or if there is too much."""
         if self._inflate is None:
             self._keep(chunk)
             return
@@ -146,9 +146,9 @@ class Body:
             raise _too_large(self._limit)
 
     async def fill(self, chunks: AsyncIterator[bytes]) -> None:
-        """Take all of *chunks*. Raises `Unreadable`, also if the compressed bytes end in the middle.
+        """Add all *chunks*. Raises `Unreadable`, also if the compressed data is truncated.
 
-        What is read stands in no local variable, since tracebacks may print those.
+        Nothing that is read is kept in a local variable, since tracebacks may print those.
         """
         with suppress(StopAsyncIteration):
             while True:
@@ -157,7 +157,7 @@ class Body:
             raise Unreadable("the response's content encoding is truncated")
 
     def whole(self) -> bytes:
-        """All that came."""
+        """The whole body."""
         return self._read.getvalue()
 
 

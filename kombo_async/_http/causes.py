@@ -61,14 +61,14 @@ def chain(error: BaseException) -> Iterator[BaseException]:
 
 
 def origin_of(error: BaseException) -> OSError | None:
-    """What the system or TLS said, if it is what led to *error*."""
+    """The error from the system or TLS that led to *error*, if any."""
     found = [each for each in chain(error) if isinstance(each, OSError)]
     telling = [each for each in found if isinstance(each, ssl.SSLError | socket.gaierror) or each.errno]
     return next(iter([*telling, *found]), None)
 
 
 def why(error: BaseException, host: str = "") -> str:
-    """Why *error* happened; *host* is the name that was to be resolved."""
+    """Why *error* happened; *host* is the name to resolve."""
     names = [cls.__name__ for cls in type(error).__mro__]
     origin = origin_of(error)
     if origin is not None:
@@ -103,10 +103,10 @@ def _of_system(error: OSError, host: str) -> str:
 
 
 def cause_of(error: Exception) -> BaseException:
-    """What led to *error*, to be chained: it holds no key, no query, no body, and no frames of those who did.
+    """The cause of *error* to chain: it holds no key, query or body, nor frames that do.
 
-    That is what the system or TLS said; where they said nothing, an exception of the same kind in our words, since
-    texts of HTTP libraries can quote what was sent, and their exceptions hold the request.
+    That is the error from the system or TLS. Without one, it is an exception of the same kind in our words, since
+    messages of HTTP libraries can quote what was sent, and their exceptions hold the request.
     """
     origin = origin_of(error)
     if origin is not None and not origin.filename and type(origin).__module__ in ("builtins", "socket", "ssl"):

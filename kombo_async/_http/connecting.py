@@ -1,4 +1,4 @@
-"""Finding the way to a host, and connecting to the first of its addresses that answers."""
+"""Resolve a host, and connect to the first of its addresses that answers."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ import anyio
 from kombo_async._http.streams import Stream, connect_tcp
 
 NEXT_ADDRESS_AFTER = 0.25
-"""Seconds that an address has before the next is tried beside it, as RFC 8305 has it."""
+"""Seconds that an address gets before the next is tried in parallel (RFC 8305)."""
 
 
 class NotThisMachine(OSError):
-    """A name of this machine leads elsewhere."""
+    """A name for this machine resolves to another one."""
 
 
 async def connect(host: str, port: int, *, this_machine: bool) -> Stream:
-    """A connection to *host*. Raises `OSError`, `socket.gaierror` where its name cannot be resolved."""
+    """A connection to *host*. Raises `OSError`: `socket.gaierror` if its name cannot be resolved."""
     addresses = await _addresses(host, port)
     if this_machine:
         addresses = [address for address in addresses if is_this_machine(address)]
@@ -31,7 +31,7 @@ async def connect(host: str, port: int, *, this_machine: bool) -> Stream:
 
 
 def is_this_machine(address: str) -> bool:
-    """Whether *address*, an IP address, is of this machine itself."""
+    """Whether *address*, an IP address, is this machine's own."""
     parsed = ip_address(address.partition("%")[0])
     mapped = getattr(parsed, "ipv4_mapped", None)
     return (mapped or parsed).is_loopback
@@ -53,7 +53,7 @@ async def _addresses(host: str, port: int) -> list[str]:
 
 
 async def _first_of(addresses: list[str], port: int) -> Stream:
-    """Try *addresses* in turn, each a little after the one before; the others are given up once one is there."""
+    """Try *addresses* in turn, each a little after the one before; once one connects, cancel the others."""
     found: list[Stream] = []
     errors: list[OSError] = []
 

@@ -1,8 +1,8 @@
-"""The client's own transport: single connections of httpcore's, kept in a stack for the next request.
+"""The client's own transport: single httpcore connections, kept in a stack for the next request.
 
 The pool that httpx gives a transport looks through all its connections at each request, takes a third of a call's time,
-and loses a connection whose request is cancelled just as it is made. A request that ends in any other way than with
-one whole response, and nothing after it, takes its connection with it.
+and loses a connection if its request is cancelled just as it is made. Here, a connection is closed unless its request
+ended with one whole response and nothing after it.
 """
 
 from __future__ import annotations
@@ -22,17 +22,17 @@ from kombo_async._http.network import Network, NothingSent, Progress
 from kombo_async._http.route import Route
 
 KEEPALIVE_EXPIRY = 4.0
-"""Seconds that an unused connection is kept: fewer than servers keep theirs (Node and uvicorn 5, load balancers more).
+"""Seconds to keep an unused connection: fewer than servers do (Node and uvicorn 5, load balancers more).
 
-A request that meets a server which is just closing its connection may have been read, and so leaves a create in doubt.
+If a server closes the connection just as a request arrives, it may have read it, which leaves a create in doubt.
 """
 
 PROGRESS = "kombo_async.progress"
-"""The extension of a request under which our transport finds its `Progress`."""
+"""The request extension in which our transport finds its `Progress`."""
 
 
 class Connection:
-    """One connection, made with its first request."""
+    """One connection, opened by its first request."""
 
     def __init__(self, inner: Any, network: Network) -> None:
         self._inner = inner
@@ -46,13 +46,13 @@ class Connection:
 
     @property
     def was_made(self) -> bool:
-        """Whether there is a connection, to the proxy where there is one."""
+        """Whether it is connected, at least to the proxy if there is one."""
         return self._network.stream is not None
 
     async def exchange(
         self, request: httpcore.Request, progress: Progress, connect_timeout: float | None, limit: int
     ) -> httpx.Response:
-        """Send *request* and read its whole response, up to *limit* bytes. Raises what httpcore raises."""
+        """Send *request* and read its whole response, up to *limit* bytes. Raises httpcore's exceptions."""
         self._network.begin(progress, connect_timeout)
         response = await self._inner.handle_async_request(request)
         encoding = ""
@@ -83,15 +83,15 @@ class Connection:
         )
 
     async def aclose(self) -> None:
-        """Close it, also in the middle of a cancellation."""
+        """Close it, even during a cancellation."""
         with anyio.CancelScope(shield=True):
             await self._network.aclose()
             await self._inner.aclose()
 
 
 class _Whole:
-    """A body that is there already. httpx and httpcore have generators for it, of which trio complains when one of
-    them is left in the middle."""
+    """A body that is already complete. httpx and httpcore use generators for it, and trio complains if one is
+    left unfinished."""
 
     def __init__(self, content: bytes) -> None:
         self._content = content
@@ -119,7 +119,7 @@ class Connections(httpx.AsyncBaseTransport):
         return len(self._unused)
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        """Send *request*, by a connection that is still good or by a new one, and read the response to it."""
+        """Send *request* over a connection that is still good or a new one, and read the response."""
         progress = request.extensions.get(PROGRESS) or Progress()
         connect_timeout = request.extensions.get("timeout", {}).get("connect")
         sent = _for_httpcore(request)
@@ -132,7 +132,7 @@ class Connections(httpx.AsyncBaseTransport):
             except BaseException as error:
                 await connection.aclose()
                 if isinstance(error, NothingSent):
-                    continue  # the server had closed it: that is no failure
+                    continue  # the server had closed it, which is not a failure
                 failure = _as_httpx(error, proxied=self._route.proxy is not None and not connection.was_made)
                 if failure is None:
                     raise
@@ -142,7 +142,7 @@ class Connections(httpx.AsyncBaseTransport):
             raise failure
 
     async def _acquire(self, unused: deque[Connection]) -> Connection:
-        """The connection that was used last, or a new one. Closes those that nobody has used for long."""
+        """The most recently used connection, or a new one. Closes those that have been idle for too long."""
         oldest = time.monotonic() - KEEPALIVE_EXPIRY
         while unused and unused[0].unused_since < oldest:
             await unused.popleft().aclose()
@@ -158,12 +158,12 @@ class Connections(httpx.AsyncBaseTransport):
             unused.append(connection)
 
     def begin(self) -> Callable[[], Awaitable[None]]:
-        """Use new connections from now on, those of another event loop; gives what closes them when it ends."""
+        """Use new connections from now on, for another event loop; returns what closes them when it ends."""
         self._unused = deque()
         return partial(_close_all, self._unused)
 
     async def aclose(self) -> None:
-        """Close all that are not in use, and the others after their requests."""
+        """Close idle connections now, and the others after their requests."""
         self._closed = True
         await _close_all(self._unused)
 
@@ -187,7 +187,7 @@ def _for_httpcore(request: httpx.Request) -> httpcore.Request:
 
 
 def _as_httpx(error: BaseException, *, proxied: bool) -> httpx.TransportError | None:
-    """*error* of httpcore's as httpx names it; None for any other."""
+    """httpcore's *error* as httpx's equivalent; None for any other."""
     for cls in type(error).__mro__:
         if cls.__module__.partition(".")[0] != "httpcore":
             continue

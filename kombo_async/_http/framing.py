@@ -1,8 +1,8 @@
-"""Where a response ends, counted in the bytes themselves: whatever comes after it belongs to no request of ours.
+"""Find where a response ends, by its bytes: whatever comes after it belongs to no request of ours.
 
-httpcore and h11 keep what came after a response to themselves, and would take it for the response to the next request.
-This looks over their shoulder. It says that a response is whole only where it is sure; a connection that it is not
-sure of is closed, which costs a new connection and nothing else.
+httpcore and h11 silently keep what came after a response, and would take it for the response to the next request. This
+looks over their shoulder. It says that a response is whole only if that is certain; otherwise the connection is closed,
+which only costs a new connection.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import re
 from enum import Enum, auto
 
 LONGEST_HEAD = 256 * 1024
-"""Bytes of a head, or of one line between chunks, after which this stops looking."""
+"""The most bytes of a head, or of one line between chunks, to look at."""
 
 _STATUS = re.compile(rb"HTTP/1\.1 (\d\d\d)[ \r]")
 _LENGTH = re.compile(rb"\r\ncontent-length:[ \t]*([^\r\n]*?)[ \t]*(?=\r\n)")
@@ -29,14 +29,14 @@ class _Part(Enum):
 
 
 class ResponseEnd:
-    """Follows the bytes of one response of HTTP/1.1 to their end."""
+    """Follows the bytes of one HTTP/1.1 response to their end."""
 
     def __init__(self) -> None:
         self._part = _Part.HEAD
         self._pending = b""
-        """What has come of a head, or of a line between chunks."""
+        """The head, or a line between chunks, so far."""
         self._left = 0
-        """Bytes that are missing of the body, or of a chunk with the line break after it."""
+        """Bytes still missing from the body, or from a chunk and the line break after it."""
         self._chunked = False
 
     @property
@@ -45,7 +45,7 @@ class ResponseEnd:
         return self._part is _Part.END
 
     def feed(self, data: bytes) -> None:
-        """Take the next bytes of the connection."""
+        """Take the next bytes from the connection."""
         if self._part is _Part.BODY and len(data) < self._left:  # most of a large answer
             self._left -= len(data)
             return
@@ -54,7 +54,7 @@ class ResponseEnd:
             start = self._step(data, start)
 
     def _step(self, data: bytes, start: int) -> int:
-        """Take some bytes of *data* from *start* on; gives how far that was."""
+        """Take some bytes of *data* from *start*; returns the position reached."""
         if self._part is _Part.END:
             self._part = _Part.UNKNOWN  # more than the response
             return len(data)
@@ -86,7 +86,7 @@ class ResponseEnd:
         if status is None or status[1] == b"101":
             return _Part.UNKNOWN
         if status[1].startswith(b"1"):
-            return _Part.HEAD  # an interim answer; the final one follows
+            return _Part.HEAD  # an interim response; the final one follows
         lowered = head.lower()
         lengths, encodings = _LENGTH.findall(lowered), _ENCODING.findall(lowered)
         if status[1] in (b"204", b"304"):

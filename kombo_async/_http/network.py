@@ -1,7 +1,7 @@
-"""The network under httpcore: it knows what only the network can know.
+"""The network backend under httpcore, which knows what only the network can know.
 
-Whether anything of a request was written, whether the server had closed the connection by then, and whether more came
-than the response. None of it is taken from httpcore's or h11's inside: they only call `read` and `write` here.
+That is: whether anything of a request was written, whether the server had closed the connection by then, and whether
+more came than the response. None of it uses internals of httpcore or h11: they only call `read` and `write` here.
 """
 
 from __future__ import annotations
@@ -20,21 +20,21 @@ from kombo_async._http.framing import ResponseEnd
 from kombo_async._http.streams import Stream, TLSStream
 
 FLUSH_AT = 64 * 1024
-"""Bytes of a request that are collected before they are sent: a small request leaves in one piece."""
+"""Bytes of a request to collect before sending, which lets a small request leave in one piece."""
 
 
 @attrs.define
 class Progress:
-    """How far one attempt has come; told by our transport, unknown over others."""
+    """How far one attempt has come; reported by our transport, unknown over others."""
 
     known: bool = False
-    """Whether our transport has it: only then does `written` say anything."""
+    """Whether our transport has it; `written` means something only then."""
     written: bool = False
-    """Whether any byte of the request was handed over to be sent."""
+    """Whether any byte of the request was handed over for sending."""
     before_write: Callable[[], None] | None = None
-    """Called before each write of the request; what it raises keeps the bytes back."""
+    """Called before each write of the request; if it raises, the bytes are not sent."""
     unreadable: str = ""
-    """Why the body of the response cannot be had, where it cannot."""
+    """Why the body of the response cannot be read, if it cannot."""
 
 
 class NothingSent(Exception):
@@ -46,8 +46,8 @@ class Network(httpcore.AsyncNetworkBackend):
 
     Args:
         tls_layers: How many layers of TLS there are once a request can be sent: one for `https://`, one more for a
-            proxy that is reached by TLS.
-        proxied: Whether a proxy is spoken to first.
+            proxy reached over TLS.
+        proxied: Whether the connection goes through a proxy.
         this_machine: Whether the connection must not leave this machine.
     """
 
@@ -58,7 +58,7 @@ class Network(httpcore.AsyncNetworkBackend):
         self.progress = Progress()
         self.connect_timeout: float | None = None
         self.stream: NetworkStream | None = None
-        """The connection as the request goes over it, once it is made."""
+        """The connection that the request goes over, once it is made."""
         self._below: Stream | None = None
 
     def begin(self, progress: Progress, connect_timeout: float | None) -> None:
@@ -89,7 +89,7 @@ class Network(httpcore.AsyncNetworkBackend):
     async def connect_unix_socket(
         self, path: str, timeout: float | None = None, socket_options: Iterable[httpcore.SOCKET_OPTION] | None = None
     ) -> httpcore.AsyncNetworkStream:
-        """Refuse: Kombo is reached by TCP."""
+        """Refuse: Kombo is reached over TCP."""
         raise httpcore.ConnectError("only TCP connections are supported")
 
     async def sleep(self, seconds: float) -> None:
@@ -102,10 +102,10 @@ class Network(httpcore.AsyncNetworkBackend):
         return self.stream is not None and self.stream.is_reusable
 
     async def break_off(self, chunks: AsyncIterator[bytes]) -> None:
-        """End the reading of a response in the middle.
+        """Stop reading a response midway.
 
-        What httpcore reads by are generators within generators: an exception from inside ends them all, while closing
-        the outermost would leave the others to the garbage collector, of which trio complains.
+        httpcore reads through nested generators: an exception from inside ends them all, while closing the outermost
+        would leave the others to the garbage collector, and trio complains about that.
         """
         if self.stream is not None:
             self.stream.break_off()
@@ -146,7 +146,7 @@ class NetworkStream(httpcore.AsyncNetworkStream):
         return self._response_end.reached and not self._closed and self._stream.is_silent()
 
     def break_off(self) -> None:
-        """Let whatever is left of a response end in an error."""
+        """Make reading the rest of the response raise an error."""
         self._broken_off = True
 
     async def write(self, buffer: bytes, timeout: float | None = None) -> None:
@@ -162,7 +162,7 @@ class NetworkStream(httpcore.AsyncNetworkStream):
             await self._flush(timeout)
 
     def _is_for_proxy(self, buffer: bytes) -> bool:
-        """Whether *buffer* asks a proxy for the way to Kombo. Where that is not certain, it counts as the request."""
+        """Whether *buffer* is a proxy's CONNECT. If that is not certain, it counts as the request."""
         network = self._network
         if not network.proxied or self._layers >= network.tls_layers or network.progress.written:
             return False
@@ -189,7 +189,7 @@ class NetworkStream(httpcore.AsyncNetworkStream):
         if self._broken_off:
             raise httpcore.ReadError("the rest of the response is not read")
         if not self._network.progress.written:
-            timeout = self._network.connect_timeout  # a proxy is asked, and is not given as long as Kombo
+            timeout = self._network.connect_timeout  # waiting for a proxy, which gets less time than Kombo
         with suppress(httpcore.WriteError):  # the server may have answered before it closed the connection
             await self._flush(timeout)
         if timeout is not None:

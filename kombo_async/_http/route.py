@@ -1,4 +1,4 @@
-"""The way to Kombo: by a proxy or not, and whose certificates are trusted. Settled before anything is sent."""
+"""The route to Kombo: through a proxy or not, and which certificates are trusted. Decided before anything is sent."""
 
 from __future__ import annotations
 
@@ -25,18 +25,18 @@ PROXY_SCHEMES = ("http", "https", "socks5", "socks5h")
 
 @attrs.frozen
 class Route:
-    """How connections to one place are made."""
+    """How to connect to one host."""
 
     origin: httpcore.Origin
     proxy: httpx.Proxy | None = attrs.field(repr=False)
-    """It may hold a password."""
+    """May contain a password."""
     tls: ssl.SSLContext | None
     this_machine: bool
-    """Whether connections must not leave this machine: `http://` can be read by anyone on the way."""
+    """Whether connections must not leave this machine, since `http://` can be read by anyone on the way."""
 
     @classmethod
     def to(cls, url: httpx.URL, *, this_machine: bool) -> Route:
-        """The way to *url* by the environment's settings. Raises `ConfigurationError` for those that cannot work."""
+        """The route to *url* by the environment's settings. Raises `ConfigurationError` if they cannot work."""
         proxy = proxy_to(url)
         by_tls = url.scheme == "https" or (proxy is not None and proxy.url.scheme == "https")
         origin = httpcore.URL(scheme=url.raw_scheme, host=url.raw_host, port=url.port, target=b"/").origin
@@ -48,7 +48,7 @@ class Route:
         return (self.origin.scheme == b"https") + by_tls
 
     def connection(self) -> tuple[Any, Network]:
-        """A new connection, that is made with its first request, and its network."""
+        """A new connection, opened by its first request, and its network."""
         network = Network(tls_layers=self._tls_layers, proxied=self.proxy is not None, this_machine=self.this_machine)
         if self.proxy is None:
             made: Any = httpcore.AsyncHTTPConnection(self.origin, ssl_context=self.tls, network_backend=network)
@@ -69,7 +69,7 @@ class Route:
 
 
 def _tls() -> ssl.SSLContext:
-    """What is trusted: `SSL_CERT_FILE` or `SSL_CERT_DIR` where they are set, else certifi's authorities."""
+    """The trusted certificates: `SSL_CERT_FILE` or `SSL_CERT_DIR` if set, otherwise certifi's."""
     for name, is_there in (("SSL_CERT_FILE", Path.is_file), ("SSL_CERT_DIR", Path.is_dir)):
         path = os.environ.get(name)
         if path and not is_there(Path(path)):
@@ -83,7 +83,7 @@ def _tls() -> ssl.SSLContext:
 
 
 def proxy_to(url: httpx.URL) -> httpx.Proxy | None:
-    """The proxy that the environment names for *url*, as httpx and curl read it; never one for this machine itself."""
+    """The environment's proxy for *url*, as httpx and curl read it; never one for this machine itself."""
     if is_loopback(url.host):
         return None
     proxies = getproxies()
@@ -103,7 +103,7 @@ def _variable(scheme: str) -> str:
 
 
 def _checked(variable: str, address: str) -> httpx.Proxy:
-    """The proxy at *address*. Messages do not show it, since it may hold a password."""
+    """The proxy at *address*. Messages do not show it, since it may contain a password."""
     address = address if "://" in address else f"http://{address}"
     scheme = address.partition("://")[0].lower()
     if scheme not in PROXY_SCHEMES:

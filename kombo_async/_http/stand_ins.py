@@ -1,10 +1,10 @@
-"""What stands in for httpx's own transport, or in front of it: mocks, recorders and OpenTelemetry's instrumentation.
+"""Let tools that replace or wrap httpx's transport work: mocks, recorders, OpenTelemetry's instrumentation.
 
 pytest-httpx, vcrpy and OpenTelemetry replace `httpx.AsyncHTTPTransport.handle_async_request`. They would not see a
-transport that is not httpx's own, so where it was replaced, requests go through one of httpx's. That one cannot tell
-whether a request was written, nor whether unread data is left on a connection; so what was begun counts as written, and
-no connection is used twice. OpenTelemetry is different, as it is used in production: it has a transport of its own to
-wrap others, which goes around ours.
+transport that is not httpx's own, so if it was replaced, requests go through one of httpx's. That one cannot tell
+whether a request was written, or whether unread data is left on a connection; so a request that was started counts as
+written, and no connection is used twice. OpenTelemetry is different, since it is used in production: it can wrap any
+transport, and wraps ours.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ OTEL = "opentelemetry.instrumentation.httpx"
 
 
 class Front(httpx.AsyncBaseTransport):
-    """Our transport, with a look for each request whether somebody stands in."""
+    """Our transport, which checks for each request whether a tool has replaced httpx's."""
 
     def __init__(self, ours: httpx.AsyncBaseTransport, route: Route) -> None:
         self._ours = ours
@@ -33,7 +33,7 @@ class Front(httpx.AsyncBaseTransport):
         self._traced: httpx.AsyncBaseTransport | None = None
 
     def handle_async_request(self, request: httpx.Request) -> CoroutineType[Any, Any, httpx.Response]:
-        """Answer *request* through whoever stands in, else by our transport."""
+        """Send *request* through the tool if there is one, otherwise through our transport."""
         now: Any = vars(httpx.AsyncHTTPTransport).get("handle_async_request")
         if now is not self._seen:
             self._seen = now
@@ -62,7 +62,7 @@ class Front(httpx.AsyncBaseTransport):
 
 
 def _is_own(function: object) -> bool:
-    """Whether *function* is httpx's own, not what somebody put in its place or around it."""
+    """Whether *function* is httpx's own, neither replaced nor wrapped."""
     return (
         type(function) is FunctionType
         and not hasattr(function, "__wrapped__")
@@ -79,15 +79,15 @@ def is_traced() -> bool:
 
 
 def _has_global_tracer() -> bool:
-    """Whether spans go to the global provider. One that was given to `instrument()` cannot be had from outside."""
+    """Whether spans go to the global provider. One that was passed to `instrument()` is not accessible."""
     trace = sys.modules["opentelemetry.trace"]
     return not isinstance(trace.get_tracer_provider(), trace.ProxyTracerProvider)
 
 
 def hide_query(request: Any) -> None:
-    """Let the URL of *request* print without its query, if tracing is active, which keeps what is printed.
+    """If tracing is active, make the URL of *request* print without its query, since spans record it.
 
-    A query may hold an e-mail address.
+    A query may contain an e-mail address.
     """
     if is_traced():
         quiet: Any = _quiet

@@ -1,7 +1,7 @@
-"""Byte streams over TCP and TLS whose buffers are ours: whether unread bytes are there is a fact, not a guess.
+"""Byte streams over TCP and TLS with our own buffers, so that we know whether there is unread data.
 
-Streams of anyio and asyncio read ahead, and do not tell. Here a plain connection is an `asyncio.Protocol` with its own
-buffer, or a trio socket without any; TLS is `ssl.MemoryBIO` on top, the same for both.
+Streams of anyio and asyncio read ahead without saying so. Here a plain connection is an `asyncio.Protocol` with its
+own buffer, or a trio socket without one; TLS is `ssl.MemoryBIO` on top, the same for both.
 """
 
 from __future__ import annotations
@@ -18,15 +18,15 @@ import anyio
 import anyio.abc
 
 MOST_BUFFERED = 1024 * 1024
-"""Bytes that may wait to be read before the server is made to wait."""
+"""How many unread bytes to buffer before the server has to wait."""
 READ_AT_ONCE = 64 * 1024
 
 
 class Stream(Protocol):
-    """A connection that bytes go over."""
+    """A connection that carries bytes."""
 
     async def receive(self) -> bytes:
-        """Some bytes; none at the end. Raises `OSError`."""
+        """Receive some bytes; empty at the end. Raises `OSError`."""
         ...
 
     async def send(self, data: bytes) -> None:
@@ -34,11 +34,11 @@ class Stream(Protocol):
         ...
 
     def is_silent(self) -> bool:
-        """Whether it is open, and nothing has come that was not read."""
+        """Whether it is open, without unread data."""
         ...
 
     async def aclose(self) -> None:
-        """Close it at once, also in the middle of a cancellation."""
+        """Close it at once, even during a cancellation."""
         ...
 
 
@@ -56,7 +56,7 @@ async def connect_tcp(host: str, port: int) -> Stream:
 
 
 def _is_readable(socket: Any) -> bool:
-    """Whether something can be read from *socket*, or it has been closed by the other side."""
+    """Whether *socket* has data to read, or was closed by the other side."""
     number = socket.fileno()
     if number < 0:
         return True
@@ -68,7 +68,7 @@ def _is_readable(socket: Any) -> bool:
 
 
 class AsyncioStream(asyncio.Protocol):
-    """A connection of asyncio, or of uvloop."""
+    """A connection under asyncio or uvloop."""
 
     def __init__(self) -> None:
         self._transport: Any = None
@@ -83,7 +83,7 @@ class AsyncioStream(asyncio.Protocol):
         self._full = False
 
     def connection_made(self, transport: Any) -> None:
-        """Begin."""
+        """Note the start."""
         self._transport = transport
 
     def data_received(self, data: bytes) -> None:
@@ -96,7 +96,7 @@ class AsyncioStream(asyncio.Protocol):
         _wake(self._reader)
 
     def eof_received(self) -> bool:
-        """Note the end of what the server sends; what we send may still be under way."""
+        """Note that the server has stopped sending; we may still be sending."""
         self._ended = True
         _wake(self._reader)
         return True
@@ -113,12 +113,12 @@ class AsyncioStream(asyncio.Protocol):
         self._full = True
 
     def resume_writing(self) -> None:
-        """Let `send` go on."""
+        """Let `send` continue."""
         self._full = False
         _wake(self._writer)
 
     async def receive(self) -> bytes:
-        """Some bytes; none at the end."""
+        """Receive some bytes; empty at the end."""
         if not self._chunks and not self._ended:
             self._reader = asyncio.get_running_loop().create_future()
             try:
@@ -151,7 +151,7 @@ class AsyncioStream(asyncio.Protocol):
             raise self._error or ConnectionResetError("the connection is closed")
 
     def is_silent(self) -> bool:
-        """Whether it is open, and nothing has come that was not read."""
+        """Whether it is open, without unread data."""
         if self._chunks or self._ended or self._transport is None or self._transport.is_closing():
             return False
         return not _is_readable(self._transport.get_extra_info("socket"))
@@ -161,7 +161,7 @@ class AsyncioStream(asyncio.Protocol):
         if self._transport is not None and not self._closed:
             self._transport.abort()
             with anyio.CancelScope(shield=True):
-                await asyncio.sleep(0)  # the loop closes the socket in its next turn
+                await asyncio.sleep(0)  # the loop closes the socket in its next iteration
 
 
 def _wake(waiting: asyncio.Future[None] | None) -> None:
@@ -170,14 +170,14 @@ def _wake(waiting: asyncio.Future[None] | None) -> None:
 
 
 class TrioStream:
-    """A connection of trio, whose sockets buffer nothing."""
+    """A connection under trio, whose sockets buffer nothing."""
 
     def __init__(self, stream: anyio.abc.SocketStream) -> None:
         self._stream = stream
         self._socket = stream.extra(anyio.abc.SocketAttribute.raw_socket)  # noqa: S610 - not Django's
 
     async def receive(self) -> bytes:
-        """Some bytes; none at the end."""
+        """Receive some bytes; empty at the end."""
         try:
             return await self._stream.receive(READ_AT_ONCE)
         except anyio.EndOfStream:
@@ -195,7 +195,7 @@ class TrioStream:
             raise _os_error(error) from error
 
     def is_silent(self) -> bool:
-        """Whether it is open, and nothing has come that was not read."""
+        """Whether it is open, without unread data."""
         return not _is_readable(self._socket)
 
     async def aclose(self) -> None:
@@ -205,7 +205,7 @@ class TrioStream:
 
 
 def _os_error(error: BaseException) -> OSError:
-    """What the system said, which anyio and trio wrap."""
+    """The system's error, which anyio and trio wrap."""
     seen: BaseException | None = error
     while seen is not None:
         if isinstance(seen, OSError) and seen.errno is not None:
@@ -225,12 +225,12 @@ class TLSStream:
             self._incoming, self._outgoing, server_hostname=server_hostname
         )
         self._record: bytes = b""
-        """What has come of the head of a record."""
+        """The head of a record so far."""
         self._record_left = 0
-        """Bytes that are missing of a record: OpenSSL may have taken its first part, and does not tell."""
+        """Bytes still missing from a record: OpenSSL may have taken its first part without saying so."""
 
     async def handshake(self) -> None:
-        """Agree with the server on keys, and check its certificate. Raises `ssl.SSLError` and `OSError`."""
+        """Perform the handshake, and verify the server's certificate. Raises `ssl.SSLError` and `OSError`."""
         while True:
             try:
                 self.ssl_object.do_handshake()
@@ -242,7 +242,7 @@ class TLSStream:
                 self._take(data)
             except ssl.SSLError:
                 with suppress(OSError):
-                    await self._flush()  # the server is told why
+                    await self._flush()  # tell the server why
                 raise
             else:
                 await self._flush()
@@ -269,7 +269,7 @@ class TLSStream:
             await self._below.send(self._outgoing.read())
 
     async def receive(self) -> bytes:
-        """Some bytes; none at the end."""
+        """Receive some bytes; empty at the end."""
         parts: list[bytes] = []
         size = 0
         while size < READ_AT_ONCE:
@@ -282,7 +282,7 @@ class TLSStream:
                 more = await self._below.receive()
                 self._take(more)
             except (ssl.SSLZeroReturnError, ssl.SSLEOFError):
-                break  # HTTP knows whether this is the end of a response
+                break  # the HTTP layer knows whether this ends a response
             else:
                 if not data:
                     break
@@ -299,7 +299,7 @@ class TLSStream:
         await self._flush()
 
     def is_silent(self) -> bool:
-        """Whether it is open, and nothing has come that was not read, decrypted or not."""
+        """Whether it is open, without unread data, decrypted or not."""
         if self._incoming.pending or self.ssl_object.pending() or self._record or self._record_left:
             return False
         return self._below.is_silent()

@@ -1,7 +1,7 @@
 """One attempt over HTTP: every attempt of every call goes through the `send` of one `httpx.AsyncClient`.
 
-The client is ours, with a transport of ours (`connections.py`) or of the caller's, or the caller's own. Only our
-transport knows whether a request was written; over any other, what was begun counts as written.
+The client is ours, with our transport (`connections.py`) or one from the caller, or it is the caller's. Only our
+transport knows whether a request was written; over any other, a request that was started counts as written.
 """
 
 from __future__ import annotations
@@ -33,11 +33,11 @@ NoAnswer: TypeAlias = ConnectionFailed | TimedOut
 USER_AGENT = f"kombo-async/{__version__} python/{sys.version_info.major}.{sys.version_info.minor}"
 
 NEVER_CONNECTED = frozenset({"ConnectError", "ConnectTimeout", "PoolTimeout", "ProxyError", "UnsupportedProtocol"})
-"""Exceptions of httpx, and of httpcore by the same names, that are raised before a request is sent."""
+"""Exceptions of httpx, and of httpcore under the same names, that are raised before a request is sent."""
 
 
 class _Attempt:
-    """One attempt: what is sent, and how far it has come. It stands in local variables, so its repr says nothing."""
+    """One attempt: what is sent, and how far it has come. Local variables hold it, so its repr says nothing."""
 
     def __init__(self, call: Call, progress: Any) -> None:
         if call.encoded is None:
@@ -51,7 +51,7 @@ class _Attempt:
         self.begun = False
 
     def may_have_sent(self, error: BaseException | None = None) -> bool:
-        """Whether the server may have read the request: yes, unless it is certain that it cannot."""
+        """Whether the server may have read the request: yes, unless that is certainly impossible."""
         if self.progress.known:
             return bool(self.progress.written)
         return self.begun and (error is None or not _never_connected(error))
@@ -68,9 +68,9 @@ class _Attempt:
 
 
 def _never_connected(error: BaseException) -> bool:
-    """Whether *error* of a transport that is not ours says that no connection was made.
+    """Whether *error* from a transport that is not ours says that no connection was made.
 
-    Some transports name other failures so, too; their cause is then of another library than httpcore.
+    Some transports use these names for other failures, too; their cause then comes from a library other than httpcore.
     """
     if type(error).__name__ not in NEVER_CONNECTED:
         return False
@@ -78,7 +78,7 @@ def _never_connected(error: BaseException) -> bool:
     if cause is None:
         return True
     library = type(cause).__module__.partition(".")[0]
-    if library == "respx":  # it raises what a test asked it to raise
+    if library == "respx":  # it raises what a test told it to
         return True
     return library in ("httpcore", "httpcore2") and type(cause).__name__ in NEVER_CONNECTED
 
@@ -87,7 +87,7 @@ HTTP_LIBRARIES = frozenset({"httpx", "httpx2", "httpcore", "httpcore2", "h11", "
 
 
 def _is_of_http(error: Exception) -> bool:
-    """Whether *error* is of an HTTP library. Not all transports translate all of theirs to httpx's."""
+    """Whether *error* comes from an HTTP library. Not all transports translate all their errors to httpx's."""
     return any(cls.__module__.partition(".")[0] in HTTP_LIBRARIES for cls in type(error).__mro__)
 
 
@@ -124,7 +124,7 @@ class Http:
         self._closed = False
 
     def open(self) -> None:
-        """Load the HTTP library and settle the way to Kombo.
+        """Load the HTTP library and choose the route to Kombo.
 
         Raises `RuntimeError` once closed, `ConfigurationError` for settings of the environment that cannot work.
         """
@@ -148,11 +148,11 @@ class Http:
         )
 
     def in_event_loop(self) -> AsyncGenerator[None] | None:
-        """Use connections of their own in this event loop, and close them when what this returns is closed.
+        """Use separate connections in this event loop; they close when the returned object is closed.
 
-        An event loop closes all async generators when it ends, and so the connections, too, if nobody did before.
-        None for a transport or client of the caller's, which has nothing to close here.
-        Raises what `open` raises, and `RuntimeError` for connections of the caller's in a second event loop.
+        An event loop closes all async generators when it ends, and so the connections, too, if they are still open.
+        Returns None for the caller's transport or client, which is not closed here.
+        Raises what `open` raises, and `RuntimeError` for the caller's connections in a second event loop.
         """
         self.open()
         if self._connections is not None:
@@ -174,18 +174,18 @@ class Http:
             await close()
 
     def _is_of_no_loop(self) -> bool:
-        """Whether the caller's transport has no connections that could belong to an event loop."""
+        """Whether the caller's transport has no connections, and so belongs to no event loop."""
         return isinstance(self._transport, self._library.MockTransport | self._library.ASGITransport)
 
     async def aclose(self) -> None:
-        """Close the connections, those of a caller's client excepted."""
+        """Close the connections, except those of a caller's client."""
         self._closed = True
         ours = self._client or self._transport if self._callers_client is None else None
         if ours is not None:
             await ours.aclose()
 
     async def __call__(self, call: Call) -> Response[Any]:
-        """Send the request of *call* and decode its answer. Raises `NoResponse` where none came."""
+        """Send the request of *call* and decode its answer. Raises `NoResponse` if none came."""
         self.open()
         attempt = _Attempt(call, _progress(call) if self._connections is not None else _NOT_KNOWN)
         now = self._clock.time()
@@ -209,7 +209,7 @@ class Http:
         raise failure from cause
 
     def _failure(self, attempt: _Attempt, error: Exception) -> tuple[NoAnswer, BaseException]:
-        """What to raise for *error*, and what led to it, without anything that could hold the key or people's data."""
+        """The exception to raise for *error*, and its cause, without the key or people's data."""
         from kombo_async._http.causes import cause_of, why
 
         timed_out = isinstance(error, self._library.TimeoutException)
@@ -222,7 +222,7 @@ class Http:
     async def _response(self, attempt: _Attempt) -> Response[Any]:
         files = await FileBody.measured(attempt.encoded)
         if files is not None and self._connections is None:
-            files.before_chunk = attempt.call.before_write  # other transports than ours do not call it themselves
+            files.before_chunk = attempt.call.before_write  # transports other than ours do not call it
         self._prepare(attempt, files)
         try:
             return await self._exchange(attempt)
@@ -231,7 +231,7 @@ class Http:
                 await files.aclose()
 
     def _prepare(self, attempt: _Attempt, files: FileBody | None) -> None:
-        """Make the request of *attempt*, apart from what waits: tracebacks of that may show its local variables."""
+        """Build the request of *attempt*. It does not wait here, since tracebacks may show local variables."""
         call, encoded = attempt.call, attempt.encoded
         headers = {"Accept": "application/json", "Accept-Encoding": "gzip", **call.headers}
         if encoded.content_type:
@@ -241,14 +241,14 @@ class Http:
         if self._callers_client is None:
             headers["User-Agent"] = USER_AGENT
         connect = min(self._connect_timeout, attempt.seconds)
-        pool = max(attempt.seconds / 2, attempt.seconds - 0.05)  # a little before, to know that nothing was sent
+        pool = max(attempt.seconds / 2, attempt.seconds - 0.05)  # slightly earlier, to know that nothing was sent
         extensions = {
             "timeout": {"connect": connect, "read": None, "write": None, "pool": pool},
             "kombo_async.progress": attempt.progress,
         }
         url = self._url_of(encoded.target, keep=encoded.target == call.operation.path)
         if self._connections is not None and files is None and not isinstance(encoded.body, tuple):
-            # Headers as bytes and a body that is a stream already: httpx makes less of them again.
+            # Headers as bytes and the body as a stream save httpx work.
             if encoded.body is not None or call.operation.method in ("POST", "PUT", "PATCH"):
                 headers["Content-Length"] = str(len(encoded.body or b""))
             raw_headers = [(name.encode("ascii"), value.encode("ascii")) for name, value in headers.items()]
@@ -274,7 +274,7 @@ class Http:
             hide_query(attempt.request)
 
     def _url_of(self, target: str, *, keep: bool) -> Any:
-        """The URL of *target*; parsing it takes httpx long, so those that each call of an operation has are kept."""
+        """The URL of *target*. Parsing is slow in httpx, so URLs that every call of an operation shares are cached."""
         url = self._urls.get(target)
         if url is None:
             url = self._url.copy_with(raw_path=self._url.raw_path.rstrip(b"/") + target.encode("ascii"))
@@ -308,7 +308,7 @@ class Http:
         )
 
     async def _whole(self, attempt: _Attempt, raw: httpx.Response) -> tuple[httpx.Response, str]:
-        """The response with its body, and why that cannot be had."""
+        """The response with its body, or why that cannot be read."""
         if attempt.progress.unreadable:
             return raw, attempt.progress.unreadable
         if is_small(raw, self._max_response_bytes):
@@ -331,13 +331,13 @@ _LOCATION = "kombo_async.location"
 
 
 async def _put_location_aside(response: httpx.Response) -> None:
-    """Keep httpx from parsing where a redirect leads: redirects are not followed, and a bad `Location` would raise."""
+    """Keep httpx from parsing `Location`: redirects are not followed, and an invalid one would raise."""
     if 300 <= response.status_code < 400 and "location" in response.headers:
         response.extensions[_LOCATION] = response.headers.pop("location")
 
 
 class _Unknown:
-    """The progress of an attempt over a transport that does not tell."""
+    """The progress of an attempt over a transport that does not report it."""
 
     known = False
     written = False
@@ -361,7 +361,7 @@ def _client_class(library: ModuleType) -> Any:
 
     class NoCookies(module.Cookies):  # type: ignore[misc]
         def extract_cookies(self, response: Any) -> None:
-            """Take none."""
+            """Ignore them."""
 
     none = NoCookies()
 
@@ -376,7 +376,7 @@ def _client_class(library: ModuleType) -> Any:
 
 @cache
 def _without_key(library: ModuleType) -> Any:
-    """The class of a request that was sent, as `raw_response.request` keeps it: without key and body."""
+    """The class for `raw_response.request`: what was sent, without key and body."""
     module: Any = library
 
     class SentRequest(module.Request):  # type: ignore[misc]
@@ -391,14 +391,14 @@ def _without_key(library: ModuleType) -> Any:
 
         @cached_property
         def headers(self) -> Any:
-            """What was sent; made when it is looked at, which takes as long as a tenth of a call."""
+            """The headers sent; built on access, since that costs a tenth of a call."""
             return module.Headers(self._shown)
 
     return SentRequest
 
 
 def _library_of(client: Any) -> ModuleType:
-    """The HTTP library that a client or transport of the caller's comes from."""
+    """The HTTP library that the caller's client or transport comes from."""
     for cls in type(client).__mro__:
         name = cls.__module__.partition(".")[0]
         if name in ("httpx", "httpx2"):
