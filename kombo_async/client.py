@@ -6,6 +6,7 @@ import copy
 import os
 from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
+from inspect import iscoroutinefunction
 from math import inf
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TypeVar
@@ -64,10 +65,10 @@ class AsyncKomboClient:
         max_response_bytes: Larger responses (after decompression) are not read, and become an `UnexpectedResponse`.
         headers: Headers to add to each call.
         transport: What to send through instead of connections of our own, such as `httpx.MockTransport`. It cannot tell
-            whether a request was written, so a write counts as sent once it has begun; it manages its own
-            connections.
+            whether a request was written, so a write counts as sent once it has begun; nor whether a connection has
+            unread data, so each request asks for a connection of its own (`Connection: close`), except over HTTP/2.
         http_client: What to send through instead, an `httpx.AsyncClient` or `httpx2.AsyncClient` that you close; the
-            same applies to its transport.
+            same applies to its transport. Its cookies and its `auth` are not used.
         allow_http: Allow a base URL with `http://` to another machine; the API key travels unencrypted.
         clock: The clock for waits and deadlines. With a sandbox's clock, tests do not wait in real time.
 
@@ -110,6 +111,8 @@ class AsyncKomboClient:
             raise ValueError("transport, http_client: pass only one of them; pass the transport to your own client")
         if transport is not None and not hasattr(transport, "handle_async_request"):
             raise ValueError(f"transport: pass an httpx.AsyncBaseTransport, not {_shown(transport)}")
+        if http_client is not None and not iscoroutinefunction(getattr(http_client, "send", None)):
+            raise ValueError(f"http_client: pass an httpx.AsyncClient or httpx2.AsyncClient, not {_shown(http_client)}")
         check_number("max_connections", max_connections, least=1, whole=True)
         check_number("max_response_bytes", max_response_bytes, least=1, whole=True)
         self._base_url = address

@@ -51,6 +51,36 @@ async def test_own_http_client_stays_open() -> None:
 
 
 @pytest.mark.anyio
+async def test_own_http_client_adds_no_key_and_no_cookie() -> None:
+    """Neither another key nor what came with the answers to another key goes out with a call."""
+    handler, sent = answering(success({}, [], Set_Cookie="session=of-another-key"))
+    async with httpx.AsyncClient(transport=httpx.MockTransport(handler), auth=("other", "key")) as http_client:
+        for api_key in (API_KEY, "second-key"):
+            async with AsyncKomboClient(api_key, integration_id=INTEGRATION, http_client=http_client) as kombo:
+                await kombo.ats.add_candidate_result_link("1", **LINK)
+    assert [request.headers["authorization"] for request in sent] == [f"Bearer {API_KEY}", "Bearer second-key"]
+    assert not any("cookie" in request.headers for request in sent)
+
+
+@pytest.mark.parametrize("http_client", [httpx.Client(), object(), "httpx"], ids=lambda each: type(each).__name__)
+def test_http_client_that_is_none(http_client: Any) -> None:
+    """What cannot send asynchronously is refused at once."""
+    with pytest.raises(ValueError, match=r"http_client: pass an httpx\.AsyncClient or httpx2\.AsyncClient, not"):
+        AsyncKomboClient(API_KEY, http_client=http_client)
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("timeout", [0.02, 0.2, 3.0, 300.0])
+async def test_time_for_connecting_ends_before_the_attempt_does(timeout: float) -> None:
+    """A transport of the caller's says itself that it got no connection: later nobody knows what was sent."""
+    handler, sent = answering(page())
+    async with mock_client(handler) as kombo:
+        await kombo.ats.get_candidates(options={"timeout": timeout})
+    assert 0 < sent[0].extensions["timeout"]["connect"] < timeout
+    assert 0 < sent[0].extensions["timeout"]["pool"] < timeout
+
+
+@pytest.mark.anyio
 async def test_httpx2_client_works_alike() -> None:
     """An `httpx2.AsyncClient` works as httpx's does, for successes, failures and missing answers."""
 

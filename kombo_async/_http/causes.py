@@ -45,6 +45,33 @@ _BY_NAME = {
 }
 
 
+NEVER_CONNECTED = frozenset({"ConnectError", "ConnectTimeout", "PoolTimeout", "ProxyError", "UnsupportedProtocol"})
+"""Exceptions of httpx, and of httpcore under the same names, that are raised before a request is sent."""
+
+HTTP_LIBRARIES = frozenset({"httpx", "httpx2", "httpcore", "httpcore2", "h11", "h2", "aiohttp"})
+
+
+def is_of_http(error: Exception) -> bool:
+    """Whether *error* comes from an HTTP library. Not all transports translate all their errors to httpx's."""
+    return any(cls.__module__.partition(".")[0] in HTTP_LIBRARIES for cls in type(error).__mro__)
+
+
+def never_connected(error: BaseException) -> bool:
+    """Whether *error* from a transport that is not ours says that no connection was made.
+
+    Some transports use these names for other failures, too; their cause then comes from a library other than httpcore.
+    """
+    if type(error).__name__ not in NEVER_CONNECTED:
+        return False
+    cause = error.__cause__
+    if cause is None:
+        return True
+    library = type(cause).__module__.partition(".")[0]
+    if library == "respx":  # it raises what a test told it to
+        return True
+    return library in ("httpcore", "httpcore2") and type(cause).__name__ in NEVER_CONNECTED
+
+
 def chain(error: BaseException) -> Iterator[BaseException]:
     """*error* and what led to it, the members of groups too."""
     seen: set[int] = set()

@@ -18,6 +18,7 @@ import httpcore
 import httpx
 
 from kombo_async._http.bodies import Body, Unreadable
+from kombo_async._http.httpx_classes import raw_headers
 from kombo_async._http.network import Network, NothingSent, Progress
 from kombo_async._http.route import Route
 
@@ -180,7 +181,7 @@ def _for_httpcore(request: httpx.Request) -> httpcore.Request:
     return httpcore.Request(
         request.method,
         httpcore.URL(scheme=url.raw_scheme, host=url.raw_host, port=url.port, target=url.raw_path),
-        headers=request.headers.raw,
+        headers=raw_headers(request),
         content=content,
         extensions={"timeout": request.extensions.get("timeout", {})},
     )

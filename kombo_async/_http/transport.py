@@ -10,8 +10,6 @@ import sys
 import time
 from collections.abc import AsyncGenerator
 from datetime import timedelta
-from functools import cache, cached_property
-from types import ModuleType
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import anyio
@@ -20,6 +18,7 @@ from kombo_async._chain.logs import drop_lines_of, quiet
 from kombo_async._clock import Clock
 from kombo_async._codec.decode import decode
 from kombo_async._http.bodies import FileBody, Unreadable, is_small, read
+from kombo_async._http.httpx_classes import classes_of, library_of
 from kombo_async._version import __version__
 from kombo_async.errors import ConnectionFailed, TimedOut
 from kombo_async.middleware import Call
@@ -31,9 +30,6 @@ if TYPE_CHECKING:
 NoAnswer: TypeAlias = ConnectionFailed | TimedOut
 
 USER_AGENT = f"kombo-async/{__version__} python/{sys.version_info.major}.{sys.version_info.minor}"
-
-NEVER_CONNECTED = frozenset({"ConnectError", "ConnectTimeout", "PoolTimeout", "ProxyError", "UnsupportedProtocol"})
-"""Exceptions of httpx, and of httpcore under the same names, that are raised before a request is sent."""
 
 
 class _Attempt:
@@ -54,7 +50,11 @@ class _Attempt:
         """Whether the server may have read the request: yes, unless that is certainly impossible."""
         if self.progress.known:
             return bool(self.progress.written)
-        return self.begun and (error is None or not _never_connected(error))
+        if not self.begun or error is None:
+            return self.begun
+        from kombo_async._http.causes import never_connected
+
+        return not never_connected(error)
 
     def failure(self, cls: type[NoAnswer], reason: str, *, sent: bool) -> NoAnswer:
         """What to raise when no response came."""
@@ -65,30 +65,6 @@ class _Attempt:
             may_have_applied=sent and not operation.safe,
             attempts=self.call.attempt,
         )
-
-
-def _never_connected(error: BaseException) -> bool:
-    """Whether *error* from a transport that is not ours says that no connection was made.
-
-    Some transports use these names for other failures, too; their cause then comes from a library other than httpcore.
-    """
-    if type(error).__name__ not in NEVER_CONNECTED:
-        return False
-    cause = error.__cause__
-    if cause is None:
-        return True
-    library = type(cause).__module__.partition(".")[0]
-    if library == "respx":  # it raises what a test told it to
-        return True
-    return library in ("httpcore", "httpcore2") and type(cause).__name__ in NEVER_CONNECTED
-
-
-HTTP_LIBRARIES = frozenset({"httpx", "httpx2", "httpcore", "httpcore2", "h11", "h2", "aiohttp"})
-
-
-def _is_of_http(error: Exception) -> bool:
-    """Whether *error* comes from an HTTP library. Not all transports translate all their errors to httpx's."""
-    return any(cls.__module__.partition(".")[0] in HTTP_LIBRARIES for cls in type(error).__mro__)
 
 
 class Http:
@@ -116,10 +92,13 @@ class Http:
         self._this_machine = this_machine
         self._clock = clock
         self._library: Any = None
+        self._classes: Any = None
         self._client: Any = None
         self._connections: Any = None
         self._url: Any = None
         self._urls: dict[str, Any] = {}
+        self._keeps_connections = True
+        """Whether a connection may serve another request: where unread data on it would be seen, or there is none."""
         self._was_used = False
         self._closed = False
 
@@ -132,7 +111,8 @@ class Http:
             raise RuntimeError("this client is closed; create a new one")
         if self._client is not None:
             return
-        self._library = _library_of(self._callers_client or self._transport)
+        self._library = library_of(self._callers_client or self._transport)
+        self._classes = classes_of(self._library)
         self._url = self._library.URL(self._base_url)
         if self._callers_client is None and self._transport is None:
             from kombo_async._http.connections import Connections
@@ -143,7 +123,8 @@ class Http:
             self._connections = Connections(route, self._max_response_bytes)
             self._transport = Front(self._connections, route)
         drop_lines_of(self._library.__name__)
-        self._client = self._callers_client or _client_class(self._library)(
+        self._keeps_connections = self._connections is not None or self._is_of_no_loop()
+        self._client = self._callers_client or self._classes.client(
             transport=self._transport, trust_env=False, timeout=None, event_hooks={"response": [_put_location_aside]}
         )
 
@@ -198,7 +179,9 @@ class Http:
             try:
                 return await self._response(attempt)
             except Exception as error:
-                if not _is_of_http(error):
+                from kombo_async._http.causes import is_of_http
+
+                if not is_of_http(error):
                     raise
                 failure, cause = self._failure(attempt, error)
         if scope.cancelled_caught:
@@ -236,38 +219,36 @@ class Http:
         headers = {"Accept": "application/json", "Accept-Encoding": "gzip", **call.headers}
         if encoded.content_type:
             headers["Content-Type"] = encoded.content_type
-        if files is not None:
-            headers["Content-Length"] = str(files.length)
         if self._callers_client is None:
             headers["User-Agent"] = USER_AGENT
-        connect = min(self._connect_timeout, attempt.seconds)
-        pool = max(attempt.seconds / 2, attempt.seconds - 0.05)  # slightly earlier, to know that nothing was sent
+        if not self._keeps_connections:
+            headers["Connection"] = "close"
+        before_the_end = max(attempt.seconds / 2, attempt.seconds - 0.05)  # to know that nothing was sent
         extensions = {
-            "timeout": {"connect": connect, "read": None, "write": None, "pool": pool},
+            "timeout": {
+                "connect": min(self._connect_timeout, before_the_end),
+                "read": None,
+                "write": None,
+                "pool": before_the_end,
+            },
             "kombo_async.progress": attempt.progress,
         }
+        method = call.operation.method
         url = self._url_of(encoded.target, keep=encoded.target == call.operation.path)
-        if self._connections is not None and files is None and not isinstance(encoded.body, tuple):
-            # Headers as bytes and the body as a stream save httpx work.
-            if encoded.body is not None or call.operation.method in ("POST", "PUT", "PATCH"):
-                headers["Content-Length"] = str(len(encoded.body or b""))
-            raw_headers = [(name.encode("ascii"), value.encode("ascii")) for name, value in headers.items()]
-            attempt.request = self._library.Request(
-                call.operation.method,
-                url,
-                headers=[(b"Host", self._url.netloc), *raw_headers],
-                stream=self._library.ByteStream(encoded.body or b""),
-                extensions=extensions,
-            )
+        if self._callers_client is None and files is None:
+            body = encoded.body or b""
+            if body or method in ("POST", "PUT", "PATCH"):
+                headers["Content-Length"] = str(len(body))
+            raw = [(name.encode("ascii"), value.encode("ascii")) for name, value in headers.items()]
+            attempt.request = self._classes.request(method, url, [(b"Host", url.netloc), *raw], body, extensions)
         else:
+            if files is not None:
+                headers["Content-Length"] = str(files.length)
             make = self._library.Request if self._callers_client is None else self._client.build_request
             attempt.request = make(
-                call.operation.method,
-                url,
-                headers=headers,
-                content=encoded.body if files is None else files,
-                extensions=extensions,
+                method, url, headers=headers, content=encoded.body if files is None else files, extensions=extensions
             )
+            attempt.request.headers.pop("Cookie", None)  # a caller's client may have some of another key's answers
         if _OTEL in sys.modules:
             from kombo_async._http.stand_ins import hide_query
 
@@ -289,7 +270,9 @@ class Http:
         attempt.begun = True
         start = time.perf_counter()
         with quiet():
-            raw = await self._client.send(attempt.request, stream=True, follow_redirects=False)
+            raw = await self._client.send(
+                attempt.request, stream=True, auth=self._classes.as_it_is, follow_redirects=False
+            )
         if _LOCATION in raw.extensions:
             raw.headers["location"] = raw.extensions.pop(_LOCATION)
         try:
@@ -300,7 +283,7 @@ class Http:
                     await raw.aclose()
         raw.elapsed = timedelta(seconds=time.perf_counter() - start)
         raw.next_request = None
-        raw.request = _without_key(self._library)(attempt.request)
+        raw.request = self._classes.sent_request(attempt.request)
         attempt.request = None
         call = attempt.call
         return decode(
@@ -352,57 +335,3 @@ def _progress(call: Call) -> Any:
     from kombo_async._http.network import Progress
 
     return Progress(before_write=call.before_write)
-
-
-@cache
-def _client_class(library: ModuleType) -> Any:
-    """httpx's client without cookies: those of load balancers are not sent back, and keeping them takes time."""
-    module: Any = library
-
-    class NoCookies(module.Cookies):  # type: ignore[misc]
-        def extract_cookies(self, response: Any) -> None:
-            """Ignore them."""
-
-    none = NoCookies()
-
-    class Client(module.AsyncClient):  # type: ignore[misc]
-        @property
-        def cookies(self) -> Any:
-            """No cookies."""
-            return none
-
-    return Client
-
-
-@cache
-def _without_key(library: ModuleType) -> Any:
-    """The class for `raw_response.request`: what was sent, without key and body."""
-    module: Any = library
-
-    class SentRequest(module.Request):  # type: ignore[misc]
-        def __init__(self, sent: Any) -> None:
-            self.method = sent.method
-            self.url = sent.url
-            self.extensions: dict[str, Any] = {}
-            self.stream = module.ByteStream(b"")
-            self._shown = [
-                (name, b"[hidden]" if name.lower() == b"authorization" else value) for name, value in sent.headers.raw
-            ]
-
-        @cached_property
-        def headers(self) -> Any:
-            """The headers sent; built on access, since that costs a tenth of a call."""
-            return module.Headers(self._shown)
-
-    return SentRequest
-
-
-def _library_of(client: Any) -> ModuleType:
-    """The HTTP library that the caller's client or transport comes from."""
-    for cls in type(client).__mro__:
-        name = cls.__module__.partition(".")[0]
-        if name in ("httpx", "httpx2"):
-            return sys.modules[name]
-    import httpx
-
-    return httpx

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import gzip
+import socket
+import ssl
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from enum import Enum
 from functools import partial
 
 import anyio
 import attrs
+import trustme
 
 from kombo_async import (
     BadRequest,
@@ -23,7 +28,8 @@ from kombo_async import (
     Unauthorized,
     UnexpectedResponse,
 )
-from tests.support.fault_server import Exchange, Step
+from tests.support.fault_server import Exchange, FaultServer, Step
+from tests.support.proxies import Proxy
 
 TIMEOUT = 0.25
 """Seconds for each attempt of a call that meets a fault."""
@@ -202,4 +208,85 @@ FAULTS = [
     answers(422, None, BadRequest, Again.NOBODY),
     answers(418, None, UnexpectedResponse, Again.NOBODY),
     answers(302, None, UnexpectedResponse, Again.NOBODY, Location="https://example.com/elsewhere"),
+]
+
+
+@attrs.frozen
+class Place:
+    """Where to connect to."""
+
+    url: str
+    proxy: str | None = None
+
+
+@attrs.frozen
+class Obstacle:
+    """What is in the way before a request can be written."""
+
+    begin: Callable[[], AbstractContextManager[Place]]
+    failure: type[KomboError]
+    shows: bool = True
+    """Whether an exception of httpx's says so. Our own connections know it in any case."""
+
+    @property
+    def name(self) -> str:
+        """What it is called."""
+        return self.begin.__name__
+
+
+FAR = "https://kombo.invalid/v1"
+
+
+@contextmanager
+def nobody_listens() -> Iterator[Place]:
+    with socket.socket() as unused:
+        unused.bind(("127.0.0.1", 0))
+        yield Place(f"http://127.0.0.1:{unused.getsockname()[1]}/v1")
+
+
+@contextmanager
+def silence_instead_of_tls() -> Iterator[Place]:
+    with FaultServer() as server:  # it takes the handshake for a request, and waits for its end
+        yield Place(server.url.replace("http://", "https://"))
+
+
+@contextmanager
+def reset_instead_of_tls() -> Iterator[Place]:
+    with FaultServer(deaf=True) as server:
+        yield Place(server.url.replace("http://", "https://"))
+
+
+@contextmanager
+def certificate_of_an_unknown_authority() -> Iterator[Place]:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    trustme.CA().issue_cert("localhost").configure_cert(context)
+    with FaultServer(tls=context) as server:
+        yield Place(server.url)
+
+
+@contextmanager
+def no_proxy_there() -> Iterator[Place]:
+    yield Place(FAR, "http://127.0.0.1:9")
+
+
+@contextmanager
+def proxy_that_refuses() -> Iterator[Place]:
+    with Proxy(9, status=403) as proxy:
+        yield Place(FAR, proxy.url)
+
+
+@contextmanager
+def proxy_that_is_silent() -> Iterator[Place]:
+    with Proxy(9, silent=True) as proxy:
+        yield Place(FAR, proxy.url)
+
+
+OBSTACLES = [
+    Obstacle(nobody_listens, ConnectionFailed),
+    Obstacle(silence_instead_of_tls, TimedOut),
+    Obstacle(reset_instead_of_tls, ConnectionFailed),
+    Obstacle(certificate_of_an_unknown_authority, ConnectionFailed),
+    Obstacle(no_proxy_there, ConnectionFailed),
+    Obstacle(proxy_that_refuses, ConnectionFailed),
+    Obstacle(proxy_that_is_silent, TimedOut, shows=False),
 ]

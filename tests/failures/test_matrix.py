@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import socket
+import ssl
 import threading
 from typing import Any
 
@@ -19,10 +19,12 @@ from kombo_async import (
     RetryPolicy,
     Success,
     SyncPending,
+    Timeout,
 )
-from tests.failures.faults import FAULTS, Again, Fault
+from tests.failures.faults import FAULTS, OBSTACLES, TIMEOUT, Again, Fault, Obstacle
 from tests.support.calls import CALLS, client, until
 from tests.support.fault_server import Exchange, FaultServer, answer, succeed
+from tests.support.transports import OTHERS, OURS, Over
 from tests.support.wire import API_KEY, INTEGRATION
 
 pytestmark = pytest.mark.anyio
@@ -31,8 +33,39 @@ ATTEMPTS = 2
 ONCE = RetryPolicy.none()
 AGAIN = RetryPolicy(attempts=ATTEMPTS, initial_delay=0.01, sync_wait=0.1)
 
+AUTHORITIES = ssl.create_default_context()
+"""What the others trust: loaded once, which takes long."""
+
+LOOPS: dict[str, Any] = {
+    "asyncio": ("asyncio", {"use_uvloop": False}),
+    "uvloop": ("asyncio", {"use_uvloop": True}),
+    "trio": ("trio", {}),
+}
+
 each_fault = pytest.mark.parametrize("fault", [pytest.param(fault, id=fault.name) for fault in FAULTS])
 each_method = pytest.mark.parametrize("method", CALLS)
+
+
+@pytest.fixture(
+    params=[
+        *[(backend, OURS) for backend in LOOPS],
+        *[(backend, over) for over in OTHERS for backend in ("asyncio", "trio")],
+    ],
+    ids=lambda each: f"{each[1].name}-{each[0]}",
+)
+def loop_and_transport(request: pytest.FixtureRequest) -> Any:
+    """Our transport on each event loop; the others, which asyncio's loops make no difference to, on two."""
+    return request.param
+
+
+@pytest.fixture
+def anyio_backend(loop_and_transport: tuple[str, Over]) -> Any:
+    return LOOPS[loop_and_transport[0]]
+
+
+@pytest.fixture
+def over(loop_and_transport: tuple[str, Over]) -> Over:
+    return loop_and_transport[1]
 
 
 async def outcome(kombo: AsyncKomboClient, request: Request[Any]) -> Success[Any] | KomboError:
@@ -55,9 +88,9 @@ def may_have_applied(fault: Fault, method: str) -> bool:
 
 @each_method
 @each_fault
-async def test_without_retries(server: FaultServer, fault: Fault, method: str) -> None:
+async def test_without_retries(server: FaultServer, over: Over, fault: Fault, method: str) -> None:
     """Without retries, each fault comes back as its class after one attempt, and says whether it may have applied."""
-    async with client(server, fault.step, retry=ONCE, timeout=fault.timeout) as kombo:
+    async with over.client(server, fault.step, retry=ONCE, timeout=fault.timeout) as kombo:
         result = await outcome(kombo, CALLS[method])
     assert type(result) is fault.failure
     assert result.attempts == server.asked.total() == 1
@@ -67,9 +100,9 @@ async def test_without_retries(server: FaultServer, fault: Fault, method: str) -
 
 @each_method
 @each_fault
-async def test_fault_that_stays(server: FaultServer, fault: Fault, method: str) -> None:
+async def test_fault_that_stays(server: FaultServer, over: Over, fault: Fault, method: str) -> None:
     """With retries, a fault that stays is met again by those calls alone that cannot do anything twice."""
-    async with client(server, fault.step, retry=AGAIN, timeout=fault.timeout) as kombo:
+    async with over.client(server, fault.step, retry=AGAIN, timeout=fault.timeout) as kombo:
         result = await outcome(kombo, CALLS[method])
     assert type(result) is fault.failure
     attempts = ATTEMPTS if repeats(fault, method) else 1
@@ -81,9 +114,9 @@ async def test_fault_that_stays(server: FaultServer, fault: Fault, method: str) 
 
 @each_method
 @each_fault
-async def test_fault_that_passes(server: FaultServer, fault: Fault, method: str) -> None:
+async def test_fault_that_passes(server: FaultServer, over: Over, fault: Fault, method: str) -> None:
     """With retries, a fault that passes does not show; a DELETE that was done before says so with its 404."""
-    async with client(server, fault.step, succeed, retry=AGAIN, timeout=fault.timeout) as kombo:
+    async with over.client(server, fault.step, succeed, retry=AGAIN, timeout=fault.timeout) as kombo:
         result = await outcome(kombo, CALLS[method])
     if not repeats(fault, method):
         assert type(result) is fault.failure
@@ -99,27 +132,42 @@ async def test_fault_that_passes(server: FaultServer, fault: Fault, method: str)
         assert server.performed.total() <= 1
 
 
-@each_method
-@pytest.mark.parametrize("policy", [ONCE, AGAIN], ids=["once", "again"])
-async def test_refused_connection(method: str, policy: RetryPolicy) -> None:
-    """A connection that is never made cannot have done anything, so every call tries again."""
-    with socket.socket() as unused:
-        unused.bind(("127.0.0.1", 0))
-        url = f"http://127.0.0.1:{unused.getsockname()[1]}/v1"
-        async with AsyncKomboClient(API_KEY, base_url=url, integration_id=INTEGRATION, retry=policy) as kombo:
+@pytest.mark.parametrize("method", ["GET", "PUT", "POST"])
+@pytest.mark.parametrize("obstacle", [pytest.param(obstacle, id=obstacle.name) for obstacle in OBSTACLES])
+async def test_connection_that_is_never_made(
+    over: Over, obstacle: Obstacle, method: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A connection that is never made cannot have done anything, so every call tries again, where that is known."""
+    with obstacle.begin() as place:
+        if place.proxy is not None and over is OURS:
+            monkeypatch.setenv("ALL_PROXY", place.proxy)
+        async with (
+            over.settings(proxy=place.proxy, verify=AUTHORITIES) as sending,
+            AsyncKomboClient(
+                API_KEY,
+                base_url=place.url,
+                integration_id=INTEGRATION,
+                retry=AGAIN,
+                timeout=Timeout(connect=TIMEOUT, read=4 * TIMEOUT, action=4 * TIMEOUT),
+                **sending,
+            ) as kombo,
+        ):
             result = await outcome(kombo, CALLS[method])
-    assert type(result) is ConnectionFailed
-    assert (result.attempts, result.sent, result.may_have_applied) == (policy.attempts, False, False)
+    assert type(result) is obstacle.failure
+    assert isinstance(result, NoResponse)
+    known = over.knows or obstacle.shows
+    assert result.attempts == (ATTEMPTS if known or method != "POST" else 1)
+    assert (result.sent, result.may_have_applied) == (not known, not known and method != "GET")
 
 
 # Under trio, httpx leaves its generator of the request's body to the garbage collector when a write fails.
 @pytest.mark.filterwarnings("ignore:Async generator 'httpx.*:ResourceWarning")
 @each_method
 @pytest.mark.parametrize("policy", [ONCE, AGAIN], ids=["once", "again"])
-async def test_cut_before_reading(method: str, policy: RetryPolicy) -> None:
+async def test_cut_before_reading(over: Over, method: str, policy: RetryPolicy) -> None:
     """When the server cuts a new connection without reading, nobody can know that, so no POST or PATCH tries again."""
     with FaultServer(deaf=True) as server:
-        async with client(server, retry=policy) as kombo:
+        async with over.client(server, retry=policy) as kombo:
             result = await outcome(kombo, CALLS[method])
     assert type(result) is ConnectionFailed
     assert result.attempts == server.connections == (1 if method in ("POST", "PATCH") else policy.attempts)
@@ -128,7 +176,7 @@ async def test_cut_before_reading(method: str, policy: RetryPolicy) -> None:
 
 @each_method
 @pytest.mark.parametrize("together", [True, False], ids=["together", "apart"])
-async def test_answer_twice(server: FaultServer, method: str, together: bool) -> None:
+async def test_answer_twice(server: FaultServer, over: Over, method: str, together: bool) -> None:
     """A second answer that nobody asked for, and that is there already, is not taken for that to the next call."""
     sent = threading.Event()
 
@@ -142,7 +190,7 @@ async def test_answer_twice(server: FaultServer, method: str, together: bool) ->
             await exchange.send(answer(500))
         sent.set()
 
-    async with client(server, twice, succeed, retry=ONCE) as kombo:
+    async with over.client(server, twice, succeed, retry=ONCE) as kombo:
         first = await outcome(kombo, CALLS[method])
         await until(sent.is_set)
         second = await outcome(kombo, CALLS[method])
@@ -150,11 +198,11 @@ async def test_answer_twice(server: FaultServer, method: str, together: bool) ->
 
 
 @each_method
-async def test_repeat_unclear(server: FaultServer, method: str) -> None:
+async def test_repeat_unclear(server: FaultServer, over: Over, method: str) -> None:
     """Only a caller who asks for it in the policy has a POST or PATCH repeated that may have been done."""
     fault = next(fault for fault in FAULTS if fault.name == "cut_after_performing")
     policy = RetryPolicy(attempts=ATTEMPTS, initial_delay=0.01, retry_ambiguous=True)
-    async with client(server, fault.step, succeed, retry=policy) as kombo:
+    async with over.settings() as sending, client(server, fault.step, succeed, retry=policy, **sending) as kombo:
         result = await outcome(kombo, CALLS[method])
     assert result.attempts == 2
     assert server.performed.total() == (1 if method == "DELETE" else 2)

@@ -19,6 +19,7 @@ from kombo_async import AsyncKomboClient, Failure, KomboError, NoResponse, Optio
 from tests.failures.faults import FAULTS, Fault
 from tests.support.calls import client, until
 from tests.support.fault_server import Exchange, FaultServer, succeed
+from tests.support.transports import Over, each_over
 from tests.support.wire import INTEGRATION
 
 pytestmark = pytest.mark.anyio
@@ -365,14 +366,20 @@ async def test_request_of_an_answer(server: FaultServer, library: Any, status: i
 
 
 @each_request
-async def test_what_led_to_a_failure(server: FaultServer, request_: Any) -> None:
-    """What a failure is chained to holds neither, wherever one looks."""
+@each_over
+async def test_what_led_to_a_failure(server: FaultServer, over: Over, request_: Any) -> None:
+    """What a failure is chained to holds neither, wherever one looks, and whatever the call went over."""
     for fault in FAULTS:
         if not issubclass(fault.failure, NoResponse):
             continue
-        async with client(server, fault.step, api_key=KEY, retry=RetryPolicy.none(), timeout=fault.timeout) as kombo:
+        async with over.client(
+            server, fault.step, api_key=KEY, retry=RetryPolicy.none(), timeout=fault.timeout
+        ) as kombo:
             with pytest.raises(NoResponse) as caught:
                 await kombo.send(request_)
-        for error in (caught.value, caught.value.__cause__):
+        failure = caught.value
+        for error in (failure, failure.__cause__):
             assert all(clean(text) for text in reachable(error, 8))
-            assert getattr(error, "__context__", None) in (None, caught.value.__cause__)
+            assert getattr(error, "__context__", None) in (None, failure.__cause__)
+        for text in [*shown(failure), *frames(failure), *traceback.format_exception(failure)]:
+            assert clean(text), text
