@@ -1,16 +1,16 @@
 """Bulk work: any number of requests, sent within Kombo's limits, each done once even if the run is killed.
 
-`AsyncKomboClient.bulk` begins a run. Its journal says of each row, durably, what has become of it. Its rules:
+`AsyncKomboClient.bulk` starts a run. Its journal durably records what became of each row. The rules:
 
 1. A row is one thing to do, whatever its details: an application is its integration, job and person.
 2. Done means that Kombo named what was created, or that it was found and is known to be the row's.
-3. Found means for this person and job, with the names that were sent, made no earlier than the first attempt, not
-   deleted, and not the proof of another row. Anything less is in doubt, and told.
+3. Found means: for this person and job, with the names that were sent, created no earlier than the first attempt, not
+   deleted, and not the proof of another row. Anything less is reported as in doubt.
 4. Not found proves nothing by itself: a row in doubt is sent again only on your word (`resend_after`) or on proof
-   (`synced_since`), after a whole look.
-5. Time between machines is the server's, within a process the monotonic clock's.
-6. A row's own fault refuses that row; a fault of the machine ends the run; an outage is the integration's.
-7. What another run has is held, and a journal that is not the one it was is an error.
+   (`synced_since`), after a complete search.
+5. Times are compared by the server's clock between machines, and by the monotonic clock within a process.
+6. A row's own fault refuses that row; a machine fault ends the run; an outage concerns its integration only.
+7. A row that another run is working on is held. A journal that was replaced, emptied or rolled back is an error.
 """
 
 from kombo_async._chain.server_clock import ServerClock

@@ -1,9 +1,9 @@
 """Applications and candidates: who and what they are, and how to look for one that is in doubt.
 
-A look goes by e-mail, by the job's applications and by name, over all pages, deleted records included. What it finds
-is the row's only if it is for this person and job, has the names that were sent, was made no earlier than the row was
-first sent, was not deleted, and is not the proof of another row. Everything else that may be it leaves the row in
-doubt, and is told.
+A search goes by e-mail, by the job's applications and by name, over all pages, deleted records included. A record is
+the row's only if it is for this person and job, has the names that were sent, was created no earlier than the row was
+first sent, was not deleted, and is not the proof of another row. Every other possible match leaves the row in doubt,
+and is reported.
 """
 
 from __future__ import annotations
@@ -30,19 +30,19 @@ if TYPE_CHECKING:
 ALREADY_THERE = "ATS.APPLICATION_ALREADY_EXISTS"
 KIND = "application"
 MARGIN = timedelta(minutes=1)
-"""How far before the first sending the lists of what changed begin."""
+"""How far before the first sending to start reading the lists of changed records."""
 MOST_TOLD = 10
-"""How many records that may be a row's are told at most."""
+"""The most possible matches to report for a row."""
 
 
 class ApplicationReconciler(Reconciler):
-    """How a bulk run treats `CreateApplication` and `CreateCandidate`: both make an application for a job."""
+    """How a bulk run treats `CreateApplication` and `CreateCandidate`: both create an application for a job."""
 
     def __init__(self) -> None:
         self._jobs: JobLooks = JobLooks()
 
     def identity(self, request: Request[Any]) -> Identity | None:
-        """Integration, job and person, by the e-mail address; None where there is no address."""
+        """Integration, job and person, by e-mail address; None without an address."""
         email, job_id, names = _text(request, "email_address"), _job_id(request), _names(request)
         if not email.strip():
             return None
@@ -55,7 +55,7 @@ class ApplicationReconciler(Reconciler):
         )
 
     def ids(self, request: Request[Any], data: Any) -> Mapping[str, str]:
-        """The IDs of what was created, and of the application where the response is a candidate."""
+        """The IDs of what was created, including the application's if the response is a candidate."""
         ids = ids_of(data)
         if "id" in ids and _makes_candidate(request):
             job_id = _job_id(request)
@@ -75,7 +75,7 @@ class ApplicationReconciler(Reconciler):
         since = None if look.entry.first_sent is None else look.entry.first_sent - MARGIN
         records = [record async for record in _by_email(look, wanted)]
         verdict = _judge(look, wanted, records, await look.owners(_ids(records)))
-        if isinstance(verdict, Found):  # what the person's own record says, with what the application's own says
+        if isinstance(verdict, Found):  # merge the person's record with the application's own
             records += [record async for record in _by_id(look, wanted, verdict.match)]
             return _judge(look, wanted, records, {})
         records += await self._jobs.look(look.kombo, look.integration_id, wanted, since)
@@ -85,7 +85,7 @@ class ApplicationReconciler(Reconciler):
 
 
 async def _by_email(look: Look, wanted: Wanted) -> AsyncGenerator[Record]:
-    """The records of all candidates who have this address, in any spelling, with or without its tag."""
+    """The records of all candidates with this address, in any spelling, with or without its tag."""
     addresses = spellings(look.request.candidate.email_address)  # type: ignore[attr-defined]
     if wanted.tagless != wanted.email:
         addresses.append(wanted.tagless)
@@ -102,7 +102,7 @@ async def _by_email(look: Look, wanted: Wanted) -> AsyncGenerator[Record]:
 
 
 async def _by_id(look: Look, wanted: Wanted, match: Match) -> AsyncGenerator[Record]:
-    """The record of the application that was found: such as whether it has since been deleted."""
+    """The record of the application that was found, which may show that it has since been deleted."""
     id = match.ids.get("application_id") or match.ids["id"]
     request = look.kombo.ats.get_applications(ids=[id], include_deleted=True)
     async with aclosing(request.items()) as applications:
@@ -112,7 +112,7 @@ async def _by_id(look: Look, wanted: Wanted, match: Match) -> AsyncGenerator[Rec
 
 
 async def _by_name(look: Look, wanted: Wanted, since: datetime | None) -> AsyncGenerator[Record]:
-    """The records of candidates of this name that changed since: the connected system may have another address."""
+    """The records of candidates with this name that changed since: the connected system may have another address."""
     request: Any = look.request
     person: ats.CandidateInput = request.candidate
     changed: dict[str, Any] = {} if since is None else {"updated_after": since}
@@ -135,7 +135,7 @@ def _ids(records: Sequence[Record]) -> list[str]:
 
 
 def _judge(look: Look, wanted: Wanted, records: Sequence[Record], owners: Mapping[str, RowKey]) -> Verdict:
-    """What all that was found says together."""
+    """The verdict on everything that was found."""
     merged: dict[tuple[str, str], Record] = {}
     for record in records:
         key = (record.application_id, record.candidate_id)
@@ -154,18 +154,18 @@ def _judge(look: Look, wanted: Wanted, records: Sequence[Record], owners: Mappin
 
 
 def _why_not(look: Look, wanted: Wanted, record: Record, owners: Mapping[str, RowKey]) -> str | None:
-    """Why *record* is no proof of the row: empty if it is one, None if it certainly has nothing to do with it."""
+    """Why *record* is not proof of the row: empty if it is, None if it is certainly unrelated."""
     new = look.is_new(record.created)
     first = look.entry.first_sent
     if first is not None and record.deleted is not None and record.deleted < first:
-        return None  # it was gone before the row was sent
+        return None  # it was deleted before the row was sent
     if record.has_email(wanted):
         if not record.application_id:
             return _why_partial(record, new)
         if record.application_id in owners:
-            return "this application is another row's"
+            return "this application belongs to another row"
     elif new is False or not owners.keys().isdisjoint((record.application_id, record.candidate_id)):
-        return None  # only the name is the same, or nothing is known: somebody else's
+        return None  # only the name matches, or nothing is known: somebody else's
     return _why_unsure(look, wanted, record, new)
 
 
@@ -173,8 +173,8 @@ def _why_partial(record: Record, new: bool | None) -> str | None:
     if record.deleted is not None:
         return "the candidate has since been deleted, perhaps with an application"
     if record.has_applications or new is False:
-        return None  # somebody who was there before, without an application for this job
-    return "the candidate is there without an application: it may have been done in part"
+        return None  # somebody who was already there, without an application for this job
+    return "the candidate is there without an application: the row may be partly done"
 
 
 def _why_unsure(look: Look, wanted: Wanted, record: Record, new: bool | None) -> str:
@@ -189,11 +189,11 @@ def _why_unsure(look: Look, wanted: Wanted, record: Record, new: bool | None) ->
     if new is False:
         return "it was created before this row was first sent"
     if look.is_too_late(record.created):
-        return "it was made long after this row was sent"
+        return "it was created long after this row was sent"
     if new is None:
         return "it is unknown whether it was created before this row was first sent"
     if record.names != wanted.names:
-        return "it has another name than the one that was sent"
+        return "its name differs from the one that was sent"
     return ""
 
 
@@ -212,7 +212,7 @@ def _makes_candidate(request: Request[Any]) -> bool:
 
 
 def _job_id(request: Any) -> str:
-    """The job that a `CreateApplication` or `CreateCandidate` is for. Raises `InvalidInput` where it names none."""
+    """The job that a `CreateApplication` or `CreateCandidate` is for. Raises `InvalidInput` if there is none."""
     where = "application.job_id" if _makes_candidate(request) else "job_id"
     job_id: object = request.application.job_id if _makes_candidate(request) else request.job_id
     if not isinstance(job_id, str) or not job_id.strip():

@@ -1,4 +1,4 @@
-"""The reconcilers that a run has unless it is given others."""
+"""The default reconcilers of a run."""
 
 from __future__ import annotations
 
@@ -12,6 +12,6 @@ from kombo_async.request import Request
 
 
 def default_reconcilers() -> Mapping[type[Request[Any]], Reconciler]:
-    """One for applications and candidates; fresh ones for each run, since they keep what they are looking at."""
+    """One for applications and candidates, new for each run since it keeps state."""
     applications = ApplicationReconciler()
     return {CreateApplication: applications, CreateCandidate: applications}

@@ -1,4 +1,4 @@
-"""Settling what is in doubt: by what is found, or by proof that it was not done. Nothing else counts."""
+"""Settle rows in doubt: by what is found, or by proof that nothing was done. Nothing else counts."""
 
 from __future__ import annotations
 
@@ -28,8 +28,8 @@ if TYPE_CHECKING:
 logger: logging.Logger = logging.getLogger("kombo_async.bulk")
 
 ROUNDS = 3
-"""How often a row is looked for and sent again, at most, when each sending ends in doubt."""
-UNPROVEN = "it does not show, which proves nothing: the work may be under way, or Kombo's copy behind"
+"""How often a row is searched for and sent again, at most, if each sending ends in doubt."""
+UNPROVEN = "it was not found, which proves nothing: it may still be in progress, or Kombo's copy may be behind"
 
 
 class Doubts:
@@ -58,9 +58,9 @@ class Doubts:
         return MappingProxyType(self._waiting)
 
     async def settle(self, doubt: Doubt, reconciler: Reconciler | None, sends: int) -> Outcome | Entry:
-        """The outcome of the row; or the entry to send it with again, where it was definitely not done.
+        """The outcome of the row; or the entry to send it again with, if it was definitely not done.
 
-        *sends* is how often this was answered with the latter already.
+        *sends* is how often this has returned the latter already.
         """
         if sends >= ROUNDS:
             return await self._keep(doubt, NotSure(f"it was sent {sends + 1} times, and is still in doubt"))
@@ -83,8 +83,8 @@ class Doubts:
             finished=self._clock.earliest(self._clock.clock.time()),
         )
         if not await self._journal.record(doubt.item.key, without_people(entry)):
-            match = attrs.evolve(verdict.match, why="it is another row's")
-            return await self._keep(doubt, NotSure("what was found is another row's", (match,)))
+            match = attrs.evolve(verdict.match, why="it belongs to another row")
+            return await self._keep(doubt, NotSure("what was found belongs to another row", (match,)))
         changed = entry.digest != doubt.item.entry.digest
         return outcome_of(doubt.item, entry, "changed" if changed else "done", doubt.sent, earlier=doubt.sent is None)
 
@@ -97,7 +97,7 @@ class Doubts:
         return outcome_of(doubt.item, entry, "in_doubt", doubt.sent, earlier=doubt.sent is None)
 
     async def _verdict(self, doubt: Doubt, reconciler: Reconciler | None) -> Verdict:
-        """What looking says, where `NotThere` is proven; waits for that, if it can be within `settle_wait`."""
+        """The search's verdict, with `NotThere` only if proven; waits for proof if it can come within `settle_wait`."""
         item, entry = doubt.item, doubt.entry
         if reconciler is None:
             return NotSure(f"no reconciler can look for {item.row.request.operation.id}")
@@ -113,7 +113,7 @@ class Doubts:
                 verdict = await reconciler.look(self._look(doubt))
             except JournalError:
                 raise
-            except Exception as error:  # whatever it is, the row is not lost for it
+            except Exception as error:  # whatever it is, the row must not get lost
                 if (fault := machine_fault(error)) is not None:
                     raise fault from None
                 logger.warning("looking for a row in doubt failed: %s", type(error).__name__)
@@ -138,17 +138,17 @@ class Doubts:
         )
 
     def _timed(self, doubt: Doubt) -> Entry:
-        """The entry with the server's times, now that they are known, of what was sent when they were not."""
+        """The entry with the server's times filled in, now that they are known."""
         entry, moments = doubt.entry, doubt.sent.moments if doubt.sent else None
         if entry.last_sent is None:
-            # A run before this one sent it: that was before now.
+            # An earlier run sent it, so before now.
             entry = attrs.evolve(entry, last_sent=self._clock.latest(moments[1] if moments else self._now()))
         if entry.first_sent is None and moments is not None:
             entry = attrs.evolve(entry, first_sent=self._clock.earliest(moments[0]))
         return entry
 
     async def _is_surely_over(self, integration_id: str | None, entry: Entry, doubt: Doubt) -> bool:
-        """Whether what was done would show by now, by the caller's word or by a sync that came after it."""
+        """Whether a created record would show by now, by the caller's word or because of a later sync."""
         until = self._when_over(doubt)
         if until is not None and self._now() >= until:
             return True
@@ -156,10 +156,10 @@ class Doubts:
             return False
         answer: Any = self._settings.synced_since(integration_id, entry.last_sent + LONGEST_ACTION)
         answer = await answer if inspect.isawaitable(answer) else answer
-        return answer is True  # the text "no" would be true, too, and what is not proof sends nothing again
+        return answer is True  # the text "no" would be truthy, too; without proof nothing is sent again
 
     def _when_over(self, doubt: Doubt) -> float | None:
-        """When `resend_after` has certainly passed, on the client's clock; None where it never does."""
+        """When `resend_after` has certainly passed, on the client's clock; None if never."""
         after = self._settings.resend_after
         if after is None:
             return None
@@ -167,7 +167,7 @@ class Doubts:
             return doubt.sent.moments[1] + after.total_seconds()
         last = self._timed(doubt).last_sent
         now = self._clock.earliest(self._now())
-        if last is None or now is None:  # nobody tells the time: only what needs none is over
+        if last is None or now is None:  # no server time is known: only a wait of zero is over
             return self._now() if after == timedelta() else None
         return self._now() + (after - (now - last)).total_seconds()
 

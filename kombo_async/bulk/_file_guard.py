@@ -1,8 +1,8 @@
-"""That a journal's file is one run's alone, and stays the file that was opened.
+"""Make sure that a journal's file is used by one run only, and stays the file that was opened.
 
-The lock is `flock`'s, on a handle of its own: it belongs to that handle, so no other code of the process can drop it by
-opening and closing the file, as it would drop SQLite's own locks (POSIX). It dies with the process. Where there is no
-`flock` (Windows), SQLite's locks belong to handles as well, and do.
+The lock is a `flock` on its own handle. It belongs to that handle, so no other code in the process can drop it by
+opening and closing the file, as happens to SQLite's own locks (POSIX). It ends with the process. Without `flock`
+(Windows), SQLite's locks belong to handles as well, and are enough.
 """
 
 from __future__ import annotations
@@ -21,27 +21,27 @@ except ImportError:  # pragma: no cover - Windows
     fcntl = None  # type: ignore[assignment]
 
 _IN_USE: set[tuple[int, int]] = set()
-"""The files that this process has locked: opening one of them again, even to be refused, is better left alone."""
+"""The files that this process has locked: they must not be opened again, even to be refused."""
 
 
 def in_use(path: Path) -> JournalLocked:
-    """The error of a journal that another run uses."""
+    """The error for a journal that another run uses."""
     return JournalLocked(f"{path} is in use by another run; wait until it ends, or stop it first")
 
 
 class FileGuard:
-    """Holds the lock on the file at *path*, and tells whether it is still the same. Raises `JournalLocked`.
+    """Holds the lock on the file at *path*, and checks that it is still the same file. Raises `JournalLocked`.
 
     Args:
-        path: The file, which is there.
-        shared: Whether others may read it at the same time, too.
+        path: The file, which must exist.
+        shared: Whether others may read it at the same time.
     """
 
     def __init__(self, path: Path, *, shared: bool = False) -> None:
         self._path = path
         status = path.stat()
-        if not stat.S_ISREG(status.st_mode):  # to open a pipe would wait for its other end
-            raise JournalError(f"{path} is not a file; name one, or a path where there is nothing yet")
+        if not stat.S_ISREG(status.st_mode):  # opening a pipe would wait for its other end
+            raise JournalError(f"{path} is not a file; pass a file, or a path that does not exist yet")
         self._id = (status.st_dev, status.st_ino)
         if self._id in _IN_USE:
             raise in_use(path)
@@ -64,11 +64,11 @@ class FileGuard:
         self._size = status.st_size
         self._written = status.st_mtime_ns
         self._writes = 0
-        """How many writes of our own have begun and ended: odd while one is under way."""
+        """How often our own writes have started and ended: odd during a write."""
 
     @contextmanager
     def writing(self) -> Generator[None]:
-        """Around each write of our own to the file: the file has to stay as that leaves it."""
+        """Wraps each of our own writes; the file must stay as they leave it."""
         self._writes += 1
         try:
             yield
@@ -85,9 +85,9 @@ class FileGuard:
             self._sides[side] = (status.st_dev, status.st_ino)
 
     def check(self) -> None:
-        """Raise `JournalDamaged` if the file is no longer the one that was locked, or somebody else wrote to it.
+        """Raise `JournalDamaged` if the file is no longer the one that was locked, or something else wrote to it.
 
-        It may run while another thread is `writing`; then it looks only at whether it is the same file.
+        While another thread is `writing`, it checks only that it is the same file.
         """
         writes = self._writes
         try:
@@ -108,7 +108,7 @@ class FileGuard:
                 raise self._damaged(f"has another {side.name}")
 
     def release(self) -> None:
-        """Give the lock back."""
+        """Release the lock."""
         if not self._shared:
             _IN_USE.discard(self._id)
         self._let_go()

@@ -1,7 +1,7 @@
-"""Which integrations take requests at the moment: an outage, or a first sync that is not over, is the integration's.
+"""Which integrations accept requests now: outages and unfinished first syncs concern one integration.
 
-While a gate is shut, rows of its integration are left unsent, and the others go on. When it has been shut for long
-enough, one row goes through alone, and what comes of it opens the gate or shuts it for longer.
+While a gate is shut, rows of its integration are left unsent, and the others continue. After a while, one row is let
+through alone, and its result opens the gate or keeps it shut for longer.
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ from kombo_async.errors import Failure, NoResponse, ServerError, SyncPending
 from kombo_async.response import Response
 
 FAILURES = 5
-"""How many requests in a row may fail in the way of an outage before no more rows are begun."""
+"""How many consecutive requests may fail as in an outage before no more rows are started."""
 REFUSALS = 20
-"""How many may be refused in a row as one too many: the client slows down by itself, unless nothing gets through."""
+"""The same for refusals as one too many: the client slows down by itself unless nothing gets through."""
 REST = 30.0
-"""Seconds until one row tries again after that; each time it fails, twice as long."""
+"""Seconds until one row tries again; doubled each time it fails."""
 PENDING_FOR = 60.0
-"""Seconds that an integration's first sync is taken to be running after an answer has said so."""
+"""Seconds for which an integration's first sync counts as running after a response said so."""
 
 
 @attrs.define
@@ -32,27 +32,27 @@ class Gate:
 
     clock: Clock
     on_change: Callable[[], None]
-    """Called when rows that wait for it may go on."""
+    """Called when rows that wait for it may continue."""
     limit: int = 30
-    """How many actions the integration takes at once, as far as is known."""
+    """How many actions the integration accepts at once, as far as is known."""
     _failures: int = 0
     _rest: float = attrs.field(factory=lambda: REST)
     _shut_until: float = 0.0
     _why: str = ""
     _probe: object = None
-    """The row that alone may go through, to find out."""
+    """The only row let through, as a probe."""
     _changed: anyio.Event = attrs.field(factory=anyio.Event)
 
     def why_shut(self) -> str:
-        """Why rows must be left unsent now; empty where they need not."""
+        """Why rows must be left unsent now; empty if they need not."""
         return self._why if self._why and self.clock.time() < self._shut_until else ""
 
     def is_waiting(self) -> bool:
-        """Whether one row is finding out how things are, so that others had better wait for it."""
+        """Whether a probe is in flight, and others should wait for it."""
         return self._probe is not None
 
     def enter(self, row: object) -> bool:
-        """Whether *row* may be sent now. Once the gate has been shut long enough, the first that asks is the probe."""
+        """Whether *row* may be sent now. Once the gate has been shut long enough, the first row to ask is the probe."""
         if not self._why or self._probe is row:
             return True
         if self._probe is not None or self.clock.time() < self._shut_until:
@@ -61,23 +61,23 @@ class Gate:
         return True
 
     async def changed(self) -> None:
-        """Wait until the row that is finding out has found out."""
+        """Wait until the probe has ended."""
         if self._probe is not None:
             await self._changed.wait()
 
     def leave(self, row: object) -> None:
-        """*row* has ended, whatever came of it."""
+        """Note that *row* has ended, whatever the result."""
         if self._probe is row:
             self._end_probe()
 
     def heed(self, row: object, response: Response[object] | None, error: Exception | None) -> None:
-        """Learn from what an attempt of *row* came to."""
+        """Learn from the result of an attempt of *row*."""
         if response is not None:
             limit = response.raw_response.headers.get("concurrency-limit", "")
             self.limit = int(limit) if limit.isascii() and limit.isdigit() and 0 < int(limit) < 10_000 else self.limit
         if isinstance(response, SyncPending):
             if self._probe is None:
-                self._probe = row  # it goes on asking, for all
+                self._probe = row  # it keeps trying, for all
             self._shut(PENDING_FOR, response.message or "the first sync is not over")
             return
         if not _is_outage(response, error):
@@ -107,7 +107,7 @@ class Gate:
 
 
 def _is_outage(response: Response[object] | None, error: Exception | None) -> bool:
-    """Whether a request failed in a way that says nothing of itself, and that others are likely to meet, too."""
+    """Whether a request failed for a reason unrelated to itself, which other requests would likely meet, too."""
     if isinstance(error, NoResponse):
         return True
     return isinstance(response, Failure) and (response.may_have_applied or isinstance(response, ServerError))

@@ -1,4 +1,4 @@
-"""Many small writes, one commit: each caller waits only until the commit that its write is in is durable."""
+"""Many small writes, one commit: each caller waits only until its own write is durable."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ class _Batch(Generic[T, R]):
 
 
 class GroupCommit(Generic[T, R]):
-    """Collects items while a commit is under way; the next commit takes all of them.
+    """Collects items during a commit; the next commit takes all of them.
 
-    The first caller of a batch commits it for all, so no task of its own is needed (or left behind).
+    The first caller of a batch commits it for all, so no background task is needed (or left behind).
     """
 
     def __init__(self, commit: Callable[[Sequence[T]], Awaitable[Sequence[R]]]) -> None:
@@ -34,9 +34,9 @@ class GroupCommit(Generic[T, R]):
         self._turn = anyio.Lock(fast_acquire=True)
 
     async def add(self, item: T) -> R:
-        """Commit *item*, together with what else has come in, and give its result. Raises what `commit` raised.
+        """Commit *item*, together with others that came in, and return its result. Raises what `commit` raised.
 
-        Being cancelled does not undo it: it is committed all the same, before anything that is added later.
+        Cancellation does not undo it: it is committed anyway, before anything added later.
         """
         batch, place = self._batch, len(self._batch.items)
         batch.items.append(item)
@@ -52,7 +52,7 @@ class GroupCommit(Generic[T, R]):
     async def _lead(self, batch: _Batch[T, R]) -> None:
         try:
             async with self._turn:
-                await anyio.lowlevel.checkpoint()  # whoever is about to add an item comes along
+                await anyio.lowlevel.checkpoint()  # tasks about to add an item join the batch
                 self._batch = _Batch[T, R]()
                 batch.results = await self._commit(batch.items)
         except Exception as error:  # each caller of the batch raises it

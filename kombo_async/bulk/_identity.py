@@ -18,29 +18,29 @@ from kombo_async.request import Request
 
 @attrs.frozen(kw_only=True)
 class Identity:
-    """What a request is to make, as far as it says who and what: details such as a phone number are not part of it."""
+    """Who and what a request is for. Details such as a phone number are not part of it."""
 
     kind: str
-    """What is made, such as `application`; different operations may make the same."""
+    """What it creates, such as `application`; different operations may create the same."""
     parts: tuple[str, ...] = attrs.field(repr=False)
-    """What tells it from others of its kind and integration, such as the job and the person's e-mail address."""
+    """What distinguishes it within its kind and integration, such as the job and the person's e-mail address."""
     shows: tuple[str, ...] = attrs.field(default=(), repr=False)
-    """What a record must show, too, to be proof of it, such as the names."""
+    """What else a record must show to be proof of it, such as the names."""
     about: str = attrs.field(default="", repr=False)
-    """Who and what, for people. The journal keeps it while the row is under way or in doubt."""
+    """A description for people. The journal keeps it while the row is in progress or in doubt."""
 
 
 def digest(request: Request[Any], integration_id: str | None) -> str:
     """A digest of the request: its operation, integration and all fields, with files by their names.
 
-    Raises `InvalidInput` for a request that cannot be written down, such as one with half a surrogate pair in it.
+    Raises `InvalidInput` for a request that cannot be stored, such as one with half a surrogate pair.
     """
     where = f"{request.operation.id} {integration_id} "
     return _hash(where.encode(), _encoded(request))
 
 
 def subject_of(identity: Identity, integration_id: str | None) -> str:
-    """A digest of what a row is, the same whatever its details. Raises `InvalidInput` for what is not valid text."""
+    """A digest of a row's identity, whatever its details. Raises `InvalidInput` for invalid text."""
     return _hash(_encoded((identity.kind, integration_id, *identity.parts)))
 
 
@@ -53,7 +53,7 @@ def _encoded(value: Any) -> bytes:
     try:
         return msgspec.json.encode(value, enc_hook=_plain, order="deterministic")
     except UnicodeEncodeError:
-        raise InvalidInput(Fault("", "holds text that is not valid Unicode (half of a surrogate pair)")) from None
+        raise InvalidInput(Fault("", "contains text that is not valid Unicode (half of a surrogate pair)")) from None
 
 
 def _hash(*parts: bytes) -> str:
@@ -61,7 +61,7 @@ def _hash(*parts: bytes) -> str:
 
 
 def _plain(value: Any) -> Any:
-    """Stand in for what JSON lacks: files by their names, subclasses of plain types by those."""
+    """Replace what JSON does not have: files by their names, subclasses of plain types by the types."""
     if isinstance(value, FileData):
         return value.name
     if isinstance(value, date):
@@ -71,4 +71,4 @@ def _plain(value: Any) -> Any:
             return plain(value)
     if isinstance(value, Decimal):
         return str(value)
-    raise InvalidInput(Fault("", f"the request holds a {type(value).__name__}, which JSON does not have"))
+    raise InvalidInput(Fault("", f"the request contains a {type(value).__name__}, which JSON does not have"))

@@ -1,4 +1,4 @@
-"""A row under way, and the ways in which it can be left for later."""
+"""A row in progress, and the ways to leave it for later."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ from kombo_async.bulk._sending import Sent
 
 @attrs.frozen(eq=False)
 class Item:
-    """A row under way."""
+    """A row in progress."""
 
     row: Row
     key: RowKey
     entry: Entry
-    """What the journal would say of it as it is now, before anything was sent."""
+    """Its journal entry before anything was sent."""
     integration_id: str | None
     identity: Identity | None
 
 
 @attrs.frozen(eq=False)
 class Doubt:
-    """A row in doubt, and what its sending came to if that was in this run."""
+    """A row in doubt, and the result of sending it if that was in this run."""
 
     item: Item
     entry: Entry

@@ -1,4 +1,4 @@
-"""One look through a job's applications for all rows that are in doubt at the time."""
+"""Search a job's applications once for all rows that are in doubt at the time."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ if TYPE_CHECKING:
 
 @attrs.define(eq=False)
 class _Pass:
-    """One walk through the list, for those who asked before it began."""
+    """One pass through the list, for those who asked before it started."""
 
     asked: list[Wanted] = attrs.field(factory=list[Wanted])
     since: datetime | None = None
-    """The earliest that any of them asked for; None for all there is."""
+    """The earliest time that any of them asked for; None for everything."""
     everything: bool = False
     found: Mapping[Wanted, list[Record]] = attrs.field(factory=dict[Wanted, list[Record]])
     error: Exception | None = None
@@ -39,9 +39,9 @@ class _Pass:
 
 
 class JobLooks:
-    """Walks through the applications of jobs: a walk that begins serves all who have asked for it by then.
+    """Reads the applications of jobs: each pass serves everyone who has asked by the time it starts.
 
-    Walks of different jobs and integrations do not wait for one another.
+    Passes for different jobs and integrations do not wait for each other.
     """
 
     def __init__(self) -> None:
@@ -51,9 +51,9 @@ class JobLooks:
     async def look(
         self, kombo: AsyncKomboClient, integration_id: str | None, wanted: Wanted, since: datetime | None
     ) -> list[Record]:
-        """The job's applications, changed since *since*, that may be what is wanted.
+        """The job's applications changed since *since* that may match.
 
-        Raises `KomboError` where not all pages could be read.
+        Raises `KomboError` if not all pages could be read.
         """
         place = integration_id, wanted.job_id
         walk = self._next.get(place)
@@ -72,10 +72,10 @@ class JobLooks:
     async def _lead(self, kombo: AsyncKomboClient, place: tuple[str | None, str], walk: _Pass) -> None:
         try:
             async with self._turns[place]:
-                await anyio.lowlevel.checkpoint()  # whoever is about to ask comes along
+                await anyio.lowlevel.checkpoint()  # tasks about to ask join the pass
                 del self._next[place]
                 walk.found = await _walk(kombo, place[1], walk)
-        except Exception as error:  # each who asked raises it
+        except Exception as error:  # everyone who asked raises it
             walk.error = error
         except BaseException:
             walk.error = RuntimeError("the search was interrupted")
@@ -113,7 +113,7 @@ def _concerned(
     by_names: Mapping[tuple[str, str], list[Wanted]],
     asked: list[Wanted],
 ) -> set[Wanted]:
-    """Whose it may be."""
+    """Those whose record it may be."""
     if record.is_nameless:
         return set(asked)
     concerned = set(by_names.get(record.names, ()))

@@ -1,7 +1,7 @@
-"""The journal of a bulk run: what is being sent, what is done, refused or in doubt, so that a run can be killed.
+"""The journal of a bulk run: what is being sent, done, refused or in doubt. It lets a run survive being killed.
 
 `SqliteJournal` (in `sqlite.py`) is the default. Another store, such as one that several machines share, implements
-`Journal`; it must then give each row to one worker at a time, and tell rows of living workers from those of dead ones.
+`Journal`; it must then give each row to one worker at a time, and distinguish live workers' rows from dead workers'.
 """
 
 from __future__ import annotations
@@ -16,36 +16,36 @@ import msgspec
 State: TypeAlias = Literal["sending", "done", "refused", "in_doubt", "unsent", "given_up"]
 """What is known of a row.
 
-- `sending`: its request is about to leave, or has left, and there is no answer yet.
+- `sending`: its request is about to be sent, or was sent, and there is no response yet.
 - `done`: Kombo did it, in this run or an earlier one.
-- `refused`: it was not done, and sending it again unchanged would be refused again.
+- `refused`: it was not done, and would be refused again if sent unchanged.
 - `in_doubt`: it may have been done.
-- `unsent`: it was definitely not done, for a reason that passes, such as a rate limit; the next run sends it.
-- `given_up`: it was in doubt, and a person decided to leave it at that; it is never sent again.
+- `unsent`: it was definitely not done, for a temporary reason such as a rate limit; the next run sends it.
+- `given_up`: it was in doubt, and a person decided to leave it; it is never sent again.
 """
 
 Proof: TypeAlias = Literal["", "answer", "look", "person"]
-"""How it is known that a row is done: Kombo's response named what was created, a look found it, or a person did."""
+"""How we know that a row is done: Kombo's response named what was created, a search found it, or a person did."""
 
 
 class JournalError(Exception):
-    """The journal cannot be used (any more); nothing is sent without it."""
+    """The journal cannot be used, or no longer; nothing is sent without it."""
 
 
 class JournalLocked(JournalError):
-    """A run that is still alive uses the journal, or took over from this one."""
+    """Another live run uses the journal, or has taken over from this one."""
 
 
 class JournalDamaged(JournalError):
-    """The journal is not one, is no longer whole, or is not the one that was opened."""
+    """The file is not a journal, is damaged, or is not the journal that was opened."""
 
 
 class JournalMismatch(JournalError):
-    """The journal belongs to another job: another input, or another address of Kombo's API."""
+    """The journal belongs to another job: another input, or another base URL."""
 
 
 def _valid(text: str) -> str:
-    """*text* as something that can be written down: what is not valid Unicode is escaped."""
+    """Make *text* storable: invalid Unicode is escaped."""
     return text if text.isascii() else text.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
@@ -59,61 +59,61 @@ def _valid_texts(texts: Sequence[str]) -> tuple[str, ...]:
 
 @attrs.frozen(cache_hash=True)
 class RowKey:
-    """What a row is known by, in this run and the next."""
+    """The key of a row, in this run and the next."""
 
     key: str
-    """The caller's own, or a digest of what the row is."""
+    """The caller's key, or a digest of the row's identity."""
     kind: str
-    """What the row makes (`application`), or the ID of its operation."""
+    """What the row creates (`application`), or the ID of its operation."""
     integration_id: str
 
 
 @attrs.frozen(kw_only=True)
 class Match:
-    """A record that a look found, which is a row's work, or may be."""
+    """A record that a search found: a row's result, or a possible one."""
 
     ids: Mapping[str, str] = attrs.field(converter=_valid_values)
-    """Its `id`, and `candidate_id`, `job_id` and others where it has them; by the names that Kombo's answers use."""
+    """Its `id`, and `candidate_id`, `job_id` and others if it has them, under the names in Kombo's responses."""
     created: datetime | None = None
-    """When it was made, as the connected system says."""
+    """When it was created, according to the connected system."""
     url: str | None = None
     """Its page in the connected system."""
     why: str = attrs.field(default="", converter=_valid)
-    """Why it is no proof; empty where it is."""
+    """Why it is not proof; empty if it is."""
 
 
 @attrs.frozen(kw_only=True)
 class Entry:
-    """What the journal knows of a row. All times are the server's."""
+    """What the journal knows about a row. All times are the server's."""
 
     state: State
     digest: str
-    """Of the request as it was sent last: tells whether the row's details have changed since."""
+    """A digest of the request as last sent, to see whether the row's details have changed since."""
     subject: str = ""
-    """Of who and what the row is: tells whether its key came back with another person; empty where nothing says so."""
+    """A digest of the row's identity, to see whether its key came back with another person; empty if unknown."""
     shows: str = ""
-    """Of what a record must show to be proof of it, such as the names that were sent."""
+    """A digest of what a record must show to be proof of it, such as the names that were sent."""
     about: str = attrs.field(default="", converter=_valid)
-    """Who and what it is, for people, while it is under way or in doubt; after that the journal forgets it."""
+    """A description for people, while it is in progress or in doubt; after that, the journal deletes it."""
     row: str = attrs.field(default="", converter=_valid)
-    """The row's tag, such as its number in a file, where that is a number or a text."""
+    """The row's tag, such as its number in a file, if that is a number or text."""
     first_sent: datetime | None = None
-    """The earliest that it may have been done: when its first sending whose end is not known began, or before that."""
+    """The earliest time that it may have been done: the start of its first sending with an unknown end, or earlier."""
     last_sent: datetime | None = None
-    """When it was sent last, or after that."""
+    """When it was last sent, or later."""
     finished: datetime | None = None
-    """When the answer (or the last word on it) came."""
+    """When the response (or the final decision) came."""
     ids: Mapping[str, str] = attrs.field(factory=dict[str, str], converter=_valid_values)
-    """The IDs of what was created: `id`, and `remote_id`, `candidate_id`, `job_id` where the response had them."""
+    """The IDs of what was created: `id`, and `remote_id`, `candidate_id`, `job_id` if the response had them."""
     proof: Proof = ""
     found: tuple[Match, ...] = ()
-    """What a look found: the proof that it is done, or what may be it."""
+    """What a search found: the proof that it is done, or possible matches."""
     warnings: tuple[str, ...] = attrs.field(default=(), converter=_valid_texts)
-    """What Kombo warned of: something could not be done as asked."""
+    """Kombo's warnings: something could not be done as asked."""
     status_code: int | None = None
     code: str | None = attrs.field(default=None, converter=attrs.converters.optional(_valid))
     message: str = attrs.field(default="", converter=_valid)
-    """Why it was refused, or is in doubt."""
+    """Why it was refused or is in doubt."""
     log_url: str | None = attrs.field(default=None, converter=attrs.converters.optional(_valid))
 
     @property
@@ -123,7 +123,7 @@ class Entry:
 
     @property
     def is_unfinished(self) -> bool:
-        """Whether it may have been done, and nobody knows."""
+        """Whether it may have been done, without anyone knowing."""
         return self.state in ("sending", "in_doubt")
 
 
@@ -132,7 +132,7 @@ _FIELDS = [field.name for field in attrs.fields(Entry) if field.name not in ("st
 
 
 def encode_entry(entry: Entry) -> bytes:
-    """*entry* as JSON, without what says nothing."""
+    """*entry* as JSON, without empty fields."""
     said = {name: value for name in _FIELDS if (value := getattr(entry, name)) != getattr(_NOTHING, name)}
     return msgspec.json.encode({"state": entry.state, "digest": entry.digest, **said})
 
@@ -145,54 +145,54 @@ class Claim:
     """What a worker may do with a row."""
 
     entry: Entry | None = None
-    """What is known of it; None for a new row. `sending` is what a dead run was sending."""
+    """What is known about it; None for a new row. `sending` means that a dead run was sending it."""
     status: Literal["ours", "met", "held"] = "ours"
-    """Whether it is this worker's now; else this run has `met` it before, or another live run has it (`held`)."""
+    """Whether it is this worker's now; if not, this run has `met` it before, or another live run has it (`held`)."""
 
 
 class Journal(Protocol):
-    """Where a bulk run keeps what it must not forget. All methods raise `JournalError` when they cannot do it."""
+    """Where a bulk run keeps its records. All methods raise `JournalError` if they fail."""
 
     durable: ClassVar[bool] = True
-    """Whether what is recorded survives the process."""
+    """Whether recorded entries survive the process."""
 
     async def open(self, address: str | None) -> None:
-        """Begin a run against the API at *address*; None to look and settle only, whatever it is for.
+        """Begin a run against the API at *address*; with None, only to inspect and settle, whatever its address.
 
-        Raises `JournalLocked`, `JournalDamaged` or `JournalMismatch` where this run must not continue from it.
+        Raises `JournalLocked`, `JournalDamaged` or `JournalMismatch` if this run must not continue from it.
         """
         ...
 
     async def claim(self, key: RowKey) -> Claim:
-        """Take the row for this run, and tell what is known of it. It stays taken until `record` or `release`."""
+        """Take the row for this run, and return what is known about it. It stays taken until `record` or `release`."""
         ...
 
     def check(self) -> None:
-        """Raise `JournalError` if this run may send nothing more: its lease has lapsed, or the journal is gone.
+        """Raise `JournalError` if this run must not send anything more: its lease has lapsed, or the journal is gone.
 
-        Called right before anything of a request leaves: quick, by the monotonic clock, without waiting.
+        Called right before anything of a request is sent: it must be quick, use the monotonic clock, and not wait.
         """
         ...
 
     async def record(self, key: RowKey, entry: Entry, *, hold: bool = False) -> bool:
-        """Write *entry* down; once this returns, it survives the process.
+        """Store *entry*; once this returns, it survives the process.
 
-        Only `sending` and *hold* keep the row taken: what is in doubt is still this run's while it looks for it.
+        Only `sending` and *hold* keep the row taken, since a row in doubt is still this run's while it searches.
 
-        False if `entry.proof` is "look" or "person" and `proof_of(entry)` is another row's: then nothing was written.
+        False if `entry.proof` is "look" or "person" and `proof_of(entry)` belongs to another row: nothing was written.
         """
         ...
 
     async def owners(self, ids: Sequence[str]) -> Mapping[str, RowKey]:
-        """The rows that these IDs are the proof of, by `proof_of`; without those that are nobody's."""
+        """The rows that these IDs are the proof of, by ID (see `proof_of`); IDs without a row are left out."""
         ...
 
     async def release(self, key: RowKey) -> None:
-        """Give the row back as it was before `claim`."""
+        """Give the row back unchanged."""
         ...
 
     def unfinished(self) -> AsyncIterator[tuple[RowKey, Entry]]:
-        """The rows that are in doubt, or being sent."""
+        """The rows that are in doubt or being sent."""
         ...
 
     async def aclose(self) -> None:
@@ -201,15 +201,15 @@ class Journal(Protocol):
 
 
 def proof_of(entry: Entry) -> str:
-    """The ID that proves that a row is done, which can be one row's alone; empty where there is none.
+    """The ID that proves that a row is done, which can belong to only one row; empty if there is none.
 
-    It is the application's where there is one: one candidate may have applied for several jobs.
+    It is the application's if there is one, since a candidate may have applied for several jobs.
     """
     return entry.ids.get("application_id") or entry.ids.get("id", "") if entry.state == "done" else ""
 
 
 def without_people(entry: Entry) -> Entry:
-    """*entry* without what names people, once nobody has to look for them any more."""
+    """*entry* without people's data, once nobody has to search for them any more."""
     return entry if entry.is_unfinished or not entry.about else attrs.evolve(entry, about="")
 
 

@@ -1,4 +1,4 @@
-"""The journal of runs that need not survive: it keeps the last rows in memory."""
+"""The journal for runs without one: it keeps the last rows in memory."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from typing import ClassVar
 from kombo_async.bulk._journal import Claim, Entry, RowKey, proof_of
 
 MOST_ROWS = 100_000
-"""How many rows are remembered, the oldest forgotten first: what came before those is not seen as a duplicate."""
+"""How many rows are remembered; duplicates of older ones are not noticed."""
 
 
 class NoJournal:
-    """Forgets all when the run ends; within it, the same row is not sent twice, and proves no two rows."""
+    """Forgets everything when the run ends. Within it, no row is sent twice, and no record proves two rows."""
 
     durable: ClassVar[bool] = False
 
@@ -25,7 +25,7 @@ class NoJournal:
         """Nothing to open."""
 
     async def claim(self, key: RowKey) -> Claim:
-        """Each row is new, unless it came before."""
+        """Each row is new unless it came before."""
         if key in self._met:
             return Claim(status="met")
         self._met[key] = ""
@@ -37,7 +37,7 @@ class NoJournal:
         """Nothing can be lost."""
 
     async def record(self, key: RowKey, entry: Entry, *, hold: bool = False) -> bool:
-        """Keep whose proof it is."""
+        """Remember which row the record proves."""
         id = proof_of(entry)
         if id and entry.proof in ("look", "person") and self._owners.get(id, key) != key:
             return False
@@ -47,7 +47,7 @@ class NoJournal:
         return True
 
     async def owners(self, ids: Sequence[str]) -> Mapping[str, RowKey]:
-        """Whose proof these are."""
+        """The rows that these records prove."""
         return {id: self._owners[id] for id in ids if id in self._owners}
 
     async def release(self, key: RowKey) -> None:

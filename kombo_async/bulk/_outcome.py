@@ -14,37 +14,37 @@ Result: TypeAlias = Literal["done", "refused", "in_doubt", "unsent", "duplicate"
 """What became of a row.
 
 - `done`: Kombo named what was created (`ids`), or it was found and is known to be this row's.
-- `refused`: it was not done, and would not be if it were sent again as it is.
-- `in_doubt`: it may have been done, and a person must look: `found` says what there is.
-- `unsent`: it was not done for a reason that passes; the next run sends it.
+- `refused`: it was not done, and would be refused again if sent unchanged.
+- `in_doubt`: it may have been done, and a person must look: `found` lists possible matches.
+- `unsent`: it was not done for a temporary reason; the next run sends it.
 - `duplicate`: duplicate of an earlier row in this run.
-- `changed`: it is done (or under way) with other details; those of this row were not sent.
-- `held`: another run that is alive is working on it.
+- `changed`: it is done (or in progress) with different details; those of this row were not sent.
+- `held`: another live run is working on it.
 """
 
 EXPLANATIONS: dict[Result, str] = {
     "done": "Done.",
-    "refused": "Not done, and sending it again as it is would not help. Correct the row.",
-    "in_doubt": "It may have been done: nobody can tell from here. Look in the connected system, then settle it.",
-    "unsent": "Not done for a reason that passes. The next run sends it.",
-    "duplicate": "The same row came before in this run. It was sent once.",
-    "changed": "It was sent before with other details, and is not sent again. Change it in the connected system.",
-    "held": "Another run is working on it. Nothing was sent by this one.",
+    "refused": "Not done, and sending it again unchanged would not help. Correct the row.",
+    "in_doubt": "It may have been done, and we cannot tell. Look in the connected system, then settle it.",
+    "unsent": "Not done, for a temporary reason. The next run sends it.",
+    "duplicate": "A duplicate of an earlier row in this run, which was sent once.",
+    "changed": "It was sent earlier with different details, and is not sent again. Change it in the connected system.",
+    "held": "Another run is working on it. This one sent nothing.",
 }
-"""A sentence on each result, for people."""
+"""A sentence about each result, for people."""
 
 
 @attrs.frozen
 class Row:
-    """A request of a bulk run, with what it needs beside its fields. A bare request is a row, too."""
+    """A request of a bulk run with its key, integration and tag. A bare request is a row, too."""
 
     request: Request[Any]
     key: str | None = None
-    """What the row is known by in the journal; None for the run's `key=`, or what the request itself says."""
+    """The row's key in the journal; None for the run's `key=`, or the request's own identity."""
     integration_id: str | None = None
     """In place of the client's own."""
     tag: Any = None
-    """Anything of yours, handed through to the outcome, such as the row's number in a file."""
+    """Anything of yours to pass through to the outcome, such as the row's number in a file."""
 
 
 @attrs.frozen(kw_only=True)
@@ -52,35 +52,35 @@ class Outcome:
     """What became of one row."""
 
     key: str
-    """What the row is known by; empty for one that is refused because it cannot be told what it is."""
+    """The row's key; empty if the row was refused because its key could not be determined."""
     request: Request[Any] = attrs.field(repr=False)
     integration_id: str | None
     tag: Any = None
     result: Result
     response: Response[Any] | None = attrs.field(default=None, repr=False)
-    """Kombo's answer, None where none came in this run."""
+    """Kombo's response; None if none came in this run."""
     error: Exception | None = attrs.field(default=None, repr=False)
-    """What was raised instead: `NoResponse`, or a `ValueError` of this row, such as for a file that is missing."""
+    """What was raised instead: `NoResponse`, or a `ValueError` about this row, for example for a missing file."""
     entry: Entry = attrs.field(repr=False)
-    """What the journal says now."""
+    """The journal entry now."""
     earlier: bool = False
-    """Whether an earlier run came to this: nothing was sent for it now."""
+    """Whether the result is from an earlier run: nothing was sent for it now."""
     seconds: float = 0.0
-    """How long its call took, with waits and retries."""
+    """How long its call took, including waits and retries."""
 
     @property
     def ids(self) -> dict[str, str]:
-        """The IDs of what was created: `id`, and `remote_id`, `candidate_id`, `job_id` where the response had them."""
+        """The IDs of what was created: `id`, and `remote_id`, `candidate_id`, `job_id` if the response had them."""
         return dict(self.entry.ids)
 
     @property
     def warnings(self) -> tuple[str, ...]:
-        """What Kombo warned of when it was done, such as a CV that could not be uploaded."""
+        """Kombo's warnings, such as a CV that could not be uploaded."""
         return self.entry.warnings
 
     @property
     def found(self) -> tuple[Match, ...]:
-        """What a look found: the proof that it is done, or what may be it and why that is not sure."""
+        """What a search found: the proof that it is done, or possible matches and why they are not certain."""
         return self.entry.found
 
     @property

@@ -1,4 +1,4 @@
-"""People as connected systems write them: the same address or name in different spellings is one."""
+"""Normalize people's addresses and names: different spellings count as the same."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ if TYPE_CHECKING:
     from kombo_async import ats
 
 _INVISIBLE = ("Cf", "Cc", "Mn")
-"""Categories of characters that nobody sees; of marks (Mn), only the selectors and joiners below."""
+"""Categories of invisible characters; of marks (Mn), only the selectors and joiners below."""
 _INVISIBLE_MARKS = frozenset({"\u034f", "\u180b", "\u180c", "\u180d", *map(chr, range(0xFE00, 0xFE10))})
 _FULL_STOPS = str.maketrans({"\u3002": ".", "\uff0e": ".", "\uff61": "."})
-"""Characters that IDNA (RFC 3490) takes for the dot between labels."""
+"""Characters that IDNA (RFC 3490) treats as the dot between labels."""
 
 
 def normal_email(address: str) -> str:
-    """*address* in the one spelling by which addresses are compared.
+    """*address* in the normal spelling, for comparison.
 
-    NFKC, without regard to case, without spaces and invisible characters, the domain in Unicode instead of punycode.
+    NFKC, case-folded, without spaces and invisible characters, the domain in Unicode instead of punycode.
     """
     local, at, domain = _folded(address).rpartition("@")
     return f"{local}{at}{_normal_domain(domain)}"
@@ -32,12 +32,12 @@ def without_tag(normal: str) -> str:
 
 
 def normal_name(name: object) -> str:
-    """A name in the one spelling by which names are compared; empty where there is none."""
+    """A name in the normal spelling, for comparison; empty if there is none."""
     return " ".join(_visible(unicodedata.normalize("NFKC", name)).casefold().split()) if isinstance(name, str) else ""
 
 
 def spellings(address: str) -> list[str]:
-    """The ways to ask Kombo for *address*, whose filter disregards case alone."""
+    """The spellings of *address* to ask Kombo for, since its filter ignores only case."""
     visible = "".join(_visible(address).split())
     local, at, domain = visible.rpartition("@")
     forms = [address.strip(), visible, normal_email(address)]

@@ -1,9 +1,8 @@
-"""What a kind of request is to a bulk run: who and what it is, what names its result, and how to look for it.
+"""How a bulk run treats a kind of request: its identity, the IDs of its result, and how to search for it.
 
-Kombo's lists answer from its synced copy of the connected system. A record that is there, and is certainly the row's,
-proves that the work was done. One that is not there proves nothing by itself: the server may still be at it, or the
-copy may be older. So a reconciler says what it sees, and the run decides whether that is enough (`resend_after`,
-`synced_since`).
+Kombo's lists come from its synced copy of the connected system. A record that is there and certainly the row's proves
+that the work was done. A missing one proves nothing by itself: the server may still be working, or the copy may be
+older. So a reconciler says what it sees, and the run decides whether that is enough (`resend_after`, `synced_since`).
 """
 
 from __future__ import annotations
@@ -24,7 +23,7 @@ if TYPE_CHECKING:
 
 
 LONGEST_ACTION = timedelta(minutes=15)
-"""How long after it was sent an action may still be under way, by what Kombo says of them ("up to minutes")."""
+"""How long after sending an action may still be in progress, according to Kombo ("up to minutes")."""
 
 
 @attrs.frozen
@@ -36,21 +35,21 @@ class Found:
 
 @attrs.frozen
 class NotThere:
-    """A whole look (all pages, deleted records too) does not show it, nor anything that might be it."""
+    """A complete search (all pages, deleted records too) found neither it nor a possible match."""
 
 
 @attrs.frozen
 class NotSure:
-    """Something may be it, or the look was not whole; a person must look."""
+    """There is a possible match, or the search was incomplete; a person must look."""
 
     why: str
     found: tuple[Match, ...] = ()
-    """What may be it."""
+    """Possible matches."""
 
 
 @attrs.frozen
 class Repeat:
-    """Doing it again does no harm, whatever became of it: it is sent again."""
+    """Doing it again does no harm, whatever happened: it is sent again."""
 
 
 Verdict: TypeAlias = Found | NotThere | NotSure | Repeat
@@ -58,7 +57,7 @@ Verdict: TypeAlias = Found | NotThere | NotSure | Repeat
 
 @attrs.frozen(kw_only=True)
 class Look:
-    """A look for one row in doubt."""
+    """The search for one row in doubt."""
 
     kombo: AsyncKomboClient = attrs.field(repr=False)
     """A client for the row's integration."""
@@ -66,17 +65,17 @@ class Look:
     identity: Identity | None
     integration_id: str | None
     entry: Entry
-    """What is known of the row; `entry.first_sent` is the earliest that it may have been made, on the server's clock.
+    """What is known about the row. It cannot have been created before `entry.first_sent`, on the server's clock.
 
-    It is None where nobody knows; then nothing that is found can be proof.
+    That is None if unknown; then nothing that is found can be proof.
     """
     owners: Callable[[Sequence[str]], Awaitable[Mapping[str, RowKey]]] = attrs.field(repr=False)
-    """Tells which IDs are the proof of other rows."""
+    """Returns which IDs are the proof of other rows."""
 
     def is_new(self, created: datetime | None) -> bool | None:
-        """Whether a record that was made at *created* was made since the row was first sent; None if nobody knows.
+        """Whether a record created at *created* is from after the row was first sent; None if unknown.
 
-        Times without a fraction were cut to the second, so the row's time is cut, too.
+        Times without a fraction were truncated to the second, so the row's time is, too.
         """
         first = self.entry.first_sent
         if first is None or not isinstance(cast("object", created), datetime) or created is None:
@@ -86,39 +85,39 @@ class Look:
         return created >= (first if created.microsecond else first.replace(microsecond=0))
 
     def is_too_late(self, created: datetime | None) -> bool:
-        """Whether a record that was made at *created* was made when no sending of the row was under way any more."""
+        """Whether a record created at *created* is from a time when the row was no longer being sent."""
         last = self.entry.last_sent
         return last is not None and created is not None and created > last + LONGEST_ACTION
 
 
 class Reconciler(Protocol):
-    """How a bulk run treats one class of requests. Derive from it, and override what differs."""
+    """How a bulk run treats one class of requests. Subclass it, and override what differs."""
 
     def identity(self, request: Request[Any]) -> Identity | None:
-        """What the request is to make; None takes a digest of all of it, details included.
+        """The request's identity; None uses a digest of the whole request, details included.
 
-        Raises `InvalidInput` for a request that does not say.
+        Raises `InvalidInput` if the request does not say.
         """
         return None
 
     def ids(self, request: Request[Any], data: Any) -> Mapping[str, str]:
         """The IDs in the data of a success.
 
-        Without any it is in doubt whether something was created, if responses to this request name what was created.
+        Without any, the row is in doubt, if responses to this request normally name what was created.
         """
         return ids_of(data)
 
     def already_there(self, failure: Failure) -> bool:
-        """Whether Kombo refused the request since what it is to make is there already."""
+        """Whether Kombo refused the request because what it creates already exists."""
         return False
 
     async def look(self, look: Look) -> Verdict:
-        """Look for the work of a row in doubt. A `KomboError` that this raises leaves the row in doubt."""
+        """Search for the result of a row in doubt. Raising a `KomboError` leaves the row in doubt."""
         ...
 
 
 class Repeatable(Reconciler):
-    """The reconciler of operations that may be done twice without harm (GET, PUT, DELETE): send it again."""
+    """The reconciler for operations that can safely be repeated (GET, PUT, DELETE): send again."""
 
     async def look(self, look: Look) -> Verdict:
         """See `Reconciler.look`."""
@@ -129,7 +128,7 @@ ID_NAMES = ("id", "remote_id", "candidate_id", "application_id", "job_id")
 
 
 def ids_of(data: Any) -> dict[str, str]:
-    """The IDs in an answer, by their names."""
+    """The IDs in a response, by name."""
     plain: Mapping[str, Any] = (
         cast("Mapping[str, Any]", data)
         if isinstance(data, Mapping)

@@ -1,4 +1,4 @@
-"""What a look sees: records of the connected system, reduced to what tells whose they are."""
+"""Records found by a search, reduced to what identifies them."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ if TYPE_CHECKING:
     from kombo_async import ats
 
 REMOTE = "remote:"
-"""What stands before the connected system's own ID, where it stands for Kombo's."""
+"""The prefix of a connected system's own ID in place of Kombo's."""
 
 
 @attrs.frozen
 class Wanted:
-    """Who and what a look is for."""
+    """Who and what a search is for."""
 
     job_id: str
     email: str
@@ -28,39 +28,39 @@ class Wanted:
 
     @classmethod
     def of(cls, person: ats.CandidateInput, job_id: str) -> Self:
-        """Of the candidate of a request, and its job."""
+        """Build it from a request's candidate and job."""
         email = normal_email(person.email_address)
         return cls(job_id, email, without_tag(email), (normal_name(person.first_name), normal_name(person.last_name)))
 
 
 @attrs.frozen(kw_only=True)
 class Record:
-    """An application that a look has found, or (without `application_id`) a candidate without one for the job."""
+    """An application that was found, or (without `application_id`) a candidate without one for the job."""
 
     application_id: str = ""
     candidate_id: str = ""
     job_id: str = ""
     is_for_job: bool | None = True
-    """Whether it is for the job that is looked for; None if it does not say."""
+    """Whether it is for the right job; None if it does not say."""
     created: datetime | None = None
     deleted: datetime | None = None
     emails: frozenset[str] = frozenset()
     names: tuple[str, str] = ("", "")
     has_applications: bool = False
-    """Of a candidate: whether there are any, for other jobs."""
+    """For a candidate: whether there are applications for other jobs."""
     url: str | None = None
 
     @property
     def is_nameless(self) -> bool:
-        """Whether nothing says whose it is, as 14 days after a deletion."""
+        """Whether nothing identifies the person, as 14 days after a deletion."""
         return not self.emails and self.names == ("", "")
 
     def has_email(self, wanted: Wanted) -> bool:
-        """Whether it is of a person with this address, tags aside."""
+        """Whether it belongs to a person with this address, ignoring tags."""
         return wanted.tagless in map(without_tag, self.emails)
 
     def and_also(self, other: Record) -> Record:
-        """This record with what another list says of it."""
+        """Merge in what another list says about this record."""
         return attrs.evolve(
             self,
             created=self.created or other.created,
@@ -74,7 +74,7 @@ class Record:
 
     @classmethod
     def of_candidate(cls, candidate: ats.Candidate, wanted: Wanted) -> Iterator[Self]:
-        """A candidate's applications for the job, or the candidate alone where there is none."""
+        """A candidate's applications for the job, or the candidate alone if there is none."""
         applications = applications_of(candidate)
         person: dict[str, Any] = {
             "candidate_id": candidate.id,
@@ -98,7 +98,7 @@ class Record:
 
     @classmethod
     def of_application(cls, application: ats.Application, job_id: str) -> Self:
-        """An application of a list."""
+        """An application from a list."""
         candidate = application.candidate
         same = True if application.job_id == job_id else is_for(application.job, job_id)
         return cls(
@@ -115,7 +115,7 @@ class Record:
 
 
 def applications_of(candidate: Any) -> list[ats.CandidateApplication]:
-    """A candidate's applications; none where the answer drifted from its type."""
+    """A candidate's applications; empty if the response drifted."""
     applications: object = getattr(candidate, "applications", None)
     if not isinstance(applications, list):
         return []
@@ -127,7 +127,7 @@ def applications_of(candidate: Any) -> list[ats.CandidateApplication]:
 
 
 def is_for(job: ats.JobRef | None, job_id: str) -> bool | None:
-    """Whether *job* is the one of this ID, `remote:` or not; None where there is no job."""
+    """Whether *job* has this ID, `remote:` or not; None without a job."""
     if job is None:
         return None
     if job_id.startswith(REMOTE):
@@ -136,5 +136,5 @@ def is_for(job: ats.JobRef | None, job_id: str) -> bool | None:
 
 
 def _time(value: object) -> datetime | None:
-    """A time with its zone; what drifted from that says nothing."""
+    """A time with a zone; None if the value drifted."""
     return value if isinstance(value, datetime) and value.tzinfo is not None else None

@@ -1,4 +1,4 @@
-"""One client of Redis for all journals of a process at one address."""
+"""One Redis client per address for all journals of a process."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from weakref import WeakKeyDictionary
 from redis.asyncio import BlockingConnectionPool, Redis
 
 CONNECTIONS = 20
-"""How many connections it makes at most: commands of many rows share one, so this is for many journals at a time."""
+"""The most connections per client: commands of many rows share one, so this is for many concurrent journals."""
 
 _CLIENTS: WeakKeyDictionary[Any, dict[str, list[Any]]] = WeakKeyDictionary()
 """By event loop and address: the client, and how many journals use it."""
 
 
 def take_client(address: str) -> Any:
-    """The client for *address*, to be given back."""
+    """The client for *address*; give it back after use."""
     clients = _CLIENTS.setdefault(asyncio.get_running_loop(), {})
     if address not in clients:
         pool: Any = BlockingConnectionPool

@@ -1,16 +1,16 @@
-"""The scripts of the journal in Redis: each does one thing to one row, whole or not at all.
+"""The scripts of the journal in Redis: each does one thing to one row, atomically.
 
 Keys of a journal, all in one slot of a cluster (`{job}`):
 
-- `about`: its format and address, and `sequence`, which counts all writes. Who has seen a higher one than it shows sees
-  a Redis that has lost writes.
-- `runs`: until when each run holds its rows, in milliseconds of Redis's own clock.
-- `rows:B`: the rows of bucket B, by name: `<h or f><run>:<token>` (held or free, by whom last), a new line, the entry.
+- `about`: its format and address, and `sequence`, which counts all writes. Seeing a lower one than before means
+  that Redis has lost writes.
+- `runs`: the end of each run's lease, in milliseconds on Redis's own clock.
+- `rows:B`: the rows of bucket B, by name: `<h or f><run>:<token>` (held or free, and the run), a newline, the entry.
 - `proofs:B`: the IDs that prove rows, each with the bucket and name of its row.
-- `counts`: how many fields each of those has (`rB`, `pB`): fewer than that, and something else has removed them.
+- `counts`: how many fields each of those has (`rB`, `pB`): if there are fewer, something else has removed them.
 - `unfinished`: the names of rows that are being sent, or in doubt.
 
-All can be repeated: a client whose connection broke may send one a second time.
+All can be repeated, since a client whose connection broke may send one a second time.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The way of one row through a bulk run: claimed, sent, and settled where it is in doubt."""
+"""One row's path through a bulk run: claimed, sent, and settled if in doubt."""
 
 from __future__ import annotations
 
@@ -30,8 +30,8 @@ if TYPE_CHECKING:
     from kombo_async.client import AsyncKomboClient
 
 HELD_POLL = 0.5
-"""Seconds between two looks at a row that another run holds."""
-OTHER_SUBJECT = "key: this key stands for another person or job in the journal; give each its own key"
+"""Seconds between two checks on a row that another run holds."""
+OTHER_SUBJECT = "key: this key belongs to another person or job in the journal; give each its own key"
 OTHER_DETAILS = "it was sent earlier with different details, which Kombo has; these were not sent"
 _REPEATABLE = Repeatable()
 
@@ -56,14 +56,14 @@ class Rows:
         self._stopped = stopped
         self._gates: dict[str | None, Gate] = {}
         self._met: dict[RowKey, Item] = {}
-        """The rows under way."""
+        """The rows in progress."""
         self._subjects = Counter[str]()
-        """Of the rows that are being sent."""
+        """The names of the rows that are being sent."""
         self.doubts: Doubts = Doubts(self._kombo, journal, settings, self._clock, stopped, self._subjects)
         self.on_gate_change: Any = lambda: None
 
     def lane_of(self, row: Row) -> Hashable:
-        """Rows of one lane wait for the same: the places of their integration."""
+        """Rows of one lane wait for the same places: those of their integration."""
         return (row.integration_id or self._integration_id) if row.request.operation.action else ""
 
     def is_busy(self, lane: Hashable, under_way: int) -> bool:
@@ -74,12 +74,12 @@ class Rows:
         return under_way >= gate.limit or (gate.is_waiting() and under_way > 0)
 
     async def begin(self, row: Row) -> Outcome | Doubt | Held:
-        """Send *row*, unless an earlier run has settled it, or left it in doubt."""
+        """Send *row* unless an earlier run has settled it or left it in doubt."""
         try:
             item = self._item(row)
         except (JournalError, KomboError):
             raise
-        except Exception as error:  # of the request's or the caller's `key`: nothing is known by which to send it
+        except Exception as error:  # from the request or the caller's `key`: without a key it cannot be sent
             if machine_fault(error) is not None:
                 raise
             return _unknown(row, self._integration_id, error)
@@ -93,7 +93,7 @@ class Rows:
             del self._met[item.key]
 
     async def settle(self, doubt: Doubt) -> Outcome:
-        """Look, and send again what is certainly not there; what cannot be told stays in doubt."""
+        """Search, and send again what is certainly not there; the rest stays in doubt."""
         sends = 0
         while True:
             verdict = await self.doubts.settle(doubt, self._reconciler(doubt.item.row.request), sends)
@@ -105,11 +105,11 @@ class Rows:
             doubt, sends = outcome, sends + 1
 
     async def again(self, held: Held) -> Outcome | Doubt | Held:
-        """Try once more to get a row that another run held."""
+        """Try again to claim a row that another run held."""
         if self._clock.clock.time() < held.next_try:
             await wait_until(self._clock.clock, held.next_try, self._stopped)
         if self._stopped.is_set() or self._clock.clock.time() >= held.until:
-            entry = attrs.evolve(held.entry, message="another run that is alive has this row")
+            entry = attrs.evolve(held.entry, message="another live run has this row")
             return outcome_of(held.item, entry, "held", earlier=True)
         outcome = await self.begin(held.item.row)
         return attrs.evolve(outcome, until=held.until) if isinstance(outcome, Held) else outcome
@@ -173,13 +173,13 @@ class Rows:
         return outcome_of(item, entry, entry.state, earlier=True)  # type: ignore[arg-type]
 
     def _to_send(self, item: Item, before: Entry | None) -> Entry:
-        """The entry to send a row with: as it is now, and since when it may have been done."""
+        """The entry to send a row with, including the earliest time that it may have been done."""
         if before is None:
             return item.entry
         return attrs.evolve(item.entry, first_sent=before.first_sent, last_sent=before.last_sent)
 
     def _is_to_be_retried(self, entry: Entry) -> bool:
-        """A row that Kombo has not seen, since its file was missing, say, may have been mended meanwhile."""
+        """A row that Kombo has not seen (its file was missing, for example) may have been fixed in the meantime."""
         return self._settings.retry_refused or entry.status_code is None
 
     async def _send(self, item: Item, entry: Entry, before: Sent | None, *, is_new: bool = False) -> Outcome | Doubt:
@@ -200,7 +200,7 @@ class Rows:
         return outcome_of(item, sent.entry, sent.entry.state, sent)  # type: ignore[arg-type]
 
     async def _send_through(self, gate: Gate, item: Item, entry: Entry) -> Sent | str:
-        """Send the row once its integration takes requests; gives why it does not, if so."""
+        """Send the row once its integration accepts requests; returns why it does not, if so."""
         options: Options = {**self._settings.options}
         if item.integration_id is not None:
             options["integration_id"] = item.integration_id
@@ -227,7 +227,7 @@ class Rows:
         return outcome_of(item, entry, "unsent")
 
     async def _ask_for_the_time(self) -> None:
-        """Learn the server's time before the first row is sent: what a run that dies leaves behind needs it."""
+        """Learn the server's time before the first row is sent: the entries of a run that dies need it."""
         if self._journal.durable:
             await self._clock.ask(self._kombo)
 
@@ -238,7 +238,7 @@ class Rows:
         return gate
 
     def _reconciler(self, request: Request[Any]) -> Reconciler | None:
-        """By class, nearest first; what may be done twice needs none; None else: what is in doubt then stays so."""
+        """The reconciler by class, nearest first; repeatable requests need none. With None, rows in doubt stay so."""
         for cls in type(request).__mro__:
             if cls in self._settings.reconcilers:
                 return self._settings.reconcilers[cls]
@@ -268,7 +268,7 @@ def _met(item: Item, entry: Entry | None) -> Outcome:
 
 
 def _unknown(row: Row, integration_id: str | None, error: Exception) -> Outcome:
-    """The outcome of a row of which it cannot be told what it is."""
+    """The outcome of a row whose key cannot be determined."""
     return Outcome(
         key=row.key if isinstance(row.key, str) else "",
         request=row.request,

@@ -24,9 +24,10 @@ if TYPE_CHECKING:
 class Bulk:
     """A bulk run, to be iterated once: `async for outcome in kombo.bulk(...)`.
 
-    Leaving the loop early, or being cancelled, begins no more rows and gives those in flight `grace` seconds to end;
-    what has not ended by then is in doubt, and settled by the next run. `async with kombo.bulk(...) as outcomes` makes
-    sure that all of that is over at the end of the block; without it, it ends on its own soon after.
+    Leaving the loop early, or being cancelled, starts no more rows and gives those in flight `grace` seconds to finish;
+    rows that have not finished by then are in doubt, and the next run settles them. With
+    `async with kombo.bulk(...) as outcomes`, this is over at the end of the block; without it, the run ends by itself
+    soon after.
     """
 
     def __init__(
@@ -41,7 +42,7 @@ class Bulk:
         integration_id: str | None,
     ) -> None:
         self._work = Work(kombo, requests, journal, settings, clock, address, integration_id)
-        # Not the iterator itself: whoever breaks out of the loop lets go of it, and that ends the run.
+        # Not the iterator itself: breaking out of the loop drops the iterator, and that ends the run.
         self._outcomes: weakref.ref[_Outcomes] | None = None
 
     def __aiter__(self) -> AsyncIterator[Outcome]:
@@ -75,16 +76,16 @@ class Bulk:
 
     @property
     def is_complete(self) -> bool:
-        """Whether every row of the source has had its outcome: a run that was stopped is not."""
+        """Whether every row of the source has an outcome. False if the run was stopped."""
         return self._work.is_complete
 
     def stop(self) -> None:
-        """Begin nothing more: the outcomes of what is in flight still come, then the iteration ends."""
+        """Start no more rows. The outcomes of rows in flight still come, then the iteration ends."""
         self._work.stop()
 
 
 class _Outcomes(AsyncIterator[Outcome]):
-    """The iterator: the run goes on in a task of its own, and is abandoned when this is let go of."""
+    """The iterator. The run has its own task, and is abandoned when the iterator is dropped."""
 
     def __init__(self, work: Work) -> None:
         self._work = work

@@ -1,4 +1,4 @@
-"""One row on its way: written down before it leaves, and what its answer means for the journal."""
+"""Send one row: record it before it is sent, and turn the response into a journal entry."""
 
 from __future__ import annotations
 
@@ -29,20 +29,20 @@ if TYPE_CHECKING:
     from kombo_async.client import AsyncKomboClient
 
 LATEST = 5.0
-"""Seconds that may pass between the time of sending that the journal says and the sending; else it is written again."""
+"""The most seconds between the recorded time of sending and the sending; after that, it is recorded again."""
 LONGEST_UPLOAD = 300.0
-"""Seconds after which a request that has not left whole is interrupted: it cannot be performed before it is whole."""
+"""Seconds after which an incompletely sent request is interrupted; until it is complete, it cannot be performed."""
 NO_ID = "Kombo answered with success, but did not name what was created"
-NOT_KOMBOS = "the answer was a success, but not one of Kombo's"
+NOT_KOMBOS = "the response was a success, but not from Kombo"
 
 
 class NotNow(Exception):
-    """The row's integration takes no requests at the moment; nothing was sent."""
+    """The row's integration accepts no requests at the moment; nothing was sent."""
 
 
 @attrs.frozen(kw_only=True)
 class Sent:
-    """What came of sending a row; its entry is in the journal already."""
+    """The result of sending a row; its entry is already in the journal."""
 
     entry: Entry
     response: Response[Any] | None = None
@@ -53,25 +53,25 @@ class Sent:
 
 
 class _TooLate(Exception):
-    """Too much time has passed since the row was written down as being sent: it must be written down again."""
+    """Too much time has passed since the row was recorded as being sent: it must be recorded again."""
 
 
 @attrs.define
 class _LastCheck:
-    """What is checked right before anything of a request leaves: that the journal still allows it, and says when."""
+    """Checks, right before anything of a request is sent, that the journal still allows it and has the right time."""
 
     journal: Journal
     clock: Clock
     written_down: float
     allowed: float
-    """Seconds that may have passed since."""
+    """The most seconds since then."""
     begun: float | None = None
-    """When the first byte left."""
+    """When the first byte was sent."""
     last: float | None = None
-    """When bytes left last: only then can the work begin."""
+    """When the last byte was sent: the work cannot begin before that."""
 
     def __call__(self) -> None:
-        """Raise what keeps the request back."""
+        """Raise to stop the request."""
         self.journal.check()
         now = self.clock.time()
         if now - self.written_down > (self.allowed if self.begun is None else LONGEST_UPLOAD):
@@ -88,7 +88,7 @@ def _has_files(call: Call) -> bool:
 
 @attrs.define
 class Leaving:
-    """The step around each attempt: the row is durably *sending* before the attempt leaves."""
+    """The step around each attempt: the row is durably *sending* before the attempt is sent."""
 
     journal: Journal
     key: RowKey
@@ -96,11 +96,11 @@ class Leaving:
     gate: Gate
     clock: ServerClock
     may_have_applied: bool = False
-    """Whether it may have been done: by an attempt that has left, and did not say clearly that it was not."""
+    """Whether it may have been done: an attempt was sent, and its response does not clearly say that it was not."""
     moments: tuple[float, float] | None = None
 
     async def __call__(self, call: Call, call_next: Next) -> Response[Any]:
-        """Answer *call*, with the row written down before. Raises `NotNow` to leave it unsent."""
+        """Record the row, then answer *call*. Raises `NotNow` to leave it unsent."""
         if not self.gate.enter(self.key):
             raise NotNow
         first, before = self.moments, self.may_have_applied
@@ -112,11 +112,11 @@ class Leaving:
             check = _LastCheck(self.journal, self.clock.clock, now, allowed)
             try:
                 return await self._attempt(attrs.evolve(call, before_write=check), call_next, before)
-            except _TooLate:  # nothing has left, or not all of it
+            except _TooLate:  # nothing was sent, or not all of it
                 self.may_have_applied = before
-                allowed *= 2  # where it always takes so long to connect, it has to leave at some time
+                allowed *= 2  # if connecting always takes this long, it must be sent at some point
             except (ValueError, OSError):
-                if check.begun is None or _has_files(call):  # nothing has left, or a file broke the request off
+                if check.begun is None or _has_files(call):  # nothing was sent, or a file interrupted the request
                     self.may_have_applied = before
                 raise
             finally:
@@ -135,9 +135,9 @@ class Leaving:
         return response
 
     async def _write_down(self, allowed: float, upload: float) -> float:
-        """Write the row down as being sent, durably; gives the moment that it says, at most *allowed* seconds ago.
+        """Durably record the row as being sent; returns the recorded moment, at most *allowed* seconds ago.
 
-        If this process dies, nobody knows more than that all of it had left *upload* seconds later, or never will.
+        If this process dies, all that is known is that it was fully sent within *upload* seconds, or never.
         """
         while True:
             now = self.clock.clock.time()
@@ -160,10 +160,10 @@ async def send(
     step: Leaving,
     options: Options,
 ) -> Sent:
-    """Send *request* and record what comes of it.
+    """Send *request* and record the result.
 
-    The entry of *step* has `first_sent` if it may have been done before. Whatever ends this early, cancellation too, is
-    recorded. Raises `NotNow` where nothing was sent, and what is no fault of the row's.
+    The entry of *step* has `first_sent` if it may have been done before. Whatever ends this early, even cancellation,
+    is recorded. Raises `NotNow` if nothing was sent, and errors that are not the row's fault.
     """
     before, clock = step.entry, step.clock.clock
     start = clock.time()
@@ -179,7 +179,7 @@ async def send(
         if step.moments is not None:
             await _record_broken_off(step, before)
             raise
-        error = failure  # a value of this row that nothing can be done with
+        error = failure  # a value in this row that cannot be sent
     except BaseException:
         await _record_broken_off(step, before)
         raise
@@ -195,7 +195,7 @@ async def _record_broken_off(step: Leaving, before: Entry) -> None:
         entry = attrs.evolve(step.entry, state="in_doubt", message="interrupted before the response came")
     else:
         entry = attrs.evolve(before, state="unsent", message="interrupted before it was sent")
-    with anyio.CancelScope(shield=True), suppress(JournalError):  # what is being raised says more
+    with anyio.CancelScope(shield=True), suppress(JournalError):  # the exception being raised says more
         await step.journal.record(step.key, without_people(entry))
 
 
@@ -207,7 +207,7 @@ def _judge(
     response: Response[Any] | None,
     error: Exception | None,
 ) -> Entry:
-    """The journal entry for this answer, or for its absence."""
+    """The journal entry for this response, or for its absence."""
     entry = attrs.evolve(step.entry, finished=step.clock.earliest(step.clock.clock.time()))
     if isinstance(response, Success):
         return _judge_success(request, reconciler, entry, response)
@@ -223,7 +223,7 @@ def _judge(
             message=" ".join(response.message.split()),
             log_url=response.log_url,
         )
-    if entry.state in ("refused", "unsent"):  # it was not done, so there is nothing to look for
+    if entry.state in ("refused", "unsent"):  # it was not done, so there is nothing to search for
         return attrs.evolve(entry, first_sent=before.first_sent, last_sent=before.last_sent)
     return entry
 
@@ -244,7 +244,7 @@ def _judge_success(request: Request[Any], reconciler: Reconciler | None, entry: 
 
 
 def _why_not_done(request: type[Request[Any]], response: Success[Any], ids: Any) -> str:
-    """Why this success does not prove that anything was done; empty where it does."""
+    """Why this success does not prove that anything was done; empty if it does."""
     envelope = _envelope(response.raw_response.content)
     if envelope is None:
         return NOT_KOMBOS
@@ -256,7 +256,7 @@ def _why_not_done(request: type[Request[Any]], response: Success[Any], ids: Any)
 
 
 class _Any(Reconciler):
-    """For classes of requests without a reconciler of their own."""
+    """For request classes without a reconciler."""
 
     async def look(self, look: Any) -> Any:
         """Never called."""
@@ -272,11 +272,11 @@ class _Envelope(msgspec.Struct):
 
 
 def _envelope(body: bytes) -> _Envelope | None:
-    """What Kombo wraps a success in; None where the body is something else."""
+    """Kombo's success envelope; None if the body is something else."""
     try:
         envelope = msgspec.json.decode(body, type=_Envelope)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-        plain: Any = plain_json(body)  # which reads what is not quite JSON, too, such as half a surrogate pair
+        plain: Any = plain_json(body)  # which also reads invalid JSON, such as half a surrogate pair
         if not isinstance(plain, dict):
             return None
         data: Any = plain.get("data")  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]
@@ -286,7 +286,7 @@ def _envelope(body: bytes) -> _Envelope | None:
 
 @cache
 def _names_what_it_makes(request: Any) -> bool:
-    """Whether responses to this class of requests have the `id` of what was created."""
+    """Whether responses to this request class have the `id` of what was created."""
     try:
         answer = data_type(request)
     except TypeError:
@@ -298,7 +298,7 @@ def _state_of(failure: Failure, reconciler: Reconciler | None, before: Entry) ->
     if failure.may_have_applied:
         return "in_doubt"
     if before.is_sent_before and reconciler is not None and reconciler.already_there(failure):
-        return "in_doubt"  # it is there, and may be what we sent before
+        return "in_doubt"  # it exists, and may be what we sent before
     return "refused" if meaning_of(failure).blames_request else "unsent"
 
 

@@ -1,4 +1,4 @@
-"""How a bulk run goes about its work."""
+"""The settings of a bulk run."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from kombo_async.options import Options, check_number, number
 from kombo_async.request import Request
 
 DEFAULT_CONCURRENCY = 100
-"""How many rows are under way at once, those included that wait for a place (30 actions for each integration)."""
+"""How many rows are in progress at once, including those waiting for a place (30 actions per integration)."""
 
 SyncedSince: TypeAlias = Callable[[str | None, datetime], "bool | Awaitable[bool | None] | None"]
-"""Whether a full sync of this integration that began after this time (on the server's clock) has ended well."""
+"""Whether a full sync of this integration that began after this time (on the server's clock) has succeeded."""
 
 
 def _not_negative(settings: Settings, field: attrs.Attribute[timedelta | None], value: timedelta | None) -> None:
@@ -27,7 +27,7 @@ def _not_negative(settings: Settings, field: attrs.Attribute[timedelta | None], 
 
 
 def _known(_: Settings, field: attrs.Attribute[Options], value: Options) -> None:
-    """What is wrong here is no row's fault."""
+    """Validate options: errors here are no row's fault."""
     if not isinstance(cast("object", value), Mapping):
         raise ValueError(f"{field.name}: must be a mapping, not a {type(value).__name__}")
     if unknown := [name for name in value if name not in Options.__annotations__]:

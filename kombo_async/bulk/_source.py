@@ -1,8 +1,8 @@
 """Where the rows of a bulk run come from, and in which order they are taken.
 
-One task steps the source, so it may hold what belongs to a task, and closes it at the end. It is read ahead only as far
-as that helps: while all that is read belongs to integrations that are busy, so that input that is sorted by
-integration runs about as fast as a mixed one.
+One task iterates the source, which may therefore hold task-bound resources, and closes it at the end. It is read ahead
+only as far as that helps: while all rows read so far belong to busy integrations. Input sorted by integration thus runs
+about as fast as mixed input.
 """
 
 from __future__ import annotations
@@ -30,22 +30,22 @@ from kombo_async.request import Request
 Requests: TypeAlias = Iterable[Request[Any] | Row] | AsyncIterable[Request[Any] | Row]
 
 LOOK_AHEAD = 2_000
-"""How many rows are read ahead at most, where the ones before them have to wait for their integration."""
+"""The most rows to read ahead while earlier ones wait for their integration."""
 AT_ONCE = 50
-"""After so many rows of a plain iterable, the other tasks get their turn."""
+"""After this many rows of a plain iterable, other tasks get a turn."""
 
 _End = type("_End", (), {})
 _END = _End()
 
 
 class Source:
-    """Gives rows to several workers, with their numbers from 0; after the end, None each time.
+    """Hands rows to several workers, numbered from 0; after the end, always None.
 
     Args:
         requests: The rows; a plain iterable is read on the event loop's thread.
-        lane_of: The lane of a row, such as its integration: rows of one lane wait for the same.
-        is_busy: Whether more rows of a lane, with so many of it under way, would have to wait.
-        ordered: Whether the order of the rows counts: then they are taken as they come.
+        lane_of: The lane of a row, such as its integration: rows of one lane wait for the same places.
+        is_busy: Whether more rows of a lane would have to wait, given how many are in progress.
+        ordered: Whether the order of the rows matters: then they are taken as they come.
     """
 
     def __init__(
@@ -72,7 +72,7 @@ class Source:
         self._queued = 0
         self._ended = False
         self._is_read = self._is_stopped = False
-        """Whether the source came to its end; whether that was cut short."""
+        """Whether the source has ended, and whether it was cut short."""
         self._error: Exception | None = None
 
     @property
@@ -81,7 +81,7 @@ class Source:
         return self._is_read and self._error is None and not self._is_stopped
 
     async def run(self) -> None:
-        """Step the source while rows are wanted, until its end or `stop`; this is the task that does it."""
+        """Iterate the source while rows are wanted, until its end or `stop`. Run this in its own task."""
         try:
             while not self._ended:
                 if self._is_wanted():
@@ -95,7 +95,7 @@ class Source:
                 await self._close()
 
     async def next(self) -> tuple[int, Row] | None:
-        """The next row and its number. Raises what reading it raised, once what was read before is taken."""
+        """The next row and its number. Raises what reading it raised, once all earlier rows are taken."""
         while True:
             taken = self._take()
             if taken is not None:
@@ -118,7 +118,7 @@ class Source:
                 raise
 
     def left(self, row: Row) -> None:
-        """A row that was taken has ended."""
+        """Note that a row that was taken has ended."""
         lane = self._lane_of(row)
         self._under_way[lane] -= 1
         if not self._under_way[lane]:
@@ -128,17 +128,17 @@ class Source:
             self._wake()
 
     def look_again(self) -> None:
-        """What keeps lanes busy has changed."""
+        """Check again which lanes are busy."""
         for lane in self._queues:
             self._look_at(lane)
 
     def end(self) -> None:
-        """Step the source no more, since nobody takes rows any more."""
+        """Stop iterating the source: no more rows are needed."""
         self._ended = True
         self._wanted.set()
 
     def stop(self) -> None:
-        """Give no more rows."""
+        """Hand out no more rows."""
         self._is_stopped = True
         self._ended = True
         self._queues.clear()
@@ -158,19 +158,19 @@ class Source:
                 request = next(self._rows, _END)
                 if self._read % AT_ONCE == AT_ONCE - 1:
                     await anyio.lowlevel.checkpoint()
-        except StopAsyncIteration as error:  # an iteration that this left would just end
+        except StopAsyncIteration as error:  # if it escaped, the iteration would simply end
             self._break_off(RuntimeError("the source of requests raised StopAsyncIteration"), error)
         except Exception as error:
             self._break_off(error)
         except anyio.get_cancelled_exc_class() as error:
             if anyio.current_effective_deadline() == -inf:
-                raise  # it is the run that is cancelled
+                raise  # the run itself is cancelled
             self._break_off(RuntimeError("the source of requests was cancelled, or what it waited for"), error)
         else:
             self._take_in(request)
 
     def _take_in(self, item: object) -> None:
-        """Keep what the source gave, which nothing but its type hint has checked."""
+        """Keep an item of the source after checking its type."""
         request: Any = item.request if isinstance(item, Row) else item
         if isinstance(item, _End):
             self._ended = self._is_read = True
@@ -187,7 +187,7 @@ class Source:
             self._put(item if isinstance(item, Row) else Row(cast("Any", request)))
 
     def _break_off(self, error: Exception, cause: BaseException | None = None) -> None:
-        """End the source with *error*, which the next worker that asks raises."""
+        """End the source with *error*, which is raised to the next worker that asks."""
         if cause is not None:
             error.__cause__ = cause
         self._error = error
@@ -206,7 +206,7 @@ class Source:
             self._look_at(lane)
 
     def _look_at(self, lane: Hashable) -> None:
-        """Note whether rows of this lane can be taken now, and tell whoever waits."""
+        """Note whether rows of this lane can be taken now, and wake waiting workers."""
         if lane not in self._queues or lane in self._ready:
             return
         if self._ordered or not self._is_busy(lane, self._under_way[lane]):
@@ -219,7 +219,7 @@ class Source:
         elif self._ready:
             lane = next(iter(self._ready))
         elif self._queued >= LOOK_AHEAD or (self._queued and not self._under_way):
-            lane = next(iter(self._queues))  # no reason to wait: it may be that nothing ever changes
+            lane = next(iter(self._queues))  # do not wait: it may never change
         else:
             return None
         return self._pop(lane)

@@ -1,4 +1,4 @@
-"""A journal's SQLite file: made whole, and checked before it is trusted."""
+"""A journal's SQLite file: created atomically, and checked before it is trusted."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from kombo_async.bulk._journal import JournalDamaged, JournalError, JournalMisma
 
 APPLICATION_ID = 0x6B6F6D62  # "komb"
 VERSION = 3
-"""Of the tables; a file of another one is refused."""
+"""The version of the tables; a file with another is refused."""
 _CREATE = (
     "CREATE TABLE job (name TEXT NOT NULL, address TEXT NOT NULL, is_open INTEGER NOT NULL, rows INTEGER NOT NULL)",
     "CREATE TABLE runs (run INTEGER PRIMARY KEY, started REAL NOT NULL, ended REAL)",
@@ -25,9 +25,9 @@ _CREATE = (
 
 
 def make(path: Path, job: str, address: str) -> None:
-    """A new journal, at once whole: a file that is there and empty was a journal before, or is something else."""
+    """Create a journal atomically: an existing empty file used to be a journal, or is something else."""
     draft = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
-    os.close(os.open(draft, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))  # messages in it may name people
+    os.close(os.open(draft, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))  # its messages may name people
     try:
         with closing(sqlite3.connect(draft, isolation_level=None)) as database:
             database.execute("PRAGMA journal_mode = WAL")
@@ -51,7 +51,7 @@ def make(path: Path, job: str, address: str) -> None:
 
 
 def check_whole(path: Path) -> None:
-    """Refuse an empty file, and one that a run was killed on and whose second file is missing."""
+    """Refuse an empty file, and the file of a killed run whose second file is missing."""
     if path.stat().st_size == 0:
         raise JournalDamaged(
             f"{path} is empty: an emptied journal is not reused. Restore it from a copy, or delete it "
@@ -66,7 +66,7 @@ def check_whole(path: Path) -> None:
             return
         if database.execute("SELECT is_open FROM job").fetchone()[0]:
             raise JournalDamaged(
-                f"{path} was in use when it was copied, or its run was killed: its newest rows are in "
+                f"{path} was copied while in use, or its run was killed: its newest rows are in "
                 f"{path.name}-wal, which is missing. Put that file next to it"
             )
 
@@ -76,12 +76,12 @@ def _quoted(path: Path) -> str:
 
 
 def count(database: sqlite3.Connection) -> int:
-    """How many rows there are."""
+    """The number of rows."""
     return int(database.execute("SELECT count(*) FROM rows").fetchone()[0])
 
 
 def check_kind(database: sqlite3.Connection, path: Path) -> None:
-    """Refuse what is not a journal, one of another version, and one that is damaged."""
+    """Refuse a file that is not a journal, has another version, or is damaged."""
     if database.execute("PRAGMA application_id").fetchone()[0] != APPLICATION_ID:
         raise JournalDamaged(f"{path} is a database, but not a journal; choose another file")
     version = database.execute("PRAGMA user_version").fetchone()[0]
@@ -105,7 +105,7 @@ def check_job(path: Path, what: str, known: str, given: str) -> None:
 
 @contextmanager
 def as_journal_errors(path: Path) -> Generator[None]:
-    """Raise what SQLite and the file system raise as `JournalError`."""
+    """Turn errors of SQLite and the file system into `JournalError`."""
     try:
         yield
     except sqlite3.OperationalError as error:

@@ -1,7 +1,7 @@
-"""The table of rows in a journal's SQLite file: a whole batch is written, or looked up, by one statement.
+"""The table of rows in a journal's SQLite file: one statement writes or looks up a whole batch.
 
-Python's `sqlite3` lets go of the interpreter's lock at each step of a statement, and has to wait for it again while the
-event loop is busy; so a batch goes in (and comes out) as one JSON text.
+Python's `sqlite3` releases the GIL at each step of a statement, and has to wait for it again while the event loop is
+busy; so a batch goes in (and comes out) as one JSON text.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import msgspec
 
 from kombo_async.bulk._journal import Entry, RowKey, decode_entry, encode_entry, proof_of
 
-# `state` is for whoever looks into the file with a shell of SQLite's. `proof` is what no two rows may have.
+# `state` is for people who inspect the file with SQLite's shell. No two rows may have the same `proof`.
 CREATE = (
     """
     CREATE TABLE rows (
@@ -53,7 +53,7 @@ _parts = attrgetter("key", "kind", "integration_id")
 
 
 def write(database: sqlite3.Connection, run: int, entries: Sequence[tuple[RowKey, Entry]]) -> None:
-    """Write *entries* down, all or none."""
+    """Store *entries*, all or none."""
     if entries:
         batch = msgspec.json.encode(
             [(*_parts(key), msgspec.Raw(encode_entry(entry)), proof_of(entry) or None) for key, entry in entries]
@@ -62,7 +62,7 @@ def write(database: sqlite3.Connection, run: int, entries: Sequence[tuple[RowKey
 
 
 def look_up(database: sqlite3.Connection, keys: Sequence[RowKey]) -> dict[RowKey, tuple[int, Entry]]:
-    """The run and the entry of each of *keys* that there is."""
+    """The run and entry of each existing key in *keys*."""
     if not keys:
         return {}
     asked = msgspec.json.encode([_parts(key) for key in keys]).decode()
@@ -84,7 +84,7 @@ def keys(database: sqlite3.Connection) -> Iterator[RowKey]:
 
 
 def read_all(database: sqlite3.Connection) -> Iterator[tuple[RowKey, Entry]]:
-    """All rows, in the order of their answers."""
+    """All rows, in the order of their responses."""
     return _rows(database, _ALL)
 
 

@@ -1,4 +1,4 @@
-"""Waiting for a moment, or for the end of the run."""
+"""Wait for a moment, or for the end of the run."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from kombo_async._clock import Clock
 async def wait_until(clock: Clock, moment: float, stopped: anyio.Event) -> None:
     """Wait until *clock* shows *moment*, or the run is stopped.
 
-    By sleeping on it, so that the clock of a test, which moves on when somebody sleeps, moves on.
+    It sleeps on *clock*, since a test's clock advances when somebody sleeps.
     """
     async with anyio.create_task_group() as tasks:
 

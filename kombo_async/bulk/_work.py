@@ -1,4 +1,4 @@
-"""What a bulk run is at, in a task of its own: it knows nothing of who takes its outcomes."""
+"""The work of a bulk run, in its own task, independent of who takes the outcomes."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from kombo_async.client import AsyncKomboClient
 
 MOST_DEFERRED = 1_000
-"""How many rows in doubt or held wait for the end of the run; with more, the oldest are seen to at once."""
+"""How many rows in doubt or held wait until the end of the run; with more, the oldest are handled at once."""
 
 
 class Work:
@@ -74,7 +74,7 @@ class Work:
         self._source.stop()
 
     def abandon(self) -> None:
-        """Nobody takes outcomes any more: end what is in flight, within `grace` seconds."""
+        """Nobody takes outcomes any more: let requests in flight finish within `grace` seconds."""
         if not self._ended.is_set():
             self.stop()
             self._abandoned.set()
@@ -82,12 +82,12 @@ class Work:
             self._take.close()
 
     async def wait_for_end(self) -> None:
-        """Wait until a run that was begun is over."""
+        """Wait until the run, if started, is over."""
         if self._begun:
             await self._ended.wait()
 
     def begin(self) -> None:
-        """Make ready: outcomes can be taken from now on."""
+        """Prepare: outcomes can be taken from now on."""
         self._begun = True
         self._give, self._take = anyio.create_memory_object_stream[Outcome](0)
 
@@ -98,9 +98,9 @@ class Work:
         return await self._take.receive()
 
     async def run(self) -> None:
-        """Do all of it. Raises what ended it early."""
+        """Run to the end. Raises what ended it early."""
         try:
-            async with self._kombo:  # a setting that makes no sense is no row's fault: it shows here
+            async with self._kombo:  # an invalid setting is no row's fault, and fails here
                 await self._journal.open(self._address)
                 try:
                     await self._go()
@@ -117,7 +117,7 @@ class Work:
                 self._give.close()
 
     async def _close_journal(self) -> None:
-        """Close the journal, where something else is being raised: that says more than what closing may raise."""
+        """Close the journal. An exception already being raised wins over one from closing."""
         with anyio.CancelScope(shield=True), suppress(JournalError):
             await self._journal.aclose()
 
@@ -132,7 +132,7 @@ class Work:
             tasks.cancel_scope.cancel()
 
     async def _limit(self, in_flight: anyio.CancelScope) -> None:
-        """Give what is in flight `grace` seconds once nobody takes outcomes any more."""
+        """Give requests in flight `grace` seconds once nobody takes outcomes any more."""
         await self._abandoned.wait()
         await self._clock.clock.sleep(self._settings.grace)
         in_flight.cancel()
@@ -141,14 +141,14 @@ class Work:
         try:
             while await self._one():
                 pass
-        except Exception as error:  # the source's, the journal's, a middleware's, the machine's: no row's
+        except Exception as error:  # from the source, the journal, a middleware or the machine, not from a row
             self._error = self._error or error
             self.stop()
             for turn in self._turns.values():
                 turn.set()
 
     async def _one(self) -> bool:
-        """Bring one row to its end, or put it aside; False where there is none left."""
+        """Finish one row, or put it aside; False if there is none left."""
         if len(self._later) < MOST_DEFERRED and not self._stopped.is_set():
             numbered = await self._source.next()
             if numbered is not None:
@@ -184,14 +184,14 @@ class Work:
         try:
             if self._give is not None:
                 await self._give.send(outcome)
-        except (anyio.BrokenResourceError, anyio.ClosedResourceError):  # nobody takes them; the journal has them
+        except (anyio.BrokenResourceError, anyio.ClosedResourceError):  # nobody takes them, but the journal has them
             self._all_taken = False
         self._turn += 1
         if self._turn in self._turns:
             self._turns[self._turn].set()
 
     async def _wait_for_turn(self, index: int) -> None:
-        """Hold an outcome back until all before it are out; each worker holds one at most."""
+        """Hold an outcome back until all earlier ones are out; each worker holds one at most."""
         while self._turn != index and self._error is None:
             await self._turns.setdefault(index, anyio.Event()).wait()
         self._turns.pop(index, None)

@@ -1,12 +1,12 @@
 """The journal in Redis, shared by the workers of any number of machines (extra `[redis]`, asyncio only).
 
-A row belongs to one worker at a time. Each run has a lease that it renews while it lives: once a run has not been heard
-of for that long, its rows are free, and what it was sending is in doubt. A run that was only held up (a stopped virtual
-machine, say) sees by its own monotonic clock that its lease may have lapsed, right before anything leaves, and sends
+A row belongs to one worker at a time. Each run has a lease, which it renews while it is alive. When the lease lapses,
+the run's rows are free, and the ones it was sending are in doubt. A run that was only paused (on a stopped virtual
+machine, for example) sees by its own monotonic clock, right before sending, that its lease may have lapsed, and sends
 nothing more.
 
-Rows are spread over buckets, so that none is too large to be removed at once, and the commands of many rows go out
-together, over a few connections that all journals of a process share.
+Rows are spread over buckets, none of which is too large to remove at once. Commands for many rows are sent together,
+over a few connections that all journals of a process share.
 """
 
 from __future__ import annotations
@@ -46,29 +46,29 @@ from kombo_async.bulk._redis_clients import give_back, take_client
 
 FORMAT = "2"
 BUCKETS = 1_024
-"""Into how many hashes the rows of a journal are spread: ten million rows are ten thousand in each."""
+"""The number of hashes for the rows of a journal: with ten million rows, each has ten thousand."""
 MARGIN = 0.1
-"""The part of its lease in which a run sends nothing more: what leaves must arrive before others may have the row."""
+"""The last part of its lease, in which a run sends nothing: requests must arrive before others may have the row."""
 SLICE = 100
 """How many keys are removed at once."""
 
 _Command: TypeAlias = tuple[str, list[str], list[str | bytes]]
-"""A script, its keys and its arguments; the first two of those are the run and the sequence that was seen."""
+"""A script, its keys and its arguments, of which the first two are the run and the last sequence seen."""
 _Reply: TypeAlias = tuple[str, int, str]
 
 
 class RedisJournal:
     """A journal in Redis, for one process or many.
 
-    A Redis that evicts keys is refused, and one without an append-only file (`appendonly yes`), which forgets what it
-    was told when it restarts. With `appendfsync always`, not even a power cut makes rows be looked for.
+    A Redis that evicts keys is refused, and so is one without an append-only file (`appendonly yes`), which loses data
+    when it restarts. With `appendfsync always`, a run recovers even from a power cut without searching for rows.
 
     Args:
         redis: The address (`redis://localhost:6379/0`), or a `redis.asyncio.Redis` of yours, which stays open.
-        job: What the journal is for, such as the name of the input: all workers of an upload give the same.
-        lease: Seconds after which a run that is not heard of counts as dead.
-        require_aof: Whether to refuse a Redis without an append-only file. Without one, what was sent in the last
-            minutes before it restarted may be sent again.
+        job: What the journal is for, such as the name of the input; the same for all workers of an upload.
+        lease: Seconds after which a silent run counts as dead.
+        require_aof: Whether to refuse a Redis without an append-only file. Without one, rows sent in the last
+            minutes before a restart may be sent again.
     """
 
     durable: ClassVar[bool] = True
@@ -81,7 +81,7 @@ class RedisJournal:
         self._lease = lease
         self._require_aof = require_aof
         self._address = redis if isinstance(redis, str) else ""
-        self._redis: Any = None if isinstance(redis, str) else redis  # its types are for two kinds of clients at once
+        self._redis: Any = None if isinstance(redis, str) else redis  # its types cover two kinds of clients at once
         self._renewing: asyncio.Task[None] | None = None
         self._commits = GroupCommit[_Command, _Reply](self._execute)
         self._hashes: dict[str, str] = {}
@@ -126,7 +126,7 @@ class RedisJournal:
             raise self._lapsed()
 
     async def record(self, key: RowKey, entry: Entry, *, hold: bool = False) -> bool:
-        """See `Journal.record`. Raises `JournalLocked`, before anything is sent, where the row is another's by now."""
+        """See `Journal.record`. Raises `JournalLocked`, before anything is sent, if another run has the row by now."""
         proof = proof_of(entry)
         answer, _, _ = await self._do(
             scripts.RECORD, _name(key), proof, encode_entry(entry), entry.state, proof, entry.proof, "fh"[hold]
@@ -147,7 +147,7 @@ class RedisJournal:
         await self._do(scripts.RELEASE, _name(key), "")
 
     async def aclose(self) -> None:
-        """End the run: rows that it still holds are free at once."""
+        """End the run; rows that it still holds are free at once."""
         renewing, self._renewing = self._renewing, None
         if renewing is not None:
             renewing.cancel()
@@ -164,13 +164,13 @@ class RedisJournal:
                     await give_back(self._address)
 
     async def look_up(self, keys: Sequence[RowKey]) -> list[Entry | None]:
-        """What is known of rows, None for new ones; without a run, for whoever spreads the work."""
+        """What is known about rows, None for new ones. Needs no run; for code that distributes the work."""
         with self._as_journal_errors():
             rows = await self._read([_name(key) for key in keys])
         return [None if row is None else _entry(row) for row in rows]
 
     async def unfinished(self) -> AsyncGenerator[tuple[RowKey, Entry]]:
-        """See `Journal.unfinished`; without a walk over all rows."""
+        """See `Journal.unfinished`; does not scan all rows."""
         with self._as_journal_errors():
             names = sorted(map(_text, await self._connection.smembers(self._unfinished)))
             for start in range(0, len(names), 500):
@@ -181,7 +181,7 @@ class RedisJournal:
                         yield _key(name), entry
 
     async def entries(self) -> AsyncGenerator[tuple[RowKey, Entry]]:
-        """All rows, in no order; for reports."""
+        """All rows, in no particular order; for reports."""
         with self._as_journal_errors():
             for bucket in range(BUCKETS):
                 async for name, row in self._connection.hscan_iter(f"{self._rows}{bucket}", count=500):
@@ -190,7 +190,7 @@ class RedisJournal:
                         yield _key(_text(name)), entry
 
     async def forget(self) -> None:
-        """Remove the journal, in slices that do not hold Redis up. Raises `JournalLocked` while a run is alive."""
+        """Remove the journal, in slices that do not block Redis. Raises `JournalLocked` while a run is alive."""
         answer, _, _ = await self._do(scripts.LIVES, "", "", "", "", "", "", of_row=False)
         if answer == "lives":
             raise JournalLocked(f"{self!r} is in use by a run; wait until it ends, or stop it first")
@@ -211,7 +211,7 @@ class RedisJournal:
         return str(int(self._lease * 1000))
 
     async def _read(self, names: Sequence[str]) -> list[str | None]:
-        """The entries of these rows as they are kept."""
+        """The stored entries of these rows."""
         if not names:
             return []
         async with self._connection.pipeline(transaction=False) as pipeline:
@@ -237,7 +237,7 @@ class RedisJournal:
         return answer, sequence, text
 
     async def _execute(self, commands: Sequence[_Command]) -> list[_Reply]:
-        """Run many scripts at once. All can be repeated, so it does not matter whether some have run before."""
+        """Run many scripts at once. All can be repeated, so it does not matter if some have already run."""
         with self._as_journal_errors():
             replies = await self._pipeline(commands)
             if any(isinstance(reply, NoScriptError) for reply in replies):
@@ -257,13 +257,13 @@ class RedisJournal:
         return replies
 
     def _hash(self, script: str) -> str:
-        """What Redis knows a script by; where it does not know it yet, it says so."""
+        """The hash of a script. If Redis does not know it yet, it says so."""
         import hashlib
 
         return self._hashes.setdefault(script, hashlib.sha1(script.encode(), usedforsecurity=False).hexdigest())
 
     async def _check_server(self) -> None:
-        """Refuse a Redis that may forget rows. `INFO` is allowed where settings cannot be read."""
+        """Refuse a Redis that may lose rows. `INFO` works even where settings cannot be read."""
         memory, persistence = await self._connection.info("memory"), await self._connection.info("persistence")
         policy = str(memory.get("maxmemory_policy", "unknown"))
         if policy != "noeviction" and not policy.startswith("volatile-"):  # our keys never expire
@@ -275,7 +275,7 @@ class RedisJournal:
             )
 
     async def _keep_renewing(self) -> None:
-        """Renew the lease until it has lapsed; while Redis cannot be reached, try again."""
+        """Renew the lease until it lapses; retry while Redis cannot be reached."""
         while True:
             await asyncio.sleep(self._lease / 4)
             start = time.monotonic()
@@ -289,7 +289,9 @@ class RedisJournal:
             self._sends_until = start + self._lease * (1 - MARGIN)
 
     def _lapsed(self) -> JournalLocked:
-        return JournalLocked(f"{self!r}: this run was not heard of for {self._lease:g} s, and others may have its rows")
+        return JournalLocked(
+            f"{self!r}: this run's lease was not renewed for {self._lease:g} s, and others may have taken its rows"
+        )
 
     @contextmanager
     def _as_journal_errors(self) -> Generator[None]:
@@ -312,7 +314,7 @@ def _bucket(name: str) -> str:
 
 
 def _text(value: Any) -> str:
-    """An answer as text, whether the client decodes or not."""
+    """A reply as text, whether the client decodes or not."""
     return value.decode() if isinstance(value, bytes) else str(value)
 
 

@@ -1,4 +1,4 @@
-"""Settling by hand what is in doubt: a person has looked in the connected system, and says what is there.
+"""Settle rows in doubt by hand: a person has looked in the connected system, and says what is there.
 
 ::
 
@@ -26,7 +26,7 @@ from kombo_async.bulk.sqlite import SqliteJournal
 
 
 class UnknownDoubt(LookupError):
-    """No row in doubt has this key, or several have."""
+    """No row in doubt has this key, or several do."""
 
 
 @attrs.frozen
@@ -38,7 +38,7 @@ class Doubt:
 
     @property
     def key(self) -> str:
-        """What the row is known by; the first characters do, where no other row begins with them."""
+        """The row's key. Its first characters are enough if they are unique."""
         return self.row_key.key
 
     @property
@@ -48,7 +48,7 @@ class Doubt:
 
     @property
     def about(self) -> str:
-        """Who and what it is, for people; empty where the journal does not know."""
+        """A description for people; empty if the journal has none."""
         return self.entry.about
 
     @property
@@ -58,7 +58,7 @@ class Doubt:
 
     @property
     def sent(self) -> datetime | None:
-        """When it was sent last, by the server's clock."""
+        """When it was last sent, by the server's clock."""
         return self.entry.last_sent
 
     @property
@@ -68,17 +68,17 @@ class Doubt:
 
     @property
     def found(self) -> tuple[Match, ...]:
-        """What was found that may be it, and why that is not sure."""
+        """Possible matches, and why they are not certain."""
         return self.entry.found
 
     @property
     def log_url(self) -> str | None:
-        """The page of Kombo's dashboard that shows the call, where its answer named one."""
+        """The page of Kombo's dashboard that shows the call, if the response named one."""
         return self.entry.log_url
 
 
 class Doubts:
-    """The rows of a journal that are in doubt, to be iterated over and settled."""
+    """The rows of a journal that are in doubt, to iterate over and settle."""
 
     def __init__(self, journal: Journal) -> None:
         self._journal = journal
@@ -88,7 +88,7 @@ class Doubts:
             yield Doubt(key, entry)
 
     async def get(self, key: str) -> Doubt:
-        """The row of this key, or whose key begins so. Raises `UnknownDoubt`."""
+        """The row with this key or a key that begins like this. Raises `UnknownDoubt`."""
         doubts = [doubt async for doubt in self if doubt.key.startswith(key)]
         exact = [doubt for doubt in doubts if doubt.key == key]
         if not doubts:
@@ -102,7 +102,7 @@ class Doubts:
     async def found(self, key: str, id: str) -> Doubt:
         """The row is done: *id* is what was created for it.
 
-        Raises `UnknownDoubt`, and `ValueError` if another row of the journal is known to have made that.
+        Raises `UnknownDoubt`, and `ValueError` if another row of the journal is known to have created that.
         """
         if not id.strip():
             raise ValueError("found: must be the ID of what was created")
@@ -139,9 +139,9 @@ class Doubts:
 
 @asynccontextmanager
 async def open_doubts(journal: Journal | str | os.PathLike[str], *, job: str | None = None) -> AsyncGenerator[Doubts]:
-    """The rows in doubt of a journal: one in a SQLite file, one in Redis (by its URL, with *job*), or a ready one.
+    """Open the rows in doubt of a journal: in a SQLite file, in Redis (its URL, with *job*), or a `Journal`.
 
-    Raises `JournalError` where it does not exist, or is in use by a run.
+    Raises `JournalError` if it does not exist or a run is using it.
     """
     opened = _journal(journal, job)
     await opened.open(None)
@@ -155,9 +155,9 @@ def _journal(journal: Journal | str | os.PathLike[str], job: str | None) -> Jour
     if not isinstance(journal, str | os.PathLike):
         return journal
     if str(journal).startswith(("redis://", "rediss://", "unix://")):
-        from kombo_async.bulk.redis import RedisJournal  # only there with the extra [redis]
+        from kombo_async.bulk.redis import RedisJournal  # needs the extra [redis]
 
         if job is None:
-            raise JournalError("job: a Redis holds the journals of many jobs; name one")
+            raise JournalError("job: a Redis can hold the journals of many jobs; name one")
         return RedisJournal(str(journal), job=job)
     return SqliteJournal(journal)

@@ -1,7 +1,8 @@
 """The journal in a SQLite file: durable at each commit, safe from `kill -9` and power cuts, one live run at a time.
 
-While a run is alive, its newest rows are in a second file (`-wal`). A run that ends brings them into the first and
-removes the second; after one that was killed, both belong together, and the first says so: alone it is refused.
+While a run is alive, its newest rows are in a second file (`-wal`). At the end, a run moves them into the first and
+removes the second. After a run was killed, both files belong together, and the first says so: without the second it is
+refused.
 """
 
 from __future__ import annotations
@@ -35,19 +36,19 @@ from kombo_async.bulk._memory import NoJournal
 from kombo_async.bulk._sqlite_file import as_journal_errors, check_job, check_kind, check_whole, count, make
 
 MAX_KNOWN_KEYS = 500_000
-"""How many keys are remembered (their hashes, some 60 bytes each), so that new ones need not be looked up."""
+"""How many keys are remembered (as hashes, some 60 bytes each), to save looking up new ones."""
 CHECKPOINT_PAGES = 1_000
-"""How many pages go to the second file before they are brought into the first (SQLite's own default)."""
+"""How many pages go to the second file before they are moved into the first (SQLite's own default)."""
 _Item: TypeAlias = tuple[RowKey, Entry | None]
-"""A row to write down, or (None) to look up."""
+"""A row to store, or (None) to look up."""
 _Result: TypeAlias = "tuple[int, Entry] | bool | None"
 
 
 class SqliteJournal:
-    """A journal in the file at *path*, created if it does not exist, readable by its owner alone.
+    """A journal in the file at *path*, created if it does not exist, readable only by its owner.
 
     Args:
-        path: The file. SQLite keeps one more beside it (`-wal`) while a run is alive, or after one was killed.
+        path: The file. SQLite keeps a second one beside it (`-wal`) while a run is alive, or after one was killed.
         job: What the journal is for, such as the name of the input file; a journal of another job is refused.
     """
 
@@ -76,7 +77,7 @@ class SqliteJournal:
         await to_thread.run_sync(self._open, address)
         self._under_way.clear()
         self._commits = GroupCommit(self._commit_in_thread)
-        self._thread = anyio.CapacityLimiter(1)  # whoever reads would lock the tables for whoever writes
+        self._thread = anyio.CapacityLimiter(1)  # a reader would lock the tables for the writer
 
     async def claim(self, key: RowKey) -> Claim:
         """See `Journal.claim`."""
@@ -99,7 +100,7 @@ class SqliteJournal:
         return Claim(entry)
 
     def _is_surely_new(self, key: RowKey) -> bool:
-        """Whether *key* needs no look-up: neither the journal nor this run has met a key with such a hash."""
+        """Whether *key* needs no look-up: neither the journal nor this run has seen a key with this hash."""
         if self._met is None or hash(key) in self._met:
             return False
         self._met.add(hash(key))
@@ -165,7 +166,7 @@ class SqliteJournal:
         return [known.get(key) if entry is None else key not in taken for key, entry in items]
 
     def _not_provable(self, database: sqlite3.Connection, items: Sequence[_Item]) -> set[RowKey]:
-        """The rows to be written down as done by what is another row's proof."""
+        """The rows to be recorded as done by a proof that belongs to another row."""
         proofs = {key: proof_of(entry) for key, entry in items if entry and entry.proof in ("look", "person")}
         proofs = {key: proof for key, proof in proofs.items() if proof}
         if not proofs:
@@ -177,7 +178,7 @@ class SqliteJournal:
         return {key for key, proof in proofs.items() if owners.setdefault(proof, key) != key}
 
     def _checkpoint_now_and_then(self, database: sqlite3.Connection, rows: int) -> None:
-        """Bring rows into the first file at times of our own, so that any other write to it is somebody else's."""
+        """Move rows into the first file at times we choose, so any other write to it is not ours."""
         self._wal_pages += 3 * rows
         if self._wal_pages >= CHECKPOINT_PAGES and self._guard is not None:
             with self._guard.writing():
@@ -227,7 +228,7 @@ class SqliteJournal:
             check_job(self.path, "job", job, self.job)
             check_job(self.path, "address", known_address, address)
         if not was_open and rows != (there := count(database)):
-            raise JournalDamaged(f"{self.path} has {there} rows, and had {rows} when it was closed: some were removed")
+            raise JournalDamaged(f"{self.path} has {there} rows, but had {rows} when it was closed: some were removed")
         run = database.execute("INSERT INTO runs (started) VALUES (?) RETURNING run", (time.time(),)).fetchone()[0]
         database.execute("UPDATE job SET is_open = 1")
         database.execute("COMMIT")
@@ -253,7 +254,7 @@ class SqliteJournal:
 
 
 def journal_of(journal: Journal | str | os.PathLike[str] | None) -> Journal:
-    """The journal that is meant: a ready one, one in the file of that path, or none."""
+    """The journal for an argument: a `Journal`, one in the file at a path, or none."""
     if journal is None:
         return NoJournal()
     if isinstance(journal, str | os.PathLike):
@@ -264,7 +265,7 @@ def journal_of(journal: Journal | str | os.PathLike[str] | None) -> Journal:
 
 
 def read_journal(path: str | os.PathLike[str]) -> Iterator[tuple[RowKey, Entry]]:
-    """All rows of a journal that no run uses at the moment, in the order of their answers."""
+    """All rows of a journal that no run is using, in the order of their responses."""
     path = Path(path)
     with as_journal_errors(path):
         if not path.is_file():

@@ -79,7 +79,7 @@ async def test_what_does_not_show_stays_in_doubt(bench: Bench, resend_after: tim
     async with bench.client() as kombo:
         outcomes = await by_name(kombo.bulk(bench.applications(2), concurrency=1, resend_after=resend_after))
     assert outcomes["ada0"].result == "in_doubt"
-    assert "it does not show, which proves nothing" in outcomes["ada0"].message
+    assert "it was not found, which proves nothing" in outcomes["ada0"].message
     assert bench.made == ["ada1"]
 
 

@@ -95,7 +95,7 @@ def named(first_name: str) -> Callable[[Bench], Change]:
         (another(remote_created_at="last week"), "it is unknown whether it was created before"),
         (another(remote_created_at=lambda sandbox: time(sandbox, 5 * 3600)), "long after this row was sent"),
         (another(remote_deleted_at=lambda sandbox: time(sandbox, 5)), "since been deleted"),
-        (named("Augusta"), "another name"),
+        (named("Augusta"), "its name differs"),
     ],
 )
 async def test_less_than_proof_is_in_doubt(bench: Bench, found: Callable[[Bench], Change], why: str) -> None:
@@ -120,7 +120,7 @@ async def test_one_record_proves_one_row(bench: Bench, tmp_path: Path) -> None:
         outcomes = [each async for each in run]
     assert sorted(each.result for each in outcomes) == ["done", "in_doubt"]
     doubt = next(each for each in outcomes if each.result == "in_doubt")
-    assert "another row's" in doubt.message
+    assert "belongs to another row" in doubt.message
     assert bench.made == ["ada"]
 
 
@@ -269,7 +269,7 @@ async def test_a_candidate_without_an_application_may_be_half_of_it(bench: Bench
     async with client(bench.sandbox, half) as kombo:
         outcomes = await by_name(kombo.bulk([bench.application("ada")], resend_after=NOW))
     assert outcomes["ada"].result == "in_doubt"
-    assert "in part" in outcomes["ada"].message
+    assert "partly done" in outcomes["ada"].message
     assert bench.made == ["ada"]
 
 

@@ -266,7 +266,7 @@ async def test_a_journal_with_rows_removed_is_refused(bench: Bench, tmp_path: Pa
         await by_name(kombo.bulk(bench.applications(3), journal=tmp_path / "j"))
         with closing(sqlite3.connect(tmp_path / "j")) as database, database:
             database.execute("DELETE FROM rows")
-        with pytest.raises(JournalDamaged, match="has 0 rows, and had 3"):
+        with pytest.raises(JournalDamaged, match="has 0 rows, but had 3"):
             await by_name(kombo.bulk(bench.applications(3), journal=tmp_path / "j"))
     assert bench.asked == 3
 
@@ -334,7 +334,7 @@ async def test_rows_are_settled_by_hand(bench: Bench, tmp_path: Path) -> None:
             seen = {each.key: each async for each in doubts}
             assert set(seen) == {"key-0", "key-1", "key-2"}
             assert seen["key-0"].about == f"ada0 Lovelace <ada0@example.com>, job {bench.job_id}"
-            assert (seen["key-1"].row, "does not show" in seen["key-1"].why) == ("1", True)
+            assert (seen["key-1"].row, "was not found" in seen["key-1"].why) == ("1", True)
             assert seen["key-0"].sent is not None
             with pytest.raises(UnknownDoubt, match="3 rows in doubt"):
                 await doubts.get("key")

@@ -36,7 +36,7 @@ def test_it_shows_what_a_person_needs_to_look(doubtful: Shell) -> None:
     assert "Ada Lovelace <ada@example.com>" in done.stdout
     assert "row 2" in done.stdout or "row 1" in done.stdout
     assert re.search(r"sent \d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC", done.stdout)
-    assert "does not show, which proves nothing" in done.stdout
+    assert "was not found, which proves nothing" in done.stdout
     assert re.search(r"log: https?://", done.stdout)
     assert "1 in doubt" in done.stdout
 

@@ -125,7 +125,7 @@ async def test_a_run_that_was_held_up(server: str) -> None:
         await slow.record(KEY, SENDING)
         await die(slow)
         assert (await other.claim(KEY)).status == "ours"
-        with pytest.raises(JournalLocked, match="not heard of"):
+        with pytest.raises(JournalLocked, match="lease was not renewed"):
             await slow.record(KEY, SENDING)
         with pytest.raises(JournalLocked):
             await slow.claim(RowKey("new", "x", "y"))
@@ -250,7 +250,7 @@ async def test_a_lease_is_checked_by_the_monotonic_clock(server: str, monkeypatc
         journal.check()
         now = time.monotonic()
         monkeypatch.setattr("kombo_async.bulk.redis.time.monotonic", lambda: now + 19)
-        with pytest.raises(JournalLocked, match="not heard of"):
+        with pytest.raises(JournalLocked, match="lease was not renewed"):
             journal.check()
 
 
