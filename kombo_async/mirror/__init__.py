@@ -1,4 +1,4 @@
-"""Keeping local tables in step with Kombo's lists, in SQLite or PostgreSQL, for any number of customers.
+"""Keep local tables in sync with Kombo's lists, in SQLite or PostgreSQL, for any number of customers.
 
 ::
 
@@ -9,14 +9,14 @@
 
 How nothing is missed:
 
-- A sync fetches what changed since the table's watermark (`updated_after`, deleted records included). The watermark is
-  moved only once all of a sync is in the table, to the time at which the sync *began*, by Kombo's own clock, less an
-  overlap: a crash anywhere, a change while the sync runs, or one that becomes visible late is met by the next sync.
-- What `updated_after` does not see (a renamed stage in applications, say) is found by watching the lists of what is
-  nested: the records which hold a changed one are read again by their IDs.
-- Each integration is worked on by one process at a time, by a lease with a fence: what a process writes that lost its
-  lease is refused.
-- When a sync of Kombo's ends, watermarks go back to where it began, for changes that it made visible only at its end.
+- A sync fetches what changed since the table's watermark (`updated_after`, deleted records included). The watermark
+  moves only once the whole sync is in the table: to the time at which the sync *began*, by Kombo's own clock, minus an
+  overlap. After a crash, a change during the sync, or a change that becomes visible late, the next sync catches up.
+- Changes that `updated_after` does not catch (a renamed stage in applications, for example) are found by watching the
+  lists of nested records: records that nest a changed one are read again by their IDs.
+- One process at a time works on an integration, under a lease with a fencing token: writes by a process that has lost
+  its lease are refused.
+- When one of Kombo's own syncs ends, watermarks go back to its start, for changes that became visible only at its end.
 - About weekly, a full sync reads everything again and removes what is no longer there.
 """
 

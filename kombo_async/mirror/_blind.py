@@ -1,4 +1,4 @@
-"""What `updated_after` does not see: which lists have to be watched so that nested records do not go stale."""
+"""What `updated_after` does not catch: which lists to watch to keep nested records from going stale."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from kombo_async.mirror._table import Table
 from kombo_async.operations import REQUESTS
 
 _LISTS = {"hris_teams": "GetHrisGroups"}
-"""Where the list of a model has another name: groups are what teams were called before."""
+"""Models whose list has another name: teams are now called groups."""
 PREFIX = "kombo_model_"
 
 
 def blind_spots_of(table: Table) -> Iterator[tuple[str, str]]:
-    """The blind spots of a table's list, and those of records of other lists that are nested in it.
+    """The blind spots of a table's list, and those of other lists' records that are nested in it.
 
     A candidate nests applications, and an application's stage is a blind spot: whether a candidate is returned when
-    the stage is renamed is not documented, so it is taken for blind, too.
+    the stage is renamed is not documented, so we assume that it is not.
     """
     own = table.request.operation
     yield from own.blind_spots
@@ -34,9 +34,9 @@ def blind_spots_of(table: Table) -> Iterator[tuple[str, str]]:
 
 
 class Watched:
-    """The tables of a mirror, and those that it keeps for itself: the IDs of records that are nested in blind spots.
+    """The tables of a mirror, and its internal ones: the IDs of records that are nested in blind spots.
 
-    All of them are in an order in which each list comes before those that nest its records.
+    They are ordered: each list comes before those that nest its records.
     """
 
     def __init__(self, tables: Sequence[Table]) -> None:
@@ -59,7 +59,7 @@ class Watched:
         self.tables = tuple(self._ordered([*hidden, *tables]))
 
     def model_of(self, table: Table) -> str | None:
-        """The model whose changes are seen by reading *table*, if it is one of blind spots."""
+        """The model whose changes are noticed by reading *table*, if it is in a blind spot."""
         return next((model for model, each in self._table_of.items() if each.name == table.name), None)
 
     def seen_in(self, table: Table) -> list[BlindSpot]:

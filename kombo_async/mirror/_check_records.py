@@ -24,7 +24,7 @@ from kombo_async.mirror._store import Watermark
 
 
 async def keeps_records(make: MakeStore) -> None:
-    """Records are put in, replaced and removed by their IDs; what has not changed does not count; it lasts."""
+    """Records are inserted, replaced and removed by ID; unchanged ones do not count; all of it persists."""
     async with opened(make) as store:
         turn = await take_turn(store)
         await store.begin(turn, TAGS, full=True)
@@ -39,7 +39,7 @@ async def keeps_records(make: MakeStore) -> None:
 
 
 async def keeps_any_text(make: MakeStore) -> None:
-    """Whatever is in a record, it can be written: NUL, half characters, quotes, long texts, wrong types."""
+    """Any record can be written, whatever it contains: NUL, half characters, quotes, long texts, wrong types."""
     odd = [
         '"\\u0000"',
         '"half \\ud83d of a character"',
@@ -72,7 +72,7 @@ async def keeps_any_text(make: MakeStore) -> None:
 
 
 async def keeps_integrations_apart(make: MakeStore) -> None:
-    """Integrations share tables, and nothing else."""
+    """Integrations share tables, but nothing else."""
     async with opened(make) as store:
         one, two = await take_turn(store, "lever:1"), await take_turn(store, "lever:2")
         await store.write(one, TAGS, [tag("a", "1")], [])

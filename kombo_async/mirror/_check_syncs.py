@@ -1,4 +1,4 @@
-"""Checks of what a store keeps for syncs: watermarks, rewinds, what was not seen, what is stale."""
+"""Checks of what a store keeps for syncs: watermarks, rewinds, unseen and stale records."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from kombo_async.mirror._table import Table
 
 
 async def keeps_watermarks(make: MakeStore) -> None:
-    """A watermark is as the last sync left it, for the question that it belongs to."""
+    """A watermark stays as the last sync left it, for the query that it belongs to."""
     async with opened(make) as store:
         turn = await take_turn(store)
         promise("at first there is no watermark", await store.begin(turn, TAGS, full=True) == Watermark())
@@ -43,7 +43,7 @@ async def keeps_watermarks(make: MakeStore) -> None:
 
 
 async def keeps_rewinds(make: MakeStore) -> None:
-    """A rewind goes to the earliest time, holds for one sync, and is kept if it came while that ran."""
+    """A rewind goes to the earliest time, applies to one sync, and is kept if it came during that sync."""
     early, late = SINCE - timedelta(hours=2), SINCE - timedelta(hours=1)
     async with opened(make) as store:
         turn = await take_turn(store)
@@ -62,7 +62,7 @@ async def keeps_rewinds(make: MakeStore) -> None:
 
 
 async def finds_what_was_not_seen(make: MakeStore) -> None:
-    """A full sync knows which records it has not met, in slices."""
+    """A full sync knows which records it has not seen, in slices."""
     async with opened(make) as store:
         turn = await take_turn(store)
         await store.write(turn, TAGS, [tag(f"t{number}", "1") for number in range(9)], [])
@@ -76,7 +76,7 @@ async def finds_what_was_not_seen(make: MakeStore) -> None:
 
 
 async def notes_what_is_stale(make: MakeStore) -> None:
-    """Records that nest a changed one are found, until they are settled; what is noted again stays."""
+    """Records that nest a changed one are found until they are settled; ones noted again stay."""
     spots = [BlindSpot(table="candidates", path="tags", model="ats_tags")]
     async with opened(make) as store:
         turn = await take_turn(store)

@@ -1,4 +1,4 @@
-"""Checks of a store's turns: their order, their leases and fences."""
+"""Checks of a store's turns: their order, leases and fencing tokens."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _TWO = frozenset({"ats_jobs", "ats_tags"})
 
 
 async def fences(make: MakeStore) -> None:
-    """Once another process has an integration, nothing is written for it by the one that had it before."""
+    """Once another process has an integration, the previous one cannot write for it."""
     async with opened(make) as store, opened(make) as other:
         old = await take_turn(store, seconds=-1)
         new = await other.take("other", ID, 60)
@@ -44,7 +44,7 @@ async def fences(make: MakeStore) -> None:
 
 
 async def removes(make: MakeStore) -> None:
-    """A removed integration is gone with all of its records, and who works on it is told."""
+    """A removed integration is gone with all its records, and whoever is working on it notices."""
     async with opened(make) as store:
         turn = await take_turn(store)
         await store.write(turn, CANDIDATES, [candidate("a", ["t"])], [])
@@ -60,7 +60,7 @@ async def removes(make: MakeStore) -> None:
 
 
 async def gives_turns_in_order(make: MakeStore) -> None:
-    """Turns come by lane: first what was told of, then what is longest due; what is taken is not given again."""
+    """Turns come by lane: notified integrations first, then those longest due; a taken one is not given again."""
     async with opened(make) as store:
         for number in range(4):
             await store.add(f"lever:{number}")
@@ -82,7 +82,7 @@ async def gives_turns_in_order(make: MakeStore) -> None:
 
 
 async def gives_each_turn_once(make: MakeStore) -> None:
-    """However many ask at once, each turn goes to one of them."""
+    """However many ask at once, each turn goes to only one of them."""
     async with opened(make) as one, opened(make) as two:
         for number in range(20):
             await one.add(f"lever:{number}")
@@ -99,7 +99,7 @@ async def gives_each_turn_once(make: MakeStore) -> None:
 
 
 async def remembers_what_it_was_told(make: MakeStore) -> None:
-    """What comes while a turn lasts makes the integration due again at its end; a failure forgets nothing."""
+    """A notification during a turn makes the integration due again at its end; a failure loses nothing."""
     async with opened(make) as store:
         await store.add(ID)
         await store.tell(ID, frozenset({"ats_jobs"}))

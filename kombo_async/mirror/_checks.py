@@ -1,4 +1,4 @@
-"""What the checks of stores share: tables, records, a store that is open, and promises."""
+"""What the store checks share: tables, records, an open store, and promises."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ async def refused(what: str, call: Awaitable[Any]) -> None:
 
 @asynccontextmanager
 async def opened(make: MakeStore, *, changes: bool = False) -> AsyncGenerator[Store]:
-    """A store that is open; closed at the end."""
+    """An open store; closed at the end."""
     store = make()
     await store.open(_TABLES, changes=changes)
     try:
@@ -54,10 +54,10 @@ async def opened(make: MakeStore, *, changes: bool = False) -> AsyncGenerator[St
 
 
 async def take_turn(store: Store, integration_id: str = ID, seconds: float = 60) -> Turn:
-    """The turn of an integration, which is added if it is not there."""
+    """The turn of an integration, which is added if missing."""
     await store.add(integration_id)
     turn = await store.take("checks", integration_id, seconds)
-    if turn is None:  # the one of a store that was closed before
+    if turn is None:  # from a store that was closed before
         await store.renew("checks", -1)
         turn = await store.take("checks", integration_id, seconds)
     if turn is None:
@@ -66,7 +66,7 @@ async def take_turn(store: Store, integration_id: str = ID, seconds: float = 60)
 
 
 async def finish_sync(store: Store, turn: Turn, after: Watermark) -> None:
-    """Begin a sync of the tags and end it with *after*."""
+    """Start a sync of the tags and end it with *after*."""
     before = await store.begin(turn, TAGS, full=False)
     await store.finish(turn, TAGS, before, after, full=after.full_at is not None)
 

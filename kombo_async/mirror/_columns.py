@@ -16,21 +16,21 @@ from kombo_async.errors import Fault
 from kombo_async.model import TaggedUnion, Unset
 
 ColumnType: TypeAlias = Literal["text", "timestamptz", "date", "numeric", "boolean", "jsonb"]
-"""What a column holds, by PostgreSQL's names."""
+"""The types of columns, by PostgreSQL's names."""
 
 
 @attrs.frozen
 class Column:
-    """A field of the records that has a column of its own."""
+    """A field of the records that has its own column."""
 
     name: str
     """The name of the column, which is the path of the field: `work_email`, `home_address.city`."""
     type: ColumnType
 
     def value(self, record: Mapping[str, Any]) -> Any:
-        """The field's value in *record*, None where it is not there or does not fit the column.
+        """The field's value in *record*; None if it is missing or does not fit the column.
 
-        A text for `text` and `jsonb`, a `datetime` in UTC, a `date`, a `Decimal` or a bool for the others.
+        A string for `text` and `jsonb`; for the others a `datetime` in UTC, a `date`, a `Decimal` or a bool.
         """
         value: Any = record
         for step in self.name.split("."):
@@ -41,7 +41,7 @@ class Column:
 
 
 def columns_of(model: Any, names: tuple[str, ...]) -> tuple[tuple[Column, ...], list[Fault]]:
-    """The columns of *names* for records of type *model*, and what is wrong with those that have none."""
+    """The columns for *names* in records of type *model*, and the faults of names without one."""
     columns: list[Column] = []
     faults: list[Fault] = []
     for index, name in enumerate(names):
@@ -54,7 +54,7 @@ def columns_of(model: Any, names: tuple[str, ...]) -> tuple[tuple[Column, ...], 
 
 
 def list_at(model: Any, path: str) -> Any:
-    """The type of the items of the list at *path* in *model*, or a text that says why there is none."""
+    """The type of the items of the list at *path* in *model*, or a message saying why there is none."""
     found = _type_at(model, path)
     if isinstance(found, str):
         return found
@@ -63,7 +63,7 @@ def list_at(model: Any, path: str) -> Any:
 
 
 def has_field(model: Any, path: str) -> bool:
-    """Whether *model* has a field at *path*, which may lead through lists."""
+    """Whether *model* has a field at *path*, which may pass through lists."""
     kinds: list[Any] = [model]
     for step in path.split("."):
         inner = [get_args(each)[0] if is_list(each) else each for kind in kinds for each in _plain(kind)]
@@ -94,7 +94,7 @@ def _type_at(model: Any, path: str) -> tuple[Any] | str:
 
 
 def _plain(kind: Any) -> Iterator[Any]:
-    """The members of *kind*, without null and left out; JSON of any form is `Any`."""
+    """The members of *kind* except None and `Unset`; arbitrary JSON is `Any`."""
     for each in members(kind) if is_union(kind) else [kind]:
         if each in (None, type(None), Unset):
             continue

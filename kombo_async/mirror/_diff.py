@@ -1,4 +1,4 @@
-"""What changed in a record: for the log of changes."""
+"""What changed in a record, for the change log."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class Difference:
 
     @property
     def matters(self) -> bool:
-        """Whether there is anything to tell of: the same JSON in other words is no change."""
+        """Whether anything changed: the same JSON written differently is not a change."""
         return self.kind != "changed" or bool(self.fields)
 
 
@@ -29,7 +29,7 @@ _MISSING = object()
 
 
 def difference(record: Record, before: str | None) -> Difference:
-    """How *record* differs from the JSON that was there."""
+    """How *record* differs from the stored JSON."""
     old: Mapping[str, Any] = json_object(before or "{}")
     new = record.plain
     fields = tuple(name for name in {**old, **new} if old.get(name, _MISSING) != new.get(name, _MISSING))

@@ -1,4 +1,4 @@
-"""How many integrations are worked on at once, in three lanes: who is slow or fails takes no quick one's place."""
+"""How many integrations are worked on at once, in three lanes: slow or failing ones do not take quick ones' places."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from kombo_async.mirror._store import Lane
 
 
 class Lanes:
-    """The places of each lane. *concurrency* quick ones, half as many long and a quarter failing ones."""
+    """The places in each lane: *concurrency* quick ones, half as many long and a quarter failing ones."""
 
     def __init__(self, concurrency: int) -> None:
         self._places: dict[Lane, int] = {
@@ -19,7 +19,7 @@ class Lanes:
         self._taken: Counter[Lane] = Counter()
 
     def free(self) -> dict[Lane, int]:
-        """How many places are free, in the lanes that have any."""
+        """How many places are free, for lanes that have any."""
         return {lane: places - self._taken[lane] for lane, places in self._places.items() if places > self._taken[lane]}
 
     def is_full(self, lane: Lane) -> bool:
@@ -35,7 +35,7 @@ class Lanes:
         self._taken[lane] -= 1
 
     def move(self, before: Lane, after: Lane) -> bool:
-        """Change lanes, if there is a place."""
+        """Change lanes, if there is a free place."""
         if after not in self.free():
             return False
         self.leave(before)

@@ -1,4 +1,4 @@
-"""One look at an integration: all of its tables brought up to date, in one turn."""
+"""One look at an integration: bring all its tables up to date, in one turn."""
 
 from __future__ import annotations
 
@@ -24,19 +24,19 @@ if TYPE_CHECKING:
 _logger = logging.getLogger("kombo_async.mirror")
 
 MISSING_FOR = timedelta(days=1)
-"""How long a list that the integration does not have is left out."""
+"""How long to skip a list that the integration does not have."""
 MOST_READ_AGAIN = 10_000
-"""How many records are read again by their IDs; where more are stale, the whole list is read."""
+"""The most records to read again by ID; if more are stale, the whole list is read."""
 UNWATCHED_FULL_EVERY = timedelta(days=1)
-"""How often a list is read whole if another one that is nested in it cannot be read, in case a webhook was lost."""
+"""How often to read a whole list that nests an unreadable one, in case a webhook was lost."""
 STALE_FULL_EVERY = timedelta(minutes=30)
-"""How often the whole list is read at most because records in it are stale."""
+"""The shortest time between two reads of a whole list because of stale records."""
 _STALE_AT_ONCE = 10_000
 
 
 @attrs.frozen(kw_only=True)
 class Settings:
-    """What all looks of a mirror have in common."""
+    """The settings shared by all looks of a mirror."""
 
     overlap: timedelta
     full_every: timedelta
@@ -47,7 +47,7 @@ class Settings:
 class Look:
     """Brings the tables of one integration up to date.
 
-    *long* says whether there is time for reading whole lists; if not, what needs that is left, and `long_due` says so.
+    *long* says whether there is time to read whole lists; if not, that work is left, and `long_due` says so.
     """
 
     def __init__(
@@ -67,14 +67,14 @@ class Look:
         self._interrupts = True
         self.turn = turn
         self.answers = 0
-        """How many answers have come: whether it gets on."""
+        """How many responses have come, to see progress."""
         self.updates: list[Update] = []
         self.long_due = False
         self.next_in: float | None = None
-        """Seconds until there is more to do, where that is known."""
+        """Seconds until there is more to do, if known."""
 
     async def run(self, *, full: bool = False) -> None:
-        """Do it. Raises the first failure, once all tables that can be read are."""
+        """Bring the tables up to date. Raises the first failure, once all readable tables are done."""
         self._marks = await self._store.watermarks(self.turn.integration_id)
         for table in self._tables:
             await self._sync(table, full=full)
@@ -128,7 +128,7 @@ class Look:
         return self._settings.now() >= next_full(mark.full_at, key, self._settings.full_every)
 
     async def _note(self, failure: Failure, table: Table) -> None:
-        """Go on with the other tables, if only this one cannot be read; else raise."""
+        """Continue with the other tables if only this one cannot be read; otherwise raise."""
         meaning = meaning_of(failure)
         refused = not table.keeps_records and (meaning is Meaning.SET_UP or meaning is Meaning.UNSUPPORTED)
         permission = failure.code == "INTEGRATION.PERMISSION_MISSING"
@@ -145,14 +145,14 @@ class Look:
             self._failure = failure
 
     async def _distrust_dependents(self, table: Table) -> None:
-        """What nests records of a list that was not watched until now may be stale."""
+        """Records that nest records of a list that was not watched until now may be stale."""
         for spot in self._watched.seen_in(table):
             if self._marks.get(spot.table, Watermark()).since is not None:
                 await self._store.want_full(self.turn, spot.table)
                 self.long_due = True
 
     async def _between(self, written: Written) -> bool:
-        """Between pages of a full sync, follow what the integration was told of meanwhile."""
+        """Between pages of a full sync, apply changes that the integration was notified of in the meantime."""
         if written.told <= self.turn.told or not self._interrupts:
             return False
         self._interrupts = False
@@ -183,7 +183,7 @@ class Look:
                     await self._note(failure, table)
 
     async def _want_full_where_nothing_tells(self, table: Table) -> None:
-        """Where the list of a model cannot be read, all that nests its records may be stale when it changes."""
+        """If a model's list cannot be read, everything that nests its records may be stale when it changes."""
         mark = self._marks.get(table.name, Watermark())
         if mark.since is None or table.name in self._fully_read:
             return
@@ -225,7 +225,7 @@ class Look:
         await self._store.settle(self.turn, table, [each for each in todo if each.age < overlap], done=False)
 
     async def _read_again(self, table: Table, stale: Sequence[Stale]) -> bool:
-        """Read the records that are stale; False if they are so many that the whole list has to be read later."""
+        """Read stale records again; False if there are so many that the whole list has to be read later."""
         ids: set[str] = set()
         for path in sorted({each.path for each in stale}):
             nested = [each.id for each in stale if each.path == path]
@@ -271,7 +271,7 @@ class Look:
 
 
 def next_full(full_at: datetime, key: str, every: timedelta) -> datetime:
-    """When the next full sync is due: each key has its own place in the period, so they do not all come at once."""
+    """When the next full sync is due: each key has its own time in the period, which spreads them out."""
     period = every.total_seconds()
     if period <= 0:
         return full_at

@@ -1,4 +1,4 @@
-"""The mirror: which integrations it follows, and when it looks for changes."""
+"""The mirror: which integrations it follows, and when it checks for changes."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 
 DEFAULT_CONCURRENCY = 32
 READS = RetryPolicy(attempts=3, max_delay=5.0, max_retry_after=5.0, sync_wait=0.0)
-"""How `run` retries one request; what takes longer is tried again as a whole, so that nobody waits for it."""
+"""How `run` retries one request; anything longer is retried as a whole, so others need not wait."""
 
 
 def _utc_now() -> datetime:
@@ -49,23 +49,23 @@ def _utc_now() -> datetime:
 
 
 class Mirror:
-    """Keeps tables in step with the lists of any number of integrations, by any number of processes for one store.
+    """Keeps tables in sync with the lists of any number of integrations. Many processes can share one store.
 
     Args:
         kombo: The client to read with.
-        store: Where the tables are: a path of a SQLite file, or a `Store`.
+        store: Where the tables are: the path of a SQLite file, or a `Store`.
         tables: What to keep.
-        integrations: What to follow from the start. Those that webhooks tell of are followed, too, for good.
-        every: How often to look for changes without being told of any.
-        full_every: How often to read everything again, as a safety net; each list has its own time in this period.
-        overlap: How much further back than the last look each look goes, for changes that become visible late.
-        concurrency: How many integrations are worked on at once that end quickly; there are half as many places for
-            those that read much, and a quarter as many for those that failed last.
-        keep_changes: For how long to keep a log of what changed, for `changes`; None keeps none.
-        retry: How `run` retries a request; `update` does as the client does.
+        integrations: Which to follow from the start. Those that webhooks mention are followed, too, for good.
+        every: How often to check for changes without a webhook.
+        full_every: How often to read everything again, as a safety net. Each list has its own time in this period.
+        overlap: How far back before the last check each check goes, for changes that become visible late.
+        concurrency: How many quick integrations are worked on at once. There are half as many places for those that
+            read a lot, and a quarter as many for those that failed last.
+        keep_changes: How long to keep the change log for `changes`; None keeps none.
+        retry: How `run` retries a request; `update` uses the client's policy.
 
     Raises:
-        InvalidInput: Tables have the same name, or a setting makes no sense.
+        InvalidInput: Tables have the same name, or a setting is invalid.
     """
 
     def __init__(
@@ -114,11 +114,11 @@ class Mirror:
 
     @property
     def all_tables(self) -> tuple[Table, ...]:
-        """The tables, and those in which the mirror keeps IDs of what is nested in them: what a store has to make."""
+        """All tables that a store has to create: yours, and those in which the mirror keeps IDs of nested records."""
         return self._watched.tables
 
     async def open(self) -> None:
-        """Make the tables that are not there yet; `async with` and all other methods do that, too."""
+        """Create missing tables. `async with` and all other methods do this, too."""
         async with self._opening:
             if not self._opened:
                 await self.store.open(self.all_tables, changes=self._keep_changes is not None)
@@ -140,13 +140,13 @@ class Mirror:
             await self.aclose()
 
     async def update(self, integration_id: str, *, full: bool = False) -> list[Update]:
-        """Bring the tables of an integration up to date now; with *full*, by reading everything again.
+        """Bring an integration's tables up to date now; with *full*, by reading everything again.
 
-        Waits while another process, or `run`, works on the integration. Lists that it does not have are left out.
+        Waits while another process, or `run`, is working on the integration. Lists that it does not have are skipped.
 
         Raises:
-            KomboError: That failed: what was fetched until then stays, and the next update fetches the rest.
-            LeaseLost: The integration was removed meanwhile.
+            KomboError: It failed: what was fetched until then stays, and the next update fetches the rest.
+            LeaseLost: The integration was removed in the meantime.
         """
         await self.open()
         await self.store.add(integration_id)
@@ -163,9 +163,9 @@ class Mirror:
         return look.updates
 
     async def handle(self, event: Event) -> None:
-        """Note what a webhook tells; `receiver.on_any_other(mirror.handle)`. Fetching what changed is up to `run`.
+        """Note what a webhook reports; use `receiver.on_any_other(mirror.handle)`. Fetching the changes is up to `run`.
 
-        Any process may be told; one that runs for the same store does the work.
+        Any process may call it; one that runs on the same store does the work.
         """
         await self.open()
         match event:
@@ -191,7 +191,7 @@ class Mirror:
                 pass
 
     async def follow(self, integration_id: str, category: str | None = None) -> None:
-        """Follow an integration from now on; *category* is `HRIS`, `ATS`, ... where you know it."""
+        """Follow an integration from now on; *category* is `HRIS`, `ATS`, ... if you know it."""
         await self.open()
         await self.store.add(integration_id, category)
         self._scheduler.wake()
@@ -202,9 +202,9 @@ class Mirror:
         await self.store.remove(integration_id)
 
     async def run(self) -> None:
-        """Keep all tables in step until cancelled: all that is due, in order of need, and what webhooks tell of.
+        """Keep all tables in sync until cancelled: whatever is due, the most urgent first, and what webhooks report.
 
-        Failures are logged, and tried again later. Any number of processes may run for one store.
+        Failures are logged and retried later. Any number of processes may run on one store.
         """
         await self.open()
         for integration_id in self._given:
@@ -219,20 +219,20 @@ class Mirror:
             await self._scheduler.run()
 
     async def status(self) -> MirrorStatus:
-        """How the integrations stand: lag, failures, last full syncs; `as_dict` of it is JSON for a health check."""
+        """The state of the integrations: lag, failures, last full syncs. Its `as_dict` is JSON for a health check."""
         await self.open()
         return status_of(await self.store.integrations(), every=self._every.total_seconds())
 
     @asynccontextmanager
     async def changes(self, subscriber: str) -> AsyncGenerator[Subscription]:
-        """What changes in the tables, for one *subscriber*, from where it was last time::
+        """Changes in the tables, for one *subscriber*, from where it last stopped::
 
             async with mirror.changes("mailer") as changes:
                 async for change in changes:
                     if change.table == "applications" and "current_stage" in change.fields: ...
 
-        Each change comes at least once, those of a record in order. One is done when the next is asked for.
-        While another process reads for the same subscriber, this waits.
+        Each change comes at least once; those of a record come in order. A change is done when the next is requested.
+        Waits while another process is reading for the same subscriber.
         """
         if self._keep_changes is None:
             raise InvalidInput(Fault("keep_changes", "pass it to Mirror, such as timedelta(days=7), to read changes"))
@@ -247,7 +247,7 @@ class Mirror:
     # parts
 
     async def _tell(self, integration_id: str, category: str, models: frozenset[str] | None) -> None:
-        """Have an integration brought up to date soon, if there are tables of its category."""
+        """Have an integration brought up to date soon, if there are tables for its category."""
         if any(table.namespace.upper() == category for table in self.tables):
             await self._note(integration_id, category, models)
 
@@ -257,7 +257,7 @@ class Mirror:
         self._scheduler.wake()
 
     def _is_sensible(self, time: datetime) -> bool:
-        """Whether a sync can have begun at *time*: not years ago, and not in the future."""
+        """Whether a sync can have started at *time*: not years ago, and not in the future."""
         return timedelta(days=-1) < self._now() - time.astimezone(UTC) < timedelta(days=366)
 
     def _settings(self, retry: RetryPolicy | None) -> Settings:
@@ -275,14 +275,14 @@ class Mirror:
                 await anyio.sleep_forever()
 
     async def _while_renewing(self, turn: Turn, work: Callable[[], Awaitable[None]]) -> None:
-        """Do *work* while the lease is renewed. Raises `LeaseLost` when that fails, else what the work raises."""
+        """Do *work* while renewing the lease. Raises `LeaseLost` if that fails, otherwise what the work raises."""
         failure: Exception | None = LeaseLost(f"{turn.integration_id} has been taken over by another process")
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(self._renew, turn, tasks.cancel_scope)
             try:
                 await work()
                 failure = None
-            except Exception as error:  # it is raised outside of the group, as what it is
+            except Exception as error:  # raised outside the group, unwrapped
                 failure = error
             tasks.cancel_scope.cancel()
         if failure is not None:

@@ -1,4 +1,4 @@
-"""The log of changes in the PostgreSQL store, and how far its subscribers have come."""
+"""The change log in the PostgreSQL store, and its subscribers' positions."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from kombo_async.mirror._table import Table
 
 
 class PostgresChanges:
-    """The log of changes."""
+    """The change log."""
 
     def __init__(self, pool: PostgresPool) -> None:
         self._pool = pool
@@ -21,7 +21,7 @@ class PostgresChanges:
         self._keeps_changes = False
 
     def open(self, tables: Sequence[Table], keeps_changes: bool) -> None:
-        """Take note of the tables that there are, and whether their changes are logged."""
+        """Remember which tables exist, and whether their changes are logged."""
         self._tables, self._keeps_changes = tuple(tables), keeps_changes
 
     def keeps(self, table: Table) -> bool:
@@ -97,11 +97,11 @@ class PostgresChanges:
         )
 
     async def log(self, db: Connection, integration_id: str, table: Table, differences: Sequence[Difference]) -> None:
-        """Add to the log, in the transaction of *db*."""
+        """Append to the log, in the transaction of *db*."""
         told = [each for each in differences if each.matters]
         if not told or not self.keeps(table):
             return
-        # One writer at a time from here to the commit: positions become visible in their order.
+        # One writer at a time from here to the commit, so positions become visible in order.
         await db.execute("SELECT pg_advisory_xact_lock(hashtext($1))", f"kombo_async {self._pool.schema} changes")
         await db.execute(
             f"INSERT INTO {self._pool.own('changes')} (name, integration_id, id, kind, fields, before) "

@@ -25,11 +25,11 @@ Connection: TypeAlias = Any
 NOW = "extract(epoch FROM clock_timestamp())::float8"
 """The database's time, in SQL."""
 TOO_LARGE: type[Exception] = _asyncpg.ProgramLimitExceededError
-"""Raised where a text is too long for an index."""
+"""Raised if a text is too long for an index."""
 
 
 class PostgresPool:
-    """At most *size* connections to a database, for the tables in *schema*; *connect* are settings of asyncpg."""
+    """At most *size* connections to a database, for the tables in *schema*; *connect* has settings for asyncpg."""
 
     def __init__(self, dsn: str | None, schema: str, size: int, connect: Mapping[str, Any]) -> None:
         self.schema = schema
@@ -39,7 +39,7 @@ class PostgresPool:
         self._pool: Any = None
 
     async def open(self) -> None:
-        """Make the pool, unless it is open."""
+        """Create the pool unless it is open."""
         if self._pool is None:
             self._pool = await _asyncpg.create_pool(
                 self._dsn, min_size=0, max_size=self._size, command_timeout=300, reset=_nothing, **self._connect
@@ -54,7 +54,7 @@ class PostgresPool:
 
     @asynccontextmanager
     async def transaction(self) -> AsyncGenerator[Connection]:
-        """A connection in a transaction, which is not cancelled half-way."""
+        """A connection in a transaction, which is never cancelled halfway."""
         if self._pool is None:
             raise RuntimeError(f"PostgresStore(schema={self.schema!r}) is not open")
         with anyio.CancelScope(shield=True):
@@ -63,9 +63,9 @@ class PostgresPool:
 
     @asynccontextmanager
     async def turn(self, turn: Turn) -> AsyncGenerator[tuple[Connection, int]]:
-        """A transaction during which nobody can take the integration over, and how often it was told of."""
+        """A transaction during which nobody can take over the integration, and how often it was notified."""
         async with self.transaction() as db:
-            # All that follows looks up by keys; in a table that just began to grow, the planner would rather scan it.
+            # All that follows looks up by key; the planner would rather scan a table that has just started to grow.
             told: int | None = await db.fetchval(
                 "SELECT told, set_config('enable_seqscan', 'off', true), set_config('jit', 'off', true) "
                 f"FROM {self.own('integrations')} WHERE id = $1 AND fence = $2 FOR SHARE",
@@ -77,11 +77,11 @@ class PostgresPool:
             yield db, told
 
     async def execute(self, sql: str, *values: Any) -> None:
-        """Run one statement, which is a transaction by itself."""
+        """Run one statement as its own transaction."""
         await self.fetch(sql, *values)
 
     async def fetch(self, sql: str, *values: Any) -> list[Any]:
-        """Rows of one statement, which is a transaction by itself."""
+        """The rows of one statement, run as its own transaction."""
         if self._pool is None:
             raise RuntimeError(f"PostgresStore(schema={self.schema!r}) is not open")
         rows: list[Any] = []
@@ -90,13 +90,13 @@ class PostgresPool:
         return rows
 
     def own(self, name: str) -> str:
-        """One of the mirror's own tables, as SQL."""
+        """The SQL name of one of the mirror's own tables."""
         return f"{quoted(self.schema)}.kombo_{name}"
 
     def of(self, table: str) -> str:
-        """A table of records, as SQL."""
+        """The SQL name of a table of records."""
         return f"{quoted(self.schema)}.{quoted(table)}"
 
 
 async def _nothing(connection: Connection) -> None:
-    """Nothing is left behind in a connection that would have to be reset: that would be one more round trip each."""
+    """Connections need no reset, since we leave nothing behind; that saves a round trip each time."""

@@ -1,4 +1,4 @@
-"""Rows of the PostgreSQL store: making their tables, filling columns, writing and deleting."""
+"""Rows of the PostgreSQL store: create their tables, fill columns, write and delete."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from kombo_async.mirror._records import Record
 from kombo_async.mirror._table import Table
 
 _LONGEST_INDEXED = 2000
-"""Bytes of a text that certainly fits into an index."""
+"""The length in bytes of a text that certainly fits into an index."""
 _BATCH = 1000
 
 
 class PostgresRows:
-    """The tables of records in a schema. Each method works in the transaction of the connection that it is given."""
+    """The tables of records in a schema. Each method works in the transaction of the given connection."""
 
     def __init__(self, schema: str) -> None:
         self._schema = schema
@@ -27,7 +27,7 @@ class PostgresRows:
         self._unindexed: set[str] = set()
 
     async def open(self, db: Connection, tables: Sequence[Table], *, migrate: bool, too_large: type[Exception]) -> None:
-        """Make (or find) the tables and fill their new columns. *too_large* is raised where a text is for an index."""
+        """Create (or find) the tables and fill new columns. Texts too long for an index raise *too_large*."""
         self._tables = tuple(tables)
         if migrate:
             await self._migrate(db)
@@ -44,7 +44,7 @@ class PostgresRows:
 
     async def _migrate(self, db: Connection) -> None:
         create_schema, *statements = tables_sql.migration(self._schema, self._tables)
-        # Even with IF NOT EXISTS, a role needs a right to make schemas.
+        # Even with IF NOT EXISTS, the role would need the right to create schemas.
         if not await db.fetchval("SELECT true FROM pg_namespace WHERE nspname = $1", self._schema):
             await db.execute(create_schema)
         for statement in statements:
@@ -82,7 +82,7 @@ class PostgresRows:
                 raise RuntimeError(f"{name}.{column.name} is {there[column.name]}, but must be {column.type}")
 
     async def _fill(self, db: Connection) -> None:
-        """Fill columns and nested tables that are new from the records that are there."""
+        """Fill new columns and nested tables from existing records."""
         known = {
             (row[0], row[1]) for row in await db.fetch(f"SELECT table_name, name FROM {_own(self._schema, 'columns')}")
         }
@@ -159,7 +159,7 @@ class PostgresRows:
             await self._put_items(db, integration_id, table, items)
 
     async def _drop_short_indexes(self, db: Connection, table: Table, rows: Iterable[Sequence[Any]]) -> None:
-        """Do without the index on a column as soon as a text comes that is too long for an index."""
+        """Drop the index on a column once a text is too long for an index."""
         texts = [(at, each.name) for at, each in enumerate(table.typed_columns, 3) if each.type == "text"]
         texts = [each for each in texts if index_name(table.name, each[1]) not in self._unindexed]
         if not texts:

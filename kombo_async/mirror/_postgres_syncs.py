@@ -1,4 +1,4 @@
-"""Syncs in the PostgreSQL store: watermarks, what is written, what was not seen, what is stale."""
+"""Syncs in the PostgreSQL store: watermarks, writes, unseen and stale records."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class PostgresSyncs:
             compares = False
             if full:
                 await db.execute(f"DELETE FROM {self._pool.own('seen')} WHERE integration_id = $1 AND name = $2", *key)
-                # What is met has to be noted only where something is there that might not be.
+                # Seen records need noting only if the table has records that might be gone.
                 there = f"SELECT true FROM {self._pool.of(table.name)} WHERE integration_id = $1 LIMIT 1"
                 compares = bool(await db.fetchval(there, turn.integration_id))
             names = ("since", "rewind", "full_at", "missing_at")
@@ -106,9 +106,9 @@ class PostgresSyncs:
     async def _there(
         self, table: Table, integration_id: str, ids: Sequence[str], *, data: bool
     ) -> Mapping[str, Sequence[Any]]:
-        """The records that are there, before the transaction: nobody else writes while the lease lasts.
+        """The existing records, read before the transaction: nobody else writes during the lease.
 
-        If it does not, the transaction refuses.
+        If the lease is lost, the transaction refuses.
         """
         if not ids:
             return {}
@@ -133,7 +133,7 @@ class PostgresSyncs:
     async def unseen(self, turn: Turn, table: Table, after: str, limit: int) -> list[str]:
         """See `Store.unseen`."""
         async with self._pool.turn(turn) as (db, _):
-            # Two sets of equal size are compared: by hashing, whatever the planner believes of tables that just grew.
+            # Compare two sets of similar size by hashing, whatever the planner believes about tables that just grew.
             await db.execute("SET LOCAL enable_nestloop = off")
             rows = await db.fetch(
                 f'SELECT id FROM {self._pool.of(table.name)} t WHERE integration_id = $1 AND id COLLATE "C" > $2 '

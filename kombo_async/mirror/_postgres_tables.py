@@ -49,12 +49,12 @@ CREATE TABLE IF NOT EXISTS {schema}.kombo_subscribers (
 
 
 def quoted(name: str) -> str:
-    """*name* as an identifier of SQL."""
+    """*name* as an SQL identifier."""
     return '"' + name.replace('"', '""') + '"'
 
 
 def migration(schema: str, tables: Sequence[Table]) -> list[str]:
-    """The statements that make all that is not there yet; doing them again does no harm. Indexes are apart."""
+    """The statements that create whatever is missing; they can be repeated. Indexes are separate."""
     statements = [f"CREATE SCHEMA IF NOT EXISTS {quoted(schema)}"]
     statements += [each.strip() for each in _OWN.format(schema=quoted(schema), format=FORMAT).split(";")]
     for name, head, columns in layouts(tables):
@@ -67,7 +67,7 @@ def migration(schema: str, tables: Sequence[Table]) -> list[str]:
 
 
 def indexes(schema: str, tables: Sequence[Table]) -> Iterator[str]:
-    """The statements that make the indexes on columns."""
+    """The statements that create the indexes on columns."""
     for name, _, columns in layouts(tables):
         for column in columns:
             if column.type != "jsonb":
@@ -76,7 +76,7 @@ def indexes(schema: str, tables: Sequence[Table]) -> Iterator[str]:
 
 
 def layouts(tables: Sequence[Table]) -> Iterator[tuple[str, str, Sequence[Column]]]:
-    """Each table of records: its name, the columns that each has, and those that were asked for."""
+    """Each table of records: its name, the standard columns, and the requested ones."""
     for table in tables:
         head = "integration_id text, id text, data jsonb NOT NULL, kombo_digest bytea NOT NULL"
         yield table.name, f"{head}, PRIMARY KEY (integration_id, id)", table.typed_columns
@@ -86,7 +86,7 @@ def layouts(tables: Sequence[Table]) -> Iterator[tuple[str, str, Sequence[Column
 
 
 def index_name(table: str, column: str) -> str:
-    """The name of the index on a column, cut where it is too long for PostgreSQL."""
+    """The name of the index on a column, shortened if it is too long for PostgreSQL."""
     name = f"{table}_{column}_idx"
     if len(name.encode()) <= _LONGEST_NAME:
         return name

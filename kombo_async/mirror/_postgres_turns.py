@@ -12,7 +12,7 @@ from kombo_async.mirror._store import Ending, Lane, StoredIntegration, Turn
 
 
 class PostgresTurns:
-    """The table of integrations, with leases and their fences."""
+    """The table of integrations, with leases and fencing tokens."""
 
     def __init__(self, pool: PostgresPool) -> None:
         self._pool = pool

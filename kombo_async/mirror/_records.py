@@ -1,4 +1,4 @@
-"""Records of a page, each with its JSON as it came: what has not changed is never decoded."""
+"""Records of a page, each with its original JSON: unchanged records are never decoded."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class Record:
 
     @cached_property
     def digest(self) -> bytes:
-        """What tells a changed record from one that came again as it was."""
+        """Distinguishes changed records from unchanged ones."""
         text = self.json.encode("utf-8", "surrogatepass")
         return hashlib.blake2b(text, digest_size=12, salt=self.salt).digest()
 
@@ -46,7 +46,7 @@ class Record:
         return cast("Mapping[str, Any]", json_object(self.json))
 
     def fit(self) -> Record:
-        """The record without what databases cannot hold, NUL and halves of characters: U+FFFD stands in their place."""
+        """The record with U+FFFD in place of what databases cannot store: NUL and halves of characters."""
         if _UNFIT.search(self.json) is None:
             return self
         return Record(self.id, json.dumps(_cleaned(json.loads(self.json)), ensure_ascii=False), self.salt)
@@ -73,7 +73,7 @@ _head = msgspec.json.Decoder(_Head)
 
 
 def json_object(text: str) -> Any:
-    """Plain data of JSON that msgspec or, at worst, Python's own module reads."""
+    """Parse JSON with msgspec or, failing that, Python's own module."""
     try:
         return msgspec.json.decode(text)
     except (msgspec.MsgspecError, UnicodeError):
@@ -82,13 +82,13 @@ def json_object(text: str) -> Any:
 
 @cache
 def _unread(request: Any) -> Any:
-    """The class of requests like *request* whose records stay JSON."""
+    """A request class like *request*'s whose records stay JSON."""
     bases = (Request[Page[msgspec.Raw]],)
     return type(request)(f"Raw{request.__name__}", (request,), {"__slots__": (), "__orig_bases__": bases})
 
 
 def reading(request: Request[Any], **changes: Any) -> Request[Page[Any]]:
-    """*request* with *changes*, for pages of which `sorted_out` makes records."""
+    """*request* with *changes*, for pages to pass to `sorted_out`."""
     fields = {name: getattr(request, name) for name in field_names(type(request))}
     cls: Any = type(request)
     unread: Request[Page[Any]] = _unread(cls)(**(fields | changes))
@@ -98,7 +98,7 @@ def reading(request: Request[Any], **changes: Any) -> Request[Page[Any]]:
 def sorted_out(table: Table, page: Page[Any]) -> tuple[list[Record], list[str]]:
     """The records of a page, and the IDs of those that were deleted.
 
-    Two weeks after a deletion, Kombo empties a record; without a time of its last change, it is a deleted one, too.
+    Two weeks after a deletion, Kombo empties a record; one without a time of its last change counts as deleted, too.
     """
     records: dict[str, Record] = {}
     deleted: dict[str, None] = {}

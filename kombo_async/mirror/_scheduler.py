@@ -1,4 +1,4 @@
-"""Which integration is worked on next: the store knows what is due, the scheduler takes as much as there are places."""
+"""Which integration is worked on next: the store knows what is due, the scheduler takes as many as it has places."""
 
 from __future__ import annotations
 
@@ -22,32 +22,32 @@ from kombo_async.mirror._store import Ending, Lane, LeaseLost, Store, Turn
 _logger = logging.getLogger("kombo_async.mirror")
 
 LEASE = 30.0
-"""Seconds for which a process has an integration; it renews the lease three times as often."""
+"""The length of a lease in seconds; it is renewed three times as often."""
 POLL = 0.3
-"""Seconds between two looks into the store for what other processes were told of."""
+"""Seconds between two checks of the store for notifications from other processes."""
 SLICE = 0.5
-"""Seconds that a turn in the quick lane may take; then it moves to the long one, or waits for a place there."""
+"""Seconds that a turn in the quick lane may take before it moves to the long one, or waits for a place there."""
 PATIENCE = 2.0
-"""Seconds that a turn in the long lane may go without an answer while others wait; then it counts as failing."""
+"""Seconds that a turn in the long lane may go without a response while others wait before it counts as failing."""
 PENDING_DELAY = 60.0
 SET_UP_DELAY = 3600.0
-"""Seconds until the next try where a person must act first, unless a webhook says that it is time."""
+"""Seconds until the next try if a person must act first, unless a webhook comes earlier."""
 
 
 @attrs.define
 class _Place:
     lane: Lane
     put_off: Lane | None = None
-    """The lane in which it has to wait for a place, since it took too long for its own."""
+    """The lane in which it waits for a place after taking too long for its own."""
 
 
 class Scheduler:
     """Works on what is due, until cancelled.
 
     Args:
-        owner: What this process is called in leases.
-        look: Makes the look for a turn; the second argument says whether there is time for whole lists.
-        every: How often to look at an integration that nobody tells of.
+        owner: This process's name in leases.
+        look: Creates the look for a turn; the second argument says whether there is time for whole lists.
+        every: How often to check an integration without notifications.
         overlap: How late changes become visible.
     """
 
@@ -73,7 +73,7 @@ class Scheduler:
         self._scopes: dict[str, tuple[int, anyio.CancelScope]] = {}
 
     def wake(self) -> None:
-        """Look for what is due now."""
+        """Check now for what is due."""
         self._wake.set()
 
     async def run(self) -> None:
@@ -89,7 +89,7 @@ class Scheduler:
             pause = POLL
             try:
                 turns = await self._claim()
-            except Exception as error:  # a database that is away must not end the mirror
+            except Exception as error:  # an unreachable database must not end the mirror
                 failures += 1
                 pause = backoff(failures, initial_delay=1.0, max_delay=30.0, jitter=True)
                 _logger.warning(
@@ -128,14 +128,14 @@ class Scheduler:
                 del self._scopes[turn.integration_id]
             self._lanes.leave(place.lane)
             self.wake()
-            if ending is None:  # put off, or the mirror ends
+            if ending is None:  # postponed, or the mirror is ending
                 lane = place.put_off or turn.lane
                 ending = Ending(lane=lane, next_in=0.0, failures=turn.failures)
             with anyio.move_on_after(5, shield=True):
                 await self._release(look.turn, ending)
 
     async def _limit(self, place: _Place, look: Look, scope: anyio.CancelScope) -> None:
-        """Move a turn that holds others up to the next lane; where that is full, too, end it, to wait for a place."""
+        """Move a turn that holds others up to the next lane; if that is full, too, end it and wait for a place."""
         while place.lane == "quick":
             await self._clock.sleep(SLICE)
             self._move(place, "long", scope)
@@ -162,12 +162,12 @@ class Scheduler:
         except LeaseLost:
             _logger.info("%s has been taken over by another process", turn.integration_id)
             return Ending(lane=turn.lane, next_in=0.0)
-        except Exception as error:  # also what the store raises: a database that is away must not end the mirror
+        except Exception as error:  # also for errors from the store: a database that is away must not end the mirror
             return self._after_failure(turn, error)
         if look.long_due:
             return Ending(lane="long", next_in=0.0, succeeded=True)
         if turn.lane == "long" and look.updates:
-            return Ending(lane="quick", next_in=0.0, succeeded=True)  # for what changed while it was read
+            return Ending(lane="quick", next_in=0.0, succeeded=True)  # for changes while it was being read
         told = look.turn.is_told
         waits = [self._every, *([self._overlap + 1] if told else []), *([look.next_in] if look.next_in else [])]
         return Ending(lane="quick", next_in=min(waits), succeeded=True)

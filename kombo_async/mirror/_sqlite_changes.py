@@ -1,4 +1,4 @@
-"""The log of changes in the SQLite store, and how far its subscribers have come."""
+"""The change log in the SQLite store, and its subscribers' positions."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from kombo_async.mirror._table import Table
 
 
 class SqliteChanges(SqliteConnection):
-    """The log of changes."""
+    """The change log."""
 
     def subscribe(self, subscriber: str, owner: str, seconds: float) -> int | None:
         """See `Store.subscribe`."""

@@ -1,4 +1,4 @@
-"""The connection to the file of the SQLite store, and the forms of names and times in it."""
+"""The connection to the SQLite store's file, and its formats of names and times."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from kombo_async.mirror._table import Table
 
 
 class SqliteConnection:
-    """One connection to the file at *path*, by the clock *now*, and which tables it was opened for."""
+    """One connection to the file at *path*, with the clock *now* and the tables it was opened for."""
 
     def __init__(self, path: str, now: Callable[[], float]) -> None:
         if path != ":memory:" and not os.path.exists(path):
-            os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))  # people's data: for the owner alone
+            os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))  # people's data: only for the owner
         self._db = sqlite3.connect(path, timeout=30, isolation_level=None, check_same_thread=False)
         self._db.execute("PRAGMA journal_mode = WAL")
         self._db.execute("PRAGMA synchronous = NORMAL")
@@ -47,17 +47,17 @@ class SqliteConnection:
 
 
 def quoted(name: str) -> str:
-    """*name* as an identifier of SQL."""
+    """*name* as an SQL identifier."""
     return '"' + name.replace('"', '""') + '"'
 
 
 def to_text(time: datetime | None) -> str | None:
-    """Times as text of one form, which sorts as they do."""
+    """A time as text, in a form that sorts by time."""
     if time is None:
         return None
     return time.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def from_text(text: str | None) -> datetime | None:
-    """The time of a text that `to_text` made."""
+    """The time in a text from `to_text`."""
     return None if text is None else datetime.fromisoformat(text)

@@ -1,4 +1,4 @@
-"""Rows of the SQLite store: making their tables, filling columns, writing and deleting."""
+"""Rows of the SQLite store: create their tables, fill columns, write and delete."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class SqliteRows(SqliteConnection):
             self._fill(name, added)
 
     def _fill(self, name: str, columns: Sequence[Column]) -> None:
-        """Fill columns that are new from the records that are there."""
+        """Fill new columns from existing records."""
         names = ", ".join(f"{quoted(column.name)} = ?" for column in columns)
         after = 0
         while rows := self._all(f'SELECT rowid, data FROM "{name}" WHERE rowid > ? ORDER BY rowid LIMIT 1000', after):
@@ -44,7 +44,7 @@ class SqliteRows(SqliteConnection):
             self._db.executemany(f'UPDATE "{name}" SET {names} WHERE rowid = ?', values)
 
     def _fill_nested(self, table: Table) -> None:
-        """Fill tables of nested lists that are new from the records that are there."""
+        """Fill new tables of nested lists from existing records."""
         for nested, columns in table.typed_nested:
             if self._all(f'SELECT 1 FROM "{nested.name}" LIMIT 1'):
                 continue

@@ -1,4 +1,4 @@
-"""Syncs in the SQLite store: watermarks, what is written, what was not seen, what is stale."""
+"""Syncs in the SQLite store: watermarks, writes, unseen and stale records."""
 
 from __future__ import annotations
 
@@ -138,7 +138,7 @@ class SqliteSyncs(SqliteTurns, SqliteRows, SqliteChanges):
     def nesting(self, turn: Turn, table: Table, path: str, ids: Sequence[str], limit: int) -> list[str]:
         """See `Store.nesting`."""
         first, *rest = path.split(".")
-        # SQLite writes a place in a list as its index, and quotes names with an underscore: $.applications[0]."job_x"
+        # SQLite writes list positions as indexes, and quotes names with an underscore: $.applications[0]."job_x"
         steps = "".join(f".{step}*" for step in rest)
         rows = self._all(
             f'SELECT id FROM "{table.name}" WHERE integration_id = ?1 AND EXISTS (SELECT 1 FROM json_tree(data, ?2) '

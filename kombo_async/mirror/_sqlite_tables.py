@@ -42,7 +42,7 @@ CREATE TABLE IF NOT EXISTS kombo_subscribers (
 
 
 class SqliteTables(SqliteSyncs):
-    """All that the store does, over one connection."""
+    """All operations of the store, over one connection."""
 
     def open(self, tables: Sequence[Table], changes: bool) -> None:
         """See `Store.open`."""

@@ -10,7 +10,7 @@ from kombo_async.mirror._store import Ending, Lane, LeaseLost, StoredIntegration
 
 
 class SqliteTurns(SqliteConnection):
-    """The table of integrations, with leases and their fences."""
+    """The table of integrations, with leases and fencing tokens."""
 
     def add(self, integration_id: str, category: str | None) -> None:
         """See `Store.add`."""
@@ -84,7 +84,7 @@ class SqliteTurns(SqliteConnection):
         return self._lease(owner, integration_id, now + seconds) if self._all(free, integration_id, now) else None
 
     def _lease(self, owner: str, integration_id: str, until: float) -> Turn:
-        # One number for all integrations: one that is removed and added again never has an old fence.
+        # One counter for all integrations: one that is removed and added again never gets an old token.
         fence = self._one("UPDATE kombo_fence SET highest = highest + 1 RETURNING highest")
         row = self._all(
             "UPDATE kombo_integrations SET owner = ?, lease_until = ?, fence = ? WHERE id = ? "

@@ -1,4 +1,4 @@
-"""How a mirror stands: for health checks and metrics."""
+"""The state of a mirror, for health checks and metrics."""
 
 from __future__ import annotations
 
@@ -14,33 +14,33 @@ from kombo_async.model import wire_time
 
 @attrs.frozen(kw_only=True)
 class IntegrationHealth:
-    """How one integration stands. It names no person: errors are Kombo's codes, or names of classes."""
+    """The state of one integration. It contains no people's data: errors are Kombo's codes or class names."""
 
     integration_id: str
     state: Literal["ok", "working", "first sync", "behind", "failing"]
-    """`behind`: it should have been looked at and was not, for over a minute."""
+    """`behind`: a check has been overdue for more than a minute."""
     lag: float | None
-    """Seconds since its tables were last up to date; None while they have never been."""
+    """Seconds since its tables were last up to date; None if never."""
     behind: float
-    """Seconds since something is due, or was told of, that has not been done; 0 if nothing is."""
+    """For how many seconds a check or notification has been pending; 0 if nothing is."""
     failures: int
     """How many times in a row it has failed."""
     error: str | None
     last_full_sync: datetime | None
-    """When the oldest of its tables was last read whole; None while one never was."""
+    """The time of the oldest of its tables' last full syncs; None if a table never had one."""
     held_by: str | None
     """The process that works on it now."""
 
 
 @attrs.frozen(kw_only=True)
 class MirrorStatus:
-    """How all integrations of a store stand."""
+    """The state of all integrations of a store."""
 
     integrations: tuple[IntegrationHealth, ...]
 
     @property
     def ok(self) -> bool:
-        """Whether no integration is behind. Customers whose systems fail are told by `failing`, not here."""
+        """Whether no integration is behind. Failing systems of customers are in `failing`, and do not count here."""
         return not any(each.state == "behind" for each in self.integrations)
 
     @property
@@ -49,7 +49,7 @@ class MirrorStatus:
         return tuple(each for each in self.integrations if each.state == "failing")
 
     def as_dict(self, *, most: int = 100) -> dict[str, Any]:
-        """Plain data for a health check: counts, the worst figures, and at most so many that are not well."""
+        """Plain data for a health check: counts, the worst figures, and a limited number of unhealthy integrations."""
         states = [each.state for each in self.integrations]
         bad = sorted((each for each in self.integrations if each.state in ("behind", "failing")), key=_worst_first)
         return {
@@ -63,7 +63,7 @@ class MirrorStatus:
 
 
 def status_of(states: Sequence[StoredIntegration], *, every: float) -> MirrorStatus:
-    """The status of integrations that are looked at *every* so many seconds."""
+    """The status of integrations that are checked *every* so many seconds."""
     return MirrorStatus(integrations=tuple(_status(each, every) for each in states))
 
 

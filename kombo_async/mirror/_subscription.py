@@ -1,4 +1,4 @@
-"""What changes in the tables, for one subscriber."""
+"""Changes in the tables, for one subscriber."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ _POLL = 0.5
 
 
 class Subscription:
-    """Changes in order, each at least once. One is done when the next is asked for, or by `done`.
+    """Changes in order, each at least once. One is done when the next is requested, or with `done`.
 
-    Where a subscriber has come to is noted after each 200 changes and when it waits or ends: what it did after that
-    comes again after a crash.
+    A subscriber's position is stored after every 200 changes, and when it waits or ends: later changes come again after
+    a crash.
     """
 
     def __init__(self, store: Store, subscriber: str, clock: Clock) -> None:
@@ -28,7 +28,7 @@ class Subscription:
         self._clock = clock
         self._owner = uuid.uuid4().hex
         self._position: int | None = None
-        """Up to where the log was read; None before the place in it was leased."""
+        """The position up to which the log was read; None before the lease."""
         self._coming: deque[Change] = deque()
         self._given: int | None = None
         self._done: int | None = None
@@ -38,7 +38,7 @@ class Subscription:
         return self
 
     async def __anext__(self) -> Change:
-        """The next change, which ends the one before; it waits until there is one."""
+        """Mark the previous change done, and wait for the next one."""
         self._done = self._given
         while not self._coming:
             await self._read()
@@ -49,7 +49,7 @@ class Subscription:
     async def _read(self) -> None:
         await self.done()
         while (leased := await self._store.subscribe(self._subscriber, self._owner, LEASE)) is None:
-            self._position = None  # another process reads on from where this one is known to have come
+            self._position = None  # another process continues from this one's stored position
             await self._wait(_POLL)
         if self._position is None:
             self._position = leased
@@ -61,13 +61,13 @@ class Subscription:
         self._position = changes[-1].position
 
     async def done(self) -> None:
-        """Note that all changes which were given, and after which another was asked for, are done."""
+        """Store that all changes before the current one are done."""
         if self._done is not None and self._done != self._noted:
             await self._store.acknowledge(self._subscriber, self._owner, self._done)
             self._noted = self._done
 
     async def aclose(self) -> None:
-        """Note where the subscriber is, and let another process continue from there."""
+        """Store the subscriber's position, and let another process continue from there."""
         if self._position is not None:
             await self.done()
             await self._store.subscribe(self._subscriber, self._owner, 0.0)

@@ -1,4 +1,4 @@
-"""One sync of one list: fetch what changed, write it down, and only then move the watermark."""
+"""One sync of one list: fetch what changed, write it, and only then move the watermark."""
 
 from __future__ import annotations
 
@@ -28,13 +28,13 @@ if TYPE_CHECKING:
 _logger = logging.getLogger("kombo_async.mirror")
 
 IDS_AT_ONCE = 100
-"""How many records are asked for by ID in one request: more make the address too long."""
+"""How many records to request by ID at once; more would make the URL too long."""
 UNSEEN_AT_ONCE = 5000
 BATCH = 1000
-"""How many records are written together, if they come within `BATCH_SECONDS`."""
+"""How many records to write together, if they come within `BATCH_SECONDS`."""
 BATCH_SECONDS = 0.2
 DELETIONS_KNOWN_FOR = timedelta(days=13)
-"""Two weeks after a deletion Kombo empties the record: who looks less often than this cannot go by what changed."""
+"""Two weeks after a deletion Kombo empties the record: after a longer pause, reading only changes is not enough."""
 
 
 @attrs.frozen(kw_only=True)
@@ -45,20 +45,20 @@ class Update:
     full: bool
     """Whether everything was read, not only what changed."""
     changed: int
-    """How many records were put in or replaced."""
+    """How many records were inserted or replaced."""
     deleted: int
     read: int
-    """How many records came, including those that had not changed."""
+    """How many records came, including unchanged ones."""
     since: datetime
     """The new watermark."""
 
 
 class _TooLongAgo(Exception):
-    """The watermark is so old that deletions since then may be forgotten."""
+    """The watermark is so old that deletions since then may be missed."""
 
 
 class _Batch:
-    """Records of some pages, to be written together: as many as come in a moment."""
+    """Records of some pages to write together: as many as come within a moment."""
 
     def __init__(self) -> None:
         self._records: dict[str, Record] = {}
@@ -66,7 +66,7 @@ class _Batch:
         self._since = 0.0
 
     def add(self, records: Sequence[Record], deleted: Sequence[str]) -> None:
-        """Put in a page; what comes later of a record holds."""
+        """Add a page; a record's later version wins."""
         if not self._records and not self._deleted:
             self._since = anyio.current_time()
         for record in records:
@@ -82,7 +82,7 @@ class _Batch:
         return many or anyio.current_time() - self._since > BATCH_SECONDS
 
     def taken(self) -> tuple[list[Record], list[str]]:
-        """What there is; nothing is left."""
+        """Take everything; nothing is left."""
         records, deleted = list(self._records.values()), list(self._deleted)
         self._records, self._deleted = {}, {}
         return records, deleted
@@ -93,12 +93,12 @@ class TableSync:
 
     Args:
         kombo: A client for the integration.
-        turn: The current turn; it is asked for at each step, since it moves on.
+        turn: Returns the current turn; called at each step, since it changes.
         blind_spots: What becomes stale when records of the table change.
         overlap: How much further back than the watermark to read.
-        full_under_way: Whether this is only in between of a full sync of the same table.
-        answered: Called after each answer.
-        between: Called after each page of a full sync with what was written; whether it has written to the table.
+        full_under_way: Whether this runs in the middle of a full sync of the same table.
+        answered: Called after each response.
+        between: Called after each page of a full sync with what was written; returns whether it wrote to the table.
     """
 
     def __init__(
@@ -131,13 +131,13 @@ class TableSync:
         self._read = 0
 
     async def run_changes(self) -> Update | None:
-        """Bring the table up to date by what changed, and by that alone; None if it has never been read."""
+        """Bring the table up to date from changes only; None if it has never been read."""
         before = await self._store.begin(self._turn(), self._table, full=False)
         self._only_changes = True
         return None if before.reach is None else await self._run(before, before.reach)
 
     async def run(self, *, full: bool) -> Update:
-        """Bring the table up to date. Raises `KomboError`; then what was written stays, and so does the watermark."""
+        """Bring the table up to date. If it raises `KomboError`, what was written stays, and so does the watermark."""
         if not full and self._table.tells_changes:
             before = await self._store.begin(self._turn(), self._table, full=False)
             try:
@@ -186,7 +186,7 @@ class TableSync:
         )
 
     async def _read_pages(self, request: Request[Page[Any]], since: datetime | None) -> str | None:
-        """Read and write pages; the cursor of the page to continue from where others wrote to the table in between."""
+        """Read and write pages; returns the cursor to continue from if others wrote to the table in between."""
         batch = _Batch()
         try:
             async with aclosing(Pages(self._send, request).pages()) as pages:
@@ -197,7 +197,7 @@ class TableSync:
                     if not batch.is_full():
                         continue
                     written = await self._write(*batch.taken())
-                    # The next page was fetched before what was written in between: it must not overwrite that.
+                    # The next page was fetched before those writes, and must not overwrite them.
                     if self._between is not None and await self._between(written) and page.next:
                         return page.next
         except KomboError:
@@ -207,11 +207,11 @@ class TableSync:
         return None
 
     def _is_too_long_ago(self, since: datetime) -> bool:
-        forgets = self._table.namespace != "ai-apply"  # which never tells of deletions
+        forgets = self._table.namespace != "ai-apply"  # which never reports deletions
         return forgets and self._began is not None and self._began - since > DELETIONS_KNOWN_FOR
 
     async def read_again(self, ids: Sequence[str]) -> None:
-        """Read single records, whatever their time of change; those that do not come are removed."""
+        """Read single records, whenever they changed; those that do not come are removed."""
         for some in slices(ids, IDS_AT_ONCE):
             await self._look_up(some)
 
@@ -226,7 +226,7 @@ class TableSync:
         await self._write([], [id for id in ids if id not in found])
 
     async def _remove_unseen(self) -> None:
-        """Remove what the full sync has not met, once Kombo confirms that it is gone: pages can shift."""
+        """Remove records that the full sync has not seen, once Kombo confirms it, since pages can shift."""
         after = ""
         while unseen := await self._store.unseen(self._turn(), self._table, after, UNSEEN_AT_ONCE):
             after = unseen[-1]
@@ -276,7 +276,7 @@ def slices(ids: Sequence[str], size: int) -> Iterator[Sequence[str]]:
 
 
 def _server_time(response: Success[Any] | Failure) -> datetime | None:
-    """When Kombo answered, by its own clock, which is the one that its `changed_at` go by."""
+    """When Kombo responded, by its own clock, which `changed_at` uses, too."""
     try:
         return parsedate_to_datetime(response.raw_response.headers["date"]).astimezone(UTC)
     except (KeyError, ValueError):

@@ -1,4 +1,4 @@
-"""A list of Kombo's that is kept as a local table, and lists nested in its records as tables of their own."""
+"""One of Kombo's lists as a local table, with lists nested in its records as separate tables."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from kombo_async.pages import Page
 from kombo_async.request import Request, data_type
 
 ENVIRONMENT = "environment"
-"""What stands for the integration in tables of AI Apply: its records belong to the environment, to no integration."""
+"""The integration ID in tables of AI Apply, whose records belong to the environment rather than an integration."""
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,62}")
 _MIRRORS_OWN = ("cursor", "updated_after", "include_deleted")
@@ -29,16 +29,16 @@ _SMALL_PAGES = {"GetAiApplyPostingsForms": 5}
 
 @attrs.frozen(slots=False)
 class Nested:
-    """A list nested in each record of a `Table`, as a table of its own.
+    """A list nested in each record of a `Table`, as a separate table.
 
     Its rows have `integration_id`, `parent_id` (the ID of the record), `position` in the list, and `data`.
     """
 
     name: str
     path: str
-    """The field that holds the list, such as `applications` of a candidate."""
+    """The field with the list, such as a candidate's `applications`."""
     columns: Sequence[str] = ()
-    """Fields of the items that get a column of their own."""
+    """Fields of the items that get their own column."""
 
     def rows(self, record: Mapping[str, Any]) -> Iterator[tuple[int, Any]]:
         """The items in *record* with their positions."""
@@ -51,20 +51,20 @@ class Nested:
 
 @attrs.frozen(slots=False)
 class Table:
-    """A list of Kombo's under the name that the app gives it.
+    """One of Kombo's lists, as a table with a name of your choice.
 
-    Raises `InvalidInput` for a name, request or column that cannot be; it names what is wrong, and what is near.
+    Raises `InvalidInput` for an invalid name, request or column, with suggestions.
     """
 
     name: str
     request: Request[Page[Any]]
-    """What to read, such as `hris.GetEmployees()`. What drops out of a filter of it stays until the next full sync."""
+    """What to read, such as `hris.GetEmployees()`. Records that leave its filter stay until the next full sync."""
     columns: Sequence[str] = ()
-    """Fields that get a typed, indexed column beside the whole record; `name.inner` for one in an object."""
+    """Fields that get a typed, indexed column besides the whole record; `name.inner` for a nested one."""
     nested: Sequence[Nested] = ()
-    """Lists in the records that get a table of their own."""
+    """Lists in the records that get their own table."""
     keeps_records: bool = attrs.field(default=True, kw_only=True, repr=False)
-    """False for a list of which only IDs are kept, to know which of its records changed."""
+    """False to keep only IDs, to know which of its records changed."""
 
     def __attrs_post_init__(self) -> None:
         faults = [*self._faults_of_request(), *_faults_of_name("name", self.name, ours=self.keeps_records)]
@@ -80,22 +80,22 @@ class Table:
 
     @property
     def namespace(self) -> str:
-        """Which systems the list belongs to: `hris`, `ats`, `lms`, `assessment` or `ai-apply`."""
+        """The kind of system the list belongs to: `hris`, `ats`, `lms`, `assessment` or `ai-apply`."""
         return self.path.split("/")[1]
 
     @property
     def of_environment(self) -> bool:
-        """Whether its records belong to the environment, to no integration."""
+        """Whether its records belong to the environment rather than an integration."""
         return not self.request.operation.integration
 
     @property
     def tells_changes(self) -> bool:
-        """Whether the list can be asked for what changed; if not, each sync is a full one."""
+        """Whether the list can be filtered by changes; if not, each sync is a full one."""
         return "updated_after" in field_names(type(self.request))
 
     @property
     def can_look_up(self) -> bool:
-        """Whether single records of it can be asked for by their IDs."""
+        """Whether single records can be requested by ID."""
         return getattr(self.request, "ids", None) is UNSET
 
     @cached_property
@@ -118,20 +118,20 @@ class Table:
 
     @cached_property
     def question(self) -> str:
-        """A digest of what is asked for. A watermark holds for its own question: with another, all is read again."""
+        """A digest of the query. A watermark applies only to its query; after a change, everything is read again."""
         asked = {key: value for key, value in to_dict(self.request).items() if key != "page_size"}
         text = json.dumps([self.path, asked], sort_keys=True)
         return hashlib.blake2b(text.encode(), digest_size=12).hexdigest()
 
     @cached_property
     def salt(self) -> bytes:
-        """A part of the digest of each record: with other columns, records have to be written again."""
+        """Part of each record's digest: if columns change, records must be written again."""
         text = json.dumps([list(self.columns), [[each.name, each.path, list(each.columns)] for each in self.nested]])
         return hashlib.blake2b(text.encode(), digest_size=8).digest()
 
     @property
     def filtered(self) -> bool:
-        """Whether its request leaves records of the list out."""
+        """Whether its request filters the list."""
         ignored = ("page_size", "ignore_unsupported_filters")
         names = (name for name in field_names(type(self.request)) if name not in ignored)
         return any(getattr(self.request, name) is not UNSET for name in names)
@@ -164,7 +164,7 @@ def page_size(request: Request[Any]) -> int:
 
 
 def check_names(tables: Iterable[Table]) -> None:
-    """Raise `InvalidInput` where two tables have one name; databases do not tell upper from lower case."""
+    """Raise `InvalidInput` if two tables have the same name; databases ignore case."""
     seen: dict[str, str] = {}
     for table in tables:
         for name in (table.name, *(each.name for each in table.nested)):

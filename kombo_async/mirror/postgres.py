@@ -1,6 +1,6 @@
 """The mirror's tables in PostgreSQL (extra `[postgres]`; asyncio only, since asyncpg is).
 
-PostgreSQL cannot hold the character NUL nor halves of surrogate pairs: U+FFFD stands in their place.
+PostgreSQL cannot store NUL or halves of surrogate pairs: U+FFFD replaces them.
 """
 
 from __future__ import annotations
@@ -39,12 +39,12 @@ class PostgresStore:
     Args:
         dsn: Where the database is: `postgresql://user@host/database`; None takes libpq's environment (`PGHOST`, ...).
         schema: Where the tables are.
-        migrate: Whether `open` makes what is missing. If not, run what `sql` gives beforehand, by a role that may.
-        pool_size: How many connections to keep at most.
+        migrate: Whether `open` creates what is missing. If not, first run the SQL from `sql`, with a role that may.
+        pool_size: The most connections to keep.
         connect: More settings for `asyncpg.connect`, such as `ssl`, or `statement_cache_size=0` for PgBouncer.
 
     Raises:
-        InvalidInput: The name of the schema is not one.
+        InvalidInput: The schema's name is invalid.
     """
 
     def __init__(
@@ -71,7 +71,7 @@ class PostgresStore:
         return f"PostgresStore(schema={self.schema!r})"
 
     def sql(self, tables: Sequence[Table]) -> str:
-        """The SQL that makes all tables which are not there yet; running it again does no harm.
+        """The SQL that creates all missing tables; it can be run again.
 
         Pass the tables of the mirror: `store.sql(mirror.all_tables)`.
         """
@@ -82,7 +82,7 @@ class PostgresStore:
         return "".join(f"{each};\n" for each in statements)
 
     async def open(self, tables: Sequence[Table], *, changes: bool = False) -> None:
-        """See `Store.open`. Raises `RuntimeError` where tables are missing and `migrate` is false."""
+        """See `Store.open`. Raises `RuntimeError` if tables are missing and `migrate` is false."""
         self._tables = tuple(tables)
         self._log.open(tables, changes)
         await self._pool.open()

@@ -1,4 +1,4 @@
-"""The mirror's tables in a SQLite file, for an app to read by SQL."""
+"""The mirror's tables in a SQLite file, for an app to read with SQL."""
 
 from __future__ import annotations
 
@@ -32,12 +32,12 @@ T = TypeVar("T")
 class SqliteStore:
     """Tables in the file at *path*, each with `integration_id`, `id`, `data` (the whole record, JSON) and its columns.
 
-    Columns are typed and indexed; times are texts in UTC which sort as they do, truth is 0 or 1. The file may have
-    other tables, too, and other connections may read it at the same time::
+    Columns are typed and indexed; times are UTC texts that sort by time, booleans are 0 or 1. The file may have other
+    tables, too, and other connections may read it at the same time::
 
         SELECT id FROM employees WHERE integration_id = ? AND work_email = ?
 
-    Several processes of one machine may use one file. It is made for its owner alone (0600).
+    Several processes on one machine may use one file. Only its owner can read it (0600).
     """
 
     def __init__(self, path: str | os.PathLike[str], *, now: Callable[[], float] = time.time) -> None:
@@ -170,7 +170,7 @@ class SqliteStore:
         await self._do(SqliteTables.prune, seconds)
 
     async def _do(self, work: Callable[..., T], *args: Any) -> T:
-        """Run a method of the tables in a transaction; one at a time, and never given up half-way."""
+        """Run a method of the tables in a transaction; one at a time, and never abandoned halfway."""
         async with self._turn:
             if self._tables is None:
                 raise RuntimeError(f"{self!r} is not open")

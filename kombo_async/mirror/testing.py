@@ -6,8 +6,9 @@
     async def test_my_store(check, tmp_path):
         await check(lambda: MyStore(tmp_path / "mirror"))
 
-Each check gets a function that makes a store, not yet opened, over one place that is empty at first: what one of them
-writes, the others read, as those of several processes do. A promise that is not kept is an `AssertionError` naming it.
+Each check gets a function that creates an unopened store. All stores from it share one place, which is empty at first:
+what one writes, the others read, like stores in several processes. A broken promise raises an `AssertionError` that
+names it.
 """
 
 from __future__ import annotations
