@@ -1,4 +1,4 @@
-"""What a web app answers its own callers when a call to Kombo fails: problem details (RFC 9457).
+"""A web app's response to its own callers when a call to Kombo fails: problem details (RFC 9457).
 
 Kombo's messages and log links may name people or reveal how your app is set up, so they are not passed on.
 The failure itself has them.

@@ -1,7 +1,7 @@
 """Traces and metrics by OpenTelemetry's conventions, without people's data (extra `[otel]`)::
 
     kombo = AsyncKomboClient(middleware=[OpenTelemetry()])
-    observe(kombo)  # gauges: what waits, what is in flight
+    observe(kombo)  # gauges of waiting and running calls
 
 Each call is a span (`PostAtsCandidates`), and below it each of its attempts one of kind CLIENT (`POST /ats/candidates`)
 by the conventions for HTTP clients, with one exception: there is no `url.full`, since queries and paths can hold
@@ -46,7 +46,7 @@ SECONDS = (0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5
 
 
 def observe(kombo: AsyncKomboClient, *, meter_provider: metrics.MeterProvider | None = None) -> None:
-    """Export what *kombo* is busy with, `kombo.status()`, as gauges. Call it once for each client.
+    """Export `kombo.status()` as gauges. Call it once per client.
 
     `kombo.calls.in_flight`, `kombo.calls.waiting` (for a connection), `kombo.actions.in_flight`,
     `kombo.actions.waiting` and `kombo.actions.limit` (by `kombo.integration.id`), and the counter `kombo.pauses`.
@@ -79,7 +79,7 @@ def observe(kombo: AsyncKomboClient, *, meter_provider: metrics.MeterProvider | 
     for name, unit, callback, description in (
         ("kombo.calls.in_flight", "{call}", of_client("in_flight"), "Calls that have a connection."),
         ("kombo.calls.waiting", "{call}", of_client("waiting"), "Calls that wait for a connection."),
-        ("kombo.actions.in_flight", "{call}", of_actions("in_flight"), "Actions that are under way."),
+        ("kombo.actions.in_flight", "{call}", of_actions("in_flight"), "Actions in flight."),
         ("kombo.actions.waiting", "{call}", of_actions("waiting"), "Actions that wait for a place."),
         ("kombo.actions.limit", "{call}", of_actions("limit"), "Actions that this client runs at once."),
     ):
@@ -181,7 +181,7 @@ class _Measured:
     attributes: Attributes
     """For span and metric."""
     details: Attributes = attrs.field(factory=dict[str, str | int | bool])
-    """For the span alone."""
+    """Only for the span."""
     failed: bool = False
 
     def note(self, response: Response[Any] | KomboError) -> None:
@@ -229,7 +229,7 @@ def _measured(span: trace.Span, histogram: metrics.Histogram, known: Attributes)
 
 
 def _alone() -> AbstractContextManager[None]:
-    """While this is entered, OpenTelemetry's instrumentation of httpx makes no second span for the same attempt."""
+    """While this is entered, OpenTelemetry's instrumentation of httpx creates no second span for the attempt."""
     if find_spec("opentelemetry.instrumentation") is None:
         return nullcontext()
     from opentelemetry.instrumentation.utils import suppress_http_instrumentation

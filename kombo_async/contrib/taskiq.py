@@ -10,7 +10,7 @@
         (await kombo.ats.reject_application(application_id, rejection_reason_id="...")).unwrap()
 
 Leave out taskiq's own retry middlewares: the client retries, since it knows what can be repeated without doing
-anything twice. What takes longer than a call should (a first sync) becomes a task for later.
+anything twice. Waits that are too long for a call (a first sync) become tasks for later.
 """
 
 from __future__ import annotations

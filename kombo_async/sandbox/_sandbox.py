@@ -1,4 +1,4 @@
-"""The sandbox: all of its parts, and the ways in."""
+"""The sandbox: all its parts, and the ways to reach it."""
 
 from __future__ import annotations
 
@@ -21,26 +21,26 @@ class Sandbox(SandboxCore):
 
     Args:
         seed: The same seed gives the same records and IDs.
-        employees, candidates, jobs, courses, orders: How many records each integration has from the start.
+        employees, candidates, jobs, courses, orders: How many records each integration starts with.
         api_key: The key that callers must send.
-        integrations: False to begin without any integration; add your own with `add_integration`.
+        integrations: False to start without integrations; add your own with `add_integration`.
         latency: How long actions take: seconds, (median, 95th percentile) or a `Latency`.
         read_latency: How long everything else takes.
-        actions_at_once: How many actions may be in flight for an integration.
+        actions_at_once: How many actions may be in flight per integration.
         rate_limit: (requests, seconds) for a rate limit; None for no limit.
-        allow_duplicates: Take a second application of the same person for a job instead of refusing it.
-        virtual_time: Let no wait take real time: the sandbox's latency, and its clients' retries, pauses and deadlines.
-        start: What the clock begins with, instead of the real time.
-        strict: Refuse parameters and body fields that nothing has, instead of noting them in the request log.
-        copy_lag: After how many seconds Kombo's copy, which the lists read, has what changed in the connected system.
-        write_through: Whether what was done by an action is in the copy at once, whatever *copy_lag* says.
-        scene: Scenes to begin with, such as `outage` or `first-sync:seconds=30`; see `Scenes`.
-        hosts: Names of this machine by which it may be asked for, beside localhost, 127.0.0.1 and the like.
-        state: A file to keep the state in (SQLite). Without one, it is gone with the sandbox.
+        allow_duplicates: Accept a second application by the same person for a job.
+        virtual_time: Take no real time for waits: the sandbox's latency, its clients' retries, pauses and deadlines.
+        start: When the clock starts, instead of now.
+        strict: Refuse unknown parameters and body fields instead of noting them in the request log.
+        copy_lag: Seconds until Kombo's copy (what the lists show) has the connected system's changes.
+        write_through: Whether results of actions are in the copy at once, whatever *copy_lag* says.
+        scene: Scenes to start with, such as `outage` or `first-sync:seconds=30`; see `Scenes`.
+        hosts: Host names that requests may use, besides localhost, 127.0.0.1 and the like.
+        state: A SQLite file for the state. Without one, the state is lost with the sandbox.
     """
 
     def client(self, integration_id: str | None = None, **options: Any) -> AsyncKomboClient:
-        """A client of this sandbox in the same process, without sockets; *options* as of `AsyncKomboClient`."""
+        """A client of this sandbox in the same process, without sockets; *options* are those of `AsyncKomboClient`."""
         settings: dict[str, Any] = {"api_key": self.api_key, "base_url": BASE_URL, **options}
         if self.clock.is_virtual:
             settings.setdefault("clock", self.clock)
@@ -49,12 +49,12 @@ class Sandbox(SandboxCore):
 
     @cached_property
     def _site(self) -> Starlette:
-        # Starlette takes a while to load, and most tests never look at the page.
+        # Starlette takes a while to load, and most tests never use the page.
         site: Starlette = import_module("kombo_async.sandbox._page.site").make_site(self)
         return site
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """The ASGI application: the API below `/v1`, and the sandbox's own pages and `/_sandbox` beside it."""
+        """The ASGI application: the API below `/v1`, plus the sandbox's own pages and `/_sandbox`."""
         if scope["type"] == "http" and (scope["path"] == "/v1" or scope["path"].startswith("/v1/")):
             await answer_call(self, scope, receive, send)
         else:

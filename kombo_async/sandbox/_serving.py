@@ -1,4 +1,4 @@
-"""Serving the sandbox over HTTP, in this process, to this machine alone."""
+"""Serve the sandbox over HTTP, in this process, only to this machine."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from kombo_async.sandbox._server.asgi import BREAK, Receive, Scope, Send
 
 HOST = "127.0.0.1"
 _transports: dict[Any, asyncio.Transport] = {}
-"""The transport of each open connection, by its two ends."""
+"""The transports of open connections, by their two ends."""
 DELIVER_EVERY = 0.2
 """Seconds between deliveries of webhooks."""
 
@@ -27,7 +27,7 @@ def _ends(transport: asyncio.Transport) -> Any:
 
 
 class _Protocol(H11Protocol):
-    """uvicorn's protocol, which also notes the transport of each connection: faults break it."""
+    """uvicorn's protocol, plus a note of each connection's transport, to let faults break it."""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
@@ -39,7 +39,7 @@ class _Protocol(H11Protocol):
 
 
 class _Server(uvicorn.Server):
-    """uvicorn without its handling of signals, which is the business of whoever runs this process."""
+    """uvicorn without its signal handling, which is up to the process that runs it."""
 
     @contextlib.contextmanager
     def capture_signals(self) -> Any:
@@ -53,7 +53,7 @@ def _breaker(ends: Any) -> Any:
         if transport is None:
             return
         if how == "reset":
-            # Closing a socket that lingers for no time at all sends RST instead of FIN.
+            # Closing a socket with zero linger time sends RST instead of FIN.
             connection: socket.socket = transport.get_extra_info("socket")
             connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         transport.abort()
@@ -73,7 +73,7 @@ def config(sandbox: Sandbox, **settings: Any) -> uvicorn.Config:
     defaults: dict[str, Any] = {
         "http": _Protocol,
         "ws": "none",
-        "date_header": False,  # the sandbox tells its own time
+        "date_header": False,  # the sandbox sends its own Date
         "lifespan": "on",
         "log_config": None,
         "access_log": False,
@@ -91,11 +91,11 @@ async def _deliver(sandbox: Sandbox) -> None:
 
 @contextlib.asynccontextmanager
 async def serve(sandbox: Sandbox, port: int = 0) -> AsyncGenerator[str]:
-    """Serve *sandbox* on 127.0.0.1 while the block runs (asyncio only); gives the base URL for clients.
+    """Serve *sandbox* on 127.0.0.1 while the block runs (asyncio only); yields the base URL for clients.
 
-    A *port* of 0 takes one that is free.
+    With *port* 0, a free one is used.
     """
-    # With the protocol named, asyncio switches off Nagle's algorithm, which would hold answers back for 40 ms.
+    # With a named protocol, asyncio switches off Nagle's algorithm, which would delay responses by 40 ms.
     listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

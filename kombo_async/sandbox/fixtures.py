@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Make the marker known."""
+    """Register the marker."""
     config.addinivalue_line(
         "markers",
         "kombo(**settings): settings of `kombo_sandbox` (as of `Sandbox(...)`, and `scene=`) "
@@ -29,7 +29,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def _settings(request: pytest.FixtureRequest) -> tuple[dict[str, Any], dict[str, Any]]:
-    """What the markers of a test say: for the sandbox, and for the client."""
+    """The settings in a test's markers, for the sandbox and for the client."""
     from inspect import signature
 
     from kombo_async import AsyncKomboClient
@@ -43,7 +43,7 @@ def _settings(request: pytest.FixtureRequest) -> tuple[dict[str, Any], dict[str,
         settings.update(marker.kwargs)
     unknown = sorted(settings.keys() - ours - clients)
     if unknown:
-        raise pytest.UsageError(f"{', '.join(unknown)}: neither Sandbox nor AsyncKomboClient has such a setting")
+        raise pytest.UsageError(f"{', '.join(unknown)}: neither Sandbox nor AsyncKomboClient has this setting")
     for_sandbox = {name: value for name, value in settings.items() if name in ours}
     for_client = {name: value for name, value in settings.items() if name not in ours}
     return {"virtual_time": True, **for_sandbox}, for_client
@@ -59,10 +59,10 @@ def kombo_sandbox(request: pytest.FixtureRequest) -> Sandbox:
 
 @pytest.fixture
 def kombo(request: pytest.FixtureRequest, kombo_sandbox: Sandbox) -> AsyncKomboClient:
-    """A client of `kombo_sandbox`, for its Greenhouse integration; `kombo.for_integration(...)` gives others.
+    """A client of `kombo_sandbox` for its Greenhouse integration; use `kombo.for_integration(...)` for others.
 
     The marker takes its settings, too: `@pytest.mark.kombo(retry=RetryPolicy.none(), integration_id="...")`.
-    It holds no connections, so there is nothing to close.
+    It has no connections, so it need not be closed.
     """
     from kombo_async.sandbox import GREENHOUSE
 

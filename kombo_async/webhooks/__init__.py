@@ -1,6 +1,6 @@
 """Webhooks: the events that Kombo sends, verified and typed.
 
-`verify` and `parse` are plain functions; `Receiver` runs your handlers, each event once; `WebhookApp` is its web side.
+`verify` and `parse` are plain functions; `Receiver` runs your handlers once per event; `WebhookApp` is its endpoint.
 The names of the events load when they are first used.
 """
 

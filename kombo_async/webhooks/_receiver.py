@@ -17,7 +17,7 @@ from kombo_async.webhooks._parsing import parse
 from kombo_async.webhooks._signature import Keys, Secrets
 
 Result: TypeAlias = Literal["handled", "ignored", "duplicate"]
-"""What became of an event: a handler handled it, there was none for it, or it had been handled before."""
+"""The result for an event: a handler handled it, there was none for it, or it had been handled before."""
 
 
 class Receiver(Handlers):
@@ -35,7 +35,7 @@ class Receiver(Handlers):
     again. Keep handlers short, and pass long work on.
 
     Args:
-        secret: The webhook secret, or several while one replaces another; else `KOMBO_WEBHOOK_SECRET`.
+        secret: The webhook secret, or several during a rotation; by default `KOMBO_WEBHOOK_SECRET`.
         deduplicator: Remembers which events were handled; processes that share the work share one
             (`RedisEventDeduplicator`).
         max_body_bytes: Larger bodies are refused unread.
@@ -58,7 +58,7 @@ class Receiver(Handlers):
         if handler_timeout is not None and not handler_timeout > 0:
             raise ValueError("handler_timeout: must be more than 0 seconds, or None")
         self._keys = Keys(os.environ.get("KOMBO_WEBHOOK_SECRET", "") if secret is None else secret)
-        del secret  # what raises below shows no frame with it
+        del secret  # exceptions raised below must not have a frame with it
         self._keys.check()
         self._handler_timeout = handler_timeout
         self._deduplicator = deduplicator or MemoryEventDeduplicator()

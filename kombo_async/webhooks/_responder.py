@@ -25,7 +25,7 @@ class WebhookResponse:
 async def respond(
     receiver: Receiver, signatures: Sequence[str], content_length: str | None, chunks: AsyncIterable[bytes]
 ) -> WebhookResponse:
-    """Take a webhook whose body comes in *chunks*: 200 for what was taken, else the error's status.
+    """Receive a webhook whose body comes in *chunks*: 200 if it was accepted, otherwise the error's status.
 
     *signatures* are all values of the signature's header. Raises what a handler raises.
     """

@@ -16,11 +16,11 @@ from kombo_async.webhooks._errors import InvalidSignature
 SIGNATURE_HEADER = "X-Kombo-Signature"
 
 Secrets: TypeAlias = str | Sequence[str]
-"""The webhook secret from Kombo's dashboard, or several of them, any of which will do while one replaces another."""
+"""The webhook secret from Kombo's dashboard, or several during a rotation, any of which is accepted."""
 
 
 class Keys:
-    """Webhook secrets that nothing prints."""
+    """Webhook secrets that are never printed."""
 
     __slots__ = ("_secrets",)
 

@@ -68,9 +68,7 @@ def test_the_page_lists_integrations_with_their_states(served: Served, page: Bro
         id: each.state for id, each in served.sandbox.integrations.items()
     }
     assert "Acme GmbH · ATS" in shown[GREENHOUSE][0]
-    assert {"active", "sync pending", "inactive", "QA failed", "set-up incomplete"} <= {
-        row[1] for row in shown.values()
-    }
+    assert {"active", "sync pending", "inactive", "QA failed", "setup incomplete"} <= {row[1] for row in shown.values()}
 
 
 def test_switching_a_state_is_seen_by_the_next_call(served: Served, page: BrowserPage) -> None:
@@ -85,7 +83,7 @@ def test_switching_a_state_is_seen_by_the_next_call(served: Served, page: Browse
         ("sync pending (409)", "sync pending", 409, "INTEGRATION.SETUP_SYNC_PENDING"),
         ("inactive", "inactive", 403, "INTEGRATION.INACTIVE"),
         ("sync pending (503)", "sync pending", 503, None),
-        ("set-up incomplete", "set-up incomplete", 409, "INTEGRATION.SETUP_INCOMPLETE"),
+        ("setup incomplete", "setup incomplete", 409, "INTEGRATION.SETUP_INCOMPLETE"),
         ("QA failed", "QA failed", 409, "INTEGRATION.QA_FAILED"),
         ("credentials invalid", "credentials invalid", 400, "INTEGRATION.AUTHENTICATION_INVALID"),
     ):
@@ -157,8 +155,8 @@ def test_candidates_are_shown_and_their_files_downloaded(served: Served, page: B
     ("button", "failure", "status", "performed"),
     [
         ("Next call: 500", ServerError, 500, False),
-        ("Next call: done, but 500", ServerError, 500, True),
-        ("Next call: HTML from a balancer", ServerError, 502, False),
+        ("Next call: done, but answered 500", ServerError, 500, True),
+        ("Next call: HTML from a load balancer", ServerError, 502, False),
         ("Next call: connection reset", ConnectionFailed, None, False),
         ("Next call: rate limit", RateLimited, 429, False),
     ],

@@ -195,7 +195,7 @@ async def test_the_marker_takes_a_scene(kombo: AsyncKomboClient) -> None:
         ("outage:seconds", "NAME=VALUE"),
         ("smaller-limit:actions=0", "actions"),
         ("lagging-copy:seconds=-1", "copy_lag"),
-        ("play", "there is no 'play'"),
+        ("play", "unknown scene 'play'"),
     ],
 )
 async def test_scenes_that_make_no_sense_are_refused(scene: str, named: str) -> None:

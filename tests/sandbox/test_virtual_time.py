@@ -219,7 +219,7 @@ def test_a_wrong_marker_is_told(pytester: pytest.Pytester) -> None:
         def test_it(kombo): pass
     """)
     result = pytester.runpytest_subprocess("-p", "no:cacheprovider")
-    result.stdout.fnmatch_lines(["*candidate: neither Sandbox nor AsyncKomboClient has such a setting*"])
+    result.stdout.fnmatch_lines(["*candidate: neither Sandbox nor AsyncKomboClient has this setting*"])
 
 
 def test_stale_deadlines_do_not_pile_up() -> None:

@@ -1,4 +1,4 @@
-"""What the sandbox answers: Kombo's success and error bodies."""
+"""Kombo's success and error bodies."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ encode: Callable[[Any], bytes] = msgspec.json.Encoder().encode
 
 @attrs.frozen(kw_only=True)
 class Answer:
-    """One answer, ready to go."""
+    """One response, ready to send."""
 
     status: int = 200
     body: bytes = attrs.field(default=b"", repr=False)
     content_type: str | None = "application/json; charset=utf-8"
     headers: dict[str, str] = attrs.field(factory=dict[str, str])
     code: str | None = None
-    """The error's code, for the request_log."""
+    """The error's code, for the request log."""
 
     def raw_headers(self) -> list[tuple[bytes, bytes]]:
-        """The headers as ASGI takes them."""
+        """The headers in ASGI's form."""
         headers = [(b"content-length", b"%d" % len(self.body))]
         if self.content_type is not None:
             headers.append((b"content-type", self.content_type.encode("latin-1")))
@@ -35,7 +35,7 @@ class Answer:
 
 
 def success(data: Any, *, warnings: Sequence[str] | None, headers: dict[str, str] | None = None) -> Answer:
-    """Kombo's envelope around *data*; *warnings* is None for calls that have none by their nature."""
+    """Kombo's envelope around *data*; *warnings* is None for calls that never have any."""
     envelope: dict[str, Any] = {"status": "success", "data": data}
     if warnings is not None:
         envelope["warnings"] = [{"message": message} for message in warnings]

@@ -1,4 +1,4 @@
-"""Filters of lists: how each finds its records by an index, and how it tells whether a record passes."""
+"""Filters of lists: how each finds its records by an index, and how it checks whether a record passes."""
 
 from __future__ import annotations
 
@@ -15,21 +15,21 @@ from kombo_async.sandbox._state.table import NULL, RecordTable, StoredRecord
 Test: TypeAlias = Callable[[World, StoredRecord, Any], bool]
 """Whether a record passes a filter with this value."""
 Find: TypeAlias = Callable[[World, RecordTable, Any], Iterable[int]]
-"""The places of the records that may pass; all others do not."""
+"""The places of records that may pass; no others do."""
 
 
 @attrs.frozen
 class Filter:
-    """A filter with all that is known of it."""
+    """A filter, and how to apply it."""
 
     test: Test = lambda world, record, value: True
     find: Find | None = None
     keys: Callable[[World, Any], tuple[str, Sequence[Any]]] | None = None
-    """Of a filter that is answered by look-ups: the field, and the values that it may have."""
+    """For a filter that uses look-ups: the field, and its possible values."""
 
 
 def as_stamp(value: Any) -> str:
-    """A time of a request as the sandbox keeps times."""
+    """A request's time in the form that the sandbox stores."""
     return stamp(parse(value if isinstance(value, str) else wire_time(value)))
 
 
@@ -38,7 +38,7 @@ def _by(field: str, values: Callable[[Any], Sequence[Any]]) -> Callable[[World, 
 
 
 def equal(field: str) -> Filter:
-    """*field* is the value, in upper or lower case."""
+    """*field* equals the value, ignoring case."""
     return Filter(
         lambda _, record, value: str(record.data.get(field) or "").lower() == str(value).lower(),
         keys=_by(f"{field}~", lambda value: (str(value).lower(),)),
@@ -46,7 +46,7 @@ def equal(field: str) -> Filter:
 
 
 def one_of(field: str) -> Filter:
-    """*field* is one of the values; the word `null` stands for none."""
+    """*field* is one of the values; the word `null` matches null."""
     return Filter(
         lambda _, record, value: (record.data.get(field) or NULL) in value,
         keys=_by(f"{field}~", lambda value: [str(each).lower() for each in value]),
@@ -71,7 +71,7 @@ def any_id_of(field: str) -> Filter:
 
 
 def one_email_of(field: str) -> Filter:
-    """*field* is one of the e-mail addresses, in upper or lower case."""
+    """*field* is one of the e-mail addresses, ignoring case."""
     return Filter(
         lambda _, record, value: str(record.data.get(field) or "").lower() in {each.lower() for each in value},
         keys=_by(f"{field}~", lambda value: [each.lower() for each in value]),
@@ -79,7 +79,7 @@ def one_email_of(field: str) -> Filter:
 
 
 def contains(field: str) -> Filter:
-    """*field* contains the text, in upper or lower case."""
+    """*field* contains the text, ignoring case."""
     return Filter(
         lambda _, record, value: value.lower() in (record.data.get(field) or "").lower(),
         lambda _, table, value: table.places_containing(f"{field}~", value.lower()),
@@ -103,7 +103,7 @@ def before(field: str) -> Filter:
 
 
 def by_derived(field: str, values: Callable[[World, Any], Sequence[Any]] = lambda _, value: tuple(value)) -> Filter:
-    """What records are looked up by in *field* is among the values."""
+    """The look-up value of *field* is among the values."""
     return Filter(keys=lambda world, value: (field, values(world, value)))
 
 

@@ -1,6 +1,6 @@
-"""Under which names the sandbox may be asked for: no page on the web can make a browser here talk to it.
+"""Which host names the sandbox accepts, so that no web page can make a local browser talk to it.
 
-A site whose name suddenly leads to 127.0.0.1 (DNS rebinding) would else reach it, and its key is well known.
+Otherwise a site whose name suddenly resolves to 127.0.0.1 (DNS rebinding) could reach it, and its key is well known.
 """
 
 from __future__ import annotations
@@ -9,14 +9,14 @@ import re
 from collections.abc import Iterable
 from ipaddress import ip_address
 
-# Names under which nobody can have a site (RFC 6761), and Kombo's own, which in-process clients may use.
+# Names that no public site can have (RFC 6761), and Kombo's own, which in-process clients may use.
 _SUFFIXES = (".localhost", ".test", ".example", ".invalid")
 _HOST = re.compile(r"(?:\[(?P<ip>[0-9a-f:.]+)\]|(?P<name>[a-z0-9._-]+))(?::\d+)?")
 _NAMES = frozenset({"localhost", "testserver", "test", "api.kombo.dev", "api.us.kombo.dev", "api.ca.kombo.dev"})
 
 
 def name_of(host: str) -> str:
-    """The name in a `Host` header, without the port; empty where it is no such thing."""
+    """The name in a `Host` header, without the port; empty if it is invalid."""
     found = _HOST.fullmatch(host.strip().lower())
     return (found["ip"] or found["name"]).rstrip(".") if found else ""
 

@@ -20,11 +20,11 @@ from kombo_async.sandbox._state.store import World
 from kombo_async.sandbox._state.table import Record, RecordTable, StoredRecord
 
 View: TypeAlias = Callable[[World, Record], Record]
-"""A record with what it nests."""
+"""A record with its nested records."""
 
 DEFAULT_PAGE = 100
 FEW = 2_000
-"""Filters that find more are not counted further: the one that finds fewest is followed."""
+"""Counting stops here; the filter that finds the fewest records is used."""
 CHUNK = 500
 
 
@@ -37,16 +37,16 @@ class Listing:
     filters: Mapping[str, Filter] = attrs.field(factory=dict[str, Filter])
     largest_page: int = 250
     twin: bool = False
-    """Whether the cursor also comes as `next_cursor`, its deprecated name."""
+    """Whether the cursor is also returned as `next_cursor`, its deprecated name."""
     only: Filter | None = None
-    """Which records of the table the list is about, where not all."""
+    """Which of the table's records the list has, if not all."""
 
 
 _Given: TypeAlias = tuple[Filter, Any]
 
 
 def read_page(world: World, listing: Listing, request: Request[Any]) -> dict[str, Any]:
-    """The page that *request* asks for."""
+    """The requested page."""
     size = page_size(request, listing.largest_page)
     start = _place(_given(request, "cursor"))
     filters = _filters(listing, request)
@@ -66,7 +66,7 @@ def _page(listing: Listing, results: list[msgspec.Raw], cursor: str | None) -> d
 
 
 def encoded(world: World, listing: Listing, record: StoredRecord, request: type[Request[Any]]) -> msgspec.Raw:
-    """A record as the list of *request* shows it, kept ready until it or something that it nests changes."""
+    """A record as shown in the list of *request*, cached until it or a nested record changes."""
     edition = world.edition(listing.table)
     kept = record.encoded.get(request.operation.id)
     if kept is None or kept[0] != edition:
@@ -77,7 +77,7 @@ def encoded(world: World, listing: Listing, record: StoredRecord, request: type[
 
 
 def page_size(request: Request[Any], largest: int) -> int:
-    """How many records the page has. Raises `InputInvalid` outside of 1 to *largest*."""
+    """The page's size. Raises `InputInvalid` outside 1 to *largest*."""
     size = _given(request, "page_size")
     if size is None:
         return min(DEFAULT_PAGE, largest)
@@ -117,7 +117,7 @@ def _filters(listing: Listing, request: Request[Any]) -> list[_Given]:
 
 
 def _records(world: World, table: RecordTable, filters: list[_Given], start: int) -> Iterator[StoredRecord]:
-    """The records from *start* on that may pass *filters*, in their order."""
+    """The records from *start* that may pass *filters*, in order."""
     searches = [_search(world, table, *each) for each in filters if each[0].find or each[0].keys]
     if not searches:
         return table.at(range(start, len(table)))
@@ -138,7 +138,7 @@ class _Search:
     has: Callable[[int], bool]
     """Whether it finds the record in a place."""
     chunks: Callable[[int, int], list[int]] | None = None
-    """Some of its places, from one on, in their order."""
+    """Some of its places from a start, in order."""
 
 
 def _search(world: World, table: RecordTable, each: Filter, value: Any) -> _Search:

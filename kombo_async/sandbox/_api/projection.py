@@ -1,4 +1,4 @@
-"""Cutting plain data to the shape of a model: the sandbox answers what the model has, no more and no less."""
+"""Cut plain data to the shape of a model: responses have the model's fields, no more and no fewer."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ Shaper: TypeAlias = Callable[[Any], Any]
 
 
 def shape(data: Any, cls: Any) -> Any:
-    """*data* with the fields of *cls* alone, in their order; what is missing becomes null or empty where it may.
+    """*data* with only the fields of *cls*, in order; missing ones become null or empty if allowed.
 
-    Raises `KeyError` where a field is missing that must be there: that is a fault of the sandbox.
+    Raises `KeyError` if a required field is missing, which is a bug in the sandbox.
     """
     return shaper(cls)(data)
 
@@ -83,7 +83,7 @@ _LEFT_OUT: Any = cast("Any", object())
 
 
 def _default(hint: Any) -> Any:
-    """What stands for a missing value: null, an empty list, nothing at all, or `_MISSING` where none may."""
+    """The default for a missing value: null, an empty list, nothing at all, or `_MISSING` if it is required."""
     choices = members(hint) if is_union(hint) else (hint,)
     if type(None) in choices or hint is Any:
         return None

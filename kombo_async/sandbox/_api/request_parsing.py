@@ -1,4 +1,4 @@
-"""From what came over HTTP to a typed request; whatever is wrong with it is `PLATFORM.INPUT_INVALID`."""
+"""Parse an HTTP request into a typed one; any fault in it is `PLATFORM.INPUT_INVALID`."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def read_request(
 ) -> Request[Any]:
     """The request in a call to the operation of *cls*. Raises `InputInvalid`.
 
-    Parameters and fields that nothing has are left out and named in *unknown*; where that is None, they are refused.
+    Unknown parameters and fields are dropped and listed in *unknown*; if that is None, they are refused.
     """
     operation = cls.operation
     data: dict[str, Any] = dict(parameters)
@@ -58,7 +58,7 @@ def _leave_all_out(data: Any, paths: list[str]) -> bool:
 
 
 def _leave_out(data: Any, path: str) -> bool:
-    """Take what is at *path* out of *data*; whether it was there."""
+    """Remove the value at *path* from *data*; returns whether it was there."""
     *steps, last = re.findall(r"[^.\[\]]+", path)
     for step in steps:
         try:
@@ -105,7 +105,7 @@ def _reader(hint: Any) -> Callable[[str, str], Any]:
         return _integer
     lists = [choice for choice in choices if is_list(choice)]
     if lists and get_args(lists[0]):
-        # Kombo's own clients send the comma percent-encoded.
+        # Kombo's own clients percent-encode the comma.
         return lambda _, text: unquote_plus(text).split(",") if text else []
     return lambda _, text: unquote_plus(text)
 

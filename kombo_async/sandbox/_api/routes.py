@@ -1,7 +1,7 @@
-"""From a method and a path to an operation, by a tree of path segments.
+"""Find the operation for a method and path, in a tree of path segments.
 
-Request classes load when a path first needs them: Kombo's operationIds begin with the method and the path,
-so that `POST /ats/candidates` only has to look at those that begin with `PostAtsCandidates`.
+Request classes load when a path first needs them. Kombo's operationIds begin with the method and the path, so
+`POST /ats/candidates` only has to look at those that begin with `PostAtsCandidates`.
 """
 
 from __future__ import annotations
@@ -26,17 +26,17 @@ class _Node:
 
 @attrs.frozen
 class Route:
-    """What a method and a path lead to."""
+    """The result of routing a method and path."""
 
     request: type[Request[Any]] | None
-    """None where nothing has this path, or not with this method."""
+    """None if the path does not exist, or not with this method."""
     parameters: dict[str, str]
     allowed: tuple[str, ...] = ()
-    """The methods that the path has, where it is not this one."""
+    """The methods that the path has, if not this one."""
 
     @property
     def operation(self) -> Operation | None:
-        """The operation, where there is one."""
+        """The operation, if there is one."""
         return None if self.request is None else self.request.operation
 
 
@@ -73,7 +73,7 @@ def _walk(method: str, segments: list[str]) -> Route | None:
 
 
 def _load(method: str, segments: list[str]) -> None:
-    """Put the operations into the tree that can have this method and path."""
+    """Add the operations that may have this method and path to the tree."""
     start = (method, "/".join(segments[:2]))
     if start in _loaded or len(_loaded) > 10_000:
         return

@@ -1,6 +1,6 @@
-"""What the schema says of values beyond their types: formats, lengths, bounds, known words.
+"""What the schema says about values beyond their types: formats, lengths, bounds, enums.
 
-Generated classes carry types alone; the rest of Kombo's schema stands here. A test compares it with the OpenAPI file.
+Generated classes have only types; the rest of Kombo's schema is here. A test compares it with the OpenAPI file.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from kombo_async.sandbox._state.clock import parse
 from kombo_async.sandbox._state.refusals import InputInvalid
 
 Rule: TypeAlias = Callable[[Any], str | None]
-"""Says what a value must be, if it is not."""
+"""Returns what a value must be, if it is not."""
 
 
 def _matches(pattern: str, must: str) -> Rule:
@@ -142,7 +142,7 @@ _Check: TypeAlias = Callable[[Any, str, list[str]], None]
 
 @cache
 def _rules_of(cls: Any) -> tuple[tuple[str, tuple[_Check, ...]], ...]:
-    """The fields of *cls* that have anything to check."""
+    """The fields of *cls* with rules."""
     checked: list[tuple[str, tuple[_Check, ...]]] = []
     for field, hint in field_types(cls):
         checks = list(_checks_of(hint))
@@ -183,7 +183,7 @@ def _checks_of(hint: Any) -> list[_Check]:
 
 
 def _known_word(words: list[Any]) -> Rule:
-    # Request enums are closed in Kombo's schema; the client takes any word, so that a new one can be sent at once.
+    # Request enums are closed in Kombo's schema. The client accepts any word, to allow new ones at once.
     listed = ", ".join(words) if len(words) <= 12 else f"{', '.join(words[:12])}, ..."
     return lambda value: None if value in words else f"must be one of {listed}"
 

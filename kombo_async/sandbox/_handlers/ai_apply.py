@@ -1,4 +1,4 @@
-"""AI Apply: career sites, postings, feeds, and applying to what stands on them."""
+"""AI Apply: career sites, postings, feeds, and applications."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def _posting_form(world: World, record: Record) -> Record:
 
 
 def _job(world: World, record: Record) -> Record:
-    """A posting as the unified API has jobs."""
+    """A posting in the unified API's form of a job."""
     return {
         "stages": [],
         "screening_questions": None,
@@ -83,7 +83,7 @@ def create_feed(context: Context, request: ai_apply.CreateJobFeed) -> Record:
 
 @handles("PostAiApplyPostings")
 def parse_posting(context: Context, request: ai_apply.ParseJobPosting) -> Record:
-    """A posting that is read at its address. The sandbox reads none: each one can be applied to."""
+    """A posting parsed from its URL. The sandbox does not read it: every posting can be applied to."""
     context.world.get("ai_career_sites", request.career_site_id, "career site")
     code = None if request.job_code is UNSET else str(request.job_code)
     return _posting(context.world, _new_posting(context, request.career_site_id, request.url, code).data)
@@ -91,7 +91,7 @@ def parse_posting(context: Context, request: ai_apply.ParseJobPosting) -> Record
 
 @handles("postAiApplyJobFeedsBulkImport")
 def bulk_import(context: Context, request: ai_apply.BulkImportJobPostings) -> Record:
-    """The whole feed at once: postings of it that are no longer there are archived."""
+    """The whole feed at once: postings that are no longer in it are archived."""
     world = context.world
     world.get("ai_job_feeds", request.job_feed_id, "job feed")
     created = archived = 0
@@ -126,7 +126,7 @@ def inquire(context: Context, request: ai_apply.InquireJobPosting) -> Record:
 
 @handles("PostAiApplyApply")
 def apply(context: Context, request: ai_apply.SubmitJobApplication) -> Record:
-    """An application by a filled-in form."""
+    """An application with a completed form."""
     found = list(context.world.table("ai_submissions").where("token", request.submission_token))
     if not found:
         raise InputInvalid("submission_token: unknown; use the one that an inquiry returned")
@@ -145,7 +145,7 @@ def apply(context: Context, request: ai_apply.SubmitJobApplication) -> Record:
 
 @handles("PostAiApplyUnifiedApiJobsJobIdApplications")
 def apply_unified(context: Context, request: ai_apply.CreateApplication) -> Record:
-    """The same in the form that the unified API has."""
+    """The same in the unified API's form."""
     posting = _open(context, request.job_id)
     row = _submit(context, posting, request.candidate.email_address)
     now = context.clock.stamp()
@@ -196,7 +196,7 @@ def _new_posting(context: Context, site_id: str, url: str, code: str | None, **m
 
 
 def shaped_posting(world: World, row: StoredRecord) -> Record:
-    """A posting as its webhook has it."""
+    """A posting as in its webhook."""
     from kombo_async.ai_apply.job_postings import JobPosting
     from kombo_async.sandbox._api.projection import shape
 

@@ -36,14 +36,14 @@ LISTINGS.update(
 
 @handles("GetAssessmentPackages")
 def get_packages(context: Context, request: Any) -> Record:
-    """The packages on offer."""
+    """The available packages."""
     rows = context.world.table("assessment_packages")
     return {"packages": [row.data for row in rows if not row.deleted]}
 
 
 @handles("PutAssessmentPackages")
 def set_packages(context: Context, request: assessment.SetPackages) -> Record:
-    """All packages at once: those that are not among them are gone."""
+    """All packages at once: others are removed."""
     world = context.world
     ids = [package.id for package in request.packages]
     if len(set(ids)) < len(ids):
@@ -64,7 +64,7 @@ def set_packages(context: Context, request: assessment.SetPackages) -> Record:
 
 @handles("PutAssessmentOrdersAssessmentOrderIdResult")
 def update_result(context: Context, request: assessment.UpdateOrderResult) -> Record:
-    """The result of an order; it may come again and replace what was there."""
+    """The result of an order; a later one replaces it."""
     row = context.world.get("assessment_orders", request.assessment_order_id, "assessment order")
     if row.data["status"] == "REJECTED":
         raise RemoteRefusal("This order was rejected.")

@@ -1,4 +1,4 @@
-"""Recruiting: what is done to candidates and applications."""
+"""Recruiting: actions on candidates and applications."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def move(context: Context, request: ats.MoveApplicationToStage) -> Record:
 
 @handles("PostAtsApplicationsApplicationIdReject")
 def reject(context: Context, request: ats.RejectApplication) -> Record:
-    """A rejection, with its reason and perhaps a note."""
+    """A rejection, with its reason and optionally a note."""
     application = _open(context, request.application_id)
     reason = context.world.get("ats_rejection_reasons", request.rejection_reason_id, "rejection reason")
     context.world.change(
@@ -94,7 +94,7 @@ def update_interview(context: Context, request: ats.UpdateInterview) -> Record:
 
 @handles("PostAtsCandidatesCandidateIdTags")
 def add_tag(context: Context, request: ats.AddCandidateTag) -> Record:
-    """A tag, new if there is none of this name."""
+    """A tag, created if there is none with this name."""
     candidate = context.world.get("ats_candidates", request.candidate_id, "candidate")
     tag = _tag(context, request.tag.name) or context.world.add("ats_tags", {"name": request.tag.name})
     tag_ids: list[str] = candidate.data["tag_ids"]
@@ -105,7 +105,7 @@ def add_tag(context: Context, request: ats.AddCandidateTag) -> Record:
 
 @handles("DeleteAtsCandidatesCandidateIdTags")
 def remove_tag(context: Context, request: ats.RemoveCandidateTag) -> Record:
-    """A tag taken away, if the candidate has it."""
+    """Remove a tag, if the candidate has it."""
     candidate = context.world.get("ats_candidates", request.candidate_id, "candidate")
     tag = _tag(context, request.tag.name)
     tag_ids: list[str] = candidate.data["tag_ids"]
@@ -132,7 +132,7 @@ def attaching_details(context: Context, request: Any) -> Record:
 
 @handles("PostAtsImportTrackedApplication")
 def import_tracked(context: Context, request: ats.ImportTrackedApplication) -> Record:
-    """An application that came another way, noted as tracked."""
+    """An application that came some other way, recorded as tracked."""
     given: dict[str, Any] = to_dict(request)
     tracked_at = given.pop("tracked_at")
     if len(given) != 1:

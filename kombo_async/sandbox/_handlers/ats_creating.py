@@ -40,7 +40,7 @@ def create_application(context: Context, request: ats.CreateApplication) -> Reco
 def _apply(
     context: Context, job_id: str, stage_id: str | None, request: ats.CreateCandidate | ats.CreateApplication
 ) -> StoredRecord:
-    """Everything is checked before anything is kept."""
+    """Check everything before storing anything."""
     world = context.world
     job = world.get("ats_jobs", job_id, "job")
     if job.data["status"] != "OPEN":

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def keep_file(context: Context, candidate_id: str, application_id: str | None, kind: str, file: StoredFile) -> Record:
-    """Keep a file of a candidate."""
+    """Store a candidate's file."""
     row = context.world.add(
         "ats_attachments",
         {
@@ -49,7 +49,7 @@ def add_to_application(context: Context, request: ats.AddApplicationAttachment) 
 
 @handles("GetAtsCandidatesCandidateIdAttachments")
 def of_candidate(context: Context, request: ats.GetCandidateAttachments) -> Record:
-    """All files of a candidate, those of applications too."""
+    """All files of a candidate, including those of applications."""
     context.world.get("ats_candidates", request.candidate_id, "candidate")
     return _readable(context, context.world.related("ats_attachments", "candidate_id", request.candidate_id))
 
@@ -62,7 +62,7 @@ def of_application(context: Context, request: ats.GetApplicationAttachments) -> 
 
 
 def _readable(context: Context, records: list[Record]) -> Record:
-    """With the addresses under which the bytes can be had; like Kombo's, they need no API key."""
+    """Add download URLs; like Kombo's, they need no API key."""
     return {
         "results": [{**each, "data_url": context.environment.file_url(context.root, each["id"])} for each in records]
     }

@@ -1,4 +1,4 @@
-"""Recruiting: the lists, and what each record nests."""
+"""Recruiting: the lists, and the nested records."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def user(world: World, record: Record) -> Record:
 
 
 def interview(world: World, record: Record) -> Record:
-    """An interview with the people in it and the application it is about."""
+    """An interview with its people and its application."""
     users = (world.peek("ats_users", id) for id in cast("list[str]", record["user_ids"]))
     return {
         **record,

@@ -19,10 +19,10 @@ if TYPE_CHECKING:
 def read_answers(
     job: Record, answers: Sequence[ats.ScreeningAnswerInput], warnings: list[str], fetched: Fetched
 ) -> list[tuple[Record, StoredFile | None]]:
-    """The answers as an application shows them, each with the file that came with it.
+    """The answers as shown in an application, each with its file, if any.
 
-    An answer to a question that the job does not ask is left out, with a warning. Raises `InputInvalid` for an answer
-    that does not fit its question, and where a required one is missing.
+    An answer to a question that the job does not ask is dropped, with a warning. Raises `InputInvalid` for an answer
+    that does not fit its question, and for a missing required one.
     """
     asked = cast("list[Record]", job["screening_questions"])
     questions: dict[str, Record] = {question["id"]: question for question in asked}
@@ -52,7 +52,7 @@ def _answer(
         if not isinstance(given, Model):
             raise InputInvalid(f"{path}: must be a file")
         file = read_file(given, path, warnings, fetched)
-        # Files have no shape of their own among the answers that can be read back.
+        # There is no form for files among the answers that can be read back.
         kind, answer = "UNKNOWN", {"raw": {"file_name": file.name}}
     elif kind == "TEXT":
         answer = {"content": _of(given, str, path, "a text")}

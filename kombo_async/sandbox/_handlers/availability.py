@@ -1,4 +1,4 @@
-"""Which operations an integration can do: by its kind of system, its tool and its permissions."""
+"""Which operations an integration supports: by its category, its tool and its permissions."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _TOOLS = {"datev": ("datev", "datevlug", "datevlauds", "datevhr"), "silae": ("si
 
 
 def check_available(integration: Integration, operation: Operation) -> None:
-    """Raises `Refusal` if *integration* cannot do *operation*, or may not."""
+    """Raises `Refusal` if *integration* does not support *operation* or may not use it."""
     category, tools = _home(operation.path)
     kind: Kind = "ACTION" if operation.action else "MODEL"
     if tools is not None:

@@ -1,4 +1,4 @@
-"""The connection flow: a link for a customer, the page behind it, and the token that comes of it."""
+"""The connection flow: a link for a customer, the page behind it, and the resulting token."""
 
 from __future__ import annotations
 
@@ -30,13 +30,13 @@ def create_link(context: Context, request: connect.CreateConnectionLink) -> Reco
 
 @handles("GetConnectIntegrationByTokenToken")
 def by_token(context: Context, request: connect.GetIntegrationByToken) -> Record:
-    """The integration that a connection flow made."""
+    """The integration created by a connection flow."""
     return _connected(_of_token(context, request.token))
 
 
 @handles("PostConnectActivateIntegration")
 def activate(context: Context, request: connect.ActivateIntegration) -> Record:
-    """The same; from now on it is in use."""
+    """The same, and mark it as in use."""
     integration = _of_token(context, request.token)
     integration.active = True
     context.environment.save_integration(integration)

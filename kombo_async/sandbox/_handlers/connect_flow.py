@@ -1,4 +1,4 @@
-"""The connection flow as the customer sees it: what a link does when it is followed to its end."""
+"""The connection flow from the customer's side: what happens when a link is followed to its end."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from kombo_async.sandbox._webhooks import events
 from kombo_async.sandbox._webhooks.webhooks import Webhooks
 
 LIFETIMES = {"EMBEDDED": 3_600.0, "MAGIC_LINK": 365 * 86_400.0}
-"""Seconds that a link works."""
+"""How many seconds a link is valid."""
 
 
 def new_link(environment: Environment, wanted: Record, integration_id: str | None = None) -> str:
-    """Keep a new link, and give the token at its end."""
+    """Store a new link, and return its token."""
     links = environment.world().table("connect_links")
     token = make_id(environment.seed, "link", len(links))
     link = {"token": token, "wanted": wanted, "integration_id": integration_id}
@@ -25,14 +25,14 @@ def new_link(environment: Environment, wanted: Record, integration_id: str | Non
 
 
 def find_link(environment: Environment, link: str) -> StoredRecord:
-    """What was kept of a link, or of the token at its end. Raises `UnknownId`, or `Refusal` where it has expired."""
+    """The stored link for a link or its token. Raises `UnknownId`, or `Refusal` if it has expired."""
     token = link.partition("?")[0].rstrip("/").rpartition("/")[2]
     for row in environment.world().table("connect_links").where("token", token):
         kind: str = row.data["wanted"].get("link_type", "EMBEDDED")
         if environment.clock.time() >= parse(row.data["remote_created_at"]).timestamp() + LIFETIMES[kind]:
             hours = LIFETIMES[kind] / 3600
             raise Refusal(
-                410, None, f"This {kind} link worked for {hours:g} hours and has expired; create another one."
+                410, None, f"This {kind} link was valid for {hours:g} hours and has expired; create another one."
             )
         return row
     raise UnknownId("connection link", token)
@@ -49,7 +49,7 @@ def offered_tools(link: Record) -> dict[str, str]:
 
 
 def follow(environment: Environment, webhooks: Webhooks, link: str, tool: str | None = None) -> str:
-    """Go through with a link: connect *tool* (or the first that is offered). Gives the token of the connection.
+    """Complete a link: connect *tool* (or the first one offered). Returns the token of the connection.
 
     Raises `ValueError` for a tool that the link does not offer.
     """
@@ -82,7 +82,7 @@ def follow(environment: Environment, webhooks: Webhooks, link: str, tool: str | 
 
 
 def fail(environment: Environment, webhooks: Webhooks, link: str, tool: str | None = None) -> None:
-    """End a link's flow without a connection: `connection-flow-failed` tells of it."""
+    """End a link's flow without a connection: sends `connection-flow-failed`."""
     row = find_link(environment, link)
     wanted: Record = row.data["wanted"]
     log_url = f"https://sandbox.localhost/connection-flows/{row.id}"

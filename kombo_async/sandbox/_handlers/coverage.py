@@ -1,4 +1,4 @@
-"""What Kombo covers of a tool: its models and actions, read off the operations themselves."""
+"""What Kombo covers for a tool: models and actions, derived from the operations."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def _models(category: Category) -> tuple[tuple[str, str, tuple[str, ...]], ...]:
 
 @cache
 def _actions(category: Category) -> tuple[tuple[str, str, tuple[str, ...]], ...]:
-    """The actions: Kombo's kind of name, operationId, fields."""
+    """The actions: Kombo's name, operationId, fields."""
     return tuple(
         (_snake(f"{category.lower()}_{request.__name__}"), request.operation.id, request.operation.body or ())
         for request in _requests(category)
@@ -59,7 +59,7 @@ def _label(name: str) -> str:
 
 @handles("GetToolsCategory")
 def get_tools(context: Context, request: general.GetTools) -> Record:
-    """Every tool of a category; the sandbox covers all of each."""
+    """Every tool of a category, each fully covered."""
     categories: dict[str, Category] = {"hris": "HRIS", "ats": "ATS", "assessment": "ASSESSMENT", "lms": "LMS"}
     known = categories.get(request.category)
     if known is None:
@@ -87,7 +87,7 @@ def _assets(root: str, tool: str) -> Record:
 
 
 def describe(context: Context, integration: Integration) -> Record:
-    """An integration with all that it can do, and why it cannot do the rest."""
+    """An integration with everything that it supports, and why it does not support the rest."""
 
     def entry(name: str, operation_id: str, fields: tuple[str, ...], *, settings: bool) -> Record:
         permission = integration.permissions.get(name) or integration.permissions.get(operation_id)

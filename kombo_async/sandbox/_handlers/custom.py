@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from kombo_async import custom
 
 DOCUMENTS = ("LOBN", "LSTB", "LOJE")
-"""Types of documents that the toy DATEV has: payslips, tax certificates, a journal."""
+"""The toy DATEV's types of documents: payslips, tax certificates, a journal."""
 
 
 @handles("GetCustomDatevSystemInformation")
@@ -26,7 +26,7 @@ def system_information(context: Context, request: Any) -> Record:
 
 @handles("GetCustomDatevCheckEauPermission", "GetCustomDatevCheckWritePermission")
 def check_permission(context: Context, request: Any) -> Record:
-    """All is allowed."""
+    """Everything is allowed."""
     return {"ready": True}
 
 
@@ -38,7 +38,7 @@ def check_documents(context: Context, request: Any) -> Record:
 
 @handles("PostCustomDatevPassthrough")
 def write_file(context: Context, request: custom.WriteDatevFile) -> Record:
-    """A file, kept as it came."""
+    """A file, stored as it came."""
     context.world.add("datev_files", {**to_dict(request)})
     return {}
 
@@ -95,7 +95,7 @@ def request_eau(context: Context, request: custom.CreateDatevEauRequest) -> Reco
 
 @handles("GetCustomDatevEauRequestsEauId")
 def get_eau(context: Context, request: custom.GetDatevEauRequest) -> Record:
-    """The request, with one answer of a health insurance."""
+    """The request, with one response from a health insurer."""
     row = context.world.get("datev_eau_requests", request.eau_id, "eAU request")
     start: str = row.data["start_work_incapacity"]
     insurance = {
@@ -140,7 +140,7 @@ def get_eau(context: Context, request: custom.GetDatevEauRequest) -> Record:
 
 @handles("PutCustomDatevEmployeesEmployeeIdPreparePayroll", "PutCustomDatevEmployeesEmployeeIdCompensations")
 def payroll(context: Context, request: Any) -> Record:
-    """Payments of an employee, kept as they came."""
+    """Payments of an employee, stored as they came."""
     context.world.get("hris_employees", request.employee_id, "employee")
     context.world.add("datev_payroll", to_dict(request))
     return {}
@@ -148,7 +148,7 @@ def payroll(context: Context, request: Any) -> Record:
 
 @handles("GetCustomDatevDataPushes")
 def data_pushes(context: Context, request: Any) -> Record:
-    """The pushes that there have been."""
+    """The pushes so far."""
     return {"data_pushes": [row.data for row in context.world.table("datev_pushes")]}
 
 

@@ -26,19 +26,19 @@ _CUSTOM = Listing(
 
 @handles("GetIntegrationsIntegrationIdIntegrationFields")
 def get_fields(context: Context, request: general.GetIntegrationFields) -> Record:
-    """The fields that the connected system has beyond Kombo's own."""
+    """The connected system's additional fields."""
     return _page(context, _FIELDS, request.integration_id, request)
 
 
 @handles("GetIntegrationsIntegrationIdCustomFields")
 def get_custom_fields(context: Context, request: general.GetCustomFields) -> Record:
-    """The custom fields, and what is mapped to them."""
+    """The custom fields and their mappings."""
     return _page(context, _CUSTOM, request.integration_id, request)
 
 
 @handles("PatchIntegrationsIntegrationIdIntegrationFieldsIntegrationFieldId")
 def update_field(context: Context, request: general.UpdateIntegrationField) -> Record:
-    """Whether its values are passed through."""
+    """Switch the passing through of its values on or off."""
     world = _world(context, request.integration_id)
     row = world.get("integration_fields", request.integration_field_id, "integration field")
     if request.enable_passthrough is not None:
@@ -49,7 +49,7 @@ def update_field(context: Context, request: general.UpdateIntegrationField) -> R
 
 @handles("PutIntegrationsIntegrationIdCustomFieldsCustomFieldId")
 def map_field(context: Context, request: general.UpdateCustomFieldMapping) -> Record:
-    """Which of the connected system's fields a custom field shows; null for none."""
+    """Map one of the connected system's fields to a custom field; null unmaps it."""
     world = _world(context, request.integration_id)
     row = world.get("custom_fields", request.custom_field_id, "custom field")
     if request.integration_field_id is not None:
@@ -64,6 +64,6 @@ def _page(context: Context, listing: Listing, integration_id: str, request: Requ
 
 
 def _world(context: Context, integration_id: str) -> World:
-    """The records of an integration that is named in the path."""
+    """The records of the integration named in the path."""
     context.environment.integration(integration_id)
     return context.environment.world(integration_id)

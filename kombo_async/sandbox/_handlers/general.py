@@ -28,7 +28,7 @@ def check_api_key(context: Context, request: Any) -> Record:
 
 @handles("PostForceSync")
 def trigger_sync(context: Context, request: general.TriggerSync) -> Record:
-    """A sync, which is over at once; a first one that runs goes on."""
+    """A sync, which finishes at once; a running first sync continues."""
     integration = context.integration
     assert integration is not None  # noqa: S101 - the operation needs one
     sync_id = make_id(context.environment.seed, integration.id, "sync", len(context.world.table("syncs")))
@@ -42,13 +42,13 @@ def trigger_sync(context: Context, request: general.TriggerSync) -> Record:
 
 @handles("GetIntegrationsIntegrationId")
 def get_integration(context: Context, request: general.GetIntegrationDetails) -> Record:
-    """An integration, and what it can do."""
+    """An integration and what it supports."""
     return describe(context, context.environment.integration(request.integration_id))
 
 
 @handles("DeleteIntegrationsIntegrationId")
 def delete_integration(context: Context, request: general.DeleteIntegration) -> Record:
-    """An integration that is no longer there."""
+    """Delete an integration."""
     integration = context.environment.integration(request.integration_id)
     integration.deleted = True
     context.environment.save_integration(integration)
@@ -58,7 +58,7 @@ def delete_integration(context: Context, request: general.DeleteIntegration) -> 
 
 @handles("PutIntegrationsIntegrationIdEnabled")
 def set_enabled(context: Context, request: general.SetIntegrationEnabled) -> Record:
-    """An integration, switched on or off."""
+    """Switch an integration on or off."""
     integration = context.environment.integration(request.integration_id)
     if integration.active != request.value:
         integration.active = request.value
@@ -69,15 +69,15 @@ def set_enabled(context: Context, request: general.SetIntegrationEnabled) -> Rec
 
 @handles("PostIntegrationsIntegrationIdRelink")
 def relink(context: Context, request: general.CreateReconnectionLink) -> Record:
-    """A link to connect an integration again."""
+    """A link to reconnect an integration."""
     return _link(context, request.integration_id, request)
 
 
 @handles("PostIntegrationsIntegrationIdSetupLink")
 def setup_link(context: Context, request: general.CreateSetupLink) -> Record:
-    """A link to the steps of the set-up that are left."""
+    """A link to the remaining setup steps."""
     if context.environment.integration(request.integration_id).setup_complete:
-        raise InputInvalid("The set-up of this integration is complete; there is nothing left to show.")
+        raise InputInvalid("The setup of this integration is complete; there is nothing left to show.")
     return _link(context, request.integration_id, request)
 
 
@@ -89,7 +89,7 @@ def _link(context: Context, integration_id: str, request: Any) -> Record:
 
 @handles("PostPassthroughToolApi")
 async def passthrough(context: Context, request: general.SendPassthroughRequest) -> Record:
-    """A request of the caller's own to the connected tool: here, a toy of one."""
+    """The caller's own request to the connected tool: here, a toy."""
     integration = context.integration
     assert integration is not None  # noqa: S101 - the operation needs one
     if request.tool != integration.tool:

@@ -1,4 +1,4 @@
-"""Absences: asking for them and taking them back."""
+"""Absences: creating and deleting them."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 @handles("PostHrisAbsences")
 def create_absence(context: Context, request: hris.CreateAbsence) -> Record:
-    """An absence of an employee, of one of the types that there are."""
+    """An absence of an employee, of an existing type."""
     world = context.world
     employee = world.get("hris_employees", request.employee_id, "employee")
     kind = world.get("hris_absence_types", request.absence_type_id, "absence type")
@@ -55,7 +55,7 @@ def create_absence(context: Context, request: hris.CreateAbsence) -> Record:
 
 @handles("DeleteHrisAbsencesAbsenceId")
 def delete_absence(context: Context, request: hris.DeleteAbsence) -> Record:
-    """It stays to be read with `include_deleted`."""
+    """Mark it as deleted; `include_deleted` still shows it."""
     row = context.world.get("hris_absences", request.absence_id, "absence")
     context.world.delete("hris_absences", row, status="DELETED")
     return row.data

@@ -20,13 +20,13 @@ _TIMES = ("date_of_birth", "start_date", "termination_date")
 
 @handles("PostHrisEmployees")
 def create_employee(context: Context, request: hris.CreateEmployee) -> Record:
-    """A new employee, whom nobody has the work e-mail address of yet."""
+    """A new employee, with a work e-mail address that nobody has yet."""
     return new_employee(context, _given(context.world, request)).data
 
 
 @handles("PatchHrisEmployeesEmployeeId")
 def update_employee(context: Context, request: hris.UpdateEmployee) -> Record:
-    """What is given is changed, the rest stays."""
+    """Change the given fields."""
     row = context.world.get("hris_employees", request.employee_id, "employee")
     given = _given(context.world, request)
     del given["employee_id"]
@@ -51,7 +51,7 @@ def add_document(context: Context, request: hris.AddEmployeeDocument) -> Record:
 
 
 def new_employee(context: Context, given: Record) -> StoredRecord:
-    """Add an employee; raises `Refusal` if there is one with the same work e-mail address."""
+    """Add an employee; raises `Refusal` if one has the same work e-mail address."""
     _check_email(context, given.get("work_email"), None)
     number = 1000 + len(context.world.table("hris_employees"))
     employee: Record = {
@@ -69,10 +69,10 @@ def new_employee(context: Context, given: Record) -> StoredRecord:
 
 
 def _given(world: World, request: Any) -> Record:
-    """The fields of a request as an employee has them; raises `UnknownId` for IDs of nothing."""
+    """The request's fields in an employee's form; raises `UnknownId` for unknown IDs."""
     given: Record = to_dict(request)
     given.pop("remote_fields", None)
-    given.pop("home_phone_number", None)  # it can be written, but the record that is read back has no place for it
+    given.pop("home_phone_number", None)  # it can be written, but not read back
     for name in _TIMES:
         if name in given:
             given[name] = as_stamp(given[name])

@@ -1,4 +1,4 @@
-"""The form for new employees: read it, fill it in, send it back."""
+"""The form for new employees: read it, fill it in, submit it."""
 
 from __future__ import annotations
 
@@ -64,14 +64,14 @@ _EQUIPMENT: list[Record] = [
 
 @handles("GetHrisEmployeesForm")
 def get_form(context: Context, request: hris.GetEmployeeForm) -> Record:
-    """One field of each kind; the same for all positions."""
+    """One field of each kind, the same for all positions."""
     _check_position(context, request.staffing_entity_id)
     return {"properties": _form(context.world)}
 
 
 @handles("PostHrisEmployeesForm")
 def create_with_form(context: Context, request: hris.CreateEmployeeWithForm) -> Record:
-    """An employee, if the form is filled in as it asks."""
+    """An employee, if the form is completed correctly."""
     _check_position(context, request.staffing_entity_id)
     form = _form(context.world)
     given = cast("Mapping[str, Any]", request.properties)

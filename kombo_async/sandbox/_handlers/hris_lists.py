@@ -1,4 +1,4 @@
-"""Employees and what belongs to them: the lists, and what each record nests."""
+"""Employees and related records: the lists, and the nested records."""
 
 from __future__ import annotations
 

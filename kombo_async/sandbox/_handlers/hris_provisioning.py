@@ -1,4 +1,4 @@
-"""Provisioning: who of the employees should have an account in your product."""
+"""Provisioning: which employees should have an account in your product."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ if TYPE_CHECKING:
     from kombo_async import hris
 
 GROUP = "everyone"
-"""A provisioning group that each integration has: all employees who are active."""
+"""A provisioning group of every integration: all active employees."""
 
 
 @handles("PostHrisProvisioningGroupsGroupIdDiff")
 def diff(context: Context, request: hris.GetProvisioningDiff) -> Record:
-    """Compares the accounts that there are with the employees of the group, by e-mail address."""
+    """Compare existing accounts with the employees in the group, by e-mail address."""
     members = _members(context, request.group_id)
     fields = request.options.employee_fields
     wanted: dict[str, Record] = {}
@@ -39,14 +39,14 @@ def diff(context: Context, request: hris.GetProvisioningDiff) -> Record:
 
 @handles("PostHrisProvisioningGroupsGroupIdSetupLinks")
 def setup_link(context: Context, request: hris.CreateProvisioningSetupLink) -> Record:
-    """A link, for an hour."""
+    """A link, valid for an hour."""
     _members(context, request.group_id)
     token = make_id(context.environment.seed, "provisioning", context.number)
     return {"url": f"{context.root}/connect/{token}", "expires_at": stamp(context.clock.now() + days(1 / 24))}
 
 
 def _members(context: Context, group_id: str) -> list[Record]:
-    """The members of a provisioning group: `everyone`, or those of a group of the system."""
+    """The members of a provisioning group: `everyone`, or one of the system's groups."""
     rows = context.world.table("hris_employees")
     active = [row.data for row in rows if row.data["employment_status"] == "ACTIVE" and not row.deleted]
     if group_id == GROUP:

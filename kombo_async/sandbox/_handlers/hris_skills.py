@@ -23,7 +23,7 @@ def create_skill(context: Context, request: hris.CreateSkill) -> Record:
 
 @handles("PatchHrisSkillsSkillId")
 def update_skill(context: Context, request: hris.UpdateSkill) -> Record:
-    """What is given is changed."""
+    """Change the given fields."""
     row = context.world.get("hris_skills", request.skill_id, "skill")
     changes: Record = {}
     if request.name is not UNSET:
@@ -36,7 +36,7 @@ def update_skill(context: Context, request: hris.UpdateSkill) -> Record:
 
 @handles("DeleteHrisSkillsSkillId")
 def delete_skill(context: Context, request: hris.DeleteSkill) -> Record:
-    """A skill, and with it who has it."""
+    """Delete a skill and its assignments."""
     row = context.world.get("hris_skills", request.skill_id, "skill")
     for assignment in context.world.table("hris_employee_skill_assignments").where("skill_id", row.id):
         if not assignment.deleted:
@@ -47,7 +47,7 @@ def delete_skill(context: Context, request: hris.DeleteSkill) -> Record:
 
 @handles("PostHrisEmployeeSkillAssignments")
 def assign(context: Context, request: hris.CreateEmployeeSkillAssignment) -> Record:
-    """A skill for an employee, once."""
+    """Assign a skill to an employee, once."""
     world = context.world
     world.get("hris_employees", request.employee_id, "employee")
     skill = world.get("hris_skills", request.skill_id, "skill")
@@ -62,7 +62,7 @@ def assign(context: Context, request: hris.CreateEmployeeSkillAssignment) -> Rec
 
 @handles("PatchHrisEmployeeSkillAssignmentsEmployeeSkillAssignmentId")
 def reassign(context: Context, request: hris.UpdateEmployeeSkillAssignment) -> Record:
-    """Another level."""
+    """Change the level."""
     id = request.employee_skill_assignment_id
     row = context.world.get("hris_employee_skill_assignments", id, "skill assignment")
     _check_level(context.world.get("hris_skills", row.data["skill_id"], "skill"), request.current_level)
@@ -72,7 +72,7 @@ def reassign(context: Context, request: hris.UpdateEmployeeSkillAssignment) -> R
 
 @handles("DeleteHrisEmployeeSkillAssignmentsEmployeeSkillAssignmentId")
 def unassign(context: Context, request: hris.DeleteEmployeeSkillAssignment) -> Record:
-    """A skill that an employee no longer has."""
+    """Remove an employee's skill."""
     id = request.employee_skill_assignment_id
     row = context.world.get("hris_employee_skill_assignments", id, "skill assignment")
     context.world.delete("hris_employee_skill_assignments", row)

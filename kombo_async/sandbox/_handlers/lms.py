@@ -1,4 +1,4 @@
-"""Learning: lists, enrolling and completing, and courses that are handed over in bulk."""
+"""Learning: lists, enrolling and completing, and bulk upserts of courses."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ LISTINGS.update(
 
 @handles("PostLmsCourseProgressions")
 def enroll(context: Context, request: lms.EnrollUser) -> Record:
-    """A user takes a course, once."""
+    """Enroll a user in a course, once."""
     world = context.world
     world.get("lms_users", request.user_id, "user")
     course = next((row for row in world.table("lms_courses") if _has(row, request.course_revision_id)), None)
@@ -80,7 +80,7 @@ def enroll(context: Context, request: lms.EnrollUser) -> Record:
 
 @handles("PostLmsCourseProgressionsCourseProgressionIdComplete")
 def complete(context: Context, request: lms.CompleteCourse) -> Record:
-    """A course is done."""
+    """Complete a course."""
     row = context.world.get("lms_course_progressions", request.course_progression_id, "course progression")
     if row.data["status"] == "COMPLETED":
         raise RemoteRefusal("This course has already been completed.")
@@ -92,7 +92,7 @@ def complete(context: Context, request: lms.CompleteCourse) -> Record:
 
 @handles("PostLmsCoursesCourseIdDeactivate")
 def deactivate(context: Context, request: lms.DeactivateCourse) -> Record:
-    """A course that nobody can begin any more."""
+    """Deactivate a course: nobody can start it any more."""
     row = context.world.get("lms_courses", request.course_id, "course")
     now = context.clock.stamp()
     revisions = [
@@ -104,7 +104,7 @@ def deactivate(context: Context, request: lms.DeactivateCourse) -> Record:
 
 @handles("PostLmsCoursesBulk")
 def upsert(context: Context, request: lms.UpsertCourses) -> Record:
-    """Courses that are new, or known by your own ID; the task that does it is done a little later."""
+    """Create courses, or update them by your own ID; the task finishes a little later."""
     origin_ids = [item.origin_id for item in request.items]
     if len(set(origin_ids)) < len(origin_ids):
         raise InputInvalid("items: duplicate origin_id")
@@ -116,7 +116,7 @@ def upsert(context: Context, request: lms.UpsertCourses) -> Record:
 
 @handles("GetLmsCoursesBulkTaskId")
 def task(context: Context, request: lms.GetUpsertCoursesTask) -> Record:
-    """How far it is."""
+    """The progress of a task."""
     row = context.world.get("lms_tasks", request.task_id, "task")
     created: str = row.data["created_at"]
     done = parse(created).timestamp() + TASK_SECONDS

@@ -1,4 +1,4 @@
-"""`remote:<remote ID>` where an ID goes in: it stands for Kombo's own ID of the record."""
+"""Resolve `remote:<remote ID>` in place of Kombo's own ID of a record."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ _BY_NAMESPACE: Mapping[str, Mapping[str, str]] = {
 
 
 def resolve(world: World, request: Request[Any]) -> Request[Any]:
-    """*request* with Kombo's IDs in place of `remote:` ones. What has no record stays, and is refused as unknown."""
+    """*request* with Kombo's IDs in place of `remote:` ones. Unknown ones stay, and are refused as unknown."""
     cls = type(request)
     names = {**_EVERYWHERE, **_BY_NAMESPACE.get(cls.__module__.split(".")[1], {})}
     listing = LISTINGS.get(cls.operation.id)

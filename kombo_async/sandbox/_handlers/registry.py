@@ -1,4 +1,4 @@
-"""What each operation does. The modules here load when an operation of theirs is first called."""
+"""The registry of handlers. Their modules load when one of their operations is first called."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 @attrs.define(kw_only=True)
 class Context:
-    """What a handler may need beside its request."""
+    """What a handler may need besides its request."""
 
     environment: Environment
     webhooks: Webhooks
@@ -31,12 +31,12 @@ class Context:
     """The records of the integration; the platform's own for operations without one."""
     integration: Integration | None
     root: str
-    """Where the sandbox is, such as `http://127.0.0.1:8000`."""
+    """The sandbox's address, such as `http://127.0.0.1:8000`."""
     number: int
     """The number of the request in the log."""
     allow_duplicates: bool = False
     fetched: Fetched = attrs.field(factory=dict[str, "StoredFile | str"], repr=False)
-    """The files that the request gave by their addresses."""
+    """The files that the request gave as URLs."""
     warnings: list[str] = attrs.field(factory=list[str])
 
     @property
@@ -46,7 +46,7 @@ class Context:
 
 
 Handler: TypeAlias = Callable[[Context, Any], Any | Awaitable[Any]]
-"""Does an operation: takes its request, gives the `data` of the answer (or of what is cut to its shape)."""
+"""Performs an operation: takes its request, returns the `data` of the response (cut to shape later)."""
 
 HANDLERS: dict[str, Handler] = {}
 LISTINGS: dict[str, Listing] = {}
@@ -66,7 +66,7 @@ _loaded: set[str] = set()
 
 
 def handles(*operation_ids: str) -> Callable[[F], F]:
-    """Mark what does these operations."""
+    """Register a handler for these operations."""
 
     def register(handler: F) -> F:
         for operation_id in operation_ids:
@@ -77,7 +77,7 @@ def handles(*operation_ids: str) -> Callable[[F], F]:
 
 
 def load(request: type[Request[Any]]) -> None:
-    """Make sure that what does the operation of *request* is in `HANDLERS` or `LISTINGS`."""
+    """Make sure that the handler of *request*'s operation is in `HANDLERS` or `LISTINGS`."""
     namespace = request.__module__.split(".")[1]
     if namespace not in _loaded:
         for module in _MODULES[namespace]:

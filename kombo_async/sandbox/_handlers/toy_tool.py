@@ -25,7 +25,7 @@ _TABLES = {
 
 
 async def answer(context: Context, request: general.SendPassthroughRequest) -> Record:
-    """What the tool answers, in the shape in which Kombo hands it on."""
+    """The tool's response, in the form in which Kombo passes it on."""
     status, data = _answer(context, request)
     whole: Any = data
     if request.response_as_base64 is not UNSET and request.response_as_base64:
@@ -56,7 +56,7 @@ def _answer(context: Context, request: general.SendPassthroughRequest) -> tuple[
 
 
 def _remote(record: Record) -> Record:
-    """A record in the tool's own words: its own ID, and plain fields."""
+    """A record in the tool's own format: its own ID, and plain fields."""
     plain = {key: value for key, value in record.items() if isinstance(value, str | int | float | None)}
     for key in ("id", "remote_id", "changed_at", "remote_deleted_at", "remote_data"):
         plain.pop(key, None)

@@ -1,4 +1,4 @@
-"""Files in requests: as base64, as a `data:` URL, or as an address of this machine that is fetched."""
+"""Files in requests: as base64, as a `data:` URL, or as a URL on this machine to fetch."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ LARGEST_FILE = 100 * 1024 * 1024
 FETCH_SECONDS = 10.0
 
 Fetched = Mapping[str, "StoredFile | str"]
-"""What came from each address: a file, or why it could not be had."""
+"""The result for each URL: a file, or why it could not be fetched."""
 
 
 def read_file(file: Any, path: str, warnings: list[str], fetched: Fetched) -> StoredFile:
@@ -54,7 +54,7 @@ def read_file(file: Any, path: str, warnings: list[str], fetched: Fetched) -> St
 
 
 async def fetch_files(request: Request[Any]) -> Fetched:
-    """Fetch what *request* gives by an http address of this machine."""
+    """Fetch the files that *request* gives as http URLs on this machine."""
     return {url: await _fetch(url) for url in set(_addresses(request))}
 
 

@@ -1,4 +1,4 @@
-"""Control over HTTP, below `/_sandbox`: faults, integrations, the clock, webhooks, the request_log."""
+"""The admin API below `/_sandbox`: faults, integrations, the clock, webhooks, the request log."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def _endpoint(sandbox: SandboxCore, action: Action) -> Callable[[Request], Await
     async def endpoint(request: Request) -> Response:
         body: Any = dict(request.query_params)
         if request.method in ("POST", "PATCH"):
-            # A page of another site cannot send this type without asking first, and it would not be allowed to.
+            # Another site's page cannot send this type without a CORS preflight, which is refused.
             if request.headers.get("content-type", "").partition(";")[0] != "application/json":
                 return JSONResponse({"error": "send JSON, with Content-Type: application/json"}, 415)
             try:
@@ -132,7 +132,7 @@ def _calls(sandbox: SandboxCore, body: Body, path: dict[str, str]) -> Any:
 
 
 def call_data(call: LoggedRequest) -> Body:
-    """A call in short."""
+    """A summary of a call."""
     names = (
         *("number", "at", "method", "path", "operation", "integration"),
         *("status", "code", "performed", "fault", "unknown"),
@@ -171,7 +171,7 @@ def _clock(sandbox: SandboxCore, body: Body, path: dict[str, str]) -> Any:
         elif name in ("stop", "go"):
             getattr(sandbox.clock, name)()
         else:
-            raise ValueError(f"{name}: the clock knows advance, set, stop and go")
+            raise ValueError(f"{name}: unknown; the clock supports advance, set, stop and go")
     return {"now": stamp(sandbox.clock.now())}
 
 

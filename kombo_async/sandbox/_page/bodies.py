@@ -1,4 +1,4 @@
-"""How the web page shows the bodies of requests and answers."""
+"""How the web page shows bodies."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from typing import Any, cast
 
 LONGEST_BODY = 20_000
 LONGEST_WORD = 400
-"""Characters. A longer string without spaces is a file, which would only hide what stands around it."""
+"""Longer strings without spaces are files, which would only hide what is around them."""
 
 
 def draw_body(body: bytes | None) -> str:
-    """A body as HTML, neatly indented where it is JSON; None is one that is no longer kept."""
+    """A body as HTML, indented if it is JSON; None if it is no longer kept."""
     if not body:
         return f'<p class="empty">{"no longer kept" if body is None else "empty"}</p>'
     try:

@@ -1,4 +1,4 @@
-"""Pieces of HTML that all parts of the page are made of."""
+"""HTML building blocks of the page."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
     "form-action 'self'; base-uri 'none'"
 )
-"""The browser's own guard, should people's HTML ever slip through: nothing inline runs, nothing leaves this machine."""
+"""A second defence in the browser against injected HTML: nothing inline runs, nothing leaves this machine."""
 
 
 def document(title: str, body: str, *, script: str = "page.js") -> str:
@@ -31,7 +31,7 @@ def quoted(value: str) -> str:
 
 
 def table(heads: Iterable[str], rows: Iterable[str], empty: str) -> str:
-    """A table, or what to say where there is nothing to list."""
+    """A table, or a message if there is nothing to list."""
     drawn = "".join(rows)
     if not drawn:
         return f'<p class="empty">{escape(empty)}</p>'
@@ -41,14 +41,14 @@ def table(heads: Iterable[str], rows: Iterable[str], empty: str) -> str:
 
 
 def button(label: str, send: str, body: dict[str, Any] | None = None, method: str = "POST", confirm: str = "") -> str:
-    """A button that sends something to `/_sandbox`."""
+    """A button that sends a request to `/_sandbox`."""
     data = f" data-body={quoted(json.dumps(body))}" if body is not None else ""
     ask = f" data-confirm={quoted(confirm)}" if confirm else ""
     return f"<button data-send={quoted(send)} data-method={quoted(method)}{data}{ask}>{escape(label)}</button>"
 
 
 def copyable(text: str, what: str) -> str:
-    """Something to copy, in one line, with the button that copies it."""
+    """A line of text with a copy button."""
     return (
         f'<span class="copyable"><code>{escape(text).replace(":", ":<wbr>")}</code>'
         f"<button class=copy data-copy={quoted(text)} aria-label={quoted(f'Copy {what}')}>Copy</button></span>"
@@ -56,12 +56,12 @@ def copyable(text: str, what: str) -> str:
 
 
 def badge(text: str, kind: str) -> str:
-    """A word on a ground of its own."""
+    """A word as a colored badge."""
     return f'<span class="badge {kind}">{escape(text)}</span>'
 
 
 def pager(fragment: str, page: int, shown: int, total: int, size: int, what: str) -> str:
-    """How many there are, and the buttons that turn the page."""
+    """The count, and the buttons for paging."""
     first = page * size + 1 if shown else 0
     turns = ""
     for label, other, there in (("Newer", page - 1, page > 0), ("Older", page + 1, (page + 1) * size < total)):
@@ -72,7 +72,7 @@ def pager(fragment: str, page: int, shown: int, total: int, size: int, what: str
 
 
 def options(values: Iterable[str], chosen: str = "", every: str | None = None) -> str:
-    """The options of a menu; *every* is the one that chooses nothing."""
+    """The options of a menu; *every* selects all."""
     first = [] if every is None else [f'<option value="">{escape(every)}</option>']
     rest = (
         f"<option value={quoted(value)}{' selected' if value == chosen else ''}>{escape(value)}</option>"

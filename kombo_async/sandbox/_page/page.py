@@ -1,4 +1,4 @@
-"""The web page at `/`: what is going on in the sandbox, for people. Plain HTML, drawn here, in fragments."""
+"""The web page at `/`, which shows what is going on. Plain HTML, rendered here in fragments."""
 
 from __future__ import annotations
 
@@ -34,18 +34,18 @@ STATES: tuple[tuple[str, dict[str, Any]], ...] = (
     ("sync pending (409)", {**_WELL, "sync": {"status": 409}}),
     ("sync pending (503)", {**_WELL, "sync": {"status": 503}}),
     ("inactive", {**_WELL, "active": False}),
-    ("set-up incomplete", {**_WELL, "setup_complete": False}),
+    ("setup incomplete", {**_WELL, "setup_complete": False}),
     ("QA failed", {**_WELL, "qa_passed": False}),
     ("credentials invalid", {**_WELL, "authenticated": False}),
 )
-"""What to switch an integration to, each the whole of its state: nothing of the one before stays hidden below it."""
+"""States to switch an integration to. Each is complete, so nothing of the previous one remains."""
 FAULTS: tuple[tuple[str, dict[str, Any]], ...] = (
     ("Next call: 500", {"status": 500, "code": "PLATFORM.UNKNOWN_ERROR", "times": 1}),
     (
-        "Next call: done, but 500",
+        "Next call: done, but answered 500",
         {"status": 500, "code": "PLATFORM.UNKNOWN_ERROR", "after_performing": True, "times": 1},
     ),
-    ("Next call: HTML from a balancer", {"status": 502, "html": True, "times": 1}),
+    ("Next call: HTML from a load balancer", {"status": 502, "html": True, "times": 1}),
     ("Next call: connection reset", {"connection": "reset", "times": 1}),
     (
         "Next call: rate limit",
@@ -93,7 +93,9 @@ def _page(sandbox: SandboxCore, request: Request) -> str:
         f"<option value={quoted(each['name'])}>{escape(each['name'])}: {escape(each['about'])}</option>"
         for each in sandbox.scenes.describe()
     )
-    reset = button("Reset", "/_sandbox/reset", {}, confirm="Go back to the first records, without faults and requests?")
+    reset = button(
+        "Reset", "/_sandbox/reset", {}, confirm="Restore the initial records, and remove faults and requests?"
+    )
     chosen = next((each.id for each in sandbox.integrations.values() if each.category == "ATS"), "")
     return document(
         "Kombo sandbox",
@@ -103,15 +105,15 @@ def _page(sandbox: SandboxCore, request: Request) -> str:
   <div><dt>API key</dt><dd>{copyable(sandbox.api_key, "API key")}</dd></div>
   <div><dt>Seed</dt><dd><code>{sandbox.seed}</code></dd></div>
 </dl></header>
-<p id="trouble" role="status">The sandbox does not answer. This page goes on by itself when it is back.</p>
+<p id="trouble" role="status">The sandbox does not respond. This page resumes when it is back.</p>
 <p id="said" role="status"></p>
 <main>
 <section><h2>Integrations</h2>
   <div class="scroll" data-fragment="/_sandbox/fragments/integrations"></div></section>
 <div class="stack">
-<section><h2>Faults</h2><p class="hint">Make calls go wrong, and see what your code makes of it.</p>
+<section><h2>Faults</h2><p class="hint">Make calls fail, and see how your code copes.</p>
   <div class="buttons">{faults}</div><div data-fragment="/_sandbox/fragments/faults"></div></section>
-<section><h2>Scenes</h2><p class="hint">What your code must be able to handle, set up at once.</p>
+<section><h2>Scenes</h2><p class="hint">Situations that your code must handle, set up with one click.</p>
   <form class="buttons" data-form="/_sandbox/scenes/" data-field="scene">
   <select name="scene" aria-label="Scene">{scenes}</select><button>Play</button>
   {button("End scenes", "/_sandbox/scenes", method="DELETE")}</form></section>
@@ -121,19 +123,19 @@ def _page(sandbox: SandboxCore, request: Request) -> str:
   {button("Go", "/_sandbox/clock", {"go": True})}{reset}</div>
   <div data-fragment="/_sandbox/fragments/clock"></div></section>
 </div>
-<section class="wide"><h2>Request log</h2><p class="hint">Newest first; click on one for its bodies.</p>
+<section class="wide"><h2>Request log</h2><p class="hint">Newest first; click one for its bodies.</p>
   <form class="buttons filters" id="requests-filters">
   <input type="search" name="q" placeholder="path, operation, code" aria-label="Search requests">
   <select name="status" aria-label="Status">{options(STATUSES, every="any status")}</select>
   <select name="integration" aria-label="Integration of requests">{options(ids, every="any integration")}</select>
   </form>
   <div data-fragment="/_sandbox/fragments/requests" data-filters="requests-filters"></div></section>
-<section class="wide"><h2>Records</h2><p class="hint">Newest first; click on one to see all of it.</p>
+<section class="wide"><h2>Records</h2><p class="hint">Newest first; click one to see all of it.</p>
   <form class="buttons filters" id="records-filters">
   <select name="integration" aria-label="Integration" data-models="model">
   {options(ids, chosen, "the platform's own")}</select>
   <select name="model" id="model" aria-label="Model">{options(models_of(sandbox, chosen))}</select>
-  <input type="search" name="q" placeholder="ID, or a text in the newest 2,000" aria-label="Search records"></form>
+  <input type="search" name="q" placeholder="ID, or text in the newest 2,000" aria-label="Search records"></form>
   <div data-fragment="/_sandbox/fragments/records" data-filters="records-filters"></div></section>
 <section class="wide"><h2>Webhooks</h2>
   <form class="buttons" data-form="/_sandbox/webhooks"><input type="url" name="url" required

@@ -18,10 +18,10 @@ from kombo_async.sandbox._state.table import Record, RecordTable, StoredRecord
 
 PAGE = 25
 SEARCHED = 2_000
-"""In so many of the newest records a text is looked for."""
+"""How many of the newest records are searched for a text."""
 FRAGMENT = "/_sandbox/fragments/records"
 OPENED = frozenset({"application/pdf", "image/png", "image/jpeg", "image/gif", "text/plain"})
-"""Types of files that a browser may show by itself: none of them can run anything."""
+"""File types that a browser may open, since none of them can run code."""
 
 
 def models_of(sandbox: SandboxCore, integration_id: str) -> list[str]:
@@ -62,14 +62,14 @@ def draw_records(sandbox: SandboxCore, request: Request) -> str:
         heads: tuple[str, ...] = ("Candidate", "E-mail", "Applications", "Attachments")
         rows: Iterable[str] = (_person(sandbox, world, id, each, root) for each in shown)
     else:
-        heads = ("Record", "What it says", "Changed")
+        heads = ("Record", "Content", "Changed")
         rows = (_record(sandbox, id, model, each, root) for each in shown)
-    drawn = table(heads, rows, "There are none.")
+    drawn = table(heads, rows, "No records.")
     return f'<div class="scroll">{drawn}</div>' + pager(FRAGMENT, page, len(shown), total, PAGE, "records")
 
 
 def _search(records: RecordTable, text: str) -> Iterable[StoredRecord]:
-    """Those with this ID or remote ID, and the newest ones that have *text* in them."""
+    """Records with this ID or remote ID, and the newest ones that contain *text*."""
     named = [*records.where("id", text), *records.where("remote_id", text)]
     yield from named
     end = len(records)
@@ -128,7 +128,7 @@ def _file(sandbox: SandboxCore, record: Record, root: str) -> str:
 
 
 def draw_record(sandbox: SandboxCore, request: Request) -> str:
-    """One record, whole."""
+    """One complete record."""
     query = request.query_params
     id = query.get("integration", "")
     model = query.get("model", "")

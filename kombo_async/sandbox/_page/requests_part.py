@@ -28,7 +28,7 @@ def draw_requests(sandbox: SandboxCore, request: Request) -> str:
     else:
         total, shown = log.kept, list(islice(log.newest(), page * PAGE, (page + 1) * PAGE))
     rows = (_row(each) for each in shown)
-    empty = "No request passes these filters." if text or status or integration else "Nobody has called yet."
+    empty = "No request passes these filters." if text or status or integration else "No requests yet."
     drawn = table(("Time", "Request", "Operation", "Status", "Code", "Done", "ms"), rows, empty)
     return f'<div class="scroll">{drawn}</div>' + pager(FRAGMENT, page, len(shown), total, PAGE, "requests")
 

@@ -1,4 +1,4 @@
-"""What is beside the API: the web page, files to download, the connection flow and control over HTTP."""
+"""Everything besides the API: the web page, file downloads, the connection flow and the admin API."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ ICON = (
 
 
 class _OnlyLocal:
-    """Refuses names that may be somebody else's."""
+    """Refuses host names that may be somebody else's."""
 
     def __init__(self, app: Application, hosts: Sequence[str]) -> None:
         self._app = app
@@ -38,7 +38,7 @@ class _OnlyLocal:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http" and not is_local(Headers(scope=scope).get("host", ""), self._hosts):
-            await PlainTextResponse("This Host is not known to be of this machine.", 400)(scope, receive, send)
+            await PlainTextResponse("This host name is not known to belong to this machine.", 400)(scope, receive, send)
         else:
             await self._app(scope, receive, send)
 
@@ -53,7 +53,7 @@ def make_site(sandbox: SandboxCore) -> Starlette:
             return PlainTextResponse("There is no such file.", 404)
         opened = "open" in request.query_params and file.content_type in OPENED
         disposition = f"{'inline' if opened else 'attachment'}; filename*=UTF-8''{quote(file.name)}"
-        # Never as what it claims to be: a page among the files must not run as one of the sandbox's own.
+        # Never with its claimed type: an uploaded page must not run as one of the sandbox's own.
         headers = {"content-disposition": disposition, "x-content-type-options": "nosniff"}
         if opened and file.content_type != "application/pdf":  # browsers show no PDF in a sandbox
             headers["content-security-policy"] = "sandbox; default-src 'none'"
@@ -98,11 +98,11 @@ def _connected(sandbox: SandboxCore, token: str, form: dict[str, list[str]]) -> 
     try:
         if form.get("fail"):
             sandbox.fail_connection(token, tool)
-            return _connect_page("The connection failed", f"<p>As you asked.</p>{_CLOSE}")
+            return _connect_page("The connection failed", f"<p>As requested.</p>{_CLOSE}")
         connection = sandbox.connect(token, tool)
     except ValueError as error:
         return _connect_page("That did not work", f"<p>{escape(str(error))}</p>{_CLOSE}", 400)
-    text = "<p>Hand this token to <code>activate_integration</code>:</p>"
+    text = "<p>Pass this token to <code>activate_integration</code>:</p>"
     return _connect_page(
         "Connected", f'{text}<pre data-activation-token="{escape(connection)}">{escape(connection)}</pre>'
     )

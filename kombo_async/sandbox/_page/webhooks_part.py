@@ -1,4 +1,4 @@
-"""Webhooks on the page: where they go, what was sent, what came back."""
+"""Webhooks on the page: endpoints, deliveries and responses."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ FRAGMENT = "/_sandbox/fragments/webhooks"
 def draw_webhooks(sandbox: SandboxCore, request: Request) -> str:
     """Endpoints and the newest deliveries."""
     webhooks = sandbox.webhooks
-    endpoints = table(("Endpoint", "Events", ""), map(_endpoint, webhooks.endpoints), "Webhooks go nowhere yet.")
+    endpoints = table(("Endpoint", "Events", ""), map(_endpoint, webhooks.endpoints), "No webhook endpoints yet.")
     newest = list(reversed(webhooks.deliveries))[:SHOWN]
-    sent = table(("Event", "To", "Sent", "Status", ""), map(_delivery, newest), "Nothing was sent yet.")
+    sent = table(("Event", "To", "Sent", "Status", ""), map(_delivery, newest), "Nothing has been sent yet.")
     waiting = f'<p class="small">{webhooks.waiting:,} waiting to be sent</p>' if webhooks.waiting else ""
     return f'{endpoints}{waiting}<div class="scroll">{sent}</div>'
 
@@ -49,7 +49,7 @@ def _delivery(delivery: Delivery) -> str:
 
 
 def draw_delivery(sandbox: SandboxCore, request: Request) -> str:
-    """One delivery with its body, and what came back."""
+    """One delivery with its body and the response."""
     number = request.path_params["number"]
     delivery = next((each for each in sandbox.webhooks.deliveries if each.number == number), None)
     if delivery is None:

@@ -1,1 +1,1 @@
-"""The records that are there from the start: invented, realistic, and the same for the same seed."""
+"""The initial records: invented, realistic, and the same for the same seed."""

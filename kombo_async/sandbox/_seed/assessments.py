@@ -1,4 +1,4 @@
-"""Assessments: the packages on offer, and orders for candidates."""
+"""Assessments: the available packages, and orders for candidates."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def _seeded_order(source: Source, place: int, random: Random) -> tuple[Record, s
 
 
 def place_order(world: World) -> Record:
-    """An order that comes now."""
+    """A new order."""
     number = len(world.table("assessment_orders"))
     packages = [record.id for record in world.table("assessment_packages") if not record.deleted]
     key = (world.seed, world.integration_id, "order", number)

@@ -1,4 +1,4 @@
-"""Fields that a customer's system has beyond Kombo's own, and what is mapped to them."""
+"""Additional fields of a customer's system, and their mappings."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from kombo_async.sandbox._state.fields import MODELS, VALUES
 from kombo_async.sandbox._state.table import Record
 
 CUSTOM = (("cost_center", 0), ("nickname", None))
-"""Custom fields, and which of the system's fields each shows."""
+"""Custom fields, and the system's field that each is mapped to."""
 
 
 def _field(source: Source, place: int, random: Random) -> tuple[Record, str]:

@@ -1,4 +1,4 @@
-"""Learning: courses with their revisions, learners, and how far they are."""
+"""Learning: courses with their revisions, learners, and their progress."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def _skill(source: Source, place: int, random: Random) -> tuple[Record, str]:
 
 
 def revision(course: str, created: str, **fields: Any) -> dict[str, Any]:
-    """A revision of a course, which holds what learners see of it."""
+    """A revision of a course, with what learners see."""
     return {
         "id": make_id(course, "revision", created),
         "remote_id": make_id(course, "remote revision")[:8],

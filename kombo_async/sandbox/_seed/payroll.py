@@ -1,4 +1,4 @@
-"""Pay runs and payslips, which add up, and the positions that a company wants to fill."""
+"""Pay runs and payslips, which add up, and the open positions of a company."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ MONTHS = 3
 """How many pay runs each legal entity has had."""
 ENTITIES = 2
 PARTS = (("salary", 100), ("tax", -25), ("insurance", -13))
-"""What a payslip is made of, in per cent of the gross pay."""
+"""The line items of a payslip, in per cent of the gross pay."""
 
 
 def gross(employee: int) -> int:

@@ -46,7 +46,7 @@ def _group(source: Source, place: int, random: Random) -> tuple[Record, str]:
 
 
 def manager_of(place: int) -> int | None:
-    """Who leads an employee: the first of each department leads it, and the very first leads all the leaders."""
+    """An employee's manager: the first of each department leads it, and the very first leads all the leaders."""
     if place == 0:
         return None
     return 0 if place < len(words.DEPARTMENTS) else place % len(words.DEPARTMENTS)
@@ -70,7 +70,7 @@ def groups_of(source: Source, place: int) -> list[str]:
 
 
 def status_of(place: int) -> str:
-    """Whether an employee is still there."""
+    """Whether an employee is still employed."""
     return "INACTIVE" if place % 12 == 11 else "LEAVE" if place % 20 == 13 else "ACTIVE"
 
 
@@ -130,7 +130,7 @@ def _employee(source: Source, place: int, random: Random) -> tuple[Record, str]:
 def _bank_account(first_name: str, last_name: str, random: Random) -> dict[str, Any]:
     number = f"{random.randint(10**9, 10**10 - 1)}"
     return {
-        "iban": f"DE00100000{number}",  # its check digits are wrong on purpose: it is nobody's
+        "iban": f"DE00100000{number}",  # wrong check digits on purpose: it belongs to nobody
         "bic": None,
         "account_number": number,
         "holder_name": f"{first_name} {last_name}",

@@ -25,7 +25,7 @@ ROLES = (
 )
 OUTCOMES = ("PENDING", "PENDING", "DECLINED", "PENDING", "HIRED")
 SECOND = 5
-"""Every so many candidates, one applies for a second job."""
+"""One in this many candidates applies for a second job."""
 
 
 def _role(source: Source, place: int, random: Random) -> tuple[Record, str]:
@@ -135,12 +135,12 @@ def _candidate(source: Source, place: int, random: Random) -> tuple[Record, str]
 
 
 def _salt(source: Source) -> int:
-    """Other seeds have other people in the same places."""
+    """Other seeds have different people in the same places."""
     return hash_of(source.seed, source.integration_id, "names") % 1_000_003
 
 
 def _known(source: Source, candidate: int) -> str:
-    """Since when a candidate is known: all jobs are older than that."""
+    """When a candidate was created: all jobs are older."""
     return stamp(ago(source, candidate, 4, 1, 50))
 
 
@@ -152,7 +152,7 @@ def _applications(source: Source) -> int:
 
 
 def _candidate_and_job(source: Source, place: int) -> tuple[int, int]:
-    """Whose application it is, and for which job: the second ones come after all the first."""
+    """The candidate and job of an application: second applications come after all first ones."""
     candidates, jobs = source.sizes.candidates, source.sizes.jobs
     if place < candidates:
         return place, place % jobs
@@ -273,7 +273,7 @@ def _attachment(source: Source, place: int, random: Random) -> tuple[Record, str
 
 
 def cv(record: Record) -> bytes:
-    """The file of an attachment from the start: one page with the name on it."""
+    """The file of an initial attachment: one page with the name on it."""
     name = str(record["file_name"]).removeprefix("CV ").removesuffix(".pdf").encode("latin-1", "replace")
     escaped = name.replace(b"\\", b"\\\\").replace(b"(", b"\\(").replace(b")", b"\\)")
     text = b"BT /F1 24 Tf 72 720 Td (" + escaped + b") Tj ET"
@@ -296,7 +296,7 @@ def cv(record: Record) -> bytes:
 
 
 def _every(each: int, offset: int = 0) -> Any:
-    """The places of what belongs to every *each*-th application, by its ID."""
+    """The places of records that belong to every *each*-th application, by its ID."""
 
     def places(source: Source, value: Any) -> Iterable[int]:
         place = source.place("ats_applications", value)

@@ -1,4 +1,4 @@
-"""The records from the start, each made from its place alone: the same seed makes the same, however many there are."""
+"""The initial records, each generated only from its place: the same seed gives the same ones, whatever the count."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ Inverse: TypeAlias = Callable[["Source", Any], Iterable[int]]
 
 @attrs.frozen
 class Table:
-    """How the records of one table are made."""
+    """How the records of one table are generated."""
 
     count: Callable[[Source], int]
     make: Callable[[Source, int, Random], tuple[Record, str]]
@@ -31,7 +31,7 @@ class Table:
     values: Mapping[str, Callable[[Source, int], Iterable[Any]]] = attrs.field(
         factory=dict[str, Callable[[Any, int], Iterable[Any]]]
     )
-    """By field: what a record is looked up by, told without making the record."""
+    """By field: a record's look-up values, without generating the record."""
     settled: float = 0.0
     """For how many days nothing has changed."""
 
@@ -48,7 +48,7 @@ _MODULES = {
 
 
 class Source:
-    """What an integration has from the start."""
+    """The initial records of an integration."""
 
     def __init__(self, seed: object, integration_id: str, born: datetime, sizes: Sizes, category: str) -> None:
         self.seed = seed
@@ -115,19 +115,19 @@ class Source:
 
 @lru_cache(maxsize=1_000)
 def hash_of(*parts: object) -> int:
-    """A number that follows from *parts*, in every process."""
+    """A number derived from *parts*, the same in every process."""
     return int(id_at(parts, 0).encode().hex(), 16) % 2**48
 
 
 def mix(place: int, salt: int, most: int) -> int:
-    """A number below *most* that follows from a place, without any order in it."""
+    """A number below *most* derived from a place, in no visible order."""
     value = (place + 1) * 2_654_435_761 + salt * 40_503 & 0xFFFFFFFF
     value = (value ^ value >> 15) * 2_246_822_519 & 0xFFFFFFFF
     return (value ^ value >> 13) % most
 
 
 def ago(source: Source, place: int, salt: int, least: float, most: float) -> datetime:
-    """A time from *least* to *most* days before the start."""
+    """A time between *least* and *most* days before the start."""
     return source.born - days(least + (most - least) * mix(place, salt, 1_000_003) / 1_000_003)
 
 
@@ -137,7 +137,7 @@ def fixed(count: int) -> Callable[[Source], int]:
 
 
 def owned(name: str, each: int = 1) -> Inverse:
-    """Records that belong to those of *name* in their order, *each* to one."""
+    """Records that belong to those of *name*, in order, *each* per record."""
 
     def places(source: Source, value: Any) -> Iterable[int]:
         place = source.place(name, value)
@@ -147,7 +147,7 @@ def owned(name: str, each: int = 1) -> Inverse:
 
 
 def numbered_email(source: Source, value: Any) -> Iterable[int]:
-    """The addresses of people from the start end in their numbers."""
+    """The addresses of initial people end in their numbers."""
     digits = str(value).partition("@")[0]
     digits = digits[len(digits.rstrip("0123456789")) :]
     return (int(digits),) if digits and len(digits) < 10 else ()

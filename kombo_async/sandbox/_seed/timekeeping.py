@@ -1,4 +1,4 @@
-"""Time: absences and what is left of them, timesheets."""
+"""Time: absences, their balances, timesheets."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The words of which the sandbox's people, places and companies are made."""
+"""The words that the sandbox's people, places and companies are made of."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ def name(random: Random) -> tuple[str, str]:
 
 
 def address_of(first_name: str, last_name: str, domain: str, number: int | None = None) -> str:
-    """An e-mail address for somebody, under a domain that belongs to nobody."""
+    """An e-mail address for somebody, at a domain that belongs to nobody."""
     text = (
         f"{first_name}.{last_name}".lower()
         .replace("\N{LATIN SMALL LETTER DOTLESS I}", "i")
@@ -86,5 +86,5 @@ def address_of(first_name: str, last_name: str, domain: str, number: int | None 
 
 
 def phone(random: Random) -> str:
-    """A phone number, of those that are set aside for films and books."""
+    """A phone number from the range reserved for films and books."""
     return f"+49 30 23125 {random.randint(100, 999)}"

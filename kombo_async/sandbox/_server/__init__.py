@@ -1,1 +1,1 @@
-"""One call from end to end, and the ways in: in-process and over HTTP."""
+"""One call from end to end, and the ways to reach it: in-process and over HTTP."""

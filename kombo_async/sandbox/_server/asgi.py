@@ -1,4 +1,4 @@
-"""The ASGI side: reading a call, sending its answer, and breaking the connection where a fault says so."""
+"""The ASGI side: read a call, send its response, and break the connection if a fault says so."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ Send: TypeAlias = Callable[[Message], Awaitable[None]]
 Application: TypeAlias = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 BREAK = "kombo_async.sandbox.break"
-"""The entry of `scope["extensions"]` with the function that breaks the connection, where the server has one."""
+"""The entry in `scope["extensions"]` with the function that breaks the connection, if the server has one."""
 _WRONG_HOST = Refusal(
     400,
     None,
@@ -28,11 +28,11 @@ _WRONG_HOST = Refusal(
     title="Unknown host",
 )
 SLICES = 10
-"""In how many parts a slow body comes."""
+"""How many parts a slow body is sent in."""
 
 
 class ConnectionBroken(Exception):
-    """Raised by the application to break a connection that it cannot reach."""
+    """Raised by the application to break a connection that it cannot access."""
 
 
 async def answer_call(sandbox: SandboxCore, scope: Scope, receive: Receive, send: Send) -> None:
@@ -54,7 +54,7 @@ async def answer_call(sandbox: SandboxCore, scope: Scope, receive: Receive, send
 
 
 def _date(clock: Clock) -> tuple[bytes, bytes]:
-    """The `Date` of an answer: what time it is at Kombo, by the sandbox's clock."""
+    """The `Date` header of a response, by the sandbox's clock."""
     return b"date", formatdate(int(clock.time()), usegmt=True).encode("ascii")
 
 
@@ -107,4 +107,4 @@ async def _break(scope: Scope, receive: Receive, how: str) -> None:
     if breaker is None:
         raise ConnectionBroken("the sandbox was told to break this connection")
     breaker(how)
-    await _until_gone(receive)  # else the server would complain that no answer came
+    await _until_gone(receive)  # otherwise the server would complain that there was no response

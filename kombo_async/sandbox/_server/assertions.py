@@ -1,4 +1,4 @@
-"""What `assert_sent` compares, and what it says when that fails."""
+"""The comparison of `assert_sent`, and its message on failure."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ LONGEST_LINE = 300
 
 
 def includes(whole: Any, part: Any) -> bool:
-    """Whether *whole* has all that *part* has: fields at any depth, items of lists in their places."""
+    """Whether *whole* has everything in *part*: fields at any depth, list items at the same positions."""
     if isinstance(part, Mapping):
         fields = cast("Mapping[str, Any]", part)
         return isinstance(whole, Mapping) and all(
@@ -34,7 +34,7 @@ def describe_mismatch(
     found: Sequence[LoggedRequest],
     all_requests: Sequence[LoggedRequest],
 ) -> str:
-    """What was wanted, how often it came, and all that came."""
+    """What was expected, how often it came, and all requests."""
     details = ", ".join(f"{name}={value!r}" for name, value in wanted.items() if value is not None)
     what = f"{operation_id or 'a request'}{f' with {details}' if details else ''}"
     often = "at least once" if times is None else f"{times} times"

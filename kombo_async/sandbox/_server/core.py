@@ -1,4 +1,4 @@
-"""All parts of a sandbox in one place, except the ways in: what the pipeline, the page and the admin API use."""
+"""All parts of a sandbox, except the ways to reach it: what the pipeline, the page and the admin API use."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ _CHANGEABLE = frozenset(
 
 
 class SandboxCore:
-    """What `Sandbox` is, without the ways in."""
+    """`Sandbox` without the ways to reach it."""
 
     def __init__(
         self,
@@ -113,7 +113,7 @@ class SandboxCore:
         return self.environment.integrations
 
     def integration(self, id: str) -> Integration:
-        """The integration with this ID. Raises `Refusal` as Kombo answers if there is none."""
+        """The integration with this ID. Raises `Refusal`, as Kombo would, if there is none."""
         return self.environment.integration(id)
 
     def add_integration(self, id: str, **settings: Any) -> Integration:
@@ -121,33 +121,35 @@ class SandboxCore:
         return self.environment.add_integration(id, **settings)
 
     def save_integration(self, integration: Integration) -> None:
-        """Keep a changed state of an integration."""
+        """Store the changed state of an integration."""
         self.environment.save_integration(integration)
 
     def connect(self, link: str, tool: str | None = None) -> str:
-        """Follow a link of `create_connection_link` to its end, as a customer would who connects *tool*.
+        """Complete a link from `create_connection_link`, as a customer who connects *tool* would.
 
-        Gives the token, for `activate_integration`.
+        Returns the token for `activate_integration`.
         """
         return follow(self.environment, self.webhooks, link, tool)
 
     def fail_connection(self, link: str, tool: str | None = None) -> None:
-        """End a link's flow without a connection: `connection-flow-failed` tells of it."""
+        """End a link's flow without a connection: it sends `connection-flow-failed`."""
         fail(self.environment, self.webhooks, link, tool)
 
     def change_integration(
         self, id: str, *, sync: str | Mapping[str, Any] | None = None, **changes: Any
     ) -> Integration:
-        """Change the state of an integration; webhooks tell of it.
+        """Change the state of an integration, and send webhooks.
 
         *changes* are `active`, `setup_complete`, `qa_passed`, `authenticated`, `permissions`, `organization`, `email`
-        and `origin_id`; *sync* is `"finish"`, or how to begin again (`{"seconds": 60}`, `{"calls": 2}`).
-        Raises `ValueError` for a setting that there is none of or a value that it cannot have.
+        and `origin_id`; *sync* is `"finish"`, or how to restart it (`{"seconds": 60}`, `{"calls": 2}`).
+        Raises `ValueError` for an unknown setting or an invalid value.
         """
         integration = self.integration(id)
         for name in changes:
             if name not in _CHANGEABLE:
-                raise ValueError(f"{name}: an integration has no such setting; it has {', '.join(sorted(_CHANGEABLE))}")
+                raise ValueError(
+                    f"{name}: integrations have no such setting; they have {', '.join(sorted(_CHANGEABLE))}"
+                )
         changed = attrs.evolve(integration, **changes)  # all or nothing
         for name in changes:
             setattr(integration, name, getattr(changed, name))
@@ -162,7 +164,7 @@ class SandboxCore:
         return integration
 
     def receive_order(self, integration_id: str, *, inline: bool = False) -> Record:
-        """Let the recruiting system of an ASSESSMENT integration place an order; webhooks tell of it."""
+        """Let the recruiting system of an ASSESSMENT integration place an order, and send webhooks."""
         integration = self.integration(integration_id)
         if integration.category != "ASSESSMENT":
             raise ValueError(f"integration: {integration_id} is not an ASSESSMENT integration")
@@ -181,9 +183,9 @@ class SandboxCore:
         return self.environment.world(integration_id)
 
     def delete_record(self, integration_id: str, model: str, id: str) -> None:
-        """Delete a record in the connected system: lists show it with `include_deleted` alone, `remote_deleted_at` set.
+        """Delete a record in the connected system: only `include_deleted` shows it, with `remote_deleted_at` set.
 
-        *model* is Kombo's name of it, such as `ats_candidates`. Raises `LookupError` if there is none.
+        *model* is Kombo's name, such as `ats_candidates`. Raises `LookupError` if there is none.
         """
         world = self.world(self.integration(integration_id).id)
         record = world.table(model).find(id)
@@ -193,10 +195,10 @@ class SandboxCore:
         self.changed(world)
 
     def changed(self, world: World) -> None:
-        """Note that records of *world* may have changed: webhooks tell of it, and the state keeps it."""
+        """Note that records of *world* may have changed: send webhooks, and save the state."""
         copy = self.environment.copy(None if world.integration_id == PLATFORM else world.integration_id)
         if copy is not world:
-            world.changed.clear()  # nobody is told before the copy knows
+            world.changed.clear()  # no webhooks before the copy has it
         self.webhooks.note_changes(copy)
         self.environment.commit()
 
@@ -205,11 +207,11 @@ class SandboxCore:
         return self.environment.file(id)
 
     def file_url(self, root: str, id: str) -> str:
-        """The address under which the bytes of the attachment *id* can be had."""
+        """The URL to download the attachment *id*."""
         return self.environment.file_url(root, id)
 
     def reset(self) -> None:
-        """Go back to the start: the first records, no faults, no scenes, an empty request log. Endpoints stay."""
+        """Restore the initial records, and remove faults, scenes and logged requests. Endpoints stay."""
         self.scenes.end()
         self.environment.clear()
         self.environment.set_copy_lag(self._first_lag[0], write_through=self._first_lag[1])
@@ -227,11 +229,11 @@ class SandboxCore:
     def requests(
         self, operation_id: str | None = None, *, integration: str | None = None, status: int | None = None
     ) -> list[LoggedRequest]:
-        """Every request that came, whatever became of it; of one operation, for one integration, with one status."""
+        """Every request that came, whatever its result; optionally for one operation, integration or status."""
         return self.request_log.find_all(operation_id, integration=integration, status=status)
 
     def performed(self, operation_id: str | None = None, *, integration: str | None = None) -> list[LoggedRequest]:
-        """The requests that were really done, whatever was answered."""
+        """The requests that were actually performed, whatever the response was."""
         return self.request_log.find_all(operation_id, integration=integration, performed=True)
 
     def assert_sent(
@@ -244,9 +246,9 @@ class SandboxCore:
         performed: bool | None = None,
         body: Mapping[str, Any] | None = None,
     ) -> list[LoggedRequest]:
-        """Assert that such requests came (*times* of them, else at least one), and give them back.
+        """Assert that matching requests came (*times* of them, by default at least one), and return them.
 
-        *body* is a part of the body: each of its fields must be there, at any depth. `AssertionError` shows what came.
+        *body* is part of the body: all its fields must be there, at any depth. The `AssertionError` shows what came.
         """
         __tracebackhide__ = True
         if operation_id is not None and operation_id not in REQUESTS:
@@ -264,7 +266,7 @@ class SandboxCore:
         return found
 
     def set_latency(self, *, actions: LatencyLike | None = None, reads: LatencyLike | None = None) -> None:
-        """Change how long calls take; None leaves it."""
+        """Change how long calls take; None keeps the setting."""
         if actions is not None:
             self.action_latency = latency_of(actions)
         if reads is not None:

@@ -1,4 +1,4 @@
-"""Faults on demand: which calls go wrong, how, and how often."""
+"""Faults on demand: which calls fail, how, and how often."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ HTML = (
     b"<html>\r\n<head><title>502 Bad Gateway</title></head>\r\n<body>\r\n"
     b"<center><h1>502 Bad Gateway</h1></center>\r\n</body>\r\n</html>\r\n"
 )
-DEFAULT_MESSAGE = "This fault was asked for."
+DEFAULT_MESSAGE = "This fault was requested."
 
 
 def _is(*kinds: type) -> Callable[[Any, attrs.Attribute[Any], Any], None]:
-    """Settings come from JSON, too: their types are checked."""
+    """A validator for types: settings may come from JSON."""
 
     def check_type(_: Any, field: attrs.Attribute[Any], value: Any) -> None:
         if value is not None and (not isinstance(value, kinds) or (isinstance(value, bool) and bool not in kinds)):
@@ -75,63 +75,63 @@ def _operations(value: str | Sequence[str] | None) -> frozenset[str] | None:
 
 @attrs.define
 class Fault:
-    """A rule for calls that go wrong. Raises `ValueError` for settings that make no sense or change nothing."""
+    """A rule that makes calls fail. Raises `ValueError` for settings that are invalid or have no effect."""
 
     operation: frozenset[str] | None = attrs.field(default=None, converter=_operations, validator=_known_operations)
     """OperationIds; None for all calls."""
     integration: str | None = attrs.field(default=None, validator=_is(str), kw_only=True)
     status: int | None = attrs.field(default=None, validator=[_is(int), _number(200, 599)], kw_only=True)
-    """The status to answer; None keeps the real answer (delayed, slowed or broken)."""
+    """The response's status; None keeps the real response (delayed, slowed or broken)."""
     code: str | None = attrs.field(default=None, validator=_is(str), kw_only=True)
     message: str = attrs.field(default=DEFAULT_MESSAGE, validator=_is(str), kw_only=True)
     title: str | None = attrs.field(default=None, validator=_is(str), kw_only=True)
     body: str | None = attrs.field(default=None, validator=_is(str), kw_only=True)
-    """Another body than Kombo's JSON, as it is."""
+    """A literal body in place of Kombo's JSON."""
     html: bool = attrs.field(default=False, validator=_is(bool), kw_only=True)
-    """Answer a load balancer's HTML page."""
+    """Respond with a load balancer's HTML page."""
     content_type: str | None = attrs.field(default=None, validator=_is(str), kw_only=True)
     headers: dict[str, str] = attrs.field(factory=dict[str, str], converter=_texts, kw_only=True)
     connection: Break | None = attrs.field(default=None, validator=_known_break, kw_only=True)
-    """What happens to the connection instead: `reset` (RST), `close` (without an answer), `cut` (in the middle
-    of the body), `hang` (no answer at all)."""
+    """What happens to the connection instead: `reset` (RST), `close` (without a response), `cut` (in the middle
+    of the body), `hang` (no response at all)."""
     after_performing: bool = attrs.field(default=False, validator=_is(bool), kw_only=True)
-    """Whether the work is done first: only the answer is lost."""
+    """Whether the work is done first: only the response is lost."""
     delay: float = attrs.field(default=0.0, validator=_number(0), kw_only=True)
-    """Seconds to wait before the answer."""
+    """Seconds to wait before the response."""
     slow: float = attrs.field(default=0.0, validator=_number(0), kw_only=True)
     """Seconds over which the body is spread."""
     jump: float = attrs.field(default=0.0, validator=_number(-1e9, 1e9), kw_only=True)
     """Seconds by which the sandbox's clock jumps."""
     times: int | None = attrs.field(default=None, validator=_count(1), kw_only=True)
-    """How often it strikes at most."""
+    """How many calls it hits at most."""
     skip: int = attrs.field(default=0, validator=_count(0), kw_only=True)
-    """How many matching calls go well first."""
+    """How many matching calls succeed first."""
     every: int = attrs.field(default=1, validator=_count(1), kw_only=True)
     """Applies to every nth matching call."""
     probability: float = attrs.field(default=1.0, validator=_number(0, 1), kw_only=True)
     after: float | None = attrs.field(default=None, validator=_number(0), kw_only=True)
-    """In how many seconds of the sandbox's clock it begins to strike."""
+    """Seconds until it takes effect, by the sandbox's clock."""
     lasting: float | None = attrs.field(default=None, validator=_number(0), kw_only=True)
-    """For how many seconds of the sandbox's clock it strikes."""
+    """Seconds that it stays in effect, by the sandbox's clock."""
     id: int = attrs.field(default=0, init=False)
     added_at: float = attrs.field(default=0.0, init=False)
     """When it was added, by the sandbox's clock (seconds since 1970)."""
     seen: int = attrs.field(default=0, init=False)
-    """How many calls it was for."""
+    """How many calls matched."""
     struck: int = attrs.field(default=0, init=False)
-    """How often it struck."""
+    """How many calls it hit."""
 
     def __attrs_post_init__(self) -> None:
         if self.answer(None) is None and not (self.connection or self.delay or self.slow or self.jump):
             raise ValueError("this fault has no effect: set a status, a code, a body, a connection, a delay, ...")
 
     def is_on(self, now: float) -> bool:
-        """Whether *now* is in the time in which it strikes."""
+        """Whether it is in effect at *now*."""
         starts = self.added_at + (self.after or 0.0)
         return starts <= now and (self.lasting is None or now < starts + self.lasting)
 
     def strikes(self, operation_id: str | None, integration_id: str | None, now: float, random: Random) -> bool:
-        """Count a call that it may be for, and say whether it goes wrong."""
+        """Count a matching call, and return whether it fails."""
         if self.operation is not None and operation_id not in self.operation:
             return False
         if self.integration is not None and integration_id != self.integration:
@@ -149,7 +149,7 @@ class Fault:
         return True
 
     def answer(self, log_url: str | None) -> Answer | None:
-        """What it answers instead; None where it leaves the real answer."""
+        """The response in place of the real one; None to keep the real one."""
         if self.html:
             return Answer(
                 status=self.status or 502,
@@ -167,7 +167,7 @@ class Fault:
 
 
 def _takes(cls: Callable[P, Fault]) -> Callable[[Any], Callable[Concatenate[Faults, P], Fault]]:
-    """Give a method the parameters of *cls*, which says once what they are."""
+    """Give a method the parameters of *cls*, to define them only once."""
 
     def decorate(method: Any) -> Any:
         own = Parameter("self", Parameter.POSITIONAL_ONLY)
@@ -178,7 +178,7 @@ def _takes(cls: Callable[P, Fault]) -> Callable[[Any], Callable[Concatenate[Faul
 
 
 class Faults:
-    """All faults that are set; the first one that strikes a call counts."""
+    """All faults; the first that hits a call applies."""
 
     def __init__(self, clock: Clock, random: Random) -> None:
         self._clock = clock
@@ -194,10 +194,9 @@ class Faults:
 
     @_takes(Fault)
     def add(self, *operation: Any, **settings: Any) -> Fault:
-        """Add a fault, for all calls unless *operation* or *integration* says which; see `Fault` for its settings.
+        """Add a fault, for all calls unless *operation* or *integration* is given; see `Fault` for the settings.
 
-        Raises `ValueError` for an operation that does not exist, a setting that makes no sense, and a fault that
-        would change nothing.
+        Raises `ValueError` for an unknown operation, an invalid setting, and a fault without an effect.
         """
         fault = Fault(*operation, **settings)
         fault.id, fault.added_at = self._next, self._clock.time()
@@ -206,7 +205,7 @@ class Faults:
         return fault
 
     def remove(self, fault: Fault | int) -> None:
-        """Remove a fault, or the one with this ID. Nothing happens if it is gone."""
+        """Remove a fault, or the one with this ID. Does nothing if it is gone."""
         id = fault if isinstance(fault, int) else fault.id
         self._faults = [each for each in self._faults if each.id != id]
 
@@ -215,7 +214,7 @@ class Faults:
         self._faults.clear()
 
     def strike(self, operation_id: str | None, integration_id: str | None) -> Fault | None:
-        """The fault that this call meets, if it meets one."""
+        """The fault that hits this call, if any."""
         now = self._clock.time()
         return next((f for f in self._faults if f.strikes(operation_id, integration_id, now, self._random)), None)
 

@@ -24,12 +24,12 @@ class Latency:
 
     @classmethod
     def uniform(cls, shortest: float, longest: float) -> Latency:
-        """Any duration between the two alike."""
+        """Any duration between the two, equally likely."""
         return cls(lambda random: random.uniform(shortest, longest))
 
     @classmethod
     def lognormal(cls, median: float, p95: float) -> Latency:
-        """What real systems are like: half of the calls take up to *median*, one in twenty longer than *p95*."""
+        """Like real systems: half of the calls take up to *median*, one in twenty longer than *p95*."""
         sigma = math.log(p95 / median) / 1.645  # the 95th percentile of the normal distribution
         return cls(lambda random: random.lognormvariate(math.log(median), sigma))
 
@@ -38,9 +38,9 @@ LatencyLike: TypeAlias = float | tuple[float, float] | Latency
 
 
 def latency_of(value: LatencyLike, name: str = "latency") -> Latency | None:
-    """The distribution that *value* stands for: seconds, (median, p95) or a `Latency`; None for no wait at all.
+    """The distribution for *value*: seconds, (median, p95) or a `Latency`; None for no wait.
 
-    Raises `ValueError`, with *name*, for what is no duration.
+    Raises `ValueError`, with *name*, for anything else.
     """
     if isinstance(value, Latency):
         return value

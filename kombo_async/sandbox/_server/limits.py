@@ -12,18 +12,18 @@ from kombo_async.sandbox._state.clock import Clock
 from kombo_async.sandbox._state.refusals import Refusal
 
 ACTIONS_AT_ONCE = 30
-"""How many actions Kombo lets run at once for an integration."""
+"""How many actions Kombo runs at once per integration."""
 
 
 class Concurrency:
-    """Counts the actions in flight of each integration; one too many is refused at once."""
+    """Counts each integration's actions in flight, and refuses one too many at once."""
 
     def __init__(self, limit: int = ACTIONS_AT_ONCE) -> None:
         if limit < 1:
             raise ValueError(f"actions_at_once: must be at least 1, not {limit}")
         self.limit = limit
         self.limits: dict[str, int] = {}
-        """Limits of single integrations, where they differ."""
+        """Limits of integrations with their own."""
         self.most: Counter[str] = Counter()
         """The most that have been in flight at once, by integration."""
         self._in_flight: Counter[str] = Counter()
@@ -33,11 +33,11 @@ class Concurrency:
         return self._in_flight[integration_id]
 
     def occupy(self, integration_id: str, places: int) -> None:
-        """Take places for good, as other machines of a customer would; a negative number gives them back."""
+        """Take places permanently, as your other machines would; a negative number gives them back."""
         self._in_flight[integration_id] = max(0, self._in_flight[integration_id] + places)
 
     def remaining(self, integration_id: str) -> int:
-        """How many places are left."""
+        """How many places are free."""
         return max(0, self.limit_of(integration_id) - self._in_flight[integration_id])
 
     def limit_of(self, integration_id: str) -> int:
@@ -45,7 +45,7 @@ class Concurrency:
         return self.limits.get(integration_id, self.limit)
 
     def headers(self, integration_id: str | None) -> dict[str, str]:
-        """What every answer to an action says."""
+        """The headers of every response to an action."""
         id = integration_id or ""
         return {"Concurrency-Limit": str(self.limit_of(id)), "Concurrency-Remaining": str(self.remaining(id))}
 
@@ -71,7 +71,7 @@ class RateLimit:
     """At most *calls* requests in any *seconds* by the sandbox's clock; None for no limit."""
 
     def __init__(self, clock: Clock, limit: tuple[int, float] | None) -> None:
-        given: Any = limit  # settings from JSON and the command line have other types, too
+        given: Any = limit  # settings from JSON and the command line may have other types
         if given is not None and not (
             isinstance(given, tuple | list) and len(limit or ()) == 2 and given[0] >= 1 and given[1] > 0
         ):

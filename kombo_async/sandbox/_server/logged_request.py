@@ -1,4 +1,4 @@
-"""The calls that came, and their bodies: these wait outside of the process's memory until somebody asks for one."""
+"""Received calls and their bodies, which are kept outside the process's memory until somebody needs one."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from kombo_async.sandbox._state.database import open_database
 from kombo_async.sandbox._state.refusals import Refusal
 
 KEPT_BYTES = 256 * 1024 * 1024
-"""How much of bodies is kept; those of the oldest calls go first."""
+"""How many bytes of bodies to keep; those of the oldest calls go first."""
 
 Kind: TypeAlias = Literal["request", "answer", "done"]
-"""`done` is the answer to a call that was performed, where a fault put something else in its place."""
+"""`done` is the real response to a call whose response a fault replaced."""
 _KINDS: Mapping[Kind, int] = {"request": 0, "answer": 1, "done": 2}
 
 
@@ -27,13 +27,13 @@ class Bodies:
 
     def __init__(self) -> None:
         self._database = open_database()
-        self._database.isolation_level = None  # each statement by itself
+        self._database.isolation_level = None  # autocommit
         self._database.execute("CREATE TABLE bodies (id INTEGER PRIMARY KEY, body BLOB NOT NULL)")
         self._bytes = 0
         self._gone = 0
 
     def keep(self, number: int, kind: Kind, body: bytes) -> None:
-        """Keep a body of the call *number*."""
+        """Store a body of the call *number*."""
         if not body or number <= self._gone:
             return
         self._database.execute("INSERT INTO bodies VALUES (?, ?)", (_id(number, kind), body))
@@ -42,7 +42,7 @@ class Bodies:
             self._drop(before=number)
 
     def read(self, number: int, kind: Kind) -> bytes | None:
-        """A body of the call *number*: empty where it had none, None where it is no longer kept."""
+        """A body of the call *number*: empty if it had none, None if it is no longer kept."""
         if number <= self._gone:
             return None
         found = self._database.execute("SELECT body FROM bodies WHERE id = ?", (_id(number, kind),)).fetchone()
@@ -50,7 +50,7 @@ class Bodies:
         return body
 
     def _drop(self, before: int) -> None:
-        """Make room, by a tenth at least, so that this is seldom; the bodies of the call *before* stay."""
+        """Free at least a tenth, to do this rarely; the bodies of the call *before* stay."""
         oldest = self._database.execute("SELECT id, length(body) FROM bodies ORDER BY id")
         for id, size in oldest:
             number = id // len(_KINDS)
@@ -62,7 +62,7 @@ class Bodies:
         self._database.execute("DELETE FROM bodies WHERE id < ?", (_id(self._gone + 1, "request"),))
 
     def clear(self, last: int) -> None:
-        """Drop all bodies, up to those of the call *last*."""
+        """Delete all bodies, up to those of the call *last*."""
         self._database.execute("DELETE FROM bodies")
         self._bytes, self._gone = 0, last
 
@@ -73,7 +73,7 @@ def _id(number: int, kind: Kind) -> int:
 
 @attrs.define(kw_only=True, weakref_slot=False)
 class LoggedRequest:
-    """One call, as it came and as it was answered."""
+    """One call: the request and the response."""
 
     number: int
     at: str
@@ -82,50 +82,50 @@ class LoggedRequest:
     path: str
     """The path, with its query."""
     operation: str | None = None
-    """Its operationId, None where no operation has this path."""
+    """Its operationId, None if no operation has this path."""
     integration: str | None = None
     """The integration it named."""
     valid: bool = False
-    """Whether it was read as a request of its operation."""
+    """Whether it was a valid request of its operation."""
     performed: bool = False
-    """Whether it was done. A call can be done and yet be answered with a fault, or not at all."""
+    """Whether it was performed. It can be performed and still be answered with a fault, or not at all."""
     status: int | None = None
-    """The status of the answer, None where there was none (yet)."""
+    """The response's status; None if there is none (yet)."""
     code: str | None = None
     milliseconds: float = 0.0
     unknown: list[str] = attrs.field(factory=list[str])
-    """Parameters and body fields that nothing has: a newer client may send them, or they are misspelt."""
+    """Unknown parameters and body fields: sent by a newer client, or misspelt."""
     fault: int | None = None
-    """The ID of the fault that it met."""
+    """The ID of the fault that hit it."""
     _bodies: Bodies = attrs.field(alias="bodies", repr=False, eq=False)
 
     def answered(self, body: bytes, kind: Kind = "answer") -> None:
-        """Take down the answer."""
+        """Record the response."""
         self._bodies.keep(self.number, kind, body)
 
     @property
     def request_body(self) -> bytes | None:
-        """The body as it came; None where it is no longer kept."""
+        """The request body as it came; None if it is no longer kept."""
         return self._bodies.read(self.number, "request")
 
     @property
     def answer_body(self) -> bytes | None:
-        """The body of the answer; None where it is no longer kept."""
+        """The response body; None if it is no longer kept."""
         return self._bodies.read(self.number, "answer")
 
     @property
     def body(self) -> Any:
-        """The body that came, as plain data; None where it was empty or no JSON."""
+        """The request body as plain data; None if it was empty or not JSON."""
         return _plain(self.request_body)
 
     @property
     def answer(self) -> Any:
-        """The body of the answer, as plain data."""
+        """The response body as plain data."""
         return _plain(self.answer_body)
 
     @property
     def result(self) -> Any:
-        """The `data` of what was done; None where nothing was, or where it is no longer kept."""
+        """The `data` of what was performed; None if nothing was, or if it is no longer kept."""
         if not self.performed:
             return None
         envelope: Any = _plain(self._bodies.read(self.number, "done") or self.answer_body)
@@ -133,7 +133,7 @@ class LoggedRequest:
 
     @property
     def request(self) -> Request[Any] | None:
-        """The request, typed, where it was valid and its body is still kept."""
+        """The typed request, if it was valid and its body is still kept."""
         body = self.request_body
         if not self.valid or body is None:
             return None

@@ -1,4 +1,4 @@
-"""One call from end to end: who asks, for which integration, within which limits, and what comes of it."""
+"""One call from end to end: authentication, integration, limits, and the result."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ logger: logging.Logger = logging.getLogger(__name__)
 T = TypeVar("T")
 
 SILENT = ("reset", "close", "hang")
-"""What can happen to a connection so that no answer comes."""
+"""What can happen to a connection in place of a response."""
 
 
 @attrs.frozen(kw_only=True)
@@ -44,24 +44,24 @@ class Incoming:
 
     method: str
     path: str
-    """Below the base URL, as it was sent."""
+    """The path below the base URL, as it was sent."""
     query: str
     headers: dict[str, str]
     body: bytes = attrs.field(repr=False)
     root: str
-    """Where the caller found the sandbox: scheme, host and port."""
+    """The sandbox's address from the caller's side: scheme, host and port."""
 
 
 @attrs.frozen
 class Outgoing:
-    """What is to be sent, and the fault that it meets on the way."""
+    """What to send, and the fault that applies to it."""
 
     answer: Answer
     fault: Fault | None = None
 
 
 async def process(sandbox: SandboxCore, incoming: Incoming) -> Outgoing:
-    """Answer a call, and take it down in the request_log."""
+    """Answer a call, and record it in the request log."""
     started = time.perf_counter()
     sandbox.clock.tick()
     route = find(incoming.method, incoming.path)
@@ -86,7 +86,7 @@ async def process(sandbox: SandboxCore, incoming: Incoming) -> Outgoing:
 async def _fail(
     sandbox: SandboxCore, incoming: Incoming, route: Route, call: LoggedRequest, log_url: str, fault: Fault
 ) -> tuple[Answer, Fault | None]:
-    """The answer to a call that a fault strikes, and the fault, unless it had nothing to spoil."""
+    """The response to a call hit by a fault, and the fault, unless it has no effect."""
     sandbox.clock.advance(fault.jump)
     instead = fault.answer(log_url)
     if instead is not None and not (fault.html or fault.body is not None):
@@ -127,13 +127,13 @@ async def _perform(sandbox: SandboxCore, incoming: Incoming, route: Route, call:
         answer = failure(refusal, log_url)
     except Exception:
         logger.exception("The sandbox failed at %s %s", incoming.method, call.operation or incoming.path)
-        message = "The sandbox has failed here, by a fault of its own; its log says more."
+        message = "This is a bug in the sandbox; its log says more."
         answer = failure(Refusal(500, "PLATFORM.UNKNOWN_ERROR", message), log_url)
     return _with_concurrency(sandbox, answer, route, call.integration)
 
 
 def _admit(sandbox: SandboxCore, incoming: Incoming, route: Route) -> tuple[type[Request[Any]], Integration | None]:
-    """What is called, and for which integration. Raises `Refusal` for those who may not."""
+    """Determine the operation and integration of a call. Raises `Refusal` if it is not allowed."""
     _authenticate(sandbox, incoming)
     sandbox.rate_limit.check()
     request_class = route.request
@@ -165,7 +165,7 @@ async def _answer(
 
 
 def _with_concurrency(sandbox: SandboxCore, answer: Answer, route: Route, integration_id: str | None) -> Answer:
-    """Every answer to an action, refusals too, says how many places there are and how many are left."""
+    """Every response to an action, even a refusal, says how many places there are and how many are free."""
     operation = route.operation
     if operation is None or not operation.action or integration_id not in sandbox.environment:
         return answer
@@ -190,7 +190,7 @@ def _integration(sandbox: SandboxCore, incoming: Incoming, operation: Operation)
     if not id:
         raise InputInvalid(f"X-Integration-Id: {operation.id} needs this header")
     integration = sandbox.integration(id)
-    # These reach the connected system itself, or start what is being waited for.
+    # These reach the connected system itself, or start the sync.
     needs_sync = operation.id not in ("PostForceSync", "PostPassthroughToolApi")
     integration.check(needs_sync=needs_sync)
     return integration
@@ -203,7 +203,7 @@ async def _wait(sandbox: SandboxCore, operation: Operation) -> None:
 
 
 def _resolved(world: World, incoming: Incoming, request: Request[Any]) -> Request[Any]:
-    # Most requests name no remote ID, which their bytes show sooner than their values.
+    # Most requests have no remote ID, and checking their bytes is quicker than checking their values.
     named = b"remote:" in incoming.body or "remote" in incoming.path or "remote" in incoming.query
     return resolve(world, request) if named else request
 
@@ -211,7 +211,7 @@ def _resolved(world: World, incoming: Incoming, request: Request[Any]) -> Reques
 async def _do(
     sandbox: SandboxCore, incoming: Incoming, integration: Integration | None, request: Request[Any]
 ) -> tuple[Any, list[str]]:
-    """Do it: gives the `data` of the answer, and warnings."""
+    """Perform the request: returns the `data` of the response, and warnings."""
     cls = type(request)
     load(cls)
     id = integration.id if integration is not None else None
@@ -253,7 +253,7 @@ async def _do(
 
 
 async def _prepared(world: World, do: Callable[[], T]) -> T:
-    """Do it, once the look-ups that it needs are prepared: bit by bit, while others are answered."""
+    """Perform the request once its look-ups are prepared: in slices, while other calls are answered."""
     while True:
         try:
             with world.deferring():

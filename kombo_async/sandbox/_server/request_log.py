@@ -1,4 +1,4 @@
-"""The request_log: everything that was asked, and what of it was done."""
+"""The request log: every call, and what was performed."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ KEPT_CALLS = 100_000
 
 
 class RequestLog:
-    """The calls in their order."""
+    """The calls, in order."""
 
     def __init__(self) -> None:
         self.total: int = 0
@@ -24,12 +24,12 @@ class RequestLog:
     def open(
         self, method: str, path: str, body: bytes, *, at: str, operation: str | None, integration: str | None
     ) -> LoggedRequest:
-        """Take down a call that came."""
+        """Record a call that came."""
         self.total += 1
         call = LoggedRequest(
             number=self.total,
             at=at,
-            # Most calls name the same few: each is kept once.
+            # Most calls name the same few, so each is kept once.
             method=intern(method),
             path=intern(path),
             operation=operation,
@@ -41,7 +41,7 @@ class RequestLog:
         return call
 
     def close(self, call: LoggedRequest) -> None:
-        """Take down that a call is over."""
+        """Record that a call is over."""
         for watcher in self._watchers:
             watcher(call)
 
@@ -66,7 +66,7 @@ class RequestLog:
         ]
 
     def newest(self) -> Iterator[LoggedRequest]:
-        """All requests that are kept, the newest first."""
+        """All kept requests, the newest first."""
         return reversed(self._calls)
 
     @property
@@ -79,11 +79,11 @@ class RequestLog:
         return next((call for call in reversed(self._calls) if call.number == number), None)
 
     def clear(self) -> None:
-        """Forget all calls."""
+        """Delete all calls."""
         self._calls.clear()
         self._bodies.clear(self.total)
 
     def watch(self, watcher: Callable[[LoggedRequest], None]) -> Callable[[], None]:
-        """Have *watcher* told of each call that is over; gives the function that ends it."""
+        """Call *watcher* with each completed call; returns a function that ends this."""
         self._watchers.append(watcher)
         return lambda: self._watchers.remove(watcher)

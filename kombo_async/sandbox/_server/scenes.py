@@ -1,4 +1,4 @@
-"""Scenes: what callers must be able to handle, each set up by one line."""
+"""Scenes: situations that callers must handle, each set up with one line."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from kombo_async.sandbox._webhooks.webhooks import Webhooks
 
 
 class Stage(Protocol):
-    """What scenes are set up on: a sandbox."""
+    """What scenes need: a sandbox."""
 
     clock: Clock
     environment: Environment
@@ -49,7 +49,7 @@ class Stage(Protocol):
 
 
 class Scenes:
-    """One method for each scene; *integration* is the Greenhouse one unless it is named."""
+    """One method for each scene; *integration* is the Greenhouse one by default."""
 
     def __init__(self, sandbox: Stage) -> None:
         self._sandbox = sandbox
@@ -75,7 +75,7 @@ class Scenes:
     def play(self, scene: str, **settings: Any) -> None:
         """Set up the scene with this name, such as `outage`, or `outage:seconds=30,integration=lever:x`.
 
-        Raises `ValueError` for a name or setting that there is none of.
+        Raises `ValueError` for an unknown name or setting.
         """
         name, _, text = scene.partition(":")
         for pair in filter(None, text.split(",")):
@@ -84,7 +84,9 @@ class Scenes:
                 raise ValueError(f"scene: {pair!r} must be NAME=VALUE")
             settings[key.strip()] = _plain(value.strip())
         if name not in self.names:
-            raise ValueError(f"scene: there is no {name!r}{suggestion(name, self.names)}; {', '.join(self.names)}")
+            raise ValueError(
+                f"scene: unknown scene {name!r}{suggestion(name, self.names)}; available: {', '.join(self.names)}"
+            )
         method = self._method(name)
         for key in settings:
             if key not in signature(method).parameters:
@@ -93,7 +95,7 @@ class Scenes:
         method(**settings)
 
     def end(self) -> None:
-        """End what the scenes have begun to watch, and the disturbance of webhooks and copies."""
+        """End all scenes: stop watching calls, and deliver webhooks and update copies normally again."""
         for end in self._ends:
             end()
         self._ends.clear()
@@ -114,14 +116,14 @@ class Scenes:
         status: int = 409,
         integration: str = GREENHOUSE,
     ) -> None:
-        """The first sync is still running, and ends after *seconds* (60 if nothing is said) or so many *looks*."""
+        """The first sync is still running, and ends after *seconds* (default: 60) or after this many *looks*."""
         if seconds is None and looks is None:
             seconds = 60.0
         sync = {"seconds": seconds, "calls": looks, "status": status}
         self._sandbox.change_integration(integration, sync=sync)
 
     def job_closes(self, *, job: str | None = None, integration: str = GREENHOUSE) -> None:
-        """A job closes between the look at the jobs and the application: the first open one, or *job*."""
+        """A job closes between reading the jobs and applying: the first open one, or *job*."""
         world = self._sandbox.world(integration)
 
         def close(request: LoggedRequest) -> None:
@@ -135,7 +137,7 @@ class Scenes:
         end = self._watch(close)
 
     def outage(self, *, seconds: float = 120.0, integration: str = GREENHOUSE) -> None:
-        """The connected system is down for *seconds*: actions fail, lists are answered from Kombo's copy."""
+        """The connected system is down for *seconds*: actions fail, lists come from Kombo's copy."""
         self._sandbox.faults.add(
             _actions(),
             integration=integration,
@@ -146,7 +148,7 @@ class Scenes:
         )
 
     def slow_system(self, *, median: float = 20.0, p95: float = 90.0) -> None:
-        """Actions take as long as with the slowest systems: half of them *median* seconds, one in twenty *p95*."""
+        """Actions take as long as in the slowest systems: half of them *median* seconds, one in twenty *p95*."""
         self._sandbox.set_latency(actions=(median, p95))
 
     def smaller_limit(self, *, actions: int = 5, integration: str = GREENHOUSE) -> None:
@@ -156,7 +158,7 @@ class Scenes:
         self._sandbox.concurrency.limits[integration] = actions
 
     def becomes_inactive(self, *, looks: int = 0, integration: str = GREENHOUSE) -> None:
-        """The integration is switched off, after so many *looks*."""
+        """The integration is switched off, after this many *looks*."""
         left = looks
 
         def count(request: LoggedRequest) -> None:
@@ -182,7 +184,7 @@ class Scenes:
         job: str | None = None,
         integration: str = GREENHOUSE,
     ) -> None:
-        """The connected system knows the candidate already, with an application for the job if *applied*."""
+        """The candidate is already in the connected system, with an application for the job if *applied*."""
         world = self._sandbox.world(integration)
         sample = world.table("ats_candidates")[0].data if len(world.table("ats_candidates")) else {}
         own = {"id", "remote_id", "changed_at", "remote_created_at", "remote_updated_at"}
@@ -205,7 +207,7 @@ class Scenes:
         self._sandbox.changed(world)
 
     def lagging_copy(self, *, seconds: float = 60.0, write_through: bool = False) -> None:
-        """Lists show what changed only after *seconds*; with *write_through*, what was done by an action at once."""
+        """Lists show changes only after *seconds*; with *write_through*, results of actions at once."""
         self._sandbox.environment.set_copy_lag(seconds, write_through=write_through)
 
     def webhooks_late(self, *, seconds: float = 60.0) -> None:
@@ -213,11 +215,11 @@ class Scenes:
         self._sandbox.webhooks.delay = seconds
 
     def webhooks_twice(self, *, copies: int = 2) -> None:
-        """Each webhook comes so many times."""
+        """Each webhook comes this many times."""
         self._sandbox.webhooks.copies = copies
 
     def webhooks_out_of_order(self) -> None:
-        """Webhooks that are due together come in any order."""
+        """Webhooks that are due together come in random order."""
         self._sandbox.webhooks.shuffle = True
 
     # What they share
@@ -238,7 +240,7 @@ class Scenes:
 
 
 def _plain(text: str) -> Any:
-    """What a setting on the command line means."""
+    """The value of a setting from the command line."""
     if text in ("true", "false"):
         return text == "true"
     for kind in (int, float):

@@ -1,4 +1,4 @@
-"""The sandbox as a transport of httpx: the same application, in the same process, without sockets."""
+"""The sandbox as an httpx transport: the same application, in the same process, without sockets."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from kombo_async.sandbox._state.clock import Clock
 
 
 class SandboxTransport(httpx.ASGITransport):
-    """Hands requests to the sandbox. Connections that faults break are httpx's exceptions, as over a socket.
+    """Passes requests to the sandbox. Connections broken by faults raise httpx's exceptions, as over a socket.
 
-    Timeouts of connections, TLS and proxies play no part here; test those against `serve`.
+    Connection timeouts, TLS and proxies are not involved; test those against `serve`.
     """
 
     def __init__(self, sandbox: Application, clock: Clock | None = None) -> None:
@@ -43,7 +43,7 @@ class SandboxTransport(httpx.ASGITransport):
             if not waiting:
                 await self._clock.sleep(
                     math.inf
-                )  # a caller who goes away cancels this task: there is no disconnect to tell
+                )  # a caller that goes away cancels this task, so there is no disconnect message
             return waiting.pop()
 
         async def send(message: Message) -> None:

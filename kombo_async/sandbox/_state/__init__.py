@@ -1,1 +1,1 @@
-"""What is kept: records, integrations, files, events, in SQLite."""
+"""The state: records, integrations, files, events, in SQLite."""

@@ -1,4 +1,4 @@
-"""The sandbox's clock: real time that tests can move or stop, or virtual time that no wait takes for real."""
+"""The sandbox's clock: real time that tests can move or stop, or virtual time without real waits."""
 
 from __future__ import annotations
 
@@ -16,21 +16,21 @@ import attrs
 from kombo_async._clock import Clock as ClientClock
 
 TURNS = 25
-"""How many turns of the event loop others get before virtual time goes on to the next moment."""
+"""How many event loop iterations others get before virtual time moves to the next moment."""
 TICK = 0.001
-"""How many seconds of virtual time a request takes: what comes later is later, too."""
+"""How many seconds of virtual time a request takes, so that later requests have later times."""
 
 _LATEST = datetime(9999, 1, 1, tzinfo=UTC).timestamp()
 
 
 @attrs.define(order=True)
 class _Sleeper:
-    """Somebody who wakes at a moment."""
+    """A task that wakes at a moment."""
 
     wakes: float
     number: int
     turn: anyio.Event = attrs.field(factory=anyio.Event, order=False)
-    """Set when it is the first of all, or its moment has come."""
+    """Set when it is the first of all sleepers, or its moment has come."""
     gone: bool = attrs.field(default=False, order=False)
 
 
@@ -44,10 +44,10 @@ class _Deadline:
 
 
 class Clock(ClientClock):
-    """Tells the time to everything in the sandbox: records, syncs, limits, latency.
+    """The clock for everything in the sandbox: records, syncs, limits, latency.
 
     Real by default: `advance`, `set`, `stop` and `go` move it, waits take real time. A *virtual* one stands still until
-    everybody waits, then it jumps to the next moment that somebody waits for; clients that share it never really wait.
+    everybody waits, then jumps to the next moment that somebody waits for; clients that share it never really wait.
     """
 
     def __init__(self, start: datetime | None = None, *, virtual: bool = False) -> None:
@@ -74,9 +74,9 @@ class Clock(ClientClock):
         return stamp(self.now())
 
     def advance(self, seconds: float) -> None:
-        """Move the clock forward, or back where *seconds* is negative.
+        """Move the clock forward, or back if *seconds* is negative.
 
-        Raises `ValueError` for times outside of the years 1970 to 9999.
+        Raises `ValueError` for times outside the years 1970 to 9999.
         """
         if not 0 <= self.time() + seconds <= _LATEST:  # nor is NaN
             raise ValueError(f"advance: {seconds!r} seconds would leave the years 1970 to 9999")
@@ -91,16 +91,16 @@ class Clock(ClientClock):
         self.advance(when.timestamp() - self.time())
 
     def stop(self) -> None:
-        """Stop the clock: it moves by `advance` and `set` alone."""
+        """Stop the clock: only `advance` and `set` move it."""
         self._stopped_at = self.time()
 
     @property
     def is_stopped(self) -> bool:
-        """Whether it stands still by itself."""
+        """Whether it is stopped."""
         return self._stopped_at is not None
 
     def go(self) -> None:
-        """Let a stopped clock go on."""
+        """Restart a stopped clock."""
         if self._stopped_at is not None:
             self._offset, self._stopped_at = self._stopped_at - time.time(), None
 
@@ -109,10 +109,10 @@ class Clock(ClientClock):
         if self.is_virtual:
             self.advance(TICK)
 
-    # What clients and the sandbox itself wait by
+    # Waiting, for clients and the sandbox itself
 
     async def sleep(self, seconds: float) -> None:
-        """Wait for *seconds*: for real, or until virtual time has come to it."""
+        """Wait for *seconds*, really or in virtual time."""
         if not self.is_virtual:
             await (anyio.sleep_forever() if math.isinf(seconds) else anyio.sleep(seconds))
             return
@@ -125,7 +125,7 @@ class Clock(ClientClock):
             self._wake_first()
 
     async def _sleep_until(self, sleeper: _Sleeper) -> None:
-        """Wait for its moment. The sleeper who wakes first lets time pass; the others wait to be that one."""
+        """Wait for its moment. The sleeper that wakes first lets time pass; the others wait to become that one."""
         await anyio.lowlevel.checkpoint()
         while self.time() < sleeper.wakes:
             if self._first_sleeper() is not sleeper:
@@ -139,7 +139,7 @@ class Clock(ClientClock):
                 await self._jump()
 
     async def _jump(self) -> None:
-        """Go on to the next moment that somebody waits for."""
+        """Jump to the next moment that somebody waits for."""
         first = self._first_sleeper()
         moments = [first.wakes] if first is not None else []
         self._drop_dead_deadlines()
@@ -147,7 +147,7 @@ class Clock(ClientClock):
             moments.append(self._deadlines[0].when)
         when = min(moments, default=math.inf)
         if math.isinf(when):
-            await anyio.sleep(0.01)  # nobody waits for a moment: only the real world can end this
+            await anyio.sleep(0.01)  # nobody waits for a moment, so only the real world can end this
         else:
             self.advance(max(0.0, when - self.time()))
 
@@ -179,7 +179,7 @@ class Clock(ClientClock):
             heapq.heappop(self._deadlines)
 
     def _pass_moments(self) -> None:
-        """Cancel and wake those whose moment has come."""
+        """Cancel scopes and wake sleepers whose moment has come."""
         now = self.time()
         while self._deadlines and self._deadlines[0].when <= now:
             scope = heapq.heappop(self._deadlines).scope()
@@ -191,17 +191,17 @@ class Clock(ClientClock):
 
 
 def stamp(when: datetime) -> str:
-    """*when* as Kombo writes it, `2026-05-19T08:30:00.000Z`: such strings sort by time."""
+    """*when* as Kombo writes it, `2026-05-19T08:30:00.000Z`: these strings sort by time."""
     return when.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def day(when: datetime) -> str:
-    """The day of *when* as Kombo writes dates of birth, of entry and the like: its midnight in UTC."""
+    """The day of *when* as Kombo writes dates of birth and the like: midnight in UTC."""
     return f"{when:%Y-%m-%d}T00:00:00.000Z"
 
 
 def parse(text: str) -> datetime:
-    """A time (or date) of a request. Raises `ValueError` for what is none."""
+    """Parse a time (or date) of a request. Raises `ValueError` for anything else."""
     when = datetime.fromisoformat(text)
     return when if when.tzinfo is not None else when.replace(tzinfo=UTC)
 

@@ -1,4 +1,4 @@
-"""Databases of SQLite's: in a file of the caller's, or out of sight."""
+"""SQLite databases: in the caller's file, or temporary."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 
 
 class _Database(sqlite3.Connection):
-    """A connection that closes itself when nobody holds it any more: few sandboxes are closed by hand."""
+    """A connection that closes itself when it is no longer referenced, since few sandboxes are closed explicitly."""
 
     def __del__(self) -> None:
         with suppress(sqlite3.ProgrammingError):  # it could not be opened
@@ -16,13 +16,13 @@ class _Database(sqlite3.Connection):
 
 
 def open_database(path: Path | None = None) -> sqlite3.Connection:
-    """The database in the file at *path*, which is made if there is none.
+    """The database in the file at *path*, created if missing.
 
-    Without a path it ends with its connection; it is in memory while it is small, and in a temporary file after that.
+    Without a path, it is temporary: in memory while it is small, then in a temporary file.
     Raises `sqlite3.DatabaseError` for another kind of file.
     """
     database = sqlite3.connect(path or "", check_same_thread=False, factory=_Database)
-    # The sandbox is for trying things out: a power cut may take the last calls with it.
+    # The sandbox is for trying things out: a power cut may lose the last calls.
     database.execute("PRAGMA synchronous = OFF")
     database.execute(f"PRAGMA journal_mode = {'WAL' if path else 'OFF'}")
     return database

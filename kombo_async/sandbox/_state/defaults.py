@@ -1,4 +1,4 @@
-"""What a sandbox begins with unless told otherwise. These names are stable: examples and notebooks may rely on them."""
+"""The defaults of a sandbox. These names are stable: examples and notebooks may rely on them."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ if TYPE_CHECKING:
 
 API_KEY = "sandbox-key"
 BASE_URL = "http://sandbox.localhost/v1"
-"""Where in-process clients find the sandbox; nothing listens there."""
+"""The base URL for in-process clients; nothing listens there."""
 
 GREENHOUSE = "greenhouse:HWUTwvyx2wLoSUHphiWVrp28"
 
 
 def default_id(tool: str) -> str:
-    """The ID of the integration of *tool* that is there from the start."""
+    """The ID of the initial integration of *tool*."""
     return GREENHOUSE if tool == "greenhouse" else f"{tool}:{make_id('integration', tool)}"
 
 
@@ -32,7 +32,7 @@ _DEFAULTS: tuple[tuple[str, dict[str, Any]], ...] = (
     ("silae", {"organization": "Atelier Marceau"}),
     ("docebo", {"organization": "Acme GmbH"}),
     ("icims", {"organization": "Kestrel Labs", "category": "ASSESSMENT"}),
-    # and some that are not well, in the ways in which integrations are not:
+    # and some with the usual problems:
     ("teamtailor", {"organization": "Ostwind Energie", "sync_pending": 60.0}),
     ("recruitee", {"organization": "Polder BV", "calls": 3, "sync_status": 503}),
     ("smartrecruiters", {"organization": "Acme Robotics", "active": False}),
@@ -42,6 +42,6 @@ _DEFAULTS: tuple[tuple[str, dict[str, Any]], ...] = (
 
 
 def add_defaults(environment: Environment) -> None:
-    """Add the integrations that are there from the start."""
+    """Add the initial integrations."""
     for tool, settings in _DEFAULTS:
         environment.add_integration(default_id(tool), origin_id=f"customer-{tool}", **settings)

@@ -1,6 +1,6 @@
-"""Which records nest a record, and which of these `updated_after` returns when it changes: not all of them.
+"""Which records nest a record, and which of them `updated_after` returns when it changes (not all).
 
-As the official client's descriptions have it (see `blind_spots` of the operations); where they say nothing, it is our
+According to the official client's descriptions (see `blind_spots` of the operations); where they say nothing, it is our
 choice.
 """
 
@@ -39,7 +39,7 @@ REFERENCES: Mapping[str, tuple[tuple[str, str, bool], ...]] = {
     "lms_skills": (("lms_courses", "skill_ids", True),),
     "lms_users": (("lms_course_progressions", "user_id", True),),
 }
-"""model -> (what nests it, in which field, whether that counts as changed): many records may nest one of these."""
+"""model -> (what nests it, in which field, whether that counts as a change): many records may nest one of these."""
 
 EDITIONS: Mapping[str, tuple[str, ...]] = {
     "ats_application_stages": ("ats_jobs", "ats_applications", "ats_candidates"),
@@ -59,13 +59,13 @@ EDITIONS: Mapping[str, tuple[str, ...]] = {
     "lms_users": ("lms_course_progressions",),
     "ai_career_sites": ("ai_job_postings",),
 }
-"""model -> the lists that show it within other records: they put these together again after a change."""
+"""model -> the lists that show it within other records, which are rebuilt after a change."""
 
 _OF_APPLICATION = ("ats_interviews", "ats_offers")
 
 
 def touched_directly(world: Tables, name: str, record: StoredRecord) -> Iterator[tuple[StoredRecord, bool]]:
-    """The few records that nest *record* of the table *name*, and whether they count as changed when it changes."""
+    """The few records that nest *record* of table *name*, and whether a change to it counts as a change to them."""
     if name in ("hris_employments", "hris_time_off_balances"):
         yield from _one(world, "hris_employees", record.data["employee_id"])
     elif name in _OF_APPLICATION:

@@ -1,4 +1,4 @@
-"""What records can be looked up by beside their own fields."""
+"""Look-up values of records besides their own fields."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""An environment of Kombo's: what is kept of it. Nothing here answers anybody."""
+"""The state of a Kombo environment. It answers no requests."""
 
 from __future__ import annotations
 
@@ -23,15 +23,15 @@ from kombo_async.sandbox._state.tools import Category, category_of
 
 _COPY = "#copy"
 PLATFORM = "platform"
-"""Stands for the integration where an operation is not about one."""
+"""In place of an integration for operations without one."""
 
 
 MakeSource: TypeAlias = Callable[[int, str, datetime, Sizes, str], Source]
-"""From the seed, the integration, when the environment was set up, the sizes and the category."""
+"""Builds a source from the seed, the integration, the environment's creation time, the sizes and the category."""
 
 
 class Environment:
-    """Integrations with their records and files, in a state that may outlive the process."""
+    """Integrations with their records and files; the state may outlive the process."""
 
     def __init__(
         self,
@@ -59,7 +59,7 @@ class Environment:
 
     @property
     def is_new(self) -> bool:
-        """Whether the state holds no integrations yet."""
+        """Whether the state has no integrations yet."""
         return not self._state.has_integrations
 
     @property
@@ -72,7 +72,7 @@ class Environment:
         return integration is not None and not integration.deleted
 
     def integration(self, id: str) -> Integration:
-        """The integration with this ID. Raises `Refusal` as Kombo answers if there is none."""
+        """The integration with this ID. Raises `Refusal`, as Kombo would, if there is none."""
         integration = self._integrations.get(id)
         if integration is None or integration.deleted:
             raise Refusal(
@@ -130,7 +130,7 @@ class Environment:
         return integration
 
     def save_integration(self, integration: Integration) -> None:
-        """Keep a changed state of an integration."""
+        """Store the changed state of an integration."""
         self._state.save_integration(integration)
 
     def world(self, integration_id: str | None = None) -> World:
@@ -155,10 +155,10 @@ class Environment:
             salt=salt,
         )
 
-    # Kombo's copy of the connected system, which the lists read
+    # Kombo's copy of the connected system, which the lists show
 
     def set_copy_lag(self, seconds: float, *, write_through: bool = False) -> None:
-        """Let the copy have what changes only after *seconds*; with *write_through*, what actions do at once."""
+        """Delay changes in the copy by *seconds*; with *write_through*, except for results of actions."""
         if not 0 <= seconds < float("inf"):
             raise ValueError(f"copy_lag: must be seconds, at least 0, not {seconds!r}")
         self._lag = seconds
@@ -168,7 +168,7 @@ class Environment:
         self._copies.clear()
 
     def copy(self, integration_id: str | None = None) -> World:
-        """The records as Kombo's lists have them: those of `world`, or of some time ago where the copy lags."""
+        """The records as Kombo's lists have them: those of `world`, or older ones if the copy lags."""
         if integration_id is None or not self._lag:
             return self.world(integration_id)
         copy = self._copies.get(integration_id)
@@ -178,7 +178,7 @@ class Environment:
         return copy.copied
 
     def copies(self) -> Iterator[World]:
-        """The copies that lag, brought up to date."""
+        """The lagging copies, brought up to date."""
         for id in list(self._copies):
             yield self.copy(id)
 
@@ -189,7 +189,7 @@ class Environment:
         return LaggingCopy(world, copied, self._lag, write_through=self._write_through)
 
     def keep_file(self, id: str, file: StoredFile) -> None:
-        """Keep the bytes of the attachment *id*."""
+        """Store the bytes of the attachment *id*."""
         self._state.save_file(id, file)
 
     def file(self, id: str) -> StoredFile | None:
@@ -205,11 +205,11 @@ class Environment:
         return None
 
     def file_url(self, root: str, id: str) -> str:
-        """The address under which the bytes of the attachment *id* can be had."""
+        """The URL to download the attachment *id*."""
         return f"{root}/_sandbox/files/{id}/{make_id(self.seed, 'file', id)}"
 
     def clear(self) -> None:
-        """Go back to the records from the start, without any integration."""
+        """Restore the initial records, without integrations."""
         self._state.clear()
         self._worlds.clear()
         self._copies.clear()

@@ -1,4 +1,4 @@
-"""Fields that a customer's system has beyond Kombo's own: passed through, or mapped to custom fields."""
+"""Additional fields of a customer's system: passed through, or mapped to custom fields."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ MODELS: Mapping[str, str] = {
     "LMS": "lms_users",
     "ASSESSMENT": "assessment_orders",
 }
-"""The model that has fields of its own, by category."""
+"""The model with additional fields, by category."""
 VALUES: Mapping[str, tuple[Any, ...]] = {
     "cost_center": ("CC-100", "CC-200", "CC-300"),
     "shirt_size": ("S", "M", "L", "XL"),
     "favourite_language": ("English", "German", "French", "Spanish"),
 }
-"""What the connected system's fields can hold."""
+"""The possible values of the connected system's fields."""
 
 
 def with_fields(world: World, table: str, record: Record) -> Record:
-    """*record* with the values of the fields that are passed through, and of custom fields."""
+    """*record* with the values of passed-through fields and custom fields."""
     fields = {row.id: row.data for row in world.table("integration_fields") if row.data["model"] == table}
     passed = [
         {name: field[name] for name in ("id", "key", "type", "label")} | {"value": value_of(record, field["key"])}
@@ -37,7 +37,7 @@ def with_fields(world: World, table: str, record: Record) -> Record:
 
 
 def mapped_fields(world: World, table: str) -> dict[str, str]:
-    """The keys of the custom fields of a model, each with the system's field that it shows."""
+    """The keys of a model's custom fields, each with the system's field that it is mapped to."""
     keys = {row.id: row.data["key"] for row in world.table("integration_fields") if row.data["model"] == table}
     return {
         row.data["key"]: keys[row.data["integration_field_id"]]
@@ -47,6 +47,6 @@ def mapped_fields(world: World, table: str) -> dict[str, str]:
 
 
 def value_of(record: Record, key: str) -> Any:
-    """What the connected system has in its field *key* of a record."""
+    """The value of the connected system's field *key* for a record."""
     values = VALUES[key]
     return values[int(make_number(record["id"], key)) % len(values)]

@@ -1,4 +1,4 @@
-"""Files that came in, byte for byte."""
+"""Received files, byte for byte."""
 
 from __future__ import annotations
 
@@ -13,4 +13,4 @@ class StoredFile:
     content_type: str
     data: bytes = attrs.field(repr=False)
     url: str | None = None
-    """The address it was to be fetched from, where it came as one."""
+    """The URL it was to be fetched from, if it came as one."""

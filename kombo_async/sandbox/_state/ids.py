@@ -1,6 +1,6 @@
-"""IDs as Kombo makes them: 24 characters of base58. Here they follow from what they are for, so that a seed repeats.
+"""IDs like Kombo's: 24 characters of base58. They are derived from what they identify, so a seed repeats them.
 
-IDs of records lead back to the record's place: no index is needed to find one among any number.
+A record's ID can be turned back into its place, so finding a record needs no index.
 """
 
 from __future__ import annotations
@@ -10,12 +10,12 @@ from hashlib import blake2b
 
 _LETTERS = "123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz"
 _BYTES = bytes(ord(_LETTERS[byte % 58]) for byte in range(256))
-"""A letter for each byte; that some come up a little more often does not matter here."""
+"""A letter for each byte; a slight bias does not matter here."""
 _PAIRS = tuple(first + second for first in _LETTERS for second in _LETTERS)
 _VALUES = {pair: value for value, pair in enumerate(_PAIRS)}
 _ALL_IDS = 58**24
 _STEP = 0x2545F4914F6CDD1D9E3779B97F4A7C15B
-"""Between the IDs of two records in a row; coprime to the number of all IDs, so that none comes twice."""
+"""The distance between consecutive records' IDs; coprime to the number of all IDs, so none repeats."""
 _BACK = pow(_STEP, -1, _ALL_IDS)
 _LEAST_NUMBER = 10_000_000
 _ALL_NUMBERS = 90_000_000
@@ -29,12 +29,12 @@ def _digest(parts: tuple[object, ...], size: int) -> bytes:
 
 
 def make_id(*parts: object) -> str:
-    """The ID of the thing that *parts* name; the same for the same parts."""
+    """The ID of what *parts* describe; the same for the same parts."""
     return _digest(parts, 24).translate(_BYTES).decode()
 
 
 def make_number(*parts: object, digits: int = 8) -> str:
-    """A number with *digits* digits, such as many systems have as IDs."""
+    """A number with *digits* digits, like many systems' IDs."""
     lowest: int = 10 ** (digits - 1)
     return str(lowest + int.from_bytes(_digest(parts, 8), "big") % (9 * lowest))
 
@@ -56,7 +56,7 @@ def id_at(key: tuple[object, ...], place: int) -> str:
 
 @lru_cache(maxsize=20_000)
 def place_of(key: tuple[object, ...], id: str) -> int | None:
-    """The place that `id_at` made *id* for; None where it made it for none of this table."""
+    """The inverse of `id_at`; None if *id* does not belong to this table."""
     if len(id) != 24:
         return None
     value = 0
@@ -75,7 +75,7 @@ def number_at(key: tuple[object, ...], place: int) -> str:
 
 
 def place_of_number(key: tuple[object, ...], number: str) -> int | None:
-    """The place that `number_at` made *number* for."""
+    """The inverse of `number_at`."""
     if len(number) != 8 or not number.isdecimal() or not number.isascii():
         return None
     place = (int(number) - _LEAST_NUMBER - _start(key, 8)) * _NUMBER_BACK % _ALL_NUMBERS

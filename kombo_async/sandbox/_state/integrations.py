@@ -1,4 +1,4 @@
-"""Integrations: the connections to customers' systems, and the states that they can be in."""
+"""Integrations: connections to customers' systems, and their possible states."""
 
 from __future__ import annotations
 
@@ -53,11 +53,11 @@ class Sync:
     until: float | None = None
     """The time (of the sandbox's clock) at which it finishes."""
     calls: int = 0
-    """How many more calls are refused first."""
+    """How many more calls are refused before it finishes."""
     status: SyncStatus = attrs.field(default=409, validator=_one_of(409, 503))
-    """409 with a code, as Kombo answers since 2026-05-19, or 503 without one, as it did before."""
+    """409 with a code, as Kombo has answered since 2026-05-19, or 503 without one, as before."""
     announced: bool = True
-    """Whether the end of the sync has been told to webhooks."""
+    """Whether a webhook was sent for the end of the sync."""
 
     @property
     def pending(self) -> bool:
@@ -67,7 +67,7 @@ class Sync:
     def start(
         self, *, seconds: float | None = None, calls: int | None = None, status: SyncStatus | None = None
     ) -> None:
-        """Begin again: pending for *seconds*, for *calls* calls, or (with neither) until `finish`."""
+        """Restart: pending for *seconds*, for *calls* calls, or (with neither) until `finish`."""
         self.calls = calls or 0
         if seconds is not None:
             self.until = self.clock.time() + seconds
@@ -113,17 +113,17 @@ class Integration:
     authenticated: bool = attrs.field(default=True, validator=_yes_or_no)
     """Whether its credentials work; if not, calls get `INTEGRATION.AUTHENTICATION_INVALID`."""
     permissions: dict[str, Permission] = attrs.field(factory=dict[str, Permission], validator=_known_permissions)
-    """What is not allowed, by operationId or by model (`ats_candidates`); all else is."""
+    """What is not allowed, by operationId or model (`ats_candidates`); everything else is."""
     organization: str = "Acme GmbH"
     """The customer."""
     email: str | None = "admin@acme.example"
-    """Who set it up."""
+    """The e-mail address of the person who set it up."""
     origin_id: str | None = None
     """Your own ID of the customer."""
     created_at: str = ""
     deleted: bool = False
     token: str | None = None
-    """The token of the connection flow that made it."""
+    """The token of the connection flow that created it."""
 
     @property
     def status(self) -> str:
@@ -134,7 +134,7 @@ class Integration:
 
     @property
     def setup_status(self) -> str:
-        """How far its set-up is, as Kombo names it."""
+        """The progress of its setup, as Kombo names it."""
         if not self.setup_complete:
             return "INCOMPLETE"
         return "FINAL_SYNC_PENDING" if self.sync.pending else "COMPLETED"
@@ -144,7 +144,7 @@ class Integration:
         """Its state in a word, for people."""
         for bad, word in (
             (not self.active, "inactive"),
-            (not self.setup_complete, "set-up incomplete"),
+            (not self.setup_complete, "setup incomplete"),
             (not self.qa_passed, "QA failed"),
             (not self.authenticated, "credentials invalid"),
             (self.sync.pending, "sync pending"),
@@ -154,11 +154,11 @@ class Integration:
         return "active"
 
     def check(self, *, needs_sync: bool) -> None:
-        """Raises `Refusal` where the state of the integration forbids a call."""
+        """Raises `Refusal` if the state of the integration forbids a call."""
         if not self.active:
             raise Refusal(403, "INTEGRATION.INACTIVE", "This integration is inactive.", title="Integration inactive")
         if not self.setup_complete:
-            raise Refusal(409, "INTEGRATION.SETUP_INCOMPLETE", "The set-up of this integration has not been finished.")
+            raise Refusal(409, "INTEGRATION.SETUP_INCOMPLETE", "The setup of this integration has not been finished.")
         if not self.qa_passed:
             raise Refusal(409, "INTEGRATION.QA_FAILED", "This integration has not passed quality assurance.")
         if not self.authenticated:
@@ -169,7 +169,7 @@ class Integration:
             self.sync.check()
 
     def check_permission(self, names: tuple[str, ...], *, action: bool) -> None:
-        """Raises `Refusal` where one of *names* (an operationId, a model) is not allowed."""
+        """Raises `Refusal` if one of *names* (an operationId, a model) is not allowed."""
         for name in names:
             permission = self.permissions.get(name)
             if permission is None:
@@ -183,5 +183,5 @@ class Integration:
 
 
 def unavailable(kind: Kind, why: str, permission: str = "NOT_AVAILABLE") -> Refusal:
-    """The refusal of what an integration cannot do."""
+    """The refusal of an operation that an integration does not support."""
     return Refusal(400, f"INTEGRATION.{kind}_{permission}", f"This integration cannot do that: {why}.")

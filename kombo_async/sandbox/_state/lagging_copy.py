@@ -1,4 +1,4 @@
-"""A copy of the connected system that learns of changes only after a while, as Kombo's does between two syncs."""
+"""A copy of the connected system that gets changes only after a while, like Kombo's between two syncs."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class _Change:
 
 
 class LaggingCopy:
-    """The world as it was, and what has changed since."""
+    """The world as it was, and the changes since."""
 
     def __init__(self, world: World, copied: World, lag: float, *, write_through: bool) -> None:
         self.world = world
@@ -44,13 +44,13 @@ class LaggingCopy:
             self._learn_all(model, now)
 
     def _learn_all(self, model: str, now: float) -> None:
-        """Learn of all changes of a model: each record has its place, and none can come before another."""
+        """Apply all changes of a model: each record has its place, so they must come in order."""
         for change in [each for each in self._changes if each.model == model]:
             self._learn(change, now)
             self._changes.remove(change)
 
     def catch_up(self, now: float) -> None:
-        """Learn of what has changed long enough ago."""
+        """Apply changes that are old enough."""
         while self._changes and self._changes[0].due <= now:
             change = self._changes.popleft()
             self._learn(change, change.due)

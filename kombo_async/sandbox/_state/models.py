@@ -1,4 +1,4 @@
-"""The names of all tables: Kombo's models, and what the sandbox keeps beside them."""
+"""The names of all tables: Kombo's models, and the sandbox's own."""
 
 from __future__ import annotations
 
@@ -21,6 +21,6 @@ MODELS = frozenset(
 
 
 def suggestion(name: str, known: Iterable[str]) -> str:
-    """What a mistyped *name* may mean, as the end of a message."""
+    """Suggestions for a mistyped *name*, as the end of a message."""
     near = get_close_matches(name, list(known), n=3)
     return f"; did you mean {' or '.join(near)}?" if near else ""

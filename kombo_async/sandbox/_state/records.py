@@ -1,4 +1,4 @@
-"""Records in SQLite, so that the process's memory does not grow with them."""
+"""Records in SQLite, to keep the process's memory constant."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ SCHEMA = """
 
 
 class Records:
-    """The stored records of one model of an integration: plain data, each in its place."""
+    """The stored records of one model of an integration: plain data by place."""
 
     _count = 0
 
@@ -33,20 +33,20 @@ class Records:
         self._number = Records._count
 
     def end(self) -> int:
-        """The place after the last one that is stored."""
+        """The place after the last stored one."""
         statement = "SELECT max(place) FROM records WHERE integration = ? AND model = ?"
         last: int | None = self._connection.execute(statement, self._key).fetchone()[0]
         return 0 if last is None else last + 1
 
     def read(self, place: int) -> tuple[dict[str, Any], str] | None:
-        """A stored record, and when it was touched last."""
+        """A stored record, and when it was last touched."""
         found = self._connection.execute(
             "SELECT data, touched FROM records WHERE integration = ? AND model = ? AND place = ?", (*self._key, place)
         ).fetchone()
         return None if found is None else (msgspec.json.decode(found[0]), found[1])
 
     def write(self, place: int, data: dict[str, Any], touched: str) -> None:
-        """Keep a new or changed record."""
+        """Store a new or changed record."""
         values = (*self._key, place, msgspec.json.encode(data), touched)
         self._connection.execute("INSERT OR REPLACE INTO records VALUES (?, ?, ?, ?, ?)", values)
 
@@ -68,7 +68,7 @@ class Records:
     # Look-ups
 
     def enter(self, field: str, values: Iterable[Any], place: int) -> None:
-        """Let the record in *place* be found by *values* of *field*."""
+        """Make the record in *place* findable by *values* of *field*."""
         self._connection.executemany(
             "INSERT OR IGNORE INTO look_ups VALUES (?, ?, ?, ?)",
             [(self._number, field, value, place) for value in values],
@@ -90,7 +90,7 @@ class Records:
         return count
 
     def places(self, field: str, value: Any, start: int = 0, limit: int = -1) -> list[int]:
-        """The places found by *value* of *field*, in their order."""
+        """The places found by *value* of *field*, in order."""
         found = self._connection.execute(
             "SELECT place FROM look_ups WHERE records = ? AND field = ? AND value = ? AND place >= ? "
             "ORDER BY place LIMIT ?",
@@ -99,7 +99,7 @@ class Records:
         return [place for (place,) in found]
 
     def places_between(self, field: str, low: Any, high: Any) -> list[int]:
-        """The places of those with a value of *field* from *low* to *high*."""
+        """The places of records with a value of *field* from *low* to *high*."""
         found = self._connection.execute(
             "SELECT place FROM look_ups WHERE records = ? AND field = ? AND value >= ? AND value <= ?",
             (self._number, field, low, high),
@@ -107,7 +107,7 @@ class Records:
         return [place for (place,) in found]
 
     def places_containing(self, field: str, text: str) -> list[int]:
-        """The places of those with *text* somewhere in a value of *field*."""
+        """The places of records with *text* in a value of *field*."""
         found = self._connection.execute(
             "SELECT place FROM look_ups WHERE records = ? AND field = ? AND instr(value, ?) > 0",
             (self._number, field, text),

@@ -1,4 +1,4 @@
-"""Why a call is refused: raised wherever that is found out, answered as Kombo's error body."""
+"""Why a call is refused: raised anywhere, and turned into Kombo's error body."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 
 class Refusal(Exception):
-    """Raised where a call is refused: it becomes Kombo's error body."""
+    """Raised to refuse a call; it becomes Kombo's error body."""
 
     def __init__(
         self,
@@ -26,10 +26,10 @@ class Refusal(Exception):
 
 
 class UnknownId(Refusal):
-    """Refuses an ID that nothing has."""
+    """Refuses an unknown ID."""
 
     def __init__(self, what: str, id: str) -> None:
-        # Kombo's lists of codes have none for this; 404 is what is documented.
+        # Kombo lists no code for this; it documents the 404.
         super().__init__(404, None, f"There is no {what} with the ID {id!r}.", title="Not found")
 
 

@@ -1,4 +1,4 @@
-"""How many records there are from the start."""
+"""The number of initial records."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ def _count(_: Any, field: attrs.Attribute[Any], value: Any) -> None:
 
 @attrs.frozen(kw_only=True)
 class Sizes:
-    """How many records there are; what belongs to them follows."""
+    """The number of initial records; dependent records follow from it."""
 
     employees: int = attrs.field(default=50, validator=_count)
     candidates: int = attrs.field(default=20, validator=_count)

@@ -1,4 +1,4 @@
-"""The state of a sandbox, kept in SQLite as things change: in a file of the caller's, or in a temporary one."""
+"""The state of a sandbox, kept up to date in SQLite: in the caller's file, or in a temporary one."""
 
 from __future__ import annotations
 
@@ -30,9 +30,9 @@ VERSION = "2"
 
 
 def open_state(path: Path | None) -> State:
-    """The state in the file at *path*, which is made if there is none; without a path it is gone with the sandbox.
+    """The state in the file at *path*, created if missing; without a path, it is temporary.
 
-    Raises `ValueError` for a file that is none or cannot be opened.
+    Raises `ValueError` for a file that is not a state file or cannot be opened.
     """
     try:
         connection = open_database(path)
@@ -49,13 +49,13 @@ def open_state(path: Path | None) -> State:
 
 
 class State:
-    """What a sandbox has to remember, but for the calls."""
+    """Everything that a sandbox has to remember, except for calls."""
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
 
     def meta(self, name: str, default: str) -> str:
-        """A setting; *default*, which is kept, if it is not there yet."""
+        """A stored setting. If it is missing, *default* is stored."""
         found = self._connection.execute("SELECT value FROM meta WHERE name = ?", (name,)).fetchone()
         if found is not None:
             value: str = found[0]
@@ -64,31 +64,31 @@ class State:
         return default
 
     def born(self, now: datetime) -> datetime:
-        """When the state was first set up: *now* if it is new."""
+        """When the state was created: *now* if it is new."""
         return parse(self.meta("born", stamp(now)))
 
     def seed(self, seed: int) -> int:
-        """The seed that the state was set up with: *seed* if it is new."""
+        """The seed that the state was created with: *seed* if it is new."""
         return int(self.meta("seed", str(seed)))
 
     def sizes(self, sizes: Sizes) -> Sizes:
-        """The sizes that the state was set up with: *sizes* if it is new."""
+        """The sizes that the state was created with: *sizes* if it is new."""
         return msgspec.json.decode(self.meta("sizes", msgspec.json.encode(sizes).decode()), type=Sizes)
 
     @property
     def has_integrations(self) -> bool:
-        """Whether integrations are kept here, so that this is not a new file."""
+        """Whether it has integrations, which means that the file is not new."""
         return self._connection.execute("SELECT 1 FROM integrations LIMIT 1").fetchone() is not None
 
     def integrations(self, clock: Clock) -> Iterator[Integration]:
-        """The integrations, as they were left."""
+        """The stored integrations."""
         for (data,) in self._connection.execute("SELECT data FROM integrations ORDER BY rowid").fetchall():
             plain: dict[str, Any] = msgspec.json.decode(data)
             sync = Sync(clock=clock, **plain.pop("sync"))
             yield Integration(sync=sync, **plain)
 
     def save_integration(self, integration: Integration) -> None:
-        """Keep an integration."""
+        """Store an integration."""
         plain = attrs.asdict(integration, filter=lambda field, _: field.name != "clock", recurse=True)
         if plain["sync"]["until"] == float("inf"):
             plain["sync"]["until"] = 1e18  # JSON has no infinity
@@ -101,7 +101,7 @@ class State:
         return Records(self._connection, integration_id, model)
 
     def copy_records(self, integration_id: str, copy_id: str) -> None:
-        """Keep all records of an integration under another ID, too."""
+        """Copy all records of an integration to another ID."""
         self._connection.execute("DELETE FROM records WHERE integration = ?", (copy_id,))
         self._connection.execute(
             "INSERT INTO records SELECT ?, model, place, data, touched FROM records WHERE integration = ?",
@@ -109,7 +109,7 @@ class State:
         )
 
     def save_file(self, id: str, file: StoredFile) -> None:
-        """Keep a file."""
+        """Store a file."""
         values = (id, file.name, file.content_type, file.data, file.url)
         self._connection.execute("INSERT OR REPLACE INTO files VALUES (?, ?, ?, ?, ?)", values)
 
@@ -121,7 +121,7 @@ class State:
         return None if found is None else StoredFile(*found)
 
     def clear(self) -> None:
-        """Forget everything but when it was set up, and the seed."""
+        """Delete everything except for the time of creation and the seed."""
         for table in ("integrations", "records", "look_ups", "files"):
             self._connection.execute(f"DELETE FROM {table}")  # noqa: S608 - names of our own
         self.commit()

@@ -1,4 +1,4 @@
-"""The world that an integration's records make: tables that depend on one another."""
+"""An integration's world of records: tables that depend on each other."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ from kombo_async.sandbox._state.table import Derive, Origin, Record, RecordTable
 
 
 class Source(Protocol):
-    """The records that an integration has from the start."""
+    """The initial records of an integration."""
 
     def origin(self, name: str) -> Origin:
-        """Those of one table."""
+        """The initial records of one table."""
         ...
 
 
@@ -43,14 +43,14 @@ class World:
         self.clock = clock
         self.seed = seed
         self.born = born
-        """When the sandbox was set up: what is there from the start dates from before."""
+        """When the sandbox was created; initial records are older."""
         self.changed: dict[str, set[str]] = {}
-        """The tables that changed since the last `data-changed`, and which of their fields."""
+        """The tables that changed since the last `data-changed`, with the changed fields."""
         self.tables: dict[str, RecordTable] = {}
         self.watcher: Callable[[str, StoredRecord], None] | None = None
-        """Told of each record that is added or changed."""
+        """Called with each added or changed record."""
         self.acting = False
-        """Whether an action is at work, and not the connected system's own people."""
+        """Whether changes come from an action, rather than from the connected system's own users."""
         self._state = state
         self._source = source
         self._derived = derived
@@ -76,7 +76,7 @@ class World:
 
     @contextmanager
     def deferring(self) -> Generator[None]:
-        """While the block runs and until something changes, look-ups that take long raise `IndexNeeded` instead."""
+        """While the block runs, and until something changes, slow look-ups raise `IndexNeeded` instead."""
         self._defer(True)
         try:
             yield
@@ -95,14 +95,14 @@ class World:
         return table.id_at(len(table))
 
     def add(self, name: str, data: Record, *, at: str | None = None) -> StoredRecord:
-        """Add a record, with an ID and times of its own unless *data* has them."""
-        self._defer(False)  # what has begun must not be done again
+        """Add a record, with a new ID and times unless *data* has them."""
+        self._defer(False)  # work that has started must not be repeated
         table = self.table(name)
         record = base_record(table.id_at(len(table)), table.number_at(len(table)), at or self.clock.stamp(), data)
         return self.keep(name, len(table), record, (field for field, value in data.items() if value))
 
     def keep(self, name: str, place: int, data: Record, fields: Iterable[str]) -> StoredRecord:
-        """Put a record in its place, and tell all that depend on it."""
+        """Store a record, and notify its dependents."""
         table = self.table(name)
         added: list[StoredRecord] = []
         self._with_derived(name, data, lambda: added.append(table.put(place, data, data["changed_at"])))
@@ -110,7 +110,7 @@ class World:
         return added[0]
 
     def change(self, name: str, record: StoredRecord, /, **changes: Any) -> None:
-        """Change fields of a record, now."""
+        """Change fields of a record, as of now."""
         self._defer(False)
         now = self.clock.stamp()
         changes = {"remote_updated_at": now, **changes, "changed_at": now}
@@ -120,40 +120,40 @@ class World:
         self._changed(name, record, fields)
 
     def delete(self, name: str, record: StoredRecord, /, **changes: Any) -> None:
-        """Mark a record as deleted in the connected system: it shows with `include_deleted` alone."""
+        """Mark a record as deleted in the connected system: only `include_deleted` shows it."""
         self.change(name, record, remote_deleted_at=self.clock.stamp(), **changes)
 
     def edition(self, name: str) -> int:
-        """Changes whenever what records of *name* nest by reference may have changed."""
+        """A number that changes whenever records nested in those of *name* may have changed."""
         return self._editions.get(name, 0)
 
     def redraw(self, name: str) -> None:
-        """Let lists of *name* put their records together again."""
+        """Make lists of *name* rebuild their records."""
         self._editions[name] = self.edition(name) + 1
 
     def get(self, name: str, id: str, what: str) -> StoredRecord:
-        """The record with this ID; raises `UnknownId`, by the name *what*, if there is none or it was deleted."""
+        """The record with this ID; raises `UnknownId` (calling it *what*) if it is missing or deleted."""
         record = self.table(name).find(id)
         if record is None or record.deleted:
             raise UnknownId(what, id)
         return record
 
     def id_of(self, name: str, remote_id: str) -> str | None:
-        """Kombo's ID of the record that the connected system knows as *remote_id*."""
+        """Kombo's ID of the record with this *remote_id*."""
         found = self.table(name).where("remote_id", remote_id)
         return next((record.id for record in found if not record.deleted), found[0].id if found else None)
 
     def peek(self, name: str, id: str | None) -> Record | None:
-        """The data of the record with this ID, None if there is none."""
+        """The data of the record with this ID, or None."""
         record = None if id is None else self.table(name).find(id)
         return None if record is None else record.data
 
     def related(self, name: str, field: str, value: Any) -> list[Record]:
-        """The data of the records that have *value* in *field*, without deleted ones."""
+        """The data of records with *value* in *field*, without deleted ones."""
         return [record.data for record in self.table(name).where(field, value) if not record.deleted]
 
     def _with_derived(self, name: str, data: Record, change: Callable[[], None]) -> None:
-        """Make a change to an application while its candidate is looked up by the jobs that it is for."""
+        """Change an application, and update its candidate's look-up by jobs."""
         candidate = self.table("ats_candidates").find(data["candidate_id"]) if name == "ats_applications" else None
         if candidate is None:
             change()
@@ -179,7 +179,7 @@ class World:
 
 
 def base_record(id: str, number: str, at: str, data: Record) -> Record:
-    """A record with all that each record has."""
+    """A record with the fields that all records have."""
     return {
         "id": id,
         "remote_id": number,

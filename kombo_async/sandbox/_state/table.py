@@ -1,4 +1,4 @@
-"""A table of records: stored ones, and those from the start, which are made when they are asked for."""
+"""A table of records: stored ones, and initial ones, which are generated on demand."""
 
 from __future__ import annotations
 
@@ -14,21 +14,21 @@ from kombo_async.sandbox._state.ids import id_at, number_at, place_of, place_of_
 from kombo_async.sandbox._state.records import Records
 
 Record: TypeAlias = dict[str, Any]
-"""A record's own fields, by the names that Kombo gives them; what it nests is put together when it is read."""
+"""A record's own fields, by Kombo's names; nested records are added when it is read."""
 Derive: TypeAlias = Callable[[Record], Iterable[Any]]
-"""What else a record can be looked up by."""
+"""Additional look-up values of a record."""
 
 AT_HAND = 2_000
-"""How many records of a table stay in memory once they were needed."""
+"""How many of a table's records are cached in memory."""
 AT_ONCE = 2_000
-"""How many records are indexed without a pause; more are indexed in slices."""
+"""How many records to index without a pause; more are indexed in slices."""
 SLICE_SECONDS = 0.005
 NULL = "null"
-"""What stands for nothing in look-ups that do not mind case."""
+"""The stand-in for null in case-insensitive look-ups."""
 
 
 class IndexNeeded(Exception):
-    """Raised where a look-up would have to index many records first; `RecordTable.prepare_slice` does it bit by bit."""
+    """Raised if a look-up would have to index many records first; `RecordTable.prepare_slice` does that in slices."""
 
     def __init__(self, table: RecordTable, field: str) -> None:
         super().__init__(f"{table.name}.{field}")
@@ -38,20 +38,20 @@ class IndexNeeded(Exception):
 
 @attrs.frozen
 class Origin:
-    """The records that a table has from the start: each follows from its place alone."""
+    """The initial records of a table, each derived only from its place."""
 
     count: int = 0
     make: Callable[[int], Record] = attrs.field(default=lambda _: {}, repr=False)
     touched: str = ""
-    """None was touched later than this."""
+    """No record was touched later than this."""
     inverse: Mapping[str, Callable[[Any], Iterable[int]]] = attrs.field(
         factory=dict[str, Callable[[Any], Iterable[int]]], repr=False
     )
-    """By field: where the records with a value can be, so that no index is needed."""
+    """By field: where records with a value can be, to avoid an index."""
     values: Mapping[str, Callable[[int], Iterable[Any]]] = attrs.field(
         factory=dict[str, Callable[[int], Iterable[Any]]], repr=False
     )
-    """By field: what the record in a place is looked up by, told without making it."""
+    """By field: the look-up values of the record in a place, without generating it."""
 
 
 @attrs.define(eq=False)
@@ -60,12 +60,12 @@ class StoredRecord:
 
     table: RecordTable = attrs.field(repr=False)
     place: int
-    """Its place in the table, for good: deleted records keep theirs, so that cursors stay true."""
+    """Its permanent place in the table: deleted records keep theirs, so cursors stay valid."""
     data: Record
     touched: str
-    """When it, or something that it nests, last changed."""
+    """When it or a nested record last changed."""
     encoded: dict[str, tuple[int, bytes]] = attrs.field(factory=dict[str, "tuple[int, bytes]"], repr=False)
-    """What was sent of it, by operation, with the edition of what it nests; cleared when it changes."""
+    """Its cached JSON by operation, with the edition of nested records; cleared when it changes."""
 
     @property
     def id(self) -> str:
@@ -79,7 +79,7 @@ class StoredRecord:
         return self.data.get("remote_deleted_at") is not None
 
     def touch(self, at: str) -> None:
-        """Note that it, or something that it nests, changed."""
+        """Note that it or a nested record changed."""
         self.encoded.clear()
         if at > self.touched:
             self.touched = at
@@ -87,7 +87,7 @@ class StoredRecord:
 
 
 class RecordTable(Sequence[StoredRecord]):
-    """All records of one model, in their places."""
+    """All records of one model, by place."""
 
     def __init__(
         self, name: str, key: tuple[object, ...], records: Records, origin: Origin, derived: Mapping[str, Derive]
@@ -96,16 +96,16 @@ class RecordTable(Sequence[StoredRecord]):
         self.key = key
         self.origin = origin
         self.deferring = False
-        """Whether a look-up that needs a long time to prepare raises `IndexNeeded` instead."""
+        """Whether a look-up with long preparation raises `IndexNeeded` instead."""
         self._records = records
         self._derived = derived
         self._count = max(origin.count, records.end())
         self._indexed: dict[str, int] = {}
-        """By field, up to which place records are entered in the look-ups."""
+        """By field: the place up to which records are indexed."""
         self._touches: dict[tuple[str, Any], str] = {}
-        """(field, value): when all records with this value were touched."""
+        """By field and value: when all records with this value were touched."""
         self._by_place: WeakValueDictionary[int, StoredRecord] = WeakValueDictionary()
-        # A record that somebody holds must stay the only one in its place; these are held here.
+        # There must be only one object for a record in use; those are held here.
         self._at_hand: deque[StoredRecord] = deque(maxlen=AT_HAND)
 
     def __len__(self) -> int:
@@ -142,11 +142,11 @@ class RecordTable(Sequence[StoredRecord]):
         return record
 
     def id_at(self, place: int) -> str:
-        """The ID that the record in *place* has, unless it came with one of its own."""
+        """The ID of the record in *place*, unless it came with its own."""
         return id_at(self.key, place)
 
     def number_at(self, place: int) -> str:
-        """The connected system's own ID of the record in *place*, unless it came with one."""
+        """The connected system's ID of the record in *place*, unless it came with its own."""
         return number_at(self.key, place)
 
     # Changes
@@ -165,7 +165,7 @@ class RecordTable(Sequence[StoredRecord]):
         return record
 
     def put(self, place: int, data: Record, touched: str) -> StoredRecord:
-        """Keep *data* in *place*: a copy of a record of another table like this one."""
+        """Store *data* in *place*: a copy of a record in a similar table."""
         while self._count < place:
             raise LookupError(f"{self.name}: place {self._count} comes before {place}")
         if place == self._count:
@@ -189,11 +189,11 @@ class RecordTable(Sequence[StoredRecord]):
                 self._records.enter(field, after, record.place)
 
     def save(self, record: StoredRecord) -> None:
-        """Keep when a record was touched last."""
+        """Store when a record was last touched."""
         self.change(record, {})
 
     def reindex(self, record: StoredRecord, field: str, change: Callable[[], None]) -> None:
-        """Make a change elsewhere that changes what *record* is looked up by."""
+        """Run a change elsewhere that changes the look-up values of *record*."""
         known = record.place < self._indexed.get(field, 0)
         before = list(self._values(field, record.data)) if known else []
         change()
@@ -202,11 +202,11 @@ class RecordTable(Sequence[StoredRecord]):
             self._records.enter(field, self._values(field, record.data), record.place)
 
     def take_touches(self, other: RecordTable) -> None:
-        """Know what *other*, which this is a copy of, knows of touched records."""
+        """Take over the touched records of *other*, which this is a copy of."""
         self._touches.update(other._touches)
 
     def touch_all(self, field: str, value: Any, at: str) -> None:
-        """Note that something changed that all records with *value* in *field* nest."""
+        """Note a change to something nested in all records with *value* in *field*."""
         self._touches[field, value] = at
 
     # Look-ups
@@ -221,14 +221,14 @@ class RecordTable(Sequence[StoredRecord]):
         return next(iter(self.at(self._records.places("id", id))), None)
 
     def where(self, field: str, value: Any) -> list[StoredRecord]:
-        """The records that have *value* in *field* (or, for lists, among its values), deleted ones too."""
+        """The records with *value* in *field* (for lists, among its values), including deleted ones."""
         if field == "id":
             found = self.find(value)
             return [found] if found is not None else []
         return list(self.at(self.places(field, value)))
 
     def places(self, field: str, value: Any, start: int = 0, limit: int = -1) -> list[int]:
-        """Where the records with *value* in *field* are, in their order."""
+        """The places of records with *value* in *field*, in order."""
         self.prepare(field)
         places = self._records.places(field, value, start, limit)
         inverse = self._inverse(field)
@@ -239,7 +239,7 @@ class RecordTable(Sequence[StoredRecord]):
         return places
 
     def _made_with(self, place: int, field: str, value: Any) -> bool:
-        """Whether the record in *place* is as from the start, and has *value* in *field*."""
+        """Whether the record in *place* is unchanged and has *value* in *field*."""
         return self._records.read(place) is None and value in self._values(field, self._at(place).data)
 
     def has(self, field: str, value: Any, place: int) -> bool:
@@ -254,17 +254,17 @@ class RecordTable(Sequence[StoredRecord]):
         return sum(self._records.count_up_to(field, value, most) for value in values)
 
     def places_between(self, field: str, low: Any, high: Any) -> list[int]:
-        """Where the records with a value of *field* from *low* to *high* are."""
+        """The places of records with a value of *field* from *low* to *high*."""
         self.prepare(field)
         return self._records.places_between(field, low, high)
 
     def places_containing(self, field: str, text: str) -> list[int]:
-        """Where the records with *text* in *field* are."""
+        """The places of records with *text* in *field*."""
         self.prepare(field)
         return self._records.places_containing(field, text)
 
     def touched_since(self, at: str) -> set[int]:
-        """Where the records are that were touched then or later, or nest something that was."""
+        """The places of records that were touched then or later, or nest one that was."""
         places = set(self._records.touched_since(at))
         if at <= self.origin.touched:
             stored = set(self._records.stored(0, self.origin.count))
@@ -277,7 +277,7 @@ class RecordTable(Sequence[StoredRecord]):
     # Indexes
 
     def prepare(self, field: str) -> None:
-        """Make sure that records are found by *field*."""
+        """Make sure that records are indexed by *field*."""
         if self._indexed.get(field, 0) >= self._count:
             return
         if self.deferring and self._left(field) > AT_ONCE:
@@ -286,7 +286,7 @@ class RecordTable(Sequence[StoredRecord]):
             pass
 
     def prepare_slice(self, field: str) -> bool:
-        """Enter some more records in the look-ups; whether all are in."""
+        """Index some more records; returns whether all are indexed."""
         end = time.perf_counter() + SLICE_SECONDS
         place = self._indexed.setdefault(field, 0)
         while place < self._count and time.perf_counter() < end:
@@ -306,14 +306,14 @@ class RecordTable(Sequence[StoredRecord]):
         return [*self._records.stored(start, min(end, self.origin.count)), *range(self.origin.count, end)]
 
     def _values_at(self, field: str, place: int) -> Iterable[Any]:
-        """What the record in *place* is looked up by in *field*."""
+        """The look-up values of the record in *place* for *field*."""
         tell = self.origin.values.get(field)
         if tell is None or place >= self.origin.count or place in self._by_place or self._records.read(place):
             return self._values(field, self._read(place))
         return tell(place)
 
     def _read(self, place: int) -> Record:
-        """The data of a record, which nobody needs to hold."""
+        """The data of a record, without caching it."""
         held = self._by_place.get(place)
         if held is not None:
             return held.data
@@ -330,7 +330,7 @@ class RecordTable(Sequence[StoredRecord]):
         return () if place is None else (place,)
 
     def _values(self, field: str, data: Record) -> Iterable[Any]:
-        """What *data* is looked up by in *field*; a name that ends in `~` does not mind case, and has nulls."""
+        """The look-up values of *data* for *field*; names ending in `~` ignore case and include nulls."""
         derive = self._derived.get(field)
         if derive is not None:
             return derive(data)

@@ -1,4 +1,4 @@
-"""The tools that the sandbox knows: those of Kombo's list, with the kinds of system that they are."""
+"""The tools that the sandbox knows: those in Kombo's list, by category."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Literal, TypeAlias
 
 Category: TypeAlias = Literal["HRIS", "ATS", "ASSESSMENT", "LMS"]
 
-# What each category's tools are by general knowledge; Kombo's list gives names alone.
+# Categories from general knowledge; Kombo's list has only names.
 _NAMES: Mapping[Category, str] = {
     "ATS": """
         greenhouse=Greenhouse greenhousev3=Greenhouse greenhousejobboard=Greenhouse_Job_Board lever=Lever ashby=Ashby
@@ -41,7 +41,7 @@ def tools(category: Category) -> Mapping[str, str]:
 
 
 def label(tool: str) -> str:
-    """What people call *tool*."""
+    """The display name of *tool*."""
     for category in _NAMES:
         if tool in tools(category):
             return tools(category)[tool]
@@ -49,7 +49,7 @@ def label(tool: str) -> str:
 
 
 def category_of(tool: str) -> Category:
-    """The kind of system that *tool* mainly is."""
+    """The main category of *tool*."""
     for category in _NAMES:
         if tool in tools(category):
             return category

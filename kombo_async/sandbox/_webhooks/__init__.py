@@ -1,1 +1,1 @@
-"""Events that are really sent, signed as Kombo signs them."""
+"""Events that are actually sent, signed as Kombo signs them."""

@@ -1,4 +1,4 @@
-"""What events say: the `data` of each type."""
+"""The `data` of each type of event."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ KNOWN_MODELS: frozenset[str] = frozenset(word for part in get_args(ModelName) fo
 
 _NAMES = {
     "hris_groups": "hris_teams",
-    # No public document names these; they are taken from the paths of their lists.
+    # No public document names these; they are derived from the paths of their lists.
     "ai_career_sites": "ai_apply_career_sites",
     "ai_job_postings": "ai_apply_job_postings",
     "ai_applications": "ai_apply_applications",
@@ -36,7 +36,7 @@ _JOINS: dict[tuple[str, str], str] = {
     ("hris_staffing_entities", "location_ids"): "hris_join_staffing_entities_locations",
     ("lms_courses", "revisions"): "lms_course_revisions",
 }
-"""Models of their own at Kombo that are fields of a record here."""
+"""Separate models at Kombo that are fields of a record here."""
 
 
 def model_names(changes: dict[str, set[str]]) -> list[str]:
@@ -56,7 +56,7 @@ def end_user(integration: Integration) -> dict[str, Any]:
 
 
 def about(integration: Integration) -> dict[str, Any]:
-    """An integration in short."""
+    """A summary of an integration."""
     return {
         "id": integration.id,
         "tool": integration.tool,
@@ -74,12 +74,12 @@ def _named(integration: Integration) -> dict[str, Any]:
 
 
 def data_changed(integration: Integration, names: list[str]) -> dict[str, Any]:
-    """Of `data-changed`."""
+    """The data of `data-changed`."""
     return {**_named(integration), "changed_models": [{"name": name} for name in names]}
 
 
 def sync_finished(integration: Integration, sync_id: str, now: datetime, seconds: int) -> dict[str, Any]:
-    """Of `sync-finished`."""
+    """The data of `sync-finished`."""
     return {
         "sync_id": sync_id,
         "sync_state": "SUCCEEDED",
@@ -93,7 +93,7 @@ def sync_finished(integration: Integration, sync_id: str, now: datetime, seconds
 
 
 def state_changed(integration: Integration, now: datetime) -> dict[str, Any]:
-    """Of `integration-state-changed`."""
+    """The data of `integration-state-changed`."""
     return {
         **_named(integration),
         "end_user": end_user(integration),
@@ -105,7 +105,7 @@ def state_changed(integration: Integration, now: datetime) -> dict[str, Any]:
 
 
 def connection_failed(tool: str, category: str, customer: dict[str, Any], log_url: str) -> dict[str, Any]:
-    """Of `connection-flow-failed`."""
+    """The data of `connection-flow-failed`."""
     return {"integration_tool": tool, "integration_category": category, "end_user": customer, "log_url": log_url}
 
 
@@ -116,8 +116,8 @@ _ISSUES: dict[str, tuple[str, str]] = {
         "The connected system **refuses** the integration's credentials.",
     ),
     "QA_FAILED": ("Quality check failed", "The integration did not pass quality assurance."),
-    "SETUP_INCOMPLETE": ("Set-up incomplete", "Somebody has to finish the set-up of the integration."),
-    "PERMISSION_MISSING": ("Permission missing", "The connected system does not allow all that is needed."),
+    "SETUP_INCOMPLETE": ("Setup incomplete", "Somebody has to finish the setup of the integration."),
+    "PERMISSION_MISSING": ("Permission missing", "The connected system does not allow everything that is needed."),
 }
 
 
@@ -134,7 +134,7 @@ def issues_of(integration: Integration) -> set[str]:
 
 
 def new_issue(seed: int, integration: Integration, type: str, now: datetime) -> dict[str, Any]:
-    """An issue that was just observed."""
+    """A newly observed issue."""
     title, message = _ISSUES[type]
     return {
         "id": make_id(seed, "issue", integration.id, type, stamp(now)),
@@ -148,6 +148,6 @@ def new_issue(seed: int, integration: Integration, type: str, now: datetime) -> 
 
 
 def issue_changed(integration: Integration, issue: dict[str, Any]) -> dict[str, Any]:
-    """Of `issue-status-changed`."""
+    """The data of `issue-status-changed`."""
     change = "raised" if issue["resolved_at"] is None else "resolved"
     return {"change": change, "issue": issue, "integration": about(integration)}

@@ -1,4 +1,4 @@
-"""Endpoints, and one event on its way to one of them."""
+"""Endpoints, and the delivery of an event to one."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from kombo_async.webhooks import sign
 
 SECRET = "sandbox-webhook-secret"  # noqa: S105 - the sandbox guards nothing
 RETRY_DELAYS = (10.0, 60.0, 300.0, 1800.0, 7200.0)
-"""Seconds of the sandbox's clock after which an event is sent again when it was not answered with 2xx.
+"""Seconds, by the sandbox's clock, until an event without a 2xx response is sent again.
 
-Kombo does not publish its own; these are our choice.
+Kombo does not publish its schedule; these are our choice.
 """
 LONGEST_ANSWER = 20_000
 
@@ -28,31 +28,31 @@ class Endpoint:
     events: frozenset[str] | None = None
     """The types of events it wants; None for all."""
     app: Any = attrs.field(default=None, repr=False)
-    """An ASGI application in this process that the URL stands for."""
+    """An ASGI application in this process to call in place of the URL."""
 
 
 @attrs.define(kw_only=True)
 class Delivery:
-    """An event for one endpoint: sent, yet to be sent, or to be sent again."""
+    """An event for one endpoint: sent, waiting, or to be sent again."""
 
     id: str
-    """ID of the event, the same each time it is sent."""
+    """The event's ID, the same each time it is sent."""
     type: str
     endpoint: Endpoint
     body: bytes = attrs.field(repr=False)
     due: float = 0.0
-    """When it is sent (again), by the sandbox's clock; nothing is due once it was answered with 2xx."""
+    """When to send it (again), by the sandbox's clock; never again after a 2xx."""
     number: int = 0
     attempts: int = 0
     status: int | None = None
-    """The status that came back; None before, or where no answer came."""
+    """The response's status; None before, or if there was no response."""
     error: str | None = None
     answer: str = attrs.field(default="", repr=False)
-    """The body that came back."""
+    """The response's body."""
 
     @property
     def url(self) -> str:
-        """Where it goes."""
+        """The endpoint's URL."""
         return self.endpoint.url
 
     @property
@@ -62,12 +62,12 @@ class Delivery:
 
     @property
     def signature(self) -> str:
-        """What stands in `X-Kombo-Signature`."""
+        """The value of `X-Kombo-Signature`."""
         return sign(self.endpoint.secret, self.body)
 
 
 async def send(delivery: Delivery) -> None:
-    """Send it once, and note how it was answered."""
+    """Send it once, and record the response."""
     headers = {"content-type": "application/json", "x-kombo-signature": delivery.signature}
     app = delivery.endpoint.app
     transport = None if app is None else httpx.ASGITransport(app)
@@ -78,5 +78,5 @@ async def send(delivery: Delivery) -> None:
             response = await client.post(delivery.url, content=delivery.body, headers=headers)
         delivery.status = response.status_code
         delivery.answer = response.text[:LONGEST_ANSWER]
-    except Exception as error:  # whatever the receiver does, the sandbox goes on
+    except Exception as error:  # the sandbox continues whatever the receiver does
         delivery.error = f"{type(error).__name__}: {error}"

@@ -20,7 +20,7 @@ from kombo_async.sandbox._webhooks.sending import RETRY_DELAYS, SECRET, Delivery
 
 KEPT_DELIVERIES = 1_000
 DATA_CHANGED_EVERY = 30.0
-"""Seconds between two `data-changed` of one integration; the first goes out at once."""
+"""Seconds between two `data-changed` for one integration; the first is sent at once."""
 
 
 class Webhooks:
@@ -32,13 +32,13 @@ class Webhooks:
     def __init__(self, environment: Environment) -> None:
         self.endpoints: list[Endpoint] = []
         self.deliveries: deque[Delivery] = deque(maxlen=KEPT_DELIVERIES)
-        """What was sent, and how it was answered; each event once for an endpoint, however often it was sent."""
+        """Deliveries with their responses: one per event and endpoint, however often it was sent."""
         self.delay: float = 0.0
-        """Seconds of the sandbox's clock by which events come late."""
+        """The delay of events in seconds, by the sandbox's clock."""
         self.copies: int = 1
         """How often each event is sent."""
         self.shuffle: bool = False
-        """Whether events that are due together come in any order."""
+        """Whether events that are due together come in random order."""
         self.data_changed_every: float = DATA_CHANGED_EVERY
         self._environment = environment
         # Not for secrets: the same seed gives the same order.
@@ -53,27 +53,27 @@ class Webhooks:
     def add(self, url: str, *, secret: str = SECRET, events: Iterable[str] | None = None, app: Any = None) -> Endpoint:
         """Send events to *url* from now on; with *app*, to that ASGI application in this process.
 
-        Raises `ValueError` for a URL that is not http(s), and for types of events that do not exist.
+        Raises `ValueError` for a URL that is not http(s), and for unknown types of events.
         """
         if urlsplit(url).scheme not in ("http", "https") or not urlsplit(url).netloc:
             raise ValueError(f"url: must be an http or https URL, not {url!r}")
         wanted = None if events is None else frozenset([events] if isinstance(events, str) else events)
         for type in sorted(wanted or ()):
             if type not in EVENTS:
-                raise ValueError(f"events: there is no {type!r}; Kombo sends {', '.join(sorted(EVENTS))}")
+                raise ValueError(f"events: unknown type {type!r}; Kombo sends {', '.join(sorted(EVENTS))}")
         number = max((each.id for each in self.endpoints), default=0) + 1
         endpoint = Endpoint(id=number, url=url, secret=secret, events=wanted, app=app)
         self.endpoints.append(endpoint)
         return endpoint
 
     def remove(self, endpoint: Endpoint | int) -> None:
-        """Send nothing more there."""
+        """Stop sending events there."""
         id = endpoint if isinstance(endpoint, int) else endpoint.id
         self.endpoints = [each for each in self.endpoints if each.id != id]
         self._waiting = [each for each in self._waiting if each.endpoint.id != id]
 
     def disturb(self, *, delay: float = 0.0, copies: int = 1, shuffle: bool = False) -> None:
-        """Deliver late, several times, out of order; without arguments, as it should be."""
+        """Deliver late, several times, or out of order; without arguments, normally."""
         self.delay, self.copies, self.shuffle = delay, copies, shuffle
 
     # Events
@@ -96,7 +96,7 @@ class Webhooks:
         return delivery
 
     def note_changes(self, world: World) -> None:
-        """Note which models of an integration changed: one `data-changed` tells of them all, at the next delivery."""
+        """Note which models of an integration changed: the next delivery reports all in one `data-changed`."""
         if not world.changed:
             return
         noted = self._changes.setdefault(world.integration_id, {})
@@ -119,7 +119,7 @@ class Webhooks:
         self.emit("integration-deleted", {**payloads.about(integration), "deleted_at": deleted_at})
 
     def state_changed(self, integration: Integration) -> None:
-        """Queue `integration-state-changed`, and `issue-status-changed` for each issue that came or went."""
+        """Queue `integration-state-changed`, and `issue-status-changed` for each new or resolved issue."""
         now = self._environment.clock.now()
         self.emit("integration-state-changed", payloads.state_changed(integration, now))
         there = payloads.issues_of(integration)
@@ -136,9 +136,9 @@ class Webhooks:
     # Deliveries
 
     async def deliver(self) -> list[Delivery]:
-        """Send every event that is due, each once; gives what was sent.
+        """Send every event that is due, each once; returns what was sent.
 
-        What was not answered with 2xx is due again later, by the sandbox's clock.
+        Events without a 2xx response are due again later, by the sandbox's clock.
         """
         self._announce()
         now = self._environment.clock.time()
@@ -169,11 +169,11 @@ class Webhooks:
 
     @property
     def waiting(self) -> int:
-        """How many deliveries are yet to be made."""
+        """How many deliveries are waiting."""
         return len(self._waiting)
 
     def clear(self) -> None:
-        """Forget all events; endpoints stay."""
+        """Delete all events; endpoints stay."""
         self._waiting.clear()
         self.deliveries.clear()
         self._changes.clear()
@@ -181,7 +181,7 @@ class Webhooks:
         self._issues.clear()
 
     def _announce(self) -> None:
-        """Make events of syncs that have ended, and of records that have changed."""
+        """Create events for finished syncs and changed records."""
         for integration in self._environment.integrations.values():
             if not integration.sync.announced and not integration.sync.pending:
                 integration.sync.announced = True
