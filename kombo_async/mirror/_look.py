@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import attrs
 
+from kombo_async._chain.server_clock import ServerClock
 from kombo_async._codec.codes import Meaning, meaning_of
 from kombo_async.errors import Failure, RateLimited, SyncPending, Unauthorized
 from kombo_async.mirror._blind import Watched
@@ -41,7 +42,9 @@ class Settings:
     overlap: timedelta
     full_every: timedelta
     retry: RetryPolicy | None
+    server_clock: ServerClock
     now: Callable[[], datetime]
+    """The time as Kombo has it."""
 
 
 class Look:
@@ -263,6 +266,7 @@ class Look:
             lambda: self.turn,
             blind_spots=() if first else self._watched.seen_in(table),
             overlap=self._settings.overlap,
+            server_clock=self._settings.server_clock,
             retry=self._settings.retry,
             answered=self._count_answer,
             between=between,

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 import anyio
 
+from kombo_async._chain.server_clock import ServerClock
 from kombo_async._clock import Clock
 from kombo_async._generated.events import (
     AiApplyDataChanged,
@@ -98,6 +99,7 @@ class Mirror:
         self._retry = retry
         self._full_every = full_every
         self._clock = clock or Clock()
+        self._server_clock = ServerClock(self._clock)
         self._now = now
         self._owner = uuid.uuid4().hex
         self._opened = False
@@ -257,11 +259,24 @@ class Mirror:
         self._scheduler.wake()
 
     def _is_sensible(self, time: datetime) -> bool:
-        """Whether a sync can have started at *time*: not years ago, and not in the future."""
-        return timedelta(days=-1) < self._now() - time.astimezone(UTC) < timedelta(days=366)
+        """Whether a sync can have started at *time*: within a year of now. A time in the future does no harm."""
+        try:
+            return abs(self._kombo_time() - time.astimezone(UTC)) < timedelta(days=366)
+        except OverflowError:
+            return False
+
+    def _kombo_time(self) -> datetime:
+        """The time by Kombo's clock; until Kombo has answered, by this machine's, which may be wrong."""
+        return self._server_clock.earliest(self._clock.time()) or self._now()
 
     def _settings(self, retry: RetryPolicy | None) -> Settings:
-        return Settings(overlap=self._overlap, full_every=self._full_every, retry=retry, now=self._now)
+        return Settings(
+            overlap=self._overlap,
+            full_every=self._full_every,
+            retry=retry,
+            server_clock=self._server_clock,
+            now=self._kombo_time,
+        )
 
     def _look(self, turn: Turn, long: bool) -> Look:
         return Look(self._kombo, self.store, self._watched, turn, self._settings(self._retry), long=long)

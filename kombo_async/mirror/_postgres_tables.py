@@ -16,6 +16,8 @@ _OWN = """
 CREATE TABLE IF NOT EXISTS {schema}.kombo_format (version integer PRIMARY KEY);
 INSERT INTO {schema}.kombo_format VALUES ({format}) ON CONFLICT DO NOTHING;
 CREATE SEQUENCE IF NOT EXISTS {schema}.kombo_fence;
+CREATE TABLE IF NOT EXISTS {schema}.kombo_clock (sole boolean PRIMARY KEY DEFAULT true, time float8 NOT NULL);
+INSERT INTO {schema}.kombo_clock (time) VALUES (extract(epoch FROM clock_timestamp())) ON CONFLICT DO NOTHING;
 CREATE TABLE IF NOT EXISTS {schema}.kombo_integrations (
     id text PRIMARY KEY, category text, lane text NOT NULL, due_at float8 NOT NULL, told bigint NOT NULL DEFAULT 0,
     told_at float8, models text NOT NULL DEFAULT '[]', looked_at float8, failures integer NOT NULL DEFAULT 0,

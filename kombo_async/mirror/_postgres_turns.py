@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from kombo_async.mirror._clock_steps import STEP, TIMES
 from kombo_async.mirror._models import merged_models, told_models
-from kombo_async.mirror._postgres_pool import NOW, PostgresPool
+from kombo_async.mirror._postgres_pool import NOW, Connection, PostgresPool
 from kombo_async.mirror._postgres_tables import quoted
 from kombo_async.mirror._store import Ending, Lane, StoredIntegration, Turn
 
@@ -98,13 +99,29 @@ class PostgresTurns:
 
     async def renew(self, owner: str, seconds: float) -> Mapping[str, int]:
         """See `Store.renew`."""
-        rows = await self._pool.fetch(
-            f"UPDATE {self._pool.own('integrations')} SET lease_until = {NOW} + $2 WHERE id IN (SELECT id FROM "
-            f"{self._pool.own('integrations')} WHERE owner = $1 ORDER BY id FOR UPDATE) RETURNING id, fence",
-            owner,
-            float(seconds),
-        )
+        async with self._pool.transaction() as db:
+            await self.keep_time(db)
+            rows = await db.fetch(
+                f"UPDATE {self._pool.own('integrations')} SET lease_until = {NOW} + $2 WHERE id IN (SELECT id FROM "
+                f"{self._pool.own('integrations')} WHERE owner = $1 ORDER BY id FOR UPDATE) RETURNING id, fence",
+                owner,
+                float(seconds),
+            )
         return {row["id"]: row["fence"] for row in rows}
+
+    async def keep_time(self, db: Connection) -> None:
+        """Note the time; where the server's clock was set back since the last note, what is to come comes sooner."""
+        clock = self._pool.own("clock")
+        back: float = await db.fetchval(
+            f"WITH was AS (SELECT time FROM {clock} FOR UPDATE) UPDATE {clock} AS c SET time = {NOW} FROM was "
+            "RETURNING was.time - c.time"
+        )
+        if back > STEP:
+            # In one order, so that no two who change several wait for each other.
+            await db.execute(f"SELECT 1 FROM {self._pool.own('integrations')} ORDER BY id FOR UPDATE")
+            for name, columns in TIMES.items():
+                changes = ", ".join(f"{column} = greatest({column} - $1, {column} * 0)" for column in columns)
+                await db.execute(f"UPDATE {self._pool.own(name)} SET {changes}", back)
 
     async def release(self, turn: Turn, ending: Ending) -> None:
         """See `Store.release`."""

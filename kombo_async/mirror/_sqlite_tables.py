@@ -20,6 +20,7 @@ CREATE TABLE IF NOT EXISTS kombo_integrations (
 );
 CREATE INDEX IF NOT EXISTS kombo_integrations_due ON kombo_integrations (lane, due_at);
 CREATE TABLE IF NOT EXISTS kombo_fence (highest INTEGER NOT NULL);
+CREATE TABLE IF NOT EXISTS kombo_clock (time REAL NOT NULL);
 CREATE TABLE IF NOT EXISTS kombo_watermarks (
     integration_id TEXT NOT NULL, name TEXT NOT NULL, question TEXT NOT NULL, since TEXT, rewind TEXT, full_at TEXT,
     full_wanted INTEGER NOT NULL DEFAULT 0, missing_at TEXT, PRIMARY KEY (integration_id, name)
@@ -53,8 +54,10 @@ class SqliteTables(SqliteSyncs):
         if version is None:
             self._db.execute("INSERT INTO kombo_format VALUES (?)", [FORMAT])
             self._db.execute("INSERT INTO kombo_fence VALUES (0)")
+            self._db.execute("INSERT INTO kombo_clock VALUES (?)", [self._now()])
         elif version != FORMAT:
             raise RuntimeError(f"this file has version {version} of the mirror's tables, but {FORMAT} is needed")
+        self.keep_time()
         for table in tables:
             key = "integration_id TEXT NOT NULL, id TEXT NOT NULL, data TEXT NOT NULL, kombo_digest BLOB NOT NULL"
             self._create(table.name, f"{key}, PRIMARY KEY (integration_id, id)", table.typed_columns)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from kombo_async.mirror._clock_steps import STEP, TIMES
 from kombo_async.mirror._models import merged_models, told_models
 from kombo_async.mirror._sqlite_connection import SqliteConnection, from_text
 from kombo_async.mirror._store import Ending, Lane, LeaseLost, StoredIntegration, Turn
@@ -107,9 +108,20 @@ class SqliteTurns(SqliteConnection):
 
     def renew(self, owner: str, seconds: float) -> Mapping[str, int]:
         """See `Store.renew`."""
+        self.keep_time()
         until = self._now() + seconds
         sql = "UPDATE kombo_integrations SET lease_until = ? WHERE owner = ? RETURNING id, fence"
         return {row[0]: row[1] for row in self._all(sql, until, owner)}
+
+    def keep_time(self) -> None:
+        """Note the time; where the machine's clock was set back since the last note, what is to come comes sooner."""
+        now = self._now()
+        back = self._one("SELECT time FROM kombo_clock") - now
+        if back > STEP:
+            for name, columns in TIMES.items():
+                changes = ", ".join(f"{column} = max(0, {column} - :back)" for column in columns)
+                self._db.execute(f"UPDATE kombo_{name} SET {changes}", {"back": back})
+        self._db.execute("UPDATE kombo_clock SET time = ?", [now])
 
     def release(self, turn: Turn, ending: Ending) -> None:
         """See `Store.release`."""

@@ -6,13 +6,13 @@ import logging
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import aclosing
 from datetime import UTC, datetime, timedelta
-from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any
 
 import anyio
 import attrs
 
-from kombo_async.errors import Failure, KomboError
+from kombo_async._chain.server_clock import ServerClock
+from kombo_async.errors import KomboError
 from kombo_async.mirror._records import Record, reading, sorted_out
 from kombo_async.mirror._store import BlindSpot, Store, Turn, Watermark, Written
 from kombo_async.mirror._table import Table, page_size
@@ -96,6 +96,7 @@ class TableSync:
         turn: Returns the current turn; called at each step, since it changes.
         blind_spots: What becomes stale when records of the table change.
         overlap: How much further back than the watermark to read.
+        server_clock: What is known of Kombo's clock; it learns from each response.
         full_under_way: Whether this runs in the middle of a full sync of the same table.
         answered: Called after each response.
         between: Called after each page of a full sync with what was written; returns whether it wrote to the table.
@@ -110,6 +111,7 @@ class TableSync:
         *,
         blind_spots: Sequence[BlindSpot] = (),
         overlap: timedelta,
+        server_clock: ServerClock,
         retry: RetryPolicy | None = None,
         between: Callable[[Written], Awaitable[bool]] | None = None,
         full_under_way: bool = False,
@@ -121,6 +123,7 @@ class TableSync:
         self._turn = turn
         self._blind_spots = blind_spots
         self._overlap = overlap
+        self._server_clock = server_clock
         self._retry = retry
         self._between = between
         self._full_under_way = full_under_way
@@ -261,11 +264,14 @@ class TableSync:
         return reading(self._table.request, **changes)
 
     async def _send(self, request: Request[Page[Any]]) -> Response[Page[Any]]:
-        asked_at = datetime.now(UTC)
+        clock, asked_at = self._server_clock.clock, datetime.now(UTC)
+        begun = clock.time()
         response = await self._kombo.send(request, retry=self._retry)
+        self._server_clock.learn(response.raw_response.headers, begun, clock.time())
         self._answered()
         if self._began is None and isinstance(response, Success):
-            self._began = _server_time(response) or asked_at
+            # By Kombo's clock, which is the one that its `changed_at` go by; ours may be wrong.
+            self._began = self._server_clock.earliest(begun) or asked_at
         return response
 
 
@@ -273,11 +279,3 @@ def slices(ids: Sequence[str], size: int) -> Iterator[Sequence[str]]:
     """*ids* in slices of at most *size*."""
     for start in range(0, len(ids), size):
         yield ids[start : start + size]
-
-
-def _server_time(response: Success[Any] | Failure) -> datetime | None:
-    """When Kombo responded, by its own clock, which `changed_at` uses, too."""
-    try:
-        return parsedate_to_datetime(response.raw_response.headers["date"]).astimezone(UTC)
-    except (KeyError, ValueError):
-        return None

@@ -96,6 +96,7 @@ class PostgresStore:
         async with self._pool.transaction() as db:
             await db.execute("SELECT pg_advisory_xact_lock(hashtext($1))", f"kombo_async {self.schema} open")
             await self._rows.open(db, tables, migrate=self._migrate, too_large=TOO_LARGE)
+            await self._turns.keep_time(db)
 
     async def aclose(self) -> None:
         """See `Store.aclose`."""

@@ -44,9 +44,9 @@ class Place:
         return {(row[0], row[1]): row[2] for row in self.query(f"SELECT integration_id, id, data FROM {table}")}
 
     def query(self, sql: str) -> list[tuple[Any, ...]]:
-        """Rows of a query; JSON comes as plain data."""
+        """Rows of a statement; JSON comes as plain data."""
         if self.address is None:
-            database = sqlite3.connect(self.path)
+            database = sqlite3.connect(self.path, isolation_level=None)
             try:
                 return [tuple(map(_plain, row)) for row in database.execute(sql).fetchall()]
             finally:

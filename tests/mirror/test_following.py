@@ -19,6 +19,7 @@ from kombo_async.mirror import Mirror, Table, Watermark
 from kombo_async.sandbox import Sandbox
 from kombo_async.webhooks import Receiver, WebhookApp, parse
 from tests.mirror.source import Source, rows, stamp
+from tests.mirror.stores import Place
 from tests.support.wire import INTEGRATION, mock_client
 
 pytestmark = pytest.mark.anyio
@@ -204,3 +205,25 @@ def sync_finished(began: datetime) -> bytes:
         "log_url": "https://app.kombo.dev/logs/1",
     }
     return json.dumps({"id": "e", "type": "sync-finished", "data": data}).encode()
+
+
+async def test_a_clock_that_is_set_back(place: Place) -> None:
+    """Where the clock of the store is set back by a day, nothing waits for a day: what was due is, and leases end."""
+    tables = [Table("tags", ats.GetTags())]
+    async with Mirror(mock_client(Source()), place.store(), tables, keep_changes=timedelta(days=7)) as mirror:
+        store = mirror.store
+        for integration_id in ("lever:free", "lever:held"):
+            await store.add(integration_id)
+        assert await store.take("one that dies", "lever:held", 0.1) is not None
+        assert await store.subscribe("mailer", "one that dies", 0.1) == 0
+        await store.renew("another", 30)
+        place.query("UPDATE kombo_clock SET time = time + 86400")  # as if it had been a day later until now
+        place.query("UPDATE kombo_integrations SET due_at = due_at + 86400, lease_until = lease_until + 86400")
+        place.query("UPDATE kombo_subscribers SET lease_until = lease_until + 86400")
+        assert await store.claim("another", {"long": 9}, 30) == []
+        assert await store.subscribe("mailer", "another", 30) is None
+        await store.renew("another", 30)
+        await anyio.sleep(0.2)
+        turns = await store.claim("another", {"long": 9}, 30)
+        assert sorted(turn.integration_id for turn in turns) == ["lever:free", "lever:held"]
+        assert await store.subscribe("mailer", "another", 30) == 0

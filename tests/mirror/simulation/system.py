@@ -1,20 +1,15 @@
-"""Kombo's copy of a recruiting system, as blind and as late as Kombo's is, on virtual time and by a seed."""
+"""A recruiting system that changes by a seed, and what Kombo's copy shows of it: blind and late, as Kombo's is."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from random import Random
 from typing import Any
 
-import anyio
 import attrs
-import httpx
 
 from kombo_async.model import wire_time
-from tests.mirror.virtual import dated, seconds
-from tests.support.wire import failure, page
 
 LISTS = {
     "/v1/ats/tags": "ats_tags",
@@ -31,7 +26,6 @@ NESTED = {
 }
 """By model: its fields that nest records of another, and whether they are lists. `updated_after` sees none of them."""
 FORGOTTEN_AFTER = 14 * 86400.0
-PAGE = 3
 
 
 @attrs.frozen
@@ -46,18 +40,16 @@ class Version:
     deleted: bool = False
 
 
-class World:
-    """One integration's records. Changes show up to *lag* seconds late."""
+class System:
+    """One integration's records. Changes show up to *lag* seconds late, and in other records up to twice that."""
 
-    def __init__(self, random: Random, lag: float) -> None:
+    def __init__(self, random: Random, lag: float, now: Callable[[], float]) -> None:
         self.random = random
         self.lag = lag
+        self.now = now
         self.versions: dict[str, dict[str, list[Version]]] = {model: {} for model in LISTS.values()}
-        self.missing: set[str] = set()
-        """Models whose list the integration does not have."""
-        self.failing = 0.0
-        """How often requests fail."""
-        self.requests: list[httpx.URL] = []
+        self.hidden_until = 0.0
+        """What changes shows no sooner: at the end of the sync that is under way."""
         self.changed: Callable[[str], object] = lambda model: None
 
     # what happens in the connected system
@@ -79,7 +71,7 @@ class World:
         """A record is created or changed; with *nest*, it holds other records from now on."""
         versions = self.versions[model].setdefault(id, [])
         fields = dict(versions[-1].fields) if versions else {}
-        fields["name"] = f"{id} at {seconds():.3f}"
+        fields["name"] = f"{id} at {self.now():.3f}"
         for field, (other, many) in NESTED.get(model, {}).items() if nest or not versions else ():
             ids = sorted(self.versions[other])
             chosen = (
@@ -94,14 +86,16 @@ class World:
         """A record is deleted."""
         self._add(model, id, self.versions[model][id][-1].fields, deleted=True)
 
-    def vanish(self, model: str, id: str) -> None:
+    def lose(self) -> None:
         """A record is gone without a trace."""
-        del self.versions[model][id]
+        model = self.random.choice(list(self.versions))
+        if self.versions[model]:
+            del self.versions[model][self.random.choice(list(self.versions[model]))]
 
     def _add(self, model: str, id: str, fields: dict[str, Any], *, deleted: bool = False) -> None:
-        now = seconds()
+        now = self.now()
         versions = self.versions[model].setdefault(id, [])
-        visible = now + self.random.choice([0.0, 0.0, self.random.uniform(0, self.lag)])
+        visible = max(self.hidden_until, now + self.random.choice([0.0, 0.0, self.random.uniform(0, self.lag)]))
         if versions:
             visible = max(visible, versions[-1].visible_at)
         nested = visible + self.random.choice([0.0, self.random.uniform(0, self.lag)])
@@ -128,12 +122,12 @@ class World:
         return versions[-1] if versions else None
 
     def _shown(self, model: str, id: str, version: Version, at: float) -> dict[str, Any]:
-        stamp = _stamp(version.changed_at)
+        changed_at = stamp(version.changed_at)
         shown = {
             "id": id,
             **version.fields,
-            "changed_at": stamp,
-            "remote_deleted_at": stamp if version.deleted else None,
+            "changed_at": changed_at,
+            "remote_deleted_at": changed_at if version.deleted else None,
         }
         for field, (other, many) in NESTED.get(model, {}).items():
             ids = version.fields.get(field)
@@ -148,51 +142,7 @@ class World:
         version = None if id is None else self._version(model, id, at, nested=True)
         return None if version is None or version.deleted else {"id": id, "name": version.fields["name"]}
 
-    async def answer(self, request: httpx.Request) -> httpx.Response:
-        """Answer one page."""
-        self.requests.append(request.url)
-        trouble = self.random.random() < self.failing
-        await anyio.sleep(self.random.choice([0.02, 0.02, 0.2, 2.0]))
-        if trouble:
-            return dated(await self._trouble())
-        model = LISTS[request.url.path]
-        if model in self.missing:
-            return dated(failure(403, "INTEGRATION.MODEL_NOT_AVAILABLE"))
-        query = request.url.params
-        now = seconds()
-        records = list(self.records(model, now, deleted=query.get("include_deleted") == "true"))
-        if "updated_after" in query:
-            since = query["updated_after"]
-            records = [each for each in records if each["changed_at"] is not None and each["changed_at"] > since]
-        if "ids" in query:
-            ids = query["ids"].split(",")
-            records = [each for each in records if each["id"] in ids]
-        records = [each for each in records if each["id"] > query.get("cursor", "")]
-        more = records[PAGE - 1]["id"] if len(records) > PAGE else None
-        response = dated(page(*records[:PAGE], next=more))
-        await anyio.sleep(self.random.choice([0.0, 0.1, 5.0]))  # what changes now is not in the answer
-        return response
 
-    async def _trouble(self) -> httpx.Response:
-        kind = self.random.choice(["hang", "failure", "limit", "lost"])
-        if kind == "hang":
-            await anyio.sleep(40)
-        if kind == "lost":
-            raise httpx.ReadError("the connection was lost")
-        if kind == "limit":
-            return failure(429, "PLATFORM.RATE_LIMIT_EXCEEDED", headers={"Retry-After": "3"})
-        return failure(500, "PLATFORM.UNKNOWN_ERROR")
-
-    def webhook(self, integration_id: str, models: list[str]) -> bytes:
-        """A `data-changed`."""
-        data = {
-            "integration_id": integration_id,
-            "integration_tool": "lever",
-            "integration_category": "ATS",
-            "changed_models": [{"name": name} for name in models],
-        }
-        return json.dumps({"id": "event", "type": "data-changed", "data": data}).encode()
-
-
-def _stamp(time: float) -> str:
+def stamp(time: float) -> str:
+    """A time as Kombo writes it."""
     return wire_time(datetime.fromtimestamp(round(time, 3), UTC))

@@ -1,0 +1,37 @@
+"""Run seeds of the simulation, or replay one: `python -m tests.mirror.simulation --help`."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+
+from tests.mirror.simulation.history import play_seed
+
+
+def main() -> int:
+    """Run what the arguments say; 1 where a seed fails."""
+    parser = argparse.ArgumentParser(prog="python -m tests.mirror.simulation", description="A simulation of mirrors.")
+    parser.add_argument("--seeds", type=int, default=200, help="how many seeds to play (default: 200)")
+    parser.add_argument("--first", type=int, default=0, help="the first of them")
+    parser.add_argument("--replay", type=int, metavar="SEED", help="play one seed and print its trace")
+    parser.add_argument("--keep-going", action="store_true", help="do not stop at the first seed that fails")
+    arguments = parser.parse_args()
+    if arguments.replay is not None:
+        played = play_seed(arguments.replay)
+        print(played.described(trace=True))
+        return 1 if played.violations else 0
+    began, failed = time.time(), 0
+    for seed in range(arguments.first, arguments.first + arguments.seeds):
+        played = play_seed(seed)
+        if played.violations:
+            failed += 1
+            print(played.described(trace=False), flush=True)
+            if not arguments.keep_going:
+                return 1
+    print(f"{arguments.seeds} seeds in {time.time() - began:.0f} s, {failed} failed")
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,71 @@
+"""Plays a scenario, and says what does not hold at its end."""
+
+from __future__ import annotations
+
+import asyncio
+import tempfile
+from pathlib import Path
+
+import attrs
+import pytest
+
+from kombo_async.mirror import _look, _scheduler
+from tests.mirror.simulation.checks import violations
+from tests.mirror.simulation.director import TABLES, Director
+from tests.mirror.simulation.scenario import EVERY, Scenario, scenario
+from tests.simulation.clocks import simulated
+from tests.simulation.scheduler import Loop, Stuck, World
+
+
+@attrs.frozen(kw_only=True)
+class Played:
+    """What came of a seed."""
+
+    scenario: Scenario
+    violations: list[str]
+    trace: list[str]
+
+    def described(self, *, trace: bool) -> str:
+        """What failed and how to see it again, with the *trace* of it all."""
+        lines = [f"seed {self.scenario.seed}: {self.violations[0] if self.violations else 'all is well'}"]
+        lines += [f"  and {each}" for each in self.violations[1:]]
+        lines.append(f"  {self.scenario}")
+        if trace:
+            lines += self.trace
+        lines.append(f"replay it: python -m tests.mirror.simulation --replay {self.scenario.seed}")
+        return "\n".join(lines)
+
+
+def play_seed(seed: int) -> Played:
+    """Play *seed*."""
+    return play(scenario(seed))
+
+
+def play(plan: Scenario) -> Played:
+    """Play *plan*."""
+
+    async def moment(name: str) -> None:
+        loop = asyncio.get_running_loop()
+        assert isinstance(loop, Loop)
+        await loop.process.disturbance.work(name)
+
+    with (
+        simulated(plan.seed, moment) as clocks,
+        tempfile.TemporaryDirectory() as folder,
+        pytest.MonkeyPatch.context() as patch,
+    ):
+        patch.setattr(_scheduler, "POLL", 13.0)
+        patch.setattr(_look, "UNWATCHED_FULL_EVERY", EVERY)
+        patch.setattr(_look, "STALE_FULL_EVERY", EVERY)
+        world = World(plan.seed, clocks)
+        director = Director(plan, world, Path(folder) / "mirror.db")
+        try:
+            task = director.process.start(director.direct())
+            world.run(task.done)
+            task.result()
+            found = violations(director.path, TABLES, director.systems)
+        except Stuck as error:
+            found = [f"STUCK: {error}"]
+        finally:
+            director.throw_away()
+    return Played(scenario=plan, violations=found, trace=world.trace)

@@ -1,0 +1,80 @@
+"""What befalls the mirrors of one seed."""
+
+from __future__ import annotations
+
+import math
+from datetime import timedelta
+from random import Random
+
+import attrs
+
+INTEGRATIONS = ("lever:0", "lever:1")
+BUSY = 2 * 3600.0
+"""Seconds in which things happen."""
+EVERY = timedelta(minutes=15)
+OVERLAP = timedelta(minutes=10)
+LAG = 240.0
+"""Seconds after which a change shows at the latest; in records that nest the changed one it may take as long again."""
+QUIET = 4 * EVERY.total_seconds() + 2 * OVERLAP.total_seconds()
+"""Seconds in which nothing happens any more, after which all must be right."""
+DAY = 86_400.0
+
+
+@attrs.frozen(kw_only=True)
+class Scenario:
+    """Drawn from a seed."""
+
+    seed: int
+    processes: int
+    missing: dict[str, str]
+    """Models whose list an integration does not have."""
+    vanish: bool
+    """Records vanish without a trace: only full syncs, each half hour, can tell."""
+    syncs: bool
+    """What changes during a sync shows when it ends, which can be an hour later, and is told by `sync-finished`."""
+    asleep_at: float
+    """When all processes stop, for `asleep_for` seconds."""
+    asleep_for: float
+    clock_steps: tuple[tuple[float, float], ...]
+    """(when, by how many seconds) the clock of the machine jumps."""
+
+    @property
+    def full_every(self) -> timedelta:
+        """How often everything is read."""
+        return timedelta(minutes=30) if self.vanish else timedelta(days=7)
+
+    @property
+    def end(self) -> float:
+        """When things cease to happen."""
+        return BUSY + self.asleep_for
+
+    def wakes_in(self, now: float) -> float:
+        """Seconds until processes run again; 0 while they may."""
+        end = self.asleep_at + self.asleep_for
+        return end - now if self.asleep_at <= now < end else 0.0
+
+    def runs_until(self, now: float) -> float:
+        """When a process has to stop that runs now."""
+        return self.asleep_at if now < self.asleep_at and self.asleep_for else math.inf
+
+
+def scenario(seed: int) -> Scenario:
+    """The scenario of *seed*."""
+    chance = Random(f"{seed} scenario")
+    return Scenario(
+        seed=seed,
+        processes=chance.choice([1, 2, 2, 3]),
+        missing={
+            each: chance.choice(["ats_application_stages", "ats_users"])
+            for each in INTEGRATIONS
+            if chance.random() < 0.3
+        },
+        vanish=chance.random() < 0.3,
+        syncs=chance.random() < 0.3,
+        asleep_at=chance.uniform(0, BUSY),
+        asleep_for=chance.choice([0.0, 0.0, 0.0, 3600.0, 12.5 * DAY, 20 * DAY]),
+        clock_steps=tuple(
+            (chance.uniform(0, BUSY), chance.choice([-25 * 3600.0, -3600.0, -90.0, 3600.0, 25 * 3600.0]))
+            for _ in range(chance.choice([0, 0, 0, 1, 2]))
+        ),
+    )
