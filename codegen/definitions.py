@@ -1,4 +1,4 @@
-"""Where a shape occurs in the API, and what is made of it there."""
+"""Where a shape occurs in the API, and what it becomes there."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class Place:
 
     @property
     def names(self) -> list[str]:
-        """The properties on the way here."""
+        """The properties on the path here."""
         return re.sub(r"\[.*?\]", "", self.path).split(".")
 
     @property
@@ -71,11 +71,11 @@ class Method:
 
     @property
     def answers(self) -> Place:
-        """Where its answer is."""
+        """The place of its response."""
         return Place(self.namespace, self.name)
 
     def takes(self, parameter: Field) -> Place:
-        """Return where a field of its request is."""
+        """Return the place of a field of its request."""
         return Place(self.namespace, self.name, parameter.name, incoming=True)
 
     @property
@@ -98,7 +98,7 @@ class Model:
     place: Place
     shape: Named
     lazy: bool
-    """Whether only requests have it, so that what it holds may be loaded when needed."""
+    """Whether only requests use it; then its contents can be loaded lazily."""
     ident: object = field(repr=False)
 
     @property
@@ -115,12 +115,12 @@ class Model:
 
 
 def is_model_union(union: Union) -> bool:
-    """Whether a union is one of models, which gets a name, and not just an alternative in a field."""
+    """Whether a union is one of models, which gets a name, rather than an alternative in a field."""
     return bool(union.tag) or len(objects(union)) == len(union.variants)
 
 
 def variants(union: Union) -> Iterator[tuple[str, Shape]]:
-    """Yield the variants with what tells them apart: the tag, or else a field that only one has, or else a number."""
+    """Yield the variants with what distinguishes them: the tag, a field that only one has, or a number."""
     for number, each in enumerate(union.variants):
         tag = at(each, union.tag) if union.tag else None
         if isinstance(tag, Const):

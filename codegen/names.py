@@ -1,4 +1,4 @@
-"""Which shape becomes which class: as names.toml says, else by rule."""
+"""Which shape becomes which class: as names.toml says, otherwise by rule."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from codegen.rules import method_of, pascal, singular
 from codegen.shapes import Array, Enum, Object, Ref, Scalar, Shape, Union, children, key
 
 LONG_ENUM = 8
-"""Enums with more values than this get a class of their own, named or not."""
+"""Enums with more values than this get their own class, named or not."""
 
 Config: TypeAlias = Mapping[str, Any]
 
 
 class Names:
-    """All classes and methods; `warnings` lists what names.toml does not know."""
+    """All classes and methods; `warnings` lists what is missing from names.toml."""
 
     def __init__(self, config: Config, facts: Facts) -> None:
         self.config, self.facts = config, facts
@@ -92,7 +92,7 @@ class Names:
             self.warnings.append(f"model {namespace}.{name}: the document has nothing at {space}:{path}")
 
     def _walk(self, place: Place, shape: Shape, above: frozenset[str] = frozenset()) -> Iterator[tuple[Place, Named]]:
-        """Yield all that may have a class, below *place*."""
+        """Yield everything below *place* that may have a class."""
         match shape:
             case Ref(name=name):
                 if name not in above:
@@ -130,7 +130,7 @@ class Names:
     # ------------------------------------------------------------------ what the rules say
 
     def _name_below(self, namespace: str, place: Place, shape: Shape, parent: str) -> None:
-        """Make sure that all that needs a class has one; what is inside of it comes later."""
+        """Make sure that everything that needs a class has one; nested shapes come later."""
         match shape:
             case Ref(name=name):
                 self._name_below(namespace, place, self.facts.named[name], parent)
@@ -178,11 +178,11 @@ class Names:
         self._define(namespace, above.module if above else own, name, place, shape)
 
     def _ident(self, place: Place, shape: Shape) -> object:
-        """Return what places must have in common to share a class; fields for one tool are not those for another."""
+        """Return the key that places must share to share a class; one tool's fields are not another's."""
         return place.tool, place.incoming if self._differs_by_direction(shape) else None, key(shape)
 
     def _differs_by_direction(self, shape: Shape) -> bool:
-        """Whether a shape is written otherwise in requests than in answers: lists and times are."""
+        """Whether a shape is written differently in requests and responses: lists and times are."""
         if isinstance(shape, Array | Ref) or (isinstance(shape, Scalar) and shape.kind in {"datetime", "date"}):
             return True
         return any(self._differs_by_direction(each) for each in children(shape))

@@ -18,7 +18,7 @@ ERROR_CODE = re.compile(r"[A-Z_]+\.[A-Z_]+")
 
 @dataclass(frozen=True)
 class Operation:
-    """One call: what goes in, and what stands under `data` of the answer."""
+    """One call: its input, and the `data` of its response."""
 
     id: str
     method: str
@@ -32,12 +32,12 @@ class Operation:
     body: tuple[Field, ...] | None
     ndjson: bool
     answer: Shape
-    """Of a paged list: what its pages list."""
+    """For a paged list: its items."""
     timeout: float | None = None
     """How many seconds Kombo documents that one call may take."""
     max_body_bytes: int | None = None
     blind_spots: tuple[tuple[str, str], ...] = ()
-    """Fields whose own changes `updated_after` does not see, each with the model that `data-changed` names for them."""
+    """Fields whose changes `updated_after` does not catch, each with the model that `data-changed` names for them."""
 
 
 @dataclass(frozen=True)
@@ -59,7 +59,7 @@ def read(document: Json, hints: Json) -> Facts:
 
 
 def _error_codes(node: Any) -> Iterator[str]:
-    """Find all error codes, which stand in many enums of which no single one is complete."""
+    """Find all error codes; they are in many enums, none of them complete."""
     if isinstance(node, dict):
         schema = cast("dict[str, Any]", node)
         values = [str(each) for each in schema.get("enum", ()) if each is not None]
@@ -90,7 +90,7 @@ def _operation(schemas: Schemas, hints: Json, path: str, method: str, node: Json
     paged = node.get("x-kombo-paged", method == "GET" and at(answer, "next") is not None)
     query = [_parameter(schemas, hints, name, each) for each in parameters if each["in"] == "query"]
     if paged and not any(each.name == "cursor" for each in query):
-        query.insert(0, Field("cursor", STR))  # a list that answers with a cursor takes one back, declared or not
+        query.insert(0, Field("cursor", STR))  # a list that returns a cursor accepts one, declared or not
     ndjson = "application/x-ndjson" in content
     return Operation(
         id=name,

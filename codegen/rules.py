@@ -1,4 +1,4 @@
-"""Names by rule: words as Python writes them, and methods for operations that names.toml does not know."""
+"""Names by rule: words as Python writes them, and methods for operations missing from names.toml."""
 
 from __future__ import annotations
 

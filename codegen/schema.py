@@ -33,9 +33,9 @@ FORMATS = {"date-time": Scalar("datetime"), "date": Scalar("date")}
 
 
 class Schemas:
-    """The named schemas of a document: inlined, but for those that contain themselves.
+    """The named schemas of a document: inlined, except for recursive ones.
 
-    *untyped* are properties that the document may type as null alone, with the schema to use instead.
+    *untyped* are properties that the document may type as only null, with the schema to use instead.
     """
 
     def __init__(self, document: Json, untyped: Json) -> None:
@@ -56,11 +56,11 @@ class Schemas:
         return node
 
     def shape(self, schema: Json) -> Shape:
-        """Return the shape that *schema* describes, in its plainest form."""
+        """Return the shape that *schema* describes, in its simplest form."""
         return self._plain(self._shape(schema))
 
     def named(self) -> dict[str, Shape]:
-        """Return the shapes that contain themselves."""
+        """Return the recursive shapes."""
         return {name: self._inside(shape) for name, shape in self._named.items() if name not in self._any_json}
 
     # ------------------------------------------------------------------ one schema
@@ -106,7 +106,7 @@ class Schemas:
             yield Field(name, self._shape(node), name in schema.get("required", ()), deprecated)
 
     def _merged(self, schema: Json) -> Json:
-        """Flatten `allOf`; what several parts say of one property holds together."""
+        """Flatten `allOf`; several parts' statements about one property all apply."""
         if "allOf" not in schema:
             return schema
         parts = [{name: value for name, value in schema.items() if name != "allOf"}]
@@ -124,7 +124,7 @@ class Schemas:
         return merged
 
     def _without_null(self, schema: Json) -> tuple[Json, bool]:
-        """Take null out of *schema*, however it is written; null alone says nothing and stands for any value."""
+        """Remove null from *schema*, however it is written; null alone says nothing and means any value."""
         plain = dict(schema)
         nullable = bool(plain.get("nullable")) or None in plain.get("enum", ())
         if isinstance(plain.get("type"), list):
@@ -149,7 +149,7 @@ class Schemas:
     # ------------------------------------------------------------------ schemas that contain themselves
 
     def _plain(self, shape: Shape) -> Shape:
-        """Keep names for recursive unions and objects only, and say "any JSON" as such."""
+        """Keep names only for recursive unions and objects, and express "any JSON" explicitly."""
         match shape:
             case Ref(name=name) if name in self._any_json:
                 return ANY

@@ -1,4 +1,4 @@
-"""The shapes that an OpenAPI document describes, without its ways of writing them."""
+"""The shapes that an OpenAPI document describes, independent of its dialect."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ class Scalar:
 
 @dataclass(frozen=True)
 class Enum:
-    """A string with known values, of which more may come."""
+    """A string with known values; more may be added."""
 
     values: tuple[str, ...]
 
 
 @dataclass(frozen=True)
 class Const:
-    """A value that is always the same and so tells which variant an object is."""
+    """A value that is always the same and so identifies an object's variant."""
 
     value: str | bool
 
@@ -65,7 +65,7 @@ class Object:
 
 @dataclass(frozen=True)
 class Union:
-    """One of several shapes; `tag` is the dotted path of the constant that tells objects apart."""
+    """One of several shapes; `tag` is the dotted path of the constant that distinguishes objects."""
 
     variants: tuple[Shape, ...]
     tag: str | None = None
@@ -95,7 +95,7 @@ def bare(shape: Shape) -> Shape:
 
 
 def core(shape: Shape) -> Shape:
-    """Return what stands inside null, lists and maps."""
+    """Return what is inside null, lists and maps."""
     while isinstance(shape, Null | Array | Map):
         shape = shape.of if isinstance(shape, Null) else shape.item if isinstance(shape, Array) else shape.value
     return shape
@@ -131,7 +131,7 @@ def children(shape: Shape) -> Iterator[Shape]:
 
 
 def key(shape: Shape) -> object:
-    """Return what equal shapes have in common: everything but the order of their fields."""
+    """Return a key for equal shapes: everything except the order of fields."""
     match shape:
         case Object(fields=fields):
             ordered = sorted(fields, key=lambda each: each.name)

@@ -16,7 +16,7 @@ WIDTH = 120
 
 
 class Imports:
-    """The imports that a module turns out to need."""
+    """The imports that a module needs."""
 
     def __init__(self) -> None:
         self._names: dict[str, set[str]] = defaultdict(set)
@@ -43,22 +43,22 @@ class Imports:
 
 
 class Glossary:
-    """The docstrings, from glossary.toml; what is not there goes without, or says plainly what it is."""
+    """The docstrings, from glossary.toml; what is missing there gets none, or a generic one."""
 
     def __init__(self, tables: Mapping[str, Any]) -> None:
         self._tables = {name: tables.get(name, {}) for name in ("modules", "models", "fields", "operations", "events")}
 
     def field(self, owner: str, name: str, *, deprecated: bool = False) -> str:
-        """Return the docstring of a field: the owner's own, else the general one, else nothing."""
+        """Return the docstring of a field: the owner's own, the general one, or none."""
         doc = self._field(owner, name)
         return f"{doc} Deprecated.".strip() if deprecated and "deprecated" not in doc.lower() else doc
 
     def parameter(self, owner: str, name: str, operation: Operation, *, deprecated: bool) -> str:
-        """Return the docstring of a field of a request; `updated_after` says what it does not see."""
+        """Return the docstring of a request's field; `updated_after` says what it does not catch."""
         doc = self.field(owner, name, deprecated=deprecated)
         if name == "updated_after" and operation.blind_spots:
             spots = " and ".join(f"`{field}`" for field, _ in operation.blind_spots)
-            doc += f" Changes inside of {spots} do not count."
+            doc += f" Changes in {spots} do not count."
         return doc
 
     def deprecation(self, name: str) -> str:

@@ -17,7 +17,7 @@ class Types:
     """Writes the annotations of one module and notes what they need to be imported.
 
     A model of another module is imported in answers, since the decoder needs it at once. In requests (`lazy`) it is
-    named through its namespace, which loads it when the annotation is resolved: most requests leave most of it out.
+    named through its namespace, which loads it when the annotation is resolved, since most requests use few models.
     """
 
     def __init__(
@@ -101,7 +101,7 @@ class Types:
                 return [PLAIN[kind]]
 
     def _union(self, shapes: tuple[Shape, ...], union: Union, place: Place, lazy: bool) -> list[str]:
-        """Write alternatives; where plain strings come beside times, an answer's type can only say "string"."""
+        """Write alternatives; if plain strings occur besides times, a response's type can only say "string"."""
         found: list[str] = []
         for label, each in variants(union):
             if isinstance(each, Scalar) and each.kind in {"datetime", "date"} and not place.incoming:

@@ -1,4 +1,4 @@
-"""Alternatives among shapes: told apart by a constant, or plain."""
+"""Alternatives among shapes: distinguished by a constant, or plain."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from codegen.shapes import STR, Array, Const, Enum, Null, Object, Shape, Union, 
 
 
 def union(shapes: Iterable[Shape], discriminator: str | None = None) -> Shape:
-    """Return what is one of *shapes*: not a union if they come down to one."""
+    """Return one of *shapes*: not a union if they amount to a single one."""
     shapes = list(shapes)
     flat = chain.from_iterable(each.variants if isinstance(each, Union) else (each,) for each in map(bare, shapes))
     variants = list({key(each): each for each in flat}.values())
@@ -17,7 +17,7 @@ def union(shapes: Iterable[Shape], discriminator: str | None = None) -> Shape:
         values = dict.fromkeys(chain.from_iterable(each.values for each in enums))
         variants = [Enum(tuple(values)), *(each for each in variants if not isinstance(each, Enum) and each != STR)]
     arrays = [each.item for each in variants if isinstance(each, Array)]
-    if 1 < len(arrays) == len(variants):  # a decoder can only tell one list from other types
+    if 1 < len(arrays) == len(variants):  # a decoder can only distinguish one list from other types
         found: Shape = Array(union(arrays))
     elif len(variants) == 1 and not discriminator:
         found = variants[0]
@@ -28,7 +28,7 @@ def union(shapes: Iterable[Shape], discriminator: str | None = None) -> Shape:
 
 
 def _tag(variants: tuple[Object, ...], discriminator: str | None) -> str | None:
-    """Find the constant that tells *variants* apart: the discriminator, or else a property, or one a level below."""
+    """Find the constant that distinguishes *variants*: the discriminator, a property, or one a level below."""
     paths = [discriminator] if discriminator else []
     for path in [*paths, *_constants(variants)]:
         found = [each for each in (at(variant, path) for variant in variants) if isinstance(each, Const)]

@@ -21,7 +21,7 @@ HERE = Path(__file__).parent
 
 
 def generate(document: Mapping[str, Any]) -> tuple[dict[str, str], list[str]]:
-    """Return the files to write for *document*, by their path in the package, and what names.toml does not know."""
+    """Return the files to write for *document*, by their path in the package, and what is missing from names.toml."""
     config = tomllib.loads((HERE / "names.toml").read_text("utf-8"))
     glossary_file = HERE / "glossary.toml"
     glossary = Glossary(tomllib.loads(glossary_file.read_text("utf-8")) if glossary_file.exists() else {})
@@ -84,7 +84,7 @@ def formatted(files: Mapping[str, str]) -> dict[str, str]:
 
 
 def stale(files: Mapping[str, str], package_root: Path) -> list[str]:
-    """Return the paths that are not as *files* has them, or that should not be there."""
+    """Return the paths that differ from *files*, or that should not exist."""
     changed = [name for name, text in files.items() if _content(package_root / name) != text]
     generated = (path for path in package_root.rglob("*.py") if _content(path).startswith(HEADER))
     left = [str(path.relative_to(package_root)) for path in generated]

@@ -1,4 +1,4 @@
-"""Write what the models of files have besides their fields: how they are made from a path, bytes or a stream."""
+"""Write the constructors of file models: from a path, bytes or a stream."""
 
 from __future__ import annotations
 

@@ -210,7 +210,7 @@ class EventSubscriptions(ABC):
     def on(self, type: str) -> Any:
         """Decorate a function that handles events of *type*. Several functions for one type run one after the other.
 
-        The events of a type that this version does not know are `UnknownEvent`s.
+        Events of types that this version does not know are `UnknownEvent`s.
         """
 
         def register(handler: Handler[Any]) -> Handler[Any]:

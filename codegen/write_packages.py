@@ -1,4 +1,4 @@
-"""Write what ties the modules together: each namespace's `__init__` and resource, and the table of operations."""
+"""Write what connects the modules: each namespace's `__init__` and resource, and the table of operations."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from codegen.types import Types
 
 RESOURCES = {"ats": "ATS", "hris": "HRIS", "lms": "LMS", "ai_apply": "AIApply"}
 
-OPTIONS = "Settings of this call only, in place of the client's own."
+OPTIONS = "Settings for this call only, in place of the client's own."
 
 LAZY = """
 if not TYPE_CHECKING:  # type checkers know the names above, and refuse all others
@@ -115,7 +115,7 @@ def _method(method: Method, glossary: Glossary, types: Types, alias: str = "") -
         start, result, body = "async def", f"Response[{answer}]", f"await self._send({request}, options)"
     doc = glossary.operation(operation.id, f"{method.name.replace('_', ' ').capitalize()}.")
     if alias:
-        doc = f"Call `{method.name}` by the name that Kombo's own client has for it.\n\n{doc}"
+        doc = f"An alias of `{method.name}`: the name that Kombo's own client uses.\n\n{doc}"
     owner = f"{method.namespace}.{method.request}"
     docs = {
         arguments[each.name]: glossary.parameter(owner, each.name, operation, deprecated=each.deprecated)
@@ -129,7 +129,7 @@ def _method(method: Method, glossary: Glossary, types: Types, alias: str = "") -
 
 
 def _argument(name: str) -> str:
-    """Return the name of a method's parameter: `options` is taken by the options of the call."""
+    """Return the name of a method's parameter; `options` is reserved for the options of the call."""
     return "options_" if name == "options" else python_name(name)
 
 

@@ -36,7 +36,7 @@ ModelName: TypeAlias = Literal[
 
 @model
 class ChangedModel(Model):
-    """A model of which records changed."""
+    """A model whose records changed."""
 
     name: ModelName
     """Name of the model, such as `hris_employees`."""
@@ -53,7 +53,7 @@ class DataChange(Model):
     integration_category: IntegrationCategory
     """Kind of system: HRIS, ATS, ASSESSMENT or LMS."""
     changed_models: list[ChangedModel]
-    """The models of which records changed."""
+    """The models whose records changed."""
 
 
 @model
@@ -71,7 +71,7 @@ class DataChanged(Model):
 
 @model
 class FailedConnectionFlow(Model):
-    """The attempt to connect a system that failed."""
+    """The failed attempt to connect a system."""
 
     integration_tool: str
     """The tool, such as `workday`."""
@@ -182,7 +182,7 @@ class InlineAssessmentOrderReceived(Model):
 
 @model
 class IntegrationState(Model):
-    """The state and the set-up of the integration."""
+    """The state and the setup of the integration."""
 
     integration_tool: str
     """The tool, such as `workday`."""
@@ -195,7 +195,7 @@ class IntegrationState(Model):
     qa_status: Literal["PENDING", "FAILED", "PASSED"] | str
     """How Kombo's quality check of the integration went."""
     setup_status: SetupStatus
-    """How far the set-up of the integration is."""
+    """The state of the integration's setup."""
     state: IntegrationStatus
     """Whether the integration works: ACTIVE, INVALID or INACTIVE."""
     updated_at: datetime
@@ -204,7 +204,7 @@ class IntegrationState(Model):
 
 @model
 class IntegrationStateChanged(Model):
-    """The state or the set-up of an integration changed."""
+    """The state or the setup of an integration changed."""
 
     id: str
     """ID of the event. A repeated delivery has the same ID."""
@@ -324,7 +324,7 @@ class AiApplyDataChange(Model):
     """What `ai-apply-data-changed` carries as `data`."""
 
     changed_models: list[AiApplyChangedModel] | Unset = UNSET
-    """The models of which records changed."""
+    """The models whose records changed."""
 
 
 @model

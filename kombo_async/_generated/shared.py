@@ -17,7 +17,7 @@ IntegrationStatus: TypeAlias = Literal["ACTIVE", "INVALID", "INACTIVE"] | str
 """Whether an integration works."""
 
 SetupStatus: TypeAlias = Literal["INCOMPLETE", "FINAL_SYNC_PENDING", "COMPLETED"] | str
-"""How far the set-up of an integration is."""
+"""The state of an integration's setup."""
 
 FieldKind: TypeAlias = Literal["DEFAULT", "CUSTOM"] | str
 """DEFAULT for a field of the tool, CUSTOM for one of a customer's system."""

@@ -98,7 +98,7 @@ class SubmittedApplication(Model):
     posting_id: str
     """Kombo's ID of the job posting."""
     status: str
-    """How far the submission is."""
+    """The status of the submission."""
     created_at: datetime
     """When it was created."""
     updated_at: datetime
@@ -114,7 +114,7 @@ class Application(Model):
     job_posting_id: str
     """Kombo's ID of the job posting."""
     status: Literal["SUBMITTED", "DUPLICATE", "PENDING", "FAILED"] | str
-    """How far the submission is: PENDING, SUBMITTED, DUPLICATE or FAILED."""
+    """The status of the submission: PENDING, SUBMITTED, DUPLICATE or FAILED."""
     created_at: datetime
     """When it was created."""
     updated_at: datetime
@@ -125,7 +125,7 @@ class Application(Model):
 class SubmitJobApplication(Request[SubmittedApplication]):
     """Submit an application: the answers to the form that `inquire_job_posting` gave.
 
-    The `ai-apply-application-status-updated` webhook and `get_applications` tell how it went.
+    The `ai-apply-application-status-updated` webhook and `get_applications` report the result.
 
     `POST /ai-apply/apply`
     """
@@ -156,7 +156,7 @@ class SubmitJobApplication(Request[SubmittedApplication]):
     additional_clicks: int | Unset = UNSET
     """How many clicks to add, 0 to 30."""
     additional_clicks_scatter_duration: int | Unset = UNSET
-    """Over how long the additional clicks are scattered, at least 1."""
+    """The time over which the additional clicks are spread, at least 1."""
 
 
 @model

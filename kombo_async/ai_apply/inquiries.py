@@ -79,7 +79,7 @@ class QuestionOption(Model):
 
 @model
 class RequiredFile(Model):
-    """A file as the answer that is asked for."""
+    """The requested answer is a file."""
 
     name: str
     content_type: str
@@ -109,7 +109,7 @@ class Question(Model):
     """Text to show to people."""
     description: str | None
     required: bool
-    """Whether an answer must be given."""
+    """Whether an answer is required."""
     category: Literal["EEO"] | str | None
     """EEO for questions about equal opportunities."""
     question_type: Literal["TEXT", "NUMBER", "BOOLEAN", "FILE", "DATE", "SINGLE_SELECT", "MULTI_SELECT"] | str
@@ -117,7 +117,7 @@ class Question(Model):
     unified_key: QuestionKey | None
     """What the question means on any site, such as FIRST_NAME; null if unknown."""
     options: list[QuestionOption] | None
-    """What can be chosen."""
+    """The options to choose from."""
     display_when: DisplayCondition | None
     """Show the question only when another one has a certain answer; null: always."""
 
@@ -151,7 +151,7 @@ class JobPostingForm(Model):
     """The career site it belongs to."""
     url: str
     job_code: str | None
-    """Code by which recruiters know the job."""
+    """The recruiters' own code for the job."""
     created_at: datetime
     """When it was created."""
     updated_at: datetime
@@ -205,7 +205,7 @@ class GetJobPostingForms(Request[Page[JobPostingForm]]):
     job_codes: Sequence[str] | Unset = UNSET
     """Only jobs with one of these codes."""
     updated_after: datetime | date | str | Unset = UNSET
-    """Only records that changed after this time, themselves or in records nested in them."""
+    """Only records that changed, or whose nested records changed, after this time."""
 
 
 @model

@@ -39,7 +39,7 @@ class BulkJobPosting(Model):
     career_site_label: str
     """Label of the career site it belongs to."""
     job_code: str | Unset = UNSET
-    """Code by which recruiters know the job."""
+    """The recruiters' own code for the job."""
     location: BulkJobPostingLocation | Unset | None = UNSET
     """Where the job is."""
 
@@ -97,7 +97,7 @@ class CreateJobFeed(Request[JobFeed]):
 
 @model
 class BulkImportJobPostings(Request[BulkImport]):
-    """Import job postings into a feed, one after the other as lines of a stream.
+    """Import job postings into a feed, as a stream of lines.
 
     The answer counts the postings created, processed and archived.
 

@@ -50,7 +50,7 @@ class JobPosting(Model):
     url: str
     """Page of the posting."""
     job_code: str | None
-    """Code by which recruiters know the job."""
+    """The recruiters' own code for the job."""
     created_at: datetime
     """When it was created."""
     updated_at: datetime
@@ -99,7 +99,7 @@ class GetJobPostings(Request[Page[JobPosting]]):
     job_codes: Sequence[str] | Unset = UNSET
     """Only jobs with one of these codes."""
     updated_after: datetime | date | str | Unset = UNSET
-    """Only records that changed after this time, themselves or in records nested in them."""
+    """Only records that changed, or whose nested records changed, after this time."""
 
 
 @model
@@ -122,7 +122,7 @@ class ParseJobPosting(Request[JobPosting]):
     url: str
     """Web address of the job posting."""
     job_code: str | Unset = UNSET
-    """Code by which recruiters know the job."""
+    """The recruiters' own code for the job."""
     location: JobPostingLocationInput | Unset | None = UNSET
     """Where the job is."""
     career_site_id: str

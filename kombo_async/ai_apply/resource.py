@@ -31,7 +31,7 @@ class AIApply(Resource):
             cursor: Where to continue: `next` of the previous page.
             page_size: Records per page, at most 250; Kombo's default is 100.
             ids: Only records with these Kombo IDs.
-            options: Settings of this call only, in place of the client's own.
+            options: Settings for this call only, in place of the client's own.
         """
         return self._pages(ai_apply.GetCareerSites(cursor=cursor, page_size=page_size, ids=ids), options)
 
@@ -40,7 +40,7 @@ class AIApply(Resource):
 
         Args:
             label: Text to show to people.
-            options: Settings of this call only, in place of the client's own.
+            options: Settings for this call only, in place of the client's own.
         """
         return await self._send(ai_apply.CreateCareerSite(label=label), options)
 
@@ -63,8 +63,8 @@ class AIApply(Resource):
             ids: Only records with these Kombo IDs.
             career_site_ids: Only records of these career sites (Kombo's IDs).
             job_codes: Only jobs with one of these codes.
-            updated_after: Only records that changed after this time, themselves or in records nested in them.
-            options: Settings of this call only, in place of the client's own.
+            updated_after: Only records that changed, or whose nested records changed, after this time.
+            options: Settings for this call only, in place of the client's own.
         """
         return self._pages(
             ai_apply.GetJobPostings(
@@ -94,9 +94,9 @@ class AIApply(Resource):
         Args:
             url: Web address of the job posting.
             career_site_id: Kombo's ID of the career site.
-            job_code: Code by which recruiters know the job.
+            job_code: The recruiters' own code for the job.
             location: Where the job is.
-            options: Settings of this call only, in place of the client's own.
+            options: Settings for this call only, in place of the client's own.
         """
         return await self._send(
             ai_apply.ParseJobPosting(url=url, job_code=job_code, location=location, career_site_id=career_site_id),
@@ -122,8 +122,8 @@ class AIApply(Resource):
             page_size: Records per page, at most 5, which is also Kombo's default.
             career_site_ids: Only records of these career sites (Kombo's IDs).
             job_codes: Only jobs with one of these codes.
-            updated_after: Only records that changed after this time, themselves or in records nested in them.
-            options: Settings of this call only, in place of the client's own.
+            updated_after: Only records that changed, or whose nested records changed, after this time.
+            options: Settings for this call only, in place of the client's own.
         """
         return self._pages(
             ai_apply.GetJobPostingForms(
@@ -145,7 +145,7 @@ class AIApply(Resource):
 
         Args:
             posting_id: Kombo's ID of the job posting.
-            options: Settings of this call only, in place of the client's own.
+            options: Settings for this call only, in place of the client's own.
         """
         return await self._send(ai_apply.InquireJobPosting(posting_id=posting_id), options)
 
@@ -162,7 +162,7 @@ class AIApply(Resource):
     ) -> Response[ai_apply.SubmittedApplication]:
         """Submit an application: the answers to the form that `inquire_job_posting` gave.
 
-        The `ai-apply-application-status-updated` webhook and `get_applications` tell how it went.
+        The `ai-apply-application-status-updated` webhook and `get_applications` report the result.
 
         Args:
             submission_token: The token that came with the form.
@@ -170,8 +170,8 @@ class AIApply(Resource):
             screening_question_answers: Answers to the questions of the form.
             query_params: Query parameters to add to the posting's URL, such as where the candidate came from.
             additional_clicks: How many clicks to add, 0 to 30.
-            additional_clicks_scatter_duration: Over how long the additional clicks are scattered, at least 1.
-            options: Settings of this call only, in place of the client's own.
+            additional_clicks_scatter_duration: The time over which the additional clicks are spread, at least 1.
+            options: Settings for this call only, in place of the client's own.
         """
         return await self._send(
             ai_apply.SubmitJobApplication(
@@ -201,7 +201,7 @@ class AIApply(Resource):
             page_size: Records per page, at most 250; Kombo's default is 100.
             ids: Only records with these Kombo IDs.
             job_posting_ids: Only applications to these job postings (Kombo's IDs).
-            options: Settings of this call only, in place of the client's own.
+            options: Settings for this call only, in place of the client's own.
         """
         return self._pages(
             ai_apply.GetApplications(cursor=cursor, page_size=page_size, ids=ids, job_posting_ids=job_posting_ids),
@@ -231,7 +231,7 @@ class AIApply(Resource):
             remote_ids: Only records with these IDs of the connected system.
             job_codes: Only jobs with one of these codes.
             career_site_ids: Only records of these career sites (Kombo's IDs).
-            options: Settings of this call only, in place of the client's own.
+            options: Settings for this call only, in place of the client's own.
         """
         return self._pages(
             ai_apply.GetJobs(
@@ -273,10 +273,10 @@ class AIApply(Resource):
             source: Where the candidate came from. Deprecated.
             sourced_by: The user who found the candidate.
             gdpr_consent: The candidate's consent to the use of personal data.
-            remote_fields: Further fields that only one tool knows, each under the tool's name.
+            remote_fields: Tool-specific fields, each under the tool's name.
             screening_question_answers: Answers to the job's screening questions.
             query_params: Query parameters to add to the posting's URL, such as where the candidate came from.
-            options: Settings of this call only, in place of the client's own.
+            options: Settings for this call only, in place of the client's own.
         """
         return await self._send(
             ai_apply.CreateApplication(
@@ -308,7 +308,7 @@ class AIApply(Resource):
             cursor: Where to continue: `next` of the previous page.
             page_size: Records per page, at most 250; Kombo's default is 100.
             ids: Only records with these Kombo IDs.
-            options: Settings of this call only, in place of the client's own.
+            options: Settings for this call only, in place of the client's own.
         """
         return self._pages(ai_apply.GetJobFeeds(cursor=cursor, page_size=page_size, ids=ids), options)
 
@@ -317,20 +317,20 @@ class AIApply(Resource):
 
         Args:
             label: Text to show to people.
-            options: Settings of this call only, in place of the client's own.
+            options: Settings for this call only, in place of the client's own.
         """
         return await self._send(ai_apply.CreateJobFeed(label=label), options)
 
     async def bulk_import_job_postings(
         self, job_feed_id: str, *, items: Iterable[ai_apply.BulkJobPosting], options: Options | None = None
     ) -> Response[ai_apply.BulkImport]:
-        """Import job postings into a feed, one after the other as lines of a stream.
+        """Import job postings into a feed, as a stream of lines.
 
         The answer counts the postings created, processed and archived.
 
         Args:
             job_feed_id: Kombo's ID of the job feed.
             items: The job postings, one a line.
-            options: Settings of this call only, in place of the client's own.
+            options: Settings for this call only, in place of the client's own.
         """
         return await self._send(ai_apply.BulkImportJobPostings(job_feed_id=job_feed_id, items=items), options)

@@ -35,7 +35,7 @@ class JobScreeningQuestion(Model):
     index: int | Unset | None = UNSET
     """Place among the questions."""
     required: bool | None
-    """Whether an answer must be given."""
+    """Whether an answer is required."""
     precondition_question_id: str | Unset | None = UNSET
     """Kombo's ID of the question on whose answer this one depends."""
     precondition_options: list[str | bool] | Unset | None = UNSET
@@ -53,7 +53,7 @@ class Job(Model):
     name: str | None
     """Title of the job."""
     job_code: str | None
-    """Code by which recruiters know the job."""
+    """The recruiters' own code for the job."""
     description: str | None
     confidential: bool | None
     """Whether the job is kept confidential; see `visibility`."""
@@ -66,7 +66,7 @@ class Job(Model):
     post_url: str | None
     """Page of the job's advertisement."""
     experience_level: str | None
-    """Experience asked for, in the connected system's words."""
+    """Required experience, in the connected system's words."""
     salary_amount: int | float | None
     """The salary, where it is one amount; in `salary_currency` for one `salary_period`."""
     salary_amount_from: int | float | None
@@ -110,7 +110,7 @@ class Job(Model):
     status: JobStatus | Unset | None = UNSET
     """Whether the job is open."""
     visibility: str | None
-    """Who gets to see it."""
+    """Who can see it."""
     remote_work_status: str | None
     """Whether the work is done at home, on site or both."""
     salary_period: str | None
@@ -194,7 +194,7 @@ class CreateApplication(Request[CreatedApplication]):
     gdpr_consent: ai_apply.GdprConsent | Unset = UNSET
     """The candidate's consent to the use of personal data."""
     remote_fields: ai_apply.CandidateRemoteFields | Unset = UNSET
-    """Further fields that only one tool knows, each under the tool's name."""
+    """Tool-specific fields, each under the tool's name."""
     screening_question_answers: Sequence[ai_apply.ScreeningAnswerInput] | Unset = UNSET
     """Answers to the job's screening questions."""
     query_params: dict[str, str] | Unset = UNSET

@@ -31,7 +31,7 @@ class OrderCandidate(Model):
 
 @model
 class OrderApplication(Model):
-    """The application for that the order was made."""
+    """The application that the order was made for."""
 
     remote_id: str | None
     """The connected system's own ID of the record."""
@@ -58,7 +58,7 @@ class OrderJob(Model):
     """The connected system's own ID of the record."""
     name: str | None
     job_code: str | None
-    """Code by which recruiters know the job."""
+    """The recruiters' own code for the job."""
     description: str | None
     location: Address | None
     """Where the work is done."""
@@ -160,7 +160,7 @@ class GetOrders(Request[Page[Order]]):
     statuses: Sequence[OrderStatus] | Unset = UNSET
     """Only records with one of these statuses."""
     created_after: datetime | date | str | Unset = UNSET
-    """Only what was created after this time."""
+    """Only those created after this time."""
 
 
 @model
@@ -188,7 +188,7 @@ class GetOpenOrders(Request[Page[OpenOrder]]):
 
 @model
 class UpdateOrderResult(Request[dict[str, JSON]]):
-    """Report the result of an order, or how far it is.
+    """Report the result of an order, or its progress.
 
     `PUT /assessment/orders/{assessment_order_id}/result`
     """
@@ -227,4 +227,4 @@ class UpdateOrderResult(Request[dict[str, JSON]]):
     attachments: Sequence[assessment.FileInput] | Unset = UNSET
     """Files to send along, at most 5."""
     remote_fields: assessment.ResultRemoteFields | Unset = UNSET
-    """Further fields that only one tool knows, each under the tool's name."""
+    """Tool-specific fields, each under the tool's name."""

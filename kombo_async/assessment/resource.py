@@ -22,7 +22,7 @@ class Assessment(Resource):
         """Read the packages that you offer to recruiters for ordering.
 
         Args:
-            options: Settings of this call only, in place of the client's own.
+            options: Settings for this call only, in place of the client's own.
         """
         return await self._send(assessment.GetPackages(), options)
 
@@ -33,7 +33,7 @@ class Assessment(Resource):
 
         Args:
             packages: Assessments or checks that recruiters can order.
-            options: Settings of this call only, in place of the client's own.
+            options: Settings for this call only, in place of the client's own.
         """
         return await self._send(assessment.SetPackages(packages=packages), options)
 
@@ -54,8 +54,8 @@ class Assessment(Resource):
             page_size: Records per page, at most 250; Kombo's default is 100.
             ids: Only records with these Kombo IDs.
             statuses: Only records with one of these statuses.
-            created_after: Only what was created after this time.
-            options: Settings of this call only, in place of the client's own.
+            created_after: Only those created after this time.
+            options: Settings for this call only, in place of the client's own.
         """
         return self._pages(
             assessment.GetOrders(
@@ -74,7 +74,7 @@ class Assessment(Resource):
         created_after: datetime | date | str | Unset = UNSET,
         options: Options | None = None,
     ) -> Pages[assessment.Order]:
-        """Call `get_orders` by the name that Kombo's own client has for it.
+        """An alias of `get_orders`: the name that Kombo's own client uses.
 
         Read the assessments and checks that recruiters ordered, page by page.
 
@@ -83,8 +83,8 @@ class Assessment(Resource):
             page_size: Records per page, at most 250; Kombo's default is 100.
             ids: Only records with these Kombo IDs.
             statuses: Only records with one of these statuses.
-            created_after: Only what was created after this time.
-            options: Settings of this call only, in place of the client's own.
+            created_after: Only those created after this time.
+            options: Settings for this call only, in place of the client's own.
         """
         return self._pages(
             assessment.GetOrders(
@@ -104,7 +104,7 @@ class Assessment(Resource):
         Args:
             cursor: Where to continue: `next` of the previous page.
             page_size: Records per page, at most 250; Kombo's default is 100.
-            options: Settings of this call only, in place of the client's own.
+            options: Settings for this call only, in place of the client's own.
         """
         return self._pages(assessment.GetOpenOrders(cursor=cursor, page_size=page_size), options)
 
@@ -122,7 +122,7 @@ class Assessment(Resource):
         remote_fields: assessment.ResultRemoteFields | Unset = UNSET,
         options: Options | None = None,
     ) -> Response[dict[str, JSON]]:
-        """Report the result of an order, or how far it is.
+        """Report the result of an order, or its progress.
 
         Args:
             assessment_order_id: Kombo's ID of the assessment order.
@@ -133,8 +133,8 @@ class Assessment(Resource):
             max_score: The score that could be reached.
             attributes: Labelled texts and results of parts, to show with the result.
             attachments: Files to send along, at most 5.
-            remote_fields: Further fields that only one tool knows, each under the tool's name.
-            options: Settings of this call only, in place of the client's own.
+            remote_fields: Tool-specific fields, each under the tool's name.
+            options: Settings for this call only, in place of the client's own.
         """
         return await self._send(
             assessment.UpdateOrderResult(

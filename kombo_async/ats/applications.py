@@ -81,7 +81,7 @@ class ApplicationInterview(Model):
     location: Address | Unset | None = UNSET
     """Where the interview takes place."""
     canceled: bool | None
-    """Whether it was called off."""
+    """Whether it was cancelled."""
 
 
 @model
@@ -93,7 +93,7 @@ class ApplicationOffer(Model):
     remote_id: str | None
     """The connected system's own ID of the record."""
     status: OfferStatus | None
-    """How far the offer is: from DRAFT to ACCEPTED, DECLINED or ABANDONED."""
+    """The status of the offer: from DRAFT to ACCEPTED, DECLINED or ABANDONED."""
 
 
 @model
@@ -269,8 +269,8 @@ class GetApplications(Request[Page[Application]]):
     page_size: int | Unset = UNSET
     """Records per page, at most 250; Kombo's default is 100."""
     updated_after: datetime | date | str | Unset = UNSET
-    """Only records that changed after this time, themselves or in records nested in them. Changes inside of
-    `current_stage` and `job` do not count.
+    """Only records that changed, or whose nested records changed, after this time. Changes in `current_stage` and
+    `job` do not count.
     """
     include_deleted: bool | Unset = UNSET
     """Whether to include deleted records, which have `remote_deleted_at` set; false by default."""
@@ -291,7 +291,7 @@ class GetApplications(Request[Page[Application]]):
     current_stage_ids: Sequence[str] | Unset = UNSET
     """Only applications in these stages (Kombo's IDs)."""
     remote_created_after: datetime | date | str | Unset = UNSET
-    """Only what was created in the connected system after this time."""
+    """Only those created in the connected system after this time."""
 
 
 @model
@@ -336,6 +336,6 @@ class CreateApplication(Request[CreatedApplication]):
     gdpr_consent: ats.GdprConsent | Unset = UNSET
     """The candidate's consent to the use of personal data."""
     remote_fields: ats.CandidateRemoteFields | Unset = UNSET
-    """Further fields that only one tool knows, each under the tool's name."""
+    """Tool-specific fields, each under the tool's name."""
     screening_question_answers: Sequence[ats.ScreeningAnswerInput] | Unset = UNSET
     """Answers to the job's screening questions."""

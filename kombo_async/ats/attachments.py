@@ -155,7 +155,7 @@ class AddApplicationAttachment(Request[dict[str, JSON]]):
     attachment: ats.AttachmentInput
     """The file to add."""
     remote_fields: ats.ApplicationAttachmentRemoteFields | Unset = UNSET
-    """Further fields that only one tool knows, each under the tool's name."""
+    """Tool-specific fields, each under the tool's name."""
 
 
 @model
@@ -199,12 +199,12 @@ class AddCandidateAttachment(Request[dict[str, JSON]]):
     attachment: ats.AttachmentInput
     """The file to add."""
     remote_fields: ats.OnBehalfOfRemoteFields | Unset = UNSET
-    """Further fields that only one tool knows, each under the tool's name."""
+    """Tool-specific fields, each under the tool's name."""
 
 
 @model
 class GetAttachments(Request[Page[Attachment]]):
-    """Read what is known of the attachments of candidates and applications, page by page.
+    """Read the metadata of attachments of candidates and applications, page by page.
 
     `GET /ats/attachments`
     """
@@ -232,7 +232,7 @@ class GetAttachments(Request[Page[Attachment]]):
     page_size: int | Unset = UNSET
     """Records per page, at most 250; Kombo's default is 100."""
     updated_after: datetime | date | str | Unset = UNSET
-    """Only records that changed after this time, themselves or in records nested in them."""
+    """Only records that changed, or whose nested records changed, after this time."""
     include_deleted: bool | Unset = UNSET
     """Whether to include deleted records, which have `remote_deleted_at` set; false by default."""
     ignore_unsupported_filters: bool | Unset = UNSET

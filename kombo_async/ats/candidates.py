@@ -141,9 +141,7 @@ class GetCandidates(Request[Page[Candidate]]):
     page_size: int | Unset = UNSET
     """Records per page, at most 250; Kombo's default is 100."""
     updated_after: datetime | date | str | Unset = UNSET
-    """Only records that changed after this time, themselves or in records nested in them. Changes inside of `tags`
-    do not count.
-    """
+    """Only records that changed, or whose nested records changed, after this time. Changes in `tags` do not count."""
     include_deleted: bool | Unset = UNSET
     """Whether to include deleted records, which have `remote_deleted_at` set; false by default."""
     ignore_unsupported_filters: bool | Unset = UNSET
@@ -204,4 +202,4 @@ class CreateCandidate(Request[Candidate]):
     gdpr_consent: ats.GdprConsent | Unset = UNSET
     """The candidate's consent to the use of personal data."""
     remote_fields: ats.CandidateRemoteFields | Unset = UNSET
-    """Further fields that only one tool knows, each under the tool's name."""
+    """Tool-specific fields, each under the tool's name."""

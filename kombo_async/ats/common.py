@@ -17,7 +17,7 @@ RoleType: TypeAlias = Literal["HIRING_MANAGER", "RECRUITER", "COORDINATOR", "SOU
 """What a role means across all tools."""
 
 OfferStatus: TypeAlias = Literal["ACCEPTED", "DECLINED", "SENT", "APPROVED", "DRAFT", "ABANDONED"] | str
-"""How far an offer is."""
+"""The status of an offer."""
 
 
 @model

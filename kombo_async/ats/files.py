@@ -11,7 +11,7 @@ from kombo_async.attachments import FileData
 from kombo_async.model import UNSET, Model, Unset, model
 
 AttachmentType: TypeAlias = Literal["CV", "COVER_LETTER", "OTHER"] | str
-"""What a file is to an application."""
+"""The purpose of a file in an application."""
 
 
 @model

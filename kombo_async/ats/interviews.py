@@ -62,7 +62,7 @@ class Interview(Model):
     stage_id: str | None
     """Kombo's ID of the stage which the interview belongs to."""
     canceled: bool | None
-    """Whether it was called off."""
+    """Whether it was cancelled."""
     remote_created_at: datetime | None
     """When the record was created in the connected system."""
     remote_updated_at: datetime | None
@@ -181,9 +181,7 @@ class GetInterviews(Request[Page[Interview]]):
     page_size: int | Unset = UNSET
     """Records per page, at most 250; Kombo's default is 100."""
     updated_after: datetime | date | str | Unset = UNSET
-    """Only records that changed after this time, themselves or in records nested in them. Changes inside of `users`
-    do not count.
-    """
+    """Only records that changed, or whose nested records changed, after this time. Changes in `users` do not count."""
     include_deleted: bool | Unset = UNSET
     """Whether to include deleted records, which have `remote_deleted_at` set; false by default."""
     ignore_unsupported_filters: bool | Unset = UNSET

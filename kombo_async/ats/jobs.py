@@ -21,7 +21,7 @@ JobStatus: TypeAlias = Literal["OPEN", "CLOSED", "DRAFT", "ARCHIVED"] | str
 """Whether a job is open."""
 
 JobVisibility: TypeAlias = Literal["PUBLIC", "INTERNAL", "UNLISTED", "CONFIDENTIAL"] | str
-"""Who gets to see a job."""
+"""Who can see a job."""
 
 
 @model
@@ -56,7 +56,7 @@ class JobPosting(Model):
     status: Literal["ACTIVE", "INACTIVE", "DRAFT"] | str | None
     """Whether the posting is online."""
     visibility: Literal["PUBLIC", "INTERNAL", "UNLISTED"] | str | None
-    """Who gets to see it."""
+    """Who can see it."""
     url: str | None
     """Page of the posting."""
     remote_data: dict[str, JSON] | None
@@ -91,7 +91,7 @@ class Job(Model):
     name: str | None
     """Title of the job."""
     job_code: str | None
-    """Code by which recruiters know the job."""
+    """The recruiters' own code for the job."""
     description: str | None
     confidential: bool | None
     """Whether the job is kept confidential; see `visibility`. Deprecated."""
@@ -102,7 +102,7 @@ class Job(Model):
     status: JobStatus | Unset | None = UNSET
     """Whether the job is open."""
     visibility: JobVisibility | Unset | None = UNSET
-    """Who gets to see it."""
+    """Who can see it."""
     category: str | None
     """Field of work, in the connected system's words."""
     department: str | None
@@ -110,7 +110,7 @@ class Job(Model):
     post_url: str | None
     """Page of the job's advertisement."""
     experience_level: str | None
-    """Experience asked for, in the connected system's words."""
+    """Required experience, in the connected system's words."""
     remote_work_status: Literal["REMOTE", "HYBRID", "TEMPORARY", "ON_SITE"] | str | Unset | None = UNSET
     """Whether the work is done at home, on site or both."""
     salary_amount: int | float | None
@@ -194,8 +194,8 @@ class GetJobs(Request[Page[Job]]):
     page_size: int | Unset = UNSET
     """Records per page, at most 250; Kombo's default is 100."""
     updated_after: datetime | date | str | Unset = UNSET
-    """Only records that changed after this time, themselves or in records nested in them. Changes inside of `stages`
-    and `hiring_team` do not count.
+    """Only records that changed, or whose nested records changed, after this time. Changes in `stages` and
+    `hiring_team` do not count.
     """
     include_deleted: bool | Unset = UNSET
     """Whether to include deleted records, which have `remote_deleted_at` set; false by default."""
@@ -218,6 +218,6 @@ class GetJobs(Request[Page[Job]]):
     visibilities: Sequence[JobVisibility] | Unset = UNSET
     """Only jobs with one of these visibilities."""
     remote_created_after: datetime | date | str | Unset = UNSET
-    """Only what was created in the connected system after this time."""
+    """Only those created in the connected system after this time."""
     name_contains: str | Unset = UNSET
     """Only records with this text in their name."""

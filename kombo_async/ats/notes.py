@@ -68,7 +68,7 @@ class AddApplicationNote(Request[dict[str, JSON]]):
     content_type: Literal["PLAIN_TEXT"] | str
     """Kind of text; PLAIN_TEXT is the only one."""
     remote_fields: ats.NoteRemoteFields | Unset = UNSET
-    """Further fields that only one tool knows, each under the tool's name."""
+    """Tool-specific fields, each under the tool's name."""
 
 
 @model
@@ -102,9 +102,7 @@ class GetNotes(Request[Page[Note]]):
     page_size: int | Unset = UNSET
     """Records per page, at most 250; Kombo's default is 100."""
     updated_after: datetime | date | str | Unset = UNSET
-    """Only records that changed after this time, themselves or in records nested in them. Changes inside of `author` do
-    not count.
-    """
+    """Only records that changed, or whose nested records changed, after this time. Changes in `author` do not count."""
     include_deleted: bool | Unset = UNSET
     """Whether to include deleted records, which have `remote_deleted_at` set; false by default."""
     ignore_unsupported_filters: bool | Unset = UNSET

@@ -16,7 +16,7 @@ from kombo_async.request import Operation, Request
 
 @model
 class OfferApplication(Model):
-    """The application on that the offer was made."""
+    """The application that the offer was made on."""
 
     candidate: CandidateRef | None
     job: JobRef | None
@@ -31,7 +31,7 @@ class Offer(Model):
     remote_id: str | None
     """The connected system's own ID of the record."""
     status: OfferStatus | None
-    """How far the offer is: from DRAFT to ACCEPTED, DECLINED or ABANDONED."""
+    """The status of the offer: from DRAFT to ACCEPTED, DECLINED or ABANDONED."""
     employment_start_date: datetime | None
     """First day of work that is offered."""
     application_id: str | None
@@ -51,7 +51,7 @@ class Offer(Model):
     remote_data: dict[str, JSON] | None
     """The record as the connected system gave it, if Kombo passes it on."""
     application: OfferApplication | None
-    """The application on that the offer was made."""
+    """The application that the offer was made on."""
 
 
 @model
@@ -82,7 +82,7 @@ class GetOffers(Request[Page[Offer]]):
     page_size: int | Unset = UNSET
     """Records per page, at most 250; Kombo's default is 100."""
     updated_after: datetime | date | str | Unset = UNSET
-    """Only records that changed after this time, themselves or in records nested in them."""
+    """Only records that changed, or whose nested records changed, after this time."""
     include_deleted: bool | Unset = UNSET
     """Whether to include deleted records, which have `remote_deleted_at` set; false by default."""
     ignore_unsupported_filters: bool | Unset = UNSET

@@ -16,7 +16,7 @@ from kombo_async.response import Response
 
 
 class ATS(Resource):
-    """ATS: candidates, applications, jobs and more of recruiting systems."""
+    """ATS: candidates, applications, jobs and more from recruiting systems."""
 
     def get_applications(
         self,
@@ -41,8 +41,8 @@ class ATS(Resource):
         Args:
             cursor: Where to continue: `next` of the previous page.
             page_size: Records per page, at most 250; Kombo's default is 100.
-            updated_after: Only records that changed after this time, themselves or in records nested in them. Changes
-                inside of `current_stage` and `job` do not count.
+            updated_after: Only records that changed, or whose nested records changed, after this time. Changes in
+                `current_stage` and `job` do not count.
             include_deleted: Whether to include deleted records, which have `remote_deleted_at` set; false by default.
             ignore_unsupported_filters: Whether to ignore filters that the connected system does not support; false by
                 default.
@@ -53,8 +53,8 @@ class ATS(Resource):
             job_ids: Only records of these jobs (Kombo's IDs).
             job_remote_ids: Only records of these jobs (the connected system's IDs).
             current_stage_ids: Only applications in these stages (Kombo's IDs).
-            remote_created_after: Only what was created in the connected system after this time.
-            options: Settings of this call only, in place of the client's own.
+            remote_created_after: Only those created in the connected system after this time.
+            options: Settings for this call only, in place of the client's own.
         """
         return self._pages(
             ats.GetApplications(
@@ -88,8 +88,8 @@ class ATS(Resource):
         Args:
             application_id: Kombo's ID of the application.
             stage_id: Kombo's ID of the stage to move to.
-            remote_fields: Further fields that only one tool knows, each under the tool's name.
-            options: Settings of this call only, in place of the client's own.
+            remote_fields: Tool-specific fields, each under the tool's name.
+            options: Settings for this call only, in place of the client's own.
         """
         return await self._send(
             ats.MoveApplicationToStage(application_id=application_id, stage_id=stage_id, remote_fields=remote_fields),
@@ -113,8 +113,8 @@ class ATS(Resource):
             label: Text of the link.
             url: Address of the result.
             details: Further values to write along with the link.
-            remote_fields: Further fields that only one tool knows, each under the tool's name.
-            options: Settings of this call only, in place of the client's own.
+            remote_fields: Tool-specific fields, each under the tool's name.
+            options: Settings for this call only, in place of the client's own.
         """
         return await self._send(
             ats.AddApplicationResultLink(
@@ -138,8 +138,8 @@ class ATS(Resource):
             application_id: Kombo's ID of the application.
             content: The text of the note.
             content_type: Kind of text; PLAIN_TEXT is the only one.
-            remote_fields: Further fields that only one tool knows, each under the tool's name.
-            options: Settings of this call only, in place of the client's own.
+            remote_fields: Tool-specific fields, each under the tool's name.
+            options: Settings for this call only, in place of the client's own.
         """
         return await self._send(
             ats.AddApplicationNote(
@@ -155,7 +155,7 @@ class ATS(Resource):
 
         Args:
             application_id: Kombo's ID of the application.
-            options: Settings of this call only, in place of the client's own.
+            options: Settings for this call only, in place of the client's own.
         """
         return await self._send(ats.GetApplicationAttachments(application_id=application_id), options)
 
@@ -172,8 +172,8 @@ class ATS(Resource):
         Args:
             application_id: Kombo's ID of the application.
             attachment: The file to add.
-            remote_fields: Further fields that only one tool knows, each under the tool's name.
-            options: Settings of this call only, in place of the client's own.
+            remote_fields: Tool-specific fields, each under the tool's name.
+            options: Settings for this call only, in place of the client's own.
         """
         return await self._send(
             ats.AddApplicationAttachment(
@@ -197,8 +197,8 @@ class ATS(Resource):
             application_id: Kombo's ID of the application.
             rejection_reason_id: Kombo's ID of the rejection reason, as `get_rejection_reasons` lists it.
             note: Why the candidate is rejected, in free text.
-            remote_fields: Further fields that only one tool knows, each under the tool's name.
-            options: Settings of this call only, in place of the client's own.
+            remote_fields: Tool-specific fields, each under the tool's name.
+            options: Settings for this call only, in place of the client's own.
         """
         return await self._send(
             ats.RejectApplication(
@@ -232,7 +232,7 @@ class ATS(Resource):
             interviewer_user_ids: Kombo's IDs of the users who interview.
             organizer_user_id: Kombo's ID of the user who organizes the interview.
             location: An address, or online.
-            options: Settings of this call only, in place of the client's own.
+            options: Settings for this call only, in place of the client's own.
         """
         return await self._send(
             ats.CreateInterview(
@@ -271,7 +271,7 @@ class ATS(Resource):
             interviewer_user_ids: Kombo's IDs of the users who interview.
             organizer_user_id: Kombo's ID of the user who organizes the interview.
             location: An address, or online.
-            options: Settings of this call only, in place of the client's own.
+            options: Settings for this call only, in place of the client's own.
         """
         return await self._send(
             ats.UpdateInterview(
@@ -308,8 +308,8 @@ class ATS(Resource):
         Args:
             cursor: Where to continue: `next` of the previous page.
             page_size: Records per page, at most 250; Kombo's default is 100.
-            updated_after: Only records that changed after this time, themselves or in records nested in them. Changes
-                inside of `tags` do not count.
+            updated_after: Only records that changed, or whose nested records changed, after this time. Changes in
+                `tags` do not count.
             include_deleted: Whether to include deleted records, which have `remote_deleted_at` set; false by default.
             ignore_unsupported_filters: Whether to ignore filters that the connected system does not support; false by
                 default.
@@ -319,7 +319,7 @@ class ATS(Resource):
             job_ids: Only candidates who applied for one of these jobs (Kombo's IDs).
             first_name: Only candidates with this given name.
             last_name: Only candidates with this family name.
-            options: Settings of this call only, in place of the client's own.
+            options: Settings for this call only, in place of the client's own.
         """
         return self._pages(
             ats.GetCandidates(
@@ -363,8 +363,8 @@ class ATS(Resource):
             source: Where the candidate came from. Deprecated.
             sourced_by: The user who found the candidate.
             gdpr_consent: The candidate's consent to the use of personal data.
-            remote_fields: Further fields that only one tool knows, each under the tool's name.
-            options: Settings of this call only, in place of the client's own.
+            remote_fields: Tool-specific fields, each under the tool's name.
+            options: Settings for this call only, in place of the client's own.
         """
         return await self._send(
             ats.CreateCandidate(
@@ -387,7 +387,7 @@ class ATS(Resource):
 
         Args:
             candidate_id: Kombo's ID of the candidate.
-            options: Settings of this call only, in place of the client's own.
+            options: Settings for this call only, in place of the client's own.
         """
         return await self._send(ats.GetCandidateAttachments(candidate_id=candidate_id), options)
 
@@ -406,8 +406,8 @@ class ATS(Resource):
         Args:
             candidate_id: Kombo's ID of the candidate.
             attachment: The file to add.
-            remote_fields: Further fields that only one tool knows, each under the tool's name.
-            options: Settings of this call only, in place of the client's own.
+            remote_fields: Tool-specific fields, each under the tool's name.
+            options: Settings for this call only, in place of the client's own.
         """
         return await self._send(
             ats.AddCandidateAttachment(candidate_id=candidate_id, attachment=attachment, remote_fields=remote_fields),
@@ -433,8 +433,8 @@ class ATS(Resource):
             label: Text of the link.
             url: Address of the result.
             details: Further values to write along with the link.
-            remote_fields: Further fields that only one tool knows, each under the tool's name.
-            options: Settings of this call only, in place of the client's own.
+            remote_fields: Tool-specific fields, each under the tool's name.
+            options: Settings for this call only, in place of the client's own.
         """
         return await self._send(
             ats.AddCandidateResultLink(
@@ -456,8 +456,8 @@ class ATS(Resource):
         Args:
             candidate_id: Kombo's ID of the candidate.
             tag: The tag to add, by its name.
-            remote_fields: Further fields that only one tool knows, each under the tool's name.
-            options: Settings of this call only, in place of the client's own.
+            remote_fields: Tool-specific fields, each under the tool's name.
+            options: Settings for this call only, in place of the client's own.
         """
         return await self._send(
             ats.AddCandidateTag(candidate_id=candidate_id, tag=tag, remote_fields=remote_fields), options
@@ -476,8 +476,8 @@ class ATS(Resource):
         Args:
             candidate_id: Kombo's ID of the candidate.
             tag: The tag to remove, by its name.
-            remote_fields: Further fields that only one tool knows, each under the tool's name.
-            options: Settings of this call only, in place of the client's own.
+            remote_fields: Tool-specific fields, each under the tool's name.
+            options: Settings for this call only, in place of the client's own.
         """
         return await self._send(
             ats.RemoveCandidateTag(candidate_id=candidate_id, tag=tag, remote_fields=remote_fields), options
@@ -500,13 +500,13 @@ class ATS(Resource):
         Args:
             cursor: Where to continue: `next` of the previous page.
             page_size: Records per page, at most 250; Kombo's default is 100.
-            updated_after: Only records that changed after this time, themselves or in records nested in them.
+            updated_after: Only records that changed, or whose nested records changed, after this time.
             include_deleted: Whether to include deleted records, which have `remote_deleted_at` set; false by default.
             ignore_unsupported_filters: Whether to ignore filters that the connected system does not support; false by
                 default.
             ids: Only records with these Kombo IDs.
             remote_ids: Only records with these IDs of the connected system.
-            options: Settings of this call only, in place of the client's own.
+            options: Settings for this call only, in place of the client's own.
         """
         return self._pages(
             ats.GetTags(
@@ -541,13 +541,13 @@ class ATS(Resource):
         Args:
             cursor: Where to continue: `next` of the previous page.
             page_size: Records per page, at most 250; Kombo's default is 100.
-            updated_after: Only records that changed after this time, themselves or in records nested in them.
+            updated_after: Only records that changed, or whose nested records changed, after this time.
             include_deleted: Whether to include deleted records, which have `remote_deleted_at` set; false by default.
             ignore_unsupported_filters: Whether to ignore filters that the connected system does not support; false by
                 default.
             ids: Only records with these Kombo IDs.
             remote_ids: Only records with these IDs of the connected system.
-            options: Settings of this call only, in place of the client's own.
+            options: Settings for this call only, in place of the client's own.
         """
         return self._pages(
             ats.GetApplicationStages(
@@ -587,8 +587,8 @@ class ATS(Resource):
         Args:
             cursor: Where to continue: `next` of the previous page.
             page_size: Records per page, at most 250; Kombo's default is 100.
-            updated_after: Only records that changed after this time, themselves or in records nested in them. Changes
-                inside of `stages` and `hiring_team` do not count.
+            updated_after: Only records that changed, or whose nested records changed, after this time. Changes in
+                `stages` and `hiring_team` do not count.
             include_deleted: Whether to include deleted records, which have `remote_deleted_at` set; false by default.
             ignore_unsupported_filters: Whether to ignore filters that the connected system does not support; false by
                 default.
@@ -600,9 +600,9 @@ class ATS(Resource):
             statuses: Only records with one of these statuses.
             employment_types: Only jobs on these terms: full-time, part-time and so on.
             visibilities: Only jobs with one of these visibilities.
-            remote_created_after: Only what was created in the connected system after this time.
+            remote_created_after: Only those created in the connected system after this time.
             name_contains: Only records with this text in their name.
-            options: Settings of this call only, in place of the client's own.
+            options: Settings for this call only, in place of the client's own.
         """
         return self._pages(
             ats.GetJobs(
@@ -651,9 +651,9 @@ class ATS(Resource):
             source: Where the candidate came from. Deprecated.
             sourced_by: The user who found the candidate.
             gdpr_consent: The candidate's consent to the use of personal data.
-            remote_fields: Further fields that only one tool knows, each under the tool's name.
+            remote_fields: Tool-specific fields, each under the tool's name.
             screening_question_answers: Answers to the job's screening questions.
-            options: Settings of this call only, in place of the client's own.
+            options: Settings for this call only, in place of the client's own.
         """
         return await self._send(
             ats.CreateApplication(
@@ -688,14 +688,14 @@ class ATS(Resource):
         Args:
             cursor: Where to continue: `next` of the previous page.
             page_size: Records per page, at most 250; Kombo's default is 100.
-            updated_after: Only records that changed after this time, themselves or in records nested in them.
+            updated_after: Only records that changed, or whose nested records changed, after this time.
             include_deleted: Whether to include deleted records, which have `remote_deleted_at` set; false by default.
             ignore_unsupported_filters: Whether to ignore filters that the connected system does not support; false by
                 default.
             ids: Only records with these Kombo IDs.
             remote_ids: Only records with these IDs of the connected system.
             emails: Only users with one of these e-mail addresses.
-            options: Settings of this call only, in place of the client's own.
+            options: Settings for this call only, in place of the client's own.
         """
         return self._pages(
             ats.GetUsers(
@@ -729,14 +729,14 @@ class ATS(Resource):
         Args:
             cursor: Where to continue: `next` of the previous page.
             page_size: Records per page, at most 250; Kombo's default is 100.
-            updated_after: Only records that changed after this time, themselves or in records nested in them.
+            updated_after: Only records that changed, or whose nested records changed, after this time.
             include_deleted: Whether to include deleted records, which have `remote_deleted_at` set; false by default.
             ignore_unsupported_filters: Whether to ignore filters that the connected system does not support; false by
                 default.
             ids: Only records with these Kombo IDs.
             remote_ids: Only records with these IDs of the connected system.
             scopes: Only roles with one of these scopes.
-            options: Settings of this call only, in place of the client's own.
+            options: Settings for this call only, in place of the client's own.
         """
         return self._pages(
             ats.GetRoles(
@@ -769,13 +769,13 @@ class ATS(Resource):
         Args:
             cursor: Where to continue: `next` of the previous page.
             page_size: Records per page, at most 250; Kombo's default is 100.
-            updated_after: Only records that changed after this time, themselves or in records nested in them.
+            updated_after: Only records that changed, or whose nested records changed, after this time.
             include_deleted: Whether to include deleted records, which have `remote_deleted_at` set; false by default.
             ignore_unsupported_filters: Whether to ignore filters that the connected system does not support; false by
                 default.
             ids: Only records with these Kombo IDs.
             remote_ids: Only records with these IDs of the connected system.
-            options: Settings of this call only, in place of the client's own.
+            options: Settings for this call only, in place of the client's own.
         """
         return self._pages(
             ats.GetOffers(
@@ -807,13 +807,13 @@ class ATS(Resource):
         Args:
             cursor: Where to continue: `next` of the previous page.
             page_size: Records per page, at most 250; Kombo's default is 100.
-            updated_after: Only records that changed after this time, themselves or in records nested in them.
+            updated_after: Only records that changed, or whose nested records changed, after this time.
             include_deleted: Whether to include deleted records, which have `remote_deleted_at` set; false by default.
             ignore_unsupported_filters: Whether to ignore filters that the connected system does not support; false by
                 default.
             ids: Only records with these Kombo IDs.
             remote_ids: Only records with these IDs of the connected system.
-            options: Settings of this call only, in place of the client's own.
+            options: Settings for this call only, in place of the client's own.
         """
         return self._pages(
             ats.GetRejectionReasons(
@@ -846,15 +846,15 @@ class ATS(Resource):
         Args:
             cursor: Where to continue: `next` of the previous page.
             page_size: Records per page, at most 250; Kombo's default is 100.
-            updated_after: Only records that changed after this time, themselves or in records nested in them. Changes
-                inside of `users` do not count.
+            updated_after: Only records that changed, or whose nested records changed, after this time. Changes in
+                `users` do not count.
             include_deleted: Whether to include deleted records, which have `remote_deleted_at` set; false by default.
             ignore_unsupported_filters: Whether to ignore filters that the connected system does not support; false by
                 default.
             ids: Only records with these Kombo IDs.
             remote_ids: Only records with these IDs of the connected system.
             job_ids: Only records of these jobs (Kombo's IDs).
-            options: Settings of this call only, in place of the client's own.
+            options: Settings for this call only, in place of the client's own.
         """
         return self._pages(
             ats.GetInterviews(
@@ -874,7 +874,7 @@ class ATS(Resource):
         """Read which attachments `create_candidate` may carry for this integration.
 
         Args:
-            options: Settings of this call only, in place of the client's own.
+            options: Settings for this call only, in place of the client's own.
         """
         return await self._send(ats.GetCreateCandidateAction(), options)
 
@@ -882,7 +882,7 @@ class ATS(Resource):
         """Read which attachments `create_application` may carry for this integration.
 
         Args:
-            options: Settings of this call only, in place of the client's own.
+            options: Settings for this call only, in place of the client's own.
         """
         return await self._send(ats.GetCreateApplicationAction(), options)
 
@@ -892,7 +892,7 @@ class ATS(Resource):
         """Read which files `add_application_attachment` takes for this integration.
 
         Args:
-            options: Settings of this call only, in place of the client's own.
+            options: Settings for this call only, in place of the client's own.
         """
         return await self._send(ats.GetAddApplicationAttachmentAction(), options)
 
@@ -902,7 +902,7 @@ class ATS(Resource):
         """Read which files `add_candidate_attachment` takes for this integration.
 
         Args:
-            options: Settings of this call only, in place of the client's own.
+            options: Settings for this call only, in place of the client's own.
         """
         return await self._send(ats.GetAddCandidateAttachmentAction(), options)
 
@@ -932,7 +932,7 @@ class ATS(Resource):
             onlyfy: How to find the application in onlyfy.
             smartrecruiters: How to find the application in SmartRecruiters.
             greenhousev3: How to find the application in Greenhouse, by the third version of its API.
-            options: Settings of this call only, in place of the client's own.
+            options: Settings for this call only, in place of the client's own.
         """
         return await self._send(
             ats.ImportTrackedApplication(
@@ -967,8 +967,8 @@ class ATS(Resource):
         Args:
             cursor: Where to continue: `next` of the previous page.
             page_size: Records per page, at most 250; Kombo's default is 100.
-            updated_after: Only records that changed after this time, themselves or in records nested in them. Changes
-                inside of `author` do not count.
+            updated_after: Only records that changed, or whose nested records changed, after this time. Changes in
+                `author` do not count.
             include_deleted: Whether to include deleted records, which have `remote_deleted_at` set; false by default.
             ignore_unsupported_filters: Whether to ignore filters that the connected system does not support; false by
                 default.
@@ -976,7 +976,7 @@ class ATS(Resource):
             remote_ids: Only records with these IDs of the connected system.
             candidate_ids: Only records of these candidates (Kombo's IDs).
             application_ids: Only records of these applications (Kombo's IDs).
-            options: Settings of this call only, in place of the client's own.
+            options: Settings for this call only, in place of the client's own.
         """
         return self._pages(
             ats.GetNotes(
@@ -1012,8 +1012,8 @@ class ATS(Resource):
         Args:
             cursor: Where to continue: `next` of the previous page.
             page_size: Records per page, at most 250; Kombo's default is 100.
-            updated_after: Only records that changed after this time, themselves or in records nested in them. Changes
-                inside of `author` do not count.
+            updated_after: Only records that changed, or whose nested records changed, after this time. Changes in
+                `author` do not count.
             include_deleted: Whether to include deleted records, which have `remote_deleted_at` set; false by default.
             ignore_unsupported_filters: Whether to ignore filters that the connected system does not support; false by
                 default.
@@ -1021,7 +1021,7 @@ class ATS(Resource):
             remote_ids: Only records with these IDs of the connected system.
             candidate_ids: Only records of these candidates (Kombo's IDs).
             application_ids: Only records of these applications (Kombo's IDs).
-            options: Settings of this call only, in place of the client's own.
+            options: Settings for this call only, in place of the client's own.
         """
         return self._pages(
             ats.GetScorecards(
@@ -1052,15 +1052,15 @@ class ATS(Resource):
         application_ids: Sequence[str] | Unset = UNSET,
         options: Options | None = None,
     ) -> Pages[ats.Scorecard]:
-        """Call `get_scorecards` by the name that Kombo's own client has for it.
+        """An alias of `get_scorecards`: the name that Kombo's own client uses.
 
         Read the scorecards that interviewers filled in, page by page.
 
         Args:
             cursor: Where to continue: `next` of the previous page.
             page_size: Records per page, at most 250; Kombo's default is 100.
-            updated_after: Only records that changed after this time, themselves or in records nested in them. Changes
-                inside of `author` do not count.
+            updated_after: Only records that changed, or whose nested records changed, after this time. Changes in
+                `author` do not count.
             include_deleted: Whether to include deleted records, which have `remote_deleted_at` set; false by default.
             ignore_unsupported_filters: Whether to ignore filters that the connected system does not support; false by
                 default.
@@ -1068,7 +1068,7 @@ class ATS(Resource):
             remote_ids: Only records with these IDs of the connected system.
             candidate_ids: Only records of these candidates (Kombo's IDs).
             application_ids: Only records of these applications (Kombo's IDs).
-            options: Settings of this call only, in place of the client's own.
+            options: Settings for this call only, in place of the client's own.
         """
         return self._pages(
             ats.GetScorecards(
@@ -1099,12 +1099,12 @@ class ATS(Resource):
         application_ids: Sequence[str] | Unset = UNSET,
         options: Options | None = None,
     ) -> Pages[ats.Attachment]:
-        """Read what is known of the attachments of candidates and applications, page by page.
+        """Read the metadata of attachments of candidates and applications, page by page.
 
         Args:
             cursor: Where to continue: `next` of the previous page.
             page_size: Records per page, at most 250; Kombo's default is 100.
-            updated_after: Only records that changed after this time, themselves or in records nested in them.
+            updated_after: Only records that changed, or whose nested records changed, after this time.
             include_deleted: Whether to include deleted records, which have `remote_deleted_at` set; false by default.
             ignore_unsupported_filters: Whether to ignore filters that the connected system does not support; false by
                 default.
@@ -1112,7 +1112,7 @@ class ATS(Resource):
             remote_ids: Only records with these IDs of the connected system.
             candidate_ids: Only records of these candidates (Kombo's IDs).
             application_ids: Only records of these applications (Kombo's IDs).
-            options: Settings of this call only, in place of the client's own.
+            options: Settings for this call only, in place of the client's own.
         """
         return self._pages(
             ats.GetAttachments(
@@ -1143,14 +1143,14 @@ class ATS(Resource):
         application_ids: Sequence[str] | Unset = UNSET,
         options: Options | None = None,
     ) -> Pages[ats.Attachment]:
-        """Call `get_attachments` by the name that Kombo's own client has for it.
+        """An alias of `get_attachments`: the name that Kombo's own client uses.
 
-        Read what is known of the attachments of candidates and applications, page by page.
+        Read the metadata of attachments of candidates and applications, page by page.
 
         Args:
             cursor: Where to continue: `next` of the previous page.
             page_size: Records per page, at most 250; Kombo's default is 100.
-            updated_after: Only records that changed after this time, themselves or in records nested in them.
+            updated_after: Only records that changed, or whose nested records changed, after this time.
             include_deleted: Whether to include deleted records, which have `remote_deleted_at` set; false by default.
             ignore_unsupported_filters: Whether to ignore filters that the connected system does not support; false by
                 default.
@@ -1158,7 +1158,7 @@ class ATS(Resource):
             remote_ids: Only records with these IDs of the connected system.
             candidate_ids: Only records of these candidates (Kombo's IDs).
             application_ids: Only records of these applications (Kombo's IDs).
-            options: Settings of this call only, in place of the client's own.
+            options: Settings for this call only, in place of the client's own.
         """
         return self._pages(
             ats.GetAttachments(

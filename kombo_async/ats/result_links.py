@@ -25,7 +25,7 @@ class ResultLinkDetails(Model):
     """Values to write into custom fields along with the link."""
 
     custom_field_name_prefix: str
-    """How the names of the custom fields begin that take the values."""
+    """The prefix of the names of the custom fields for the values."""
     attributes: Sequence[ResultLinkAttribute]
     """The values, each under a key."""
 
@@ -55,7 +55,7 @@ class AddApplicationResultLink(Request[dict[str, JSON]]):
     details: ResultLinkDetails | Unset = UNSET
     """Further values to write along with the link."""
     remote_fields: ats.ResultLinkRemoteFields | Unset = UNSET
-    """Further fields that only one tool knows, each under the tool's name."""
+    """Tool-specific fields, each under the tool's name."""
 
 
 @model
@@ -85,4 +85,4 @@ class AddCandidateResultLink(Request[dict[str, JSON]]):
     details: ResultLinkDetails | Unset = UNSET
     """Further values to write along with the link."""
     remote_fields: ats.ResultLinkRemoteFields | Unset = UNSET
-    """Further fields that only one tool knows, each under the tool's name."""
+    """Tool-specific fields, each under the tool's name."""

@@ -23,7 +23,7 @@ class TextScorecardResponse(Model):
     """Text to show to people."""
     description: str | None
     required: bool | None
-    """Whether an answer must be given."""
+    """Whether an answer is required."""
     answer: str | None
     type: Literal["TEXT"]
 
@@ -48,9 +48,9 @@ class SingleSelectScorecardResponse(Model):
     """Text to show to people."""
     description: str | None
     required: bool | None
-    """Whether an answer must be given."""
+    """Whether an answer is required."""
     options: list[ScorecardOption]
-    """What can be chosen."""
+    """The options to choose from."""
     answer: ScorecardOption | None
     type: Literal["SINGLE_SELECT"]
 
@@ -65,9 +65,9 @@ class MultiSelectScorecardResponse(Model):
     """Text to show to people."""
     description: str | None
     required: bool | None
-    """Whether an answer must be given."""
+    """Whether an answer is required."""
     options: list[ScorecardOption]
-    """What can be chosen."""
+    """The options to choose from."""
     answer: list[ScorecardOption] | None
     type: Literal["MULTI_SELECT"]
 
@@ -82,7 +82,7 @@ class BooleanScorecardResponse(Model):
     """Text to show to people."""
     description: str | None
     required: bool | None
-    """Whether an answer must be given."""
+    """Whether an answer is required."""
     answer: bool | None
     type: Literal["BOOLEAN"]
 
@@ -97,7 +97,7 @@ class NumberScorecardResponse(Model):
     """Text to show to people."""
     description: str | None
     required: bool | None
-    """Whether an answer must be given."""
+    """Whether an answer is required."""
     answer: int | float | None
     type: Literal["NUMBER"]
 
@@ -112,7 +112,7 @@ class DateScorecardResponse(Model):
     """Text to show to people."""
     description: str | None
     required: bool | None
-    """Whether an answer must be given."""
+    """Whether an answer is required."""
     answer: str | None
     type: Literal["DATE"]
 
@@ -127,7 +127,7 @@ if TYPE_CHECKING:
         | DateScorecardResponse
         | UnknownVariant
     )
-    """A question of a scorecard and its answer, told by its `type`."""
+    """A question of a scorecard and its answer, distinguished by its `type`."""
 else:
     ScorecardResponse = tagged_union(
         "ScorecardResponse",
@@ -204,9 +204,7 @@ class GetScorecards(Request[Page[Scorecard]]):
     page_size: int | Unset = UNSET
     """Records per page, at most 250; Kombo's default is 100."""
     updated_after: datetime | date | str | Unset = UNSET
-    """Only records that changed after this time, themselves or in records nested in them. Changes inside of `author` do
-    not count.
-    """
+    """Only records that changed, or whose nested records changed, after this time. Changes in `author` do not count."""
     include_deleted: bool | Unset = UNSET
     """Whether to include deleted records, which have `remote_deleted_at` set; false by default."""
     ignore_unsupported_filters: bool | Unset = UNSET

@@ -209,7 +209,7 @@ if TYPE_CHECKING:
         | UnknownScreeningAnswer
         | UnknownVariant
     )
-    """An answer to a screening question with its question, told by the question's type."""
+    """An answer to a screening question with its question, distinguished by the question's type."""
 else:
     ScreeningAnswer = tagged_union(
         "ScreeningAnswer",

@@ -15,7 +15,7 @@ class TextQuestionFormat(Model):
     display_type: Literal["SINGLE_LINE", "MULTI_LINE", "EMAIL", "URL"] | str | Unset | None = UNSET
     """Which kind of input the connected system shows for it."""
     max_length: int | Unset | None = UNSET
-    """How many characters there may be at most."""
+    """The maximum number of characters."""
     type: Literal["TEXT"]
 
 
@@ -39,7 +39,7 @@ class FileQuestionFormat(Model):
     accepted_mime_types: list[str] | Unset | None = UNSET
     """MIME types of the files that are accepted."""
     max_file_size_bytes: int | Unset | None = UNSET
-    """How large one file may be at most, in bytes."""
+    """The largest size of one file, in bytes."""
     type: Literal["FILE"]
 
 
@@ -61,7 +61,7 @@ class SingleSelectQuestionFormat(Model):
     display_type: Literal["DROPDOWN", "RADIO"] | str | Unset | None = UNSET
     """Which kind of input the connected system shows for it."""
     options: list[QuestionOption]
-    """What can be chosen."""
+    """The options to choose from."""
     type: Literal["SINGLE_SELECT"]
 
 
@@ -84,7 +84,7 @@ class MultiSelectQuestionFormat(Model):
     """The question takes several of its options."""
 
     options: list[QuestionOption]
-    """What can be chosen."""
+    """The options to choose from."""
     type: Literal["MULTI_SELECT"]
 
 
@@ -117,7 +117,7 @@ if TYPE_CHECKING:
         | UnknownQuestionFormat
         | UnknownVariant
     )
-    """Kind of answer that a screening question takes, told by its `type`."""
+    """Kind of answer that a screening question takes, distinguished by its `type`."""
 else:
     QuestionFormat = tagged_union(
         "QuestionFormat",
@@ -154,7 +154,7 @@ class ScreeningQuestion(Model):
     index: int | Unset | None = UNSET
     """Place among the questions."""
     required: bool | None
-    """Whether an answer must be given."""
+    """Whether an answer is required."""
     precondition_question_id: str | Unset | None = UNSET
     """Kombo's ID of the question on whose answer this one depends."""
     precondition_options: list[str | bool] | Unset | None = UNSET

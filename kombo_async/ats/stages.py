@@ -54,7 +54,7 @@ class MoveApplicationToStage(Request[dict[str, JSON]]):
     stage_id: str
     """Kombo's ID of the stage to move to."""
     remote_fields: ats.StageRemoteFields | Unset = UNSET
-    """Further fields that only one tool knows, each under the tool's name."""
+    """Tool-specific fields, each under the tool's name."""
 
 
 @model
@@ -87,7 +87,7 @@ class GetApplicationStages(Request[Page[ApplicationStage]]):
     page_size: int | Unset = UNSET
     """Records per page, at most 250; Kombo's default is 100."""
     updated_after: datetime | date | str | Unset = UNSET
-    """Only records that changed after this time, themselves or in records nested in them."""
+    """Only records that changed, or whose nested records changed, after this time."""
     include_deleted: bool | Unset = UNSET
     """Whether to include deleted records, which have `remote_deleted_at` set; false by default."""
     ignore_unsupported_filters: bool | Unset = UNSET

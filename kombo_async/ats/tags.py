@@ -58,7 +58,7 @@ class AddCandidateTag(Request[dict[str, JSON]]):
     tag: TagInput
     """The tag to add, by its name."""
     remote_fields: ats.OnBehalfOfRemoteFields | Unset = UNSET
-    """Further fields that only one tool knows, each under the tool's name."""
+    """Tool-specific fields, each under the tool's name."""
 
 
 @model
@@ -82,7 +82,7 @@ class RemoveCandidateTag(Request[dict[str, JSON]]):
     tag: TagInput
     """The tag to remove, by its name."""
     remote_fields: ats.OnBehalfOfRemoteFields | Unset = UNSET
-    """Further fields that only one tool knows, each under the tool's name."""
+    """Tool-specific fields, each under the tool's name."""
 
 
 @model
@@ -113,7 +113,7 @@ class GetTags(Request[Page[Tag]]):
     page_size: int | Unset = UNSET
     """Records per page, at most 250; Kombo's default is 100."""
     updated_after: datetime | date | str | Unset = UNSET
-    """Only records that changed after this time, themselves or in records nested in them."""
+    """Only records that changed, or whose nested records changed, after this time."""
     include_deleted: bool | Unset = UNSET
     """Whether to include deleted records, which have `remote_deleted_at` set; false by default."""
     ignore_unsupported_filters: bool | Unset = UNSET

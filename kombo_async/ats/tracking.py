@@ -15,7 +15,7 @@ class ApplicationAndJobRemoteIds(Model):
     """The connected system's IDs of the application and its job."""
 
     id_type: Literal["application_and_job_remote_ids"]
-    """Which IDs tell the application."""
+    """Which IDs identify the application."""
     application_remote_id: str
     """The connected system's own ID of the application."""
     job_remote_id: str
@@ -27,7 +27,7 @@ class ApplicationAndCandidateRemoteIds(Model):
     """The connected system's IDs of the application and its candidate."""
 
     id_type: Literal["application_and_candidate_remote_ids"]
-    """Which IDs tell the application."""
+    """Which IDs identify the application."""
     candidate_remote_id: str
     """eRecruiter's own ID of the candidate."""
     application_remote_id: str
@@ -53,7 +53,7 @@ class ApplicationRemoteId(Model):
     """The connected system's ID of the application."""
 
     id_type: Literal["application_remote_id"]
-    """Which IDs tell the application."""
+    """Which IDs identify the application."""
     application_remote_id: str
     """The connected system's own ID of the application."""
 
@@ -70,7 +70,7 @@ class PlacementId(Model):
     """Recruitee's ID of the placement, its name for an application."""
 
     id_type: Literal["placement_id"]
-    """Which IDs tell the application."""
+    """Which IDs identify the application."""
     placement_id: str
     """Recruitee's ID of the placement, its name for an application."""
 
@@ -87,7 +87,7 @@ class ApplicationId(Model):
     """The connected system's ID of the application."""
 
     id_type: Literal["application_id"]
-    """Which IDs tell the application."""
+    """Which IDs identify the application."""
     application_id: str
     """The connected system's own ID of the application, not Kombo's."""
 
@@ -111,7 +111,7 @@ class CandidateAndJobRemoteIds(Model):
     """The connected system's IDs of the candidate and the job."""
 
     id_type: Literal["candidate_and_job_remote_ids"]
-    """Which IDs tell the application."""
+    """Which IDs identify the application."""
     candidate_remote_id: str
     """The connected system's own ID of the candidate."""
     job_remote_id: str
@@ -129,7 +129,7 @@ else:
 
 @model
 class ImportedIds(Model):
-    """The IDs by that an application was imported, under the tool's name."""
+    """The IDs by which an application was imported, under the tool's name."""
 
     erecruiter: ErecruiterId | Unset = UNSET
     """How to find the application in eRecruiter."""
@@ -156,7 +156,7 @@ class TrackedApplication(Model):
     tracked_at: datetime | None
     """From when you track the application; null if that is not known."""
     imported_id: ImportedIds
-    """The IDs by that the application was imported."""
+    """The IDs by which the application was imported."""
 
 
 @model

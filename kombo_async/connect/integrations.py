@@ -25,7 +25,7 @@ class ConnectedIntegration(Model):
     end_user_email: str | None
     """E-mail address of the person who connects the system."""
     setup_status: SetupStatus
-    """How far the set-up of the integration is."""
+    """The state of the integration's setup."""
 
 
 @model

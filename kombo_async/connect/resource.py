@@ -30,7 +30,7 @@ class Connect(Resource):
         enable_static_ips: bool | Unset = UNSET,
         options: Options | None = None,
     ) -> Response[connect.ConnectionLink]:
-        """Create a link with which a customer connects a system.
+        """Create a link for a customer to connect a system.
 
         Args:
             end_user_email: E-mail address of the person who connects the system.
@@ -45,7 +45,7 @@ class Connect(Resource):
             enable_field_mapping: Whether the person who connects can map custom fields; false by default.
             link_type: EMBEDDED to open inside your product, MAGIC_LINK to send; EMBEDDED if left out.
             enable_static_ips: Whether Kombo calls the system from fixed IP addresses; false by default.
-            options: Settings of this call only, in place of the client's own.
+            options: Settings for this call only, in place of the client's own.
         """
         return await self._send(
             connect.CreateConnectionLink(
@@ -72,7 +72,7 @@ class Connect(Resource):
 
         Args:
             token: Token that the connection flow passed to your page.
-            options: Settings of this call only, in place of the client's own.
+            options: Settings for this call only, in place of the client's own.
         """
         return await self._send(connect.GetIntegrationByToken(token=token), options)
 
@@ -86,6 +86,6 @@ class Connect(Resource):
 
         Args:
             token: Token that the connection flow passed to your page.
-            options: Settings of this call only, in place of the client's own.
+            options: Settings for this call only, in place of the client's own.
         """
         return await self._send(connect.ActivateIntegration(token=token), options)

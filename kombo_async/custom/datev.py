@@ -37,14 +37,14 @@ class DatevPermission(Model):
 
 @model
 class DatevUploadJob(Model):
-    """One file of a push, and how far it is."""
+    """One file of a push, with its status."""
 
     id: str
     """Kombo's ID of the record."""
     file_name: str
     """File name, with its extension."""
     state: Literal["FAILED", "UPLOADED", "IMPORTED", "CORRUPTED", "DELETED", "AUTO_DELETED"] | str
-    """How far the file is: UPLOADED, IMPORTED, FAILED, CORRUPTED or deleted."""
+    """The file's status: UPLOADED, IMPORTED, FAILED, CORRUPTED or deleted."""
     file: str
     """The file that was uploaded."""
 
@@ -60,7 +60,7 @@ class DatevDataPush(Model):
     created_at: datetime
     """When it was created."""
     upload_jobs: list[DatevUploadJob]
-    """The files of the push, and how far each is."""
+    """The files of the push, with the status of each."""
 
 
 @model
@@ -142,7 +142,7 @@ class CheckDatevWritePermission(Request[DatevPermission]):
 
 @model
 class GetDatevDataPushes(Request[DatevDataPushes]):
-    """Read what was pushed to DATEV so far, and how each file fared.
+    """Read what was pushed to DATEV so far, with the status of each file.
 
     `GET /custom/datev/data-pushes`
     """

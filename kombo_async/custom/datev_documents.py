@@ -69,7 +69,7 @@ class DatevAvailableDocument(Model):
     document_type: str
     """Four-letter DATEV code of the document."""
     available_for_employees: list[DatevEmployeeRef]
-    """The employees for whom the document is there."""
+    """The employees that have the document."""
     is_company_document: bool
     """Whether the document is about the whole company."""
 
@@ -124,7 +124,7 @@ class GetDatevAvailableDocuments(Request[DatevAvailableDocuments]):
     )
 
     period: str
-    """The payroll period asked for."""
+    """The requested payroll period."""
 
 
 @model

@@ -34,7 +34,7 @@ class DatevEauInsuranceContact(Model):
 
 @model
 class DatevIncapacity(Model):
-    """What the health insurer says of an incapacity for work."""
+    """What the health insurer says about an incapacity for work."""
 
     start_work_incapacity_employer: str
     """First day of the incapacity, as the employer stated it."""
@@ -47,7 +47,7 @@ class DatevIncapacity(Model):
     date_of_diagnosis: str | None
     """When the diagnosis was made."""
     flag_current_work_incapacity: int | float | None
-    """Code of the state of the incapacity, as DATEV gives it."""
+    """DATEV's code for the state of the incapacity."""
     accident_at_work: bool
     """Whether an accident at work is the cause."""
     assignment_accident_insurance_doctor: bool
@@ -61,7 +61,7 @@ class DatevIncapacity(Model):
     initial_certificate: bool
     """Whether it is the first certificate of the incapacity."""
     automatic_feedback_until: str | None
-    """Until when the health insurer reports by itself."""
+    """Until when the health insurer reports on its own initiative."""
 
 
 @model
@@ -116,7 +116,7 @@ class DatevEauRequest(Model):
 
 @model
 class DatevEauNotification(Model):
-    """Who is told about the answer."""
+    """Who is notified of the answer."""
 
     email: str
     """E-mail address to write to."""
@@ -124,7 +124,7 @@ class DatevEauNotification(Model):
 
 @model
 class DatevEauContactInput(Model):
-    """The person whom the health insurer can ask."""
+    """The contact person for the health insurer."""
 
     gender: Literal["M", "W", "X", "D"] | str
     """M, W, X or D."""
@@ -170,7 +170,7 @@ class CheckDatevEauPermission(Request[DatevPermission]):
 
 @model
 class GetDatevEauRequest(Request[DatevEauRequest]):
-    """Read how far an eAU request is, and the health insurer's answers.
+    """Read the status of an eAU request, and the health insurer's answers.
 
     `GET /custom/datev/eau-requests/{eau_id}`
     """
@@ -205,6 +205,6 @@ class CreateDatevEauRequest(Request[DatevEauRequestRef]):
     start_work_incapacity: str
     """First day of the incapacity for work, `yyyy-MM-dd`."""
     notification: DatevEauNotification | Unset = UNSET
-    """Who is told about the answer."""
+    """Who is notified of the answer."""
     contact_person: DatevEauContactInput | Unset = UNSET
     """The person to contact."""

@@ -24,7 +24,7 @@ class Custom(Resource):
 
         Args:
             job_remote_id: Avionte's own ID of the job, digits only.
-            options: Settings of this call only, in place of the client's own.
+            options: Settings for this call only, in place of the client's own.
         """
         return await self._send(custom.AddAvionteSyncedJob(job_remote_id=job_remote_id), options)
 
@@ -35,7 +35,7 @@ class Custom(Resource):
 
         Args:
             job_remote_id: Avionte's own ID of the job, digits only.
-            options: Settings of this call only, in place of the client's own.
+            options: Settings for this call only, in place of the client's own.
         """
         return await self._send(custom.RemoveAvionteSyncedJob(job_remote_id=job_remote_id), options)
 
@@ -45,7 +45,7 @@ class Custom(Resource):
         """Read which DATEV system is connected: consultant, client and payroll product.
 
         Args:
-            options: Settings of this call only, in place of the client's own.
+            options: Settings for this call only, in place of the client's own.
         """
         return await self._send(custom.GetDatevSystemInformation(), options)
 
@@ -67,7 +67,7 @@ class Custom(Resource):
             target_system: DATEV's payroll product: LODAS, or LuG (Lohn und Gehalt).
             file_type: Kind of DATEV file: master data (STAMMDATEN) or monthly data (BEWEGUNGSDATEN).
             file_name: File name.
-            options: Settings of this call only, in place of the client's own.
+            options: Settings for this call only, in place of the client's own.
         """
         return await self._send(
             custom.WriteDatevFile(
@@ -84,18 +84,18 @@ class Custom(Resource):
         """Check whether DATEV's service for eAU, electronic sick notes, is enabled.
 
         Args:
-            options: Settings of this call only, in place of the client's own.
+            options: Settings for this call only, in place of the client's own.
         """
         return await self._send(custom.CheckDatevEauPermission(), options)
 
     async def get_datev_eau_request(
         self, eau_id: str, *, options: Options | None = None
     ) -> Response[custom.DatevEauRequest]:
-        """Read how far an eAU request is, and the health insurer's answers.
+        """Read the status of an eAU request, and the health insurer's answers.
 
         Args:
             eau_id: ID of the eAU request, as `create_datev_eau_request` returns it.
-            options: Settings of this call only, in place of the client's own.
+            options: Settings for this call only, in place of the client's own.
         """
         return await self._send(custom.GetDatevEauRequest(eau_id=eau_id), options)
 
@@ -105,7 +105,7 @@ class Custom(Resource):
         """Check whether DATEV's document service is enabled, and which documents are granted.
 
         Args:
-            options: Settings of this call only, in place of the client's own.
+            options: Settings for this call only, in place of the client's own.
         """
         return await self._send(custom.CheckDatevDocumentPermission(), options)
 
@@ -115,8 +115,8 @@ class Custom(Resource):
         """Read which payroll documents DATEV has for a period.
 
         Args:
-            period: The payroll period asked for.
-            options: Settings of this call only, in place of the client's own.
+            period: The requested payroll period.
+            options: Settings for this call only, in place of the client's own.
         """
         return await self._send(custom.GetDatevAvailableDocuments(period=period), options)
 
@@ -134,7 +134,7 @@ class Custom(Resource):
             accounting_month: The month of the payroll, as a date in it.
             document_type: Four-letter DATEV code of the document.
             employee_id: Kombo's ID of the employee; null for a document of the company.
-            options: Settings of this call only, in place of the client's own.
+            options: Settings for this call only, in place of the client's own.
         """
         return await self._send(
             custom.DownloadDatevDocument(
@@ -157,7 +157,7 @@ class Custom(Resource):
             employee_id: Kombo's ID of the employee.
             accounting_month: The month of the payroll, as a date in it.
             document_type: Four-letter DATEV code of the document.
-            options: Settings of this call only, in place of the client's own.
+            options: Settings for this call only, in place of the client's own.
         """
         return await self._send(
             custom.DownloadDatevEmployeeDocument(
@@ -182,9 +182,9 @@ class Custom(Resource):
         Args:
             employee_id: Kombo's ID of the employee.
             start_work_incapacity: First day of the incapacity for work, `yyyy-MM-dd`.
-            notification: Who is told about the answer.
+            notification: Who is notified of the answer.
             contact_person: The person to contact.
-            options: Settings of this call only, in place of the client's own.
+            options: Settings for this call only, in place of the client's own.
         """
         return await self._send(
             custom.CreateDatevEauRequest(
@@ -214,7 +214,7 @@ class Custom(Resource):
             hourly_payments: Payments by the hour.
             fixed_payments: Payments of a fixed amount.
             custom_lodas: Further entries for LODAS, with a processing key.
-            options: Settings of this call only, in place of the client's own.
+            options: Settings for this call only, in place of the client's own.
         """
         return await self._send(
             custom.PrepareDatevPayroll(
@@ -241,7 +241,7 @@ class Custom(Resource):
             employee_id: Kombo's ID of the employee.
             effective_date: Date from which it applies.
             compensations: The employee's pay from `effective_date` on.
-            options: Settings of this call only, in place of the client's own.
+            options: Settings for this call only, in place of the client's own.
         """
         return await self._send(
             custom.SetDatevCompensations(
@@ -254,15 +254,15 @@ class Custom(Resource):
         """Check whether DATEV's service for writing payroll data is enabled.
 
         Args:
-            options: Settings of this call only, in place of the client's own.
+            options: Settings for this call only, in place of the client's own.
         """
         return await self._send(custom.CheckDatevWritePermission(), options)
 
     async def get_datev_data_pushes(self, *, options: Options | None = None) -> Response[custom.DatevDataPushes]:
-        """Read what was pushed to DATEV so far, and how each file fared.
+        """Read what was pushed to DATEV so far, with the status of each file.
 
         Args:
-            options: Settings of this call only, in place of the client's own.
+            options: Settings for this call only, in place of the client's own.
         """
         return await self._send(custom.GetDatevDataPushes(), options)
 
@@ -270,7 +270,7 @@ class Custom(Resource):
         """Push general employee data to DATEV; returns the files sent.
 
         Args:
-            options: Settings of this call only, in place of the client's own.
+            options: Settings for this call only, in place of the client's own.
         """
         return await self._send(custom.PushDatevGeneralData(), options)
 
@@ -281,7 +281,7 @@ class Custom(Resource):
 
         Args:
             payroll_month: The month of the payroll, as a date in it.
-            options: Settings of this call only, in place of the client's own.
+            options: Settings for this call only, in place of the client's own.
         """
         return await self._send(custom.PushDatevPayrollData(payroll_month=payroll_month), options)
 
@@ -300,10 +300,10 @@ class Custom(Resource):
         Args:
             employee_id: Kombo's ID of the employee.
             supplement_code: Silae's code of the supplement.
-            effective_date: The date for that the supplement counts.
+            effective_date: The date that the supplement applies to.
             element_amount: The supplement as an amount.
             element_string: The supplement as text.
-            options: Settings of this call only, in place of the client's own.
+            options: Settings for this call only, in place of the client's own.
         """
         return await self._send(
             custom.WriteSilaePayrollSupplement(

@@ -30,7 +30,7 @@ class WriteSilaePayrollSupplement(Request[dict[str, JSON]]):
     supplement_code: str
     """Silae's code of the supplement."""
     effective_date: datetime | date | str
-    """The date for that the supplement counts."""
+    """The date that the supplement applies to."""
     element_amount: int | float | Unset = UNSET
     """The supplement as an amount."""
     element_string: str | Unset = UNSET

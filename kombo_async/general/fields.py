@@ -90,7 +90,7 @@ class GetIntegrationFields(Request[Page[IntegrationField]]):
 
 @model
 class UpdateIntegrationField(Request[IntegrationField]):
-    """Switch the passing through of an integration field on or off.
+    """Switch passthrough of an integration field on or off.
 
     `PATCH /integrations/{integration_id}/integration-fields/{integration_field_id}`
     """

@@ -13,7 +13,7 @@ from kombo_async.model import JSON, UNSET, Model, Unset, model
 from kombo_async.request import Operation, Request
 
 ScopeSetting: TypeAlias = Literal["ENABLED", "DISABLED", "OPTIONAL"] | str
-"""What the scope config says of a model, a field or an action."""
+"""What the scope config says about a model, a field or an action."""
 
 
 @model
@@ -52,7 +52,7 @@ class ReadModelField(Model):
     coverage_status: CoverageStatus
     """Whether Kombo covers it for this tool."""
     scope_config_setting: ScopeSetting
-    """What the scope config says of it."""
+    """What the scope config says about it."""
     opted_out_by_customer: bool
     """Whether it was opted out of, where the scope config leaves the choice."""
 
@@ -70,7 +70,7 @@ class ReadModel(Model):
     coverage_status: CoverageStatus
     """Whether Kombo covers it for this tool."""
     scope_config_setting: ScopeSetting
-    """What the scope config says of it."""
+    """What the scope config says about it."""
     opted_out_by_customer: bool
     """Whether it was opted out of, where the scope config leaves the choice."""
     fields: list[ReadModelField]
@@ -102,7 +102,7 @@ class WriteAction(Model):
     coverage_status: CoverageStatus
     """Whether Kombo covers it for this tool."""
     scope_config_setting: ScopeSetting
-    """What the scope config says of it."""
+    """What the scope config says about it."""
     opted_out_by_customer: bool
     """Whether it was opted out of, where the scope config leaves the choice."""
     fields: list[WriteActionField]
@@ -122,7 +122,7 @@ class Integration(Model):
     status: IntegrationStatus
     """Whether the integration works: ACTIVE, INVALID or INACTIVE."""
     setup_status: SetupStatus
-    """How far the set-up of the integration is."""
+    """The state of the integration's setup."""
     end_user: EndUser
     """Your customer, to whom the integration belongs."""
     scope_config: ScopeConfig
@@ -204,7 +204,7 @@ class SetIntegrationEnabled(Request[dict[str, JSON]]):
 
 @model
 class CreateReconnectionLink(Request[IntegrationLink]):
-    """Create a link with which your customer reconnects an integration.
+    """Create a link for your customer to reconnect an integration.
 
     `POST /integrations/{integration_id}/relink`
     """
@@ -229,7 +229,7 @@ class CreateReconnectionLink(Request[IntegrationLink]):
 
 @model
 class CreateSetupLink(Request[IntegrationLink]):
-    """Create a link with which your customer finishes setting up an integration.
+    """Create a link for your customer to finish setting up an integration.
 
     `POST /integrations/{integration_id}/setup-link`
     """

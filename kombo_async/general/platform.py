@@ -21,10 +21,10 @@ class ApiKeyOwner(Model):
 
 @model
 class TriggeredSync(Model):
-    """The sync that was asked for."""
+    """The requested sync."""
 
     already_queued: bool
-    """Whether a sync was waiting already when this one was asked for."""
+    """Whether a sync was already waiting when this one was requested."""
     sync_id: str
     """Kombo's ID of the sync."""
     type: Literal["FULL", "DELTA"] | str

@@ -21,7 +21,7 @@ class General(Resource):
         """Check that the API key is valid, and read which environment it belongs to.
 
         Args:
-            options: Settings of this call only, in place of the client's own.
+            options: Settings for this call only, in place of the client's own.
         """
         return await self._send(general.CheckApiKey(), options)
 
@@ -34,7 +34,7 @@ class General(Resource):
 
         Args:
             type: FULL, or DELTA for what changed only; FULL by default.
-            options: Settings of this call only, in place of the client's own.
+            options: Settings for this call only, in place of the client's own.
         """
         return await self._send(general.TriggerSync(type=type), options)
 
@@ -68,7 +68,7 @@ class General(Resource):
             response_as_base64: Whether to return the body as base64, for files.
             multipart_form_data: Parts of a `multipart/form-data` body, to send instead of `data`.
             api_options: Options that the chosen API takes.
-            options: Settings of this call only, in place of the client's own.
+            options: Settings for this call only, in place of the client's own.
         """
         return await self._send(
             general.SendPassthroughRequest(
@@ -93,7 +93,7 @@ class General(Resource):
 
         Args:
             integration_id: ID of the integration, `<tool>:<id>`.
-            options: Settings of this call only, in place of the client's own.
+            options: Settings for this call only, in place of the client's own.
         """
         return await self._send(general.GetIntegrationDetails(integration_id=integration_id), options)
 
@@ -104,7 +104,7 @@ class General(Resource):
 
         Args:
             integration_id: ID of the integration, `<tool>:<id>`.
-            options: Settings of this call only, in place of the client's own.
+            options: Settings for this call only, in place of the client's own.
         """
         return await self._send(general.DeleteIntegration(integration_id=integration_id), options)
 
@@ -116,7 +116,7 @@ class General(Resource):
         Args:
             integration_id: ID of the integration, `<tool>:<id>`.
             value: Whether to enable the integration.
-            options: Settings of this call only, in place of the client's own.
+            options: Settings for this call only, in place of the client's own.
         """
         return await self._send(general.SetIntegrationEnabled(integration_id=integration_id, value=value), options)
 
@@ -129,14 +129,14 @@ class General(Resource):
         link_type: general.LinkType | Unset = UNSET,
         options: Options | None = None,
     ) -> Response[general.IntegrationLink]:
-        """Create a link with which your customer reconnects an integration.
+        """Create a link for your customer to reconnect an integration.
 
         Args:
             integration_id: ID of the integration, `<tool>:<id>`.
             language: Language of the page the link opens; English by default.
             scope_config_id: Kombo's ID of the scope config, the rules on what may be read and written.
             link_type: EMBEDDED to open inside your product, MAGIC_LINK to send; EMBEDDED if left out.
-            options: Settings of this call only, in place of the client's own.
+            options: Settings for this call only, in place of the client's own.
         """
         return await self._send(
             general.CreateReconnectionLink(
@@ -153,13 +153,13 @@ class General(Resource):
         language: general.Language | Unset | None = UNSET,
         options: Options | None = None,
     ) -> Response[general.IntegrationLink]:
-        """Create a link with which your customer finishes setting up an integration.
+        """Create a link for your customer to finish setting up an integration.
 
         Args:
             integration_id: ID of the integration, `<tool>:<id>`.
             link_type: EMBEDDED to open inside your product, MAGIC_LINK to send to your customer.
             language: Language of the page the link opens; English by default.
-            options: Settings of this call only, in place of the client's own.
+            options: Settings for this call only, in place of the client's own.
         """
         return await self._send(
             general.CreateSetupLink(integration_id=integration_id, language=language, link_type=link_type), options
@@ -181,7 +181,7 @@ class General(Resource):
             integration_id: ID of the integration, `<tool>:<id>`.
             cursor: Where to continue: `next` of the previous page.
             page_size: Records per page, at most 2000; Kombo's default is 100.
-            options: Settings of this call only, in place of the client's own.
+            options: Settings for this call only, in place of the client's own.
         """
         return self._pages(
             general.GetIntegrationFields(integration_id=integration_id, cursor=cursor, page_size=page_size), options
@@ -195,13 +195,13 @@ class General(Resource):
         enable_passthrough: bool | None,
         options: Options | None = None,
     ) -> Response[general.IntegrationField]:
-        """Switch the passing through of an integration field on or off.
+        """Switch passthrough of an integration field on or off.
 
         Args:
             integration_id: ID of the integration, `<tool>:<id>`.
             integration_field_id: Kombo's ID of the integration field.
             enable_passthrough: Whether the field's values are passed through, in `integration_fields`.
-            options: Settings of this call only, in place of the client's own.
+            options: Settings for this call only, in place of the client's own.
         """
         return await self._send(
             general.UpdateIntegrationField(
@@ -226,7 +226,7 @@ class General(Resource):
             integration_id: ID of the integration, `<tool>:<id>`.
             cursor: Where to continue: `next` of the previous page.
             page_size: Records per page, at most 250; Kombo's default is 100.
-            options: Settings of this call only, in place of the client's own.
+            options: Settings for this call only, in place of the client's own.
         """
         return self._pages(
             general.GetCustomFields(integration_id=integration_id, cursor=cursor, page_size=page_size), options
@@ -246,7 +246,7 @@ class General(Resource):
             integration_id: ID of the integration, `<tool>:<id>`.
             custom_field_id: Kombo's ID of the custom field.
             integration_field_id: Kombo's ID of the integration field to map; null for none.
-            options: Settings of this call only, in place of the client's own.
+            options: Settings for this call only, in place of the client's own.
         """
         return await self._send(
             general.UpdateCustomFieldMapping(
@@ -260,10 +260,10 @@ class General(Resource):
     async def get_tools(
         self, category: Literal["hris", "ats", "assessment", "lms"] | str, *, options: Options | None = None
     ) -> Response[general.Tools]:
-        """Read the tools of a category that Kombo can connect, and what it covers of each.
+        """Read the tools of a category that Kombo can connect, and what it covers for each.
 
         Args:
             category: hris, ats, assessment or lms.
-            options: Settings of this call only, in place of the client's own.
+            options: Settings for this call only, in place of the client's own.
         """
         return await self._send(general.GetTools(category=category), options)

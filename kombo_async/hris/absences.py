@@ -15,7 +15,7 @@ from kombo_async.pages import Page
 from kombo_async.request import Operation, Request
 
 AbsenceStatus: TypeAlias = Literal["REQUESTED", "APPROVED", "DECLINED", "CANCELLED", "DELETED"] | str
-"""How far the approval of an absence is."""
+"""The approval status of an absence."""
 
 
 @model
@@ -146,7 +146,7 @@ class GetAbsences(Request[Page[Absence]]):
     page_size: int | Unset = UNSET
     """Records per page, at most 250; Kombo's default is 100."""
     updated_after: datetime | date | str | Unset = UNSET
-    """Only records that changed after this time, themselves or in records nested in them."""
+    """Only records that changed, or whose nested records changed, after this time."""
     include_deleted: bool | Unset = UNSET
     """Whether to include deleted records, which have `remote_deleted_at` set; false by default."""
     ignore_unsupported_filters: bool | Unset = UNSET
@@ -223,7 +223,7 @@ class CreateAbsence(Request[ChangedAbsence]):
     end_time: str | Unset = UNSET
     """Time of day when it ends, such as `17:00`."""
     remote_fields: hris.AbsenceRemoteFields | Unset = UNSET
-    """Further fields that only one tool knows, each under the tool's name."""
+    """Tool-specific fields, each under the tool's name."""
 
 
 @model
@@ -246,4 +246,4 @@ class DeleteAbsence(Request[ChangedAbsence]):
     absence_id: str
     """Kombo's ID of the absence."""
     remote_fields: hris.AbsenceDeletionRemoteFields | Unset = UNSET
-    """Further fields that only one tool knows, each under the tool's name."""
+    """Tool-specific fields, each under the tool's name."""

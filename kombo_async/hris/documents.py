@@ -52,7 +52,7 @@ class AddEmployeeDocument(Request[dict[str, JSON]]):
     document: hris.FileInput
     """The file to add."""
     remote_fields: hris.DocumentRemoteFields | Unset = UNSET
-    """Further fields that only one tool knows, each under the tool's name."""
+    """Tool-specific fields, each under the tool's name."""
 
 
 @model
@@ -83,7 +83,7 @@ class GetEmployeeDocumentCategories(Request[Page[DocumentCategory]]):
     page_size: int | Unset = UNSET
     """Records per page, at most 250; Kombo's default is 100."""
     updated_after: datetime | date | str | Unset = UNSET
-    """Only records that changed after this time, themselves or in records nested in them."""
+    """Only records that changed, or whose nested records changed, after this time."""
     include_deleted: bool | Unset = UNSET
     """Whether to include deleted records, which have `remote_deleted_at` set; false by default."""
     ignore_unsupported_filters: bool | Unset = UNSET

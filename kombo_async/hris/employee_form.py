@@ -43,15 +43,15 @@ class TextFormField(Model):
     label: str
     """Text to show to people."""
     required: bool
-    """Whether an answer must be given."""
+    """Whether an answer is required."""
     description: str | Unset | None = UNSET
     unified_key: FormFieldKey | Unset | None = UNSET
     """What the field means across all tools; null if only this tool has it."""
     type: Literal["text"]
     min_length: int | float | Unset | None = UNSET
-    """How many characters there must be at least."""
+    """The minimum number of characters."""
     max_length: int | float | Unset | None = UNSET
-    """How many characters there may be at most."""
+    """The maximum number of characters."""
     reg_exp: str | Unset | None = UNSET
     """Regular expression which the text must match."""
 
@@ -63,7 +63,7 @@ class NumberFormField(Model):
     label: str
     """Text to show to people."""
     required: bool
-    """Whether an answer must be given."""
+    """Whether an answer is required."""
     description: str | Unset | None = UNSET
     unified_key: FormFieldKey | Unset | None = UNSET
     """What the field means across all tools; null if only this tool has it."""
@@ -81,7 +81,7 @@ class DateFormField(Model):
     label: str
     """Text to show to people."""
     required: bool
-    """Whether an answer must be given."""
+    """Whether an answer is required."""
     description: str | Unset | None = UNSET
     unified_key: FormFieldKey | Unset | None = UNSET
     """What the field means across all tools; null if only this tool has it."""
@@ -136,13 +136,13 @@ class SingleSelectFormField(Model):
     label: str
     """Text to show to people."""
     required: bool
-    """Whether an answer must be given."""
+    """Whether an answer is required."""
     description: str | Unset | None = UNSET
     unified_key: FormFieldKey | Unset | None = UNSET
     """What the field means across all tools; null if only this tool has it."""
     type: Literal["single_select"]
     options: FormOptions
-    """What can be chosen."""
+    """The options to choose from."""
 
 
 @model
@@ -152,17 +152,17 @@ class MultiSelectFormField(Model):
     label: str
     """Text to show to people."""
     required: bool
-    """Whether an answer must be given."""
+    """Whether an answer is required."""
     description: str | Unset | None = UNSET
     unified_key: str | Unset | None = UNSET
     """What the field means across all tools; null if only this tool has it."""
     type: Literal["multi_select"]
     min_items: int | float | Unset | None = UNSET
-    """How many items there must be at least."""
+    """The minimum number of items."""
     max_items: int | float | Unset | None = UNSET
-    """How many items there may be at most."""
+    """The maximum number of items."""
     options: FormOptions
-    """What can be chosen."""
+    """The options to choose from."""
 
 
 @model
@@ -172,7 +172,7 @@ class CheckboxFormField(Model):
     label: str
     """Text to show to people."""
     required: bool
-    """Whether an answer must be given."""
+    """Whether an answer is required."""
     description: str | Unset | None = UNSET
     unified_key: FormFieldKey | Unset | None = UNSET
     """What the field means across all tools; null if only this tool has it."""
@@ -186,7 +186,7 @@ class ObjectFormField(Model):
     label: str
     """Text to show to people."""
     required: bool
-    """Whether an answer must be given."""
+    """Whether an answer is required."""
     description: str | Unset | None = UNSET
     unified_key: FormFieldKey | Unset | None = UNSET
     """What the field means across all tools; null if only this tool has it."""
@@ -202,7 +202,7 @@ class ArrayFormField(Model):
     label: str
     """Text to show to people."""
     required: bool
-    """Whether an answer must be given."""
+    """Whether an answer is required."""
     description: str | Unset | None = UNSET
     unified_key: FormFieldKey | Unset | None = UNSET
     """What the field means across all tools; null if only this tool has it."""
@@ -210,9 +210,9 @@ class ArrayFormField(Model):
     item_type: FormField
     """What each item of the array looks like."""
     min_items: int | float | Unset | None = UNSET
-    """How many items there must be at least."""
+    """The minimum number of items."""
     max_items: int | float | Unset | None = UNSET
-    """How many items there may be at most."""
+    """The maximum number of items."""
 
 
 @model
@@ -222,7 +222,7 @@ class FileRestrictions(Model):
     accepted_mime_types: list[str]
     """MIME types of the files that are accepted."""
     max_file_size: int | float | Unset | None = UNSET
-    """How large the file may be at most."""
+    """The largest size of the file."""
 
 
 @model
@@ -232,7 +232,7 @@ class FileFormField(Model):
     label: str
     """Text to show to people."""
     required: bool
-    """Whether an answer must be given."""
+    """Whether an answer is required."""
     description: str | Unset | None = UNSET
     unified_key: FormFieldKey | Unset | None = UNSET
     """What the field means across all tools; null if only this tool has it."""
@@ -254,7 +254,7 @@ if TYPE_CHECKING:
         | FileFormField
         | UnknownVariant
     )
-    """A field of the employee form, told by its `type`."""
+    """A field of the employee form, distinguished by its `type`."""
 else:
     FormField = tagged_union(
         "FormField",
@@ -305,7 +305,7 @@ class NewHire(Model):
 class GetEmployeeForm(Request[EmployeeForm]):
     """Read the form that the connected system has for a new employee.
 
-    Answer it with `create_employee_with_form`.
+    Submit it with `create_employee_with_form`.
 
     `GET /hris/employees/form`
     """
@@ -322,8 +322,7 @@ class GetEmployeeForm(Request[EmployeeForm]):
 class CreateEmployeeWithForm(Request[NewHire]):
     """Create an employee from the answers to the connected system's form.
 
-    `get_employee_form` reads the form, of which the keys of `properties` are known. The new employee may have no ID
-    yet.
+    The keys of `properties` come from the form that `get_employee_form` reads. The new employee may have no ID yet.
 
     `POST /hris/employees/form`
     """

@@ -120,7 +120,7 @@ class Manager(Model):
     id: str
     """Kombo's ID of the record."""
     employee_number: str | None
-    """Number by which the company knows the employee."""
+    """The company's own number for the employee."""
     work_email: str | Unset | None = UNSET
     """E-mail address at work."""
     remote_id: str
@@ -152,7 +152,7 @@ class Employee(Model):
     remote_id: str
     """The connected system's own ID of the record."""
     employee_number: str | None
-    """Number by which the company knows the employee."""
+    """The company's own number for the employee."""
     first_name: str | None
     last_name: str | None
     nationality: str | None
@@ -251,7 +251,7 @@ class CreatedEmployee(Model):
     remote_id: str
     """The connected system's own ID of the record."""
     employee_number: str | None
-    """Number by which the company knows the employee."""
+    """The company's own number for the employee."""
     first_name: str | None
     last_name: str | None
     nationality: str | None
@@ -319,7 +319,7 @@ class UpdatedEmployee(Model):
     remote_id: str
     """The connected system's own ID of the record."""
     employee_number: str | None
-    """Number by which the company knows the employee."""
+    """The company's own number for the employee."""
     first_name: str | None
     last_name: str | None
     nationality: str | None
@@ -411,8 +411,8 @@ class GetEmployees(Request[Page[Employee]]):
     page_size: int | Unset = UNSET
     """Records per page, at most 250; Kombo's default is 100."""
     updated_after: datetime | date | str | Unset = UNSET
-    """Only records that changed after this time, themselves or in records nested in them. Changes inside of `groups`
-    and `teams` do not count.
+    """Only records that changed, or whose nested records changed, after this time. Changes in `groups` and `teams`
+    do not count.
     """
     include_deleted: bool | Unset = UNSET
     """Whether to include deleted records, which have `remote_deleted_at` set; false by default."""
@@ -499,7 +499,7 @@ class CreateEmployee(Request[CreatedEmployee]):
     location_id: str | Unset = UNSET
     """Kombo's ID of the work location."""
     remote_fields: hris.EmployeeRemoteFields | Unset = UNSET
-    """Further fields that only one tool knows, each under the tool's name."""
+    """Tool-specific fields, each under the tool's name."""
 
 
 @model
@@ -565,7 +565,7 @@ class UpdateEmployee(Request[UpdatedEmployee]):
     location_id: str | Unset = UNSET
     """Kombo's ID of the work location."""
     remote_fields: hris.EmployeeRemoteFields | Unset = UNSET
-    """Further fields that only one tool knows, each under the tool's name."""
+    """Tool-specific fields, each under the tool's name."""
     ssn: str | Unset = UNSET
     """Social security number."""
     marital_status: MaritalStatus | Unset = UNSET

@@ -14,7 +14,7 @@ from kombo_async.request import Operation, Request
 
 @model
 class ProvisionedUser(Model):
-    """A user of yours."""
+    """One of your users."""
 
     origin_id: str
     """Your own ID of the user."""
@@ -45,7 +45,7 @@ class ProvisioningGroup(Model):
 
 @model
 class ProvisioningEmployee(Model):
-    """An employee, with the fields that were asked for."""
+    """An employee, with the requested fields."""
 
     id: str | Unset = UNSET
     """Kombo's ID of the record."""
@@ -73,7 +73,7 @@ class UserToProvision(Model):
 
 @model
 class MatchedUser(Model):
-    """A user of yours who is an employee in the group."""
+    """One of your users who is an employee in the group."""
 
     origin_id: str
     """Your own ID of the user."""

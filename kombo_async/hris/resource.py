@@ -16,7 +16,7 @@ from kombo_async.response import Response
 
 
 class HRIS(Resource):
-    """HRIS: employees, absences, payroll and more of HR systems."""
+    """HRIS: employees, absences, payroll and more from HR systems."""
 
     async def get_provisioning_diff(
         self,
@@ -34,7 +34,7 @@ class HRIS(Resource):
             group_id: Kombo's ID of the provisioning group.
             provisioned_users: Your current users.
             options_: What the comparison returns.
-            options: Settings of this call only, in place of the client's own.
+            options: Settings for this call only, in place of the client's own.
         """
         return await self._send(
             hris.GetProvisioningDiff(group_id=group_id, provisioned_users=provisioned_users, options=options_), options
@@ -51,7 +51,7 @@ class HRIS(Resource):
         Args:
             group_id: Kombo's ID of the provisioning group.
             language: Language of the page the link opens; English by default.
-            options: Settings of this call only, in place of the client's own.
+            options: Settings for this call only, in place of the client's own.
         """
         return await self._send(hris.CreateProvisioningSetupLink(group_id=group_id, language=language), options)
 
@@ -80,8 +80,8 @@ class HRIS(Resource):
         Args:
             cursor: Where to continue: `next` of the previous page.
             page_size: Records per page, at most 250; Kombo's default is 100.
-            updated_after: Only records that changed after this time, themselves or in records nested in them. Changes
-                inside of `groups` and `teams` do not count.
+            updated_after: Only records that changed, or whose nested records changed, after this time. Changes in
+                `groups` and `teams` do not count.
             include_deleted: Whether to include deleted records, which have `remote_deleted_at` set; false by default.
             ignore_unsupported_filters: Whether to ignore filters that the connected system does not support; false by
                 default.
@@ -95,7 +95,7 @@ class HRIS(Resource):
             work_emails: Only people with one of these work e-mail addresses.
             personal_emails: Only employees with one of these private e-mail addresses.
             custom_fields: Only employees with these values of custom fields, as a JSON text.
-            options: Settings of this call only, in place of the client's own.
+            options: Settings for this call only, in place of the client's own.
         """
         return self._pages(
             hris.GetEmployees(
@@ -156,8 +156,8 @@ class HRIS(Resource):
             start_date: First day of work.
             legal_entity_id: Kombo's ID of the legal entity.
             location_id: Kombo's ID of the work location.
-            remote_fields: Further fields that only one tool knows, each under the tool's name.
-            options: Settings of this call only, in place of the client's own.
+            remote_fields: Tool-specific fields, each under the tool's name.
+            options: Settings for this call only, in place of the client's own.
         """
         return await self._send(
             hris.CreateEmployee(
@@ -184,11 +184,11 @@ class HRIS(Resource):
     ) -> Response[hris.EmployeeForm]:
         """Read the form that the connected system has for a new employee.
 
-        Answer it with `create_employee_with_form`.
+        Submit it with `create_employee_with_form`.
 
         Args:
             staffing_entity_id: Kombo's ID of the staffing entity that the new employee fills.
-            options: Settings of this call only, in place of the client's own.
+            options: Settings for this call only, in place of the client's own.
         """
         return await self._send(hris.GetEmployeeForm(staffing_entity_id=staffing_entity_id), options)
 
@@ -197,13 +197,12 @@ class HRIS(Resource):
     ) -> Response[hris.NewHire]:
         """Create an employee from the answers to the connected system's form.
 
-        `get_employee_form` reads the form, of which the keys of `properties` are known. The new employee may have no ID
-        yet.
+        The keys of `properties` come from the form that `get_employee_form` reads. The new employee may have no ID yet.
 
         Args:
             properties: The answers, by the keys of the form's fields.
             staffing_entity_id: Kombo's ID of the staffing entity which the new employee fills.
-            options: Settings of this call only, in place of the client's own.
+            options: Settings for this call only, in place of the client's own.
         """
         return await self._send(
             hris.CreateEmployeeWithForm(properties=properties, staffing_entity_id=staffing_entity_id), options
@@ -250,12 +249,12 @@ class HRIS(Resource):
             start_date: First day of work.
             legal_entity_id: Kombo's ID of the legal entity.
             location_id: Kombo's ID of the work location.
-            remote_fields: Further fields that only one tool knows, each under the tool's name.
+            remote_fields: Tool-specific fields, each under the tool's name.
             ssn: Social security number.
             marital_status: Marital status of the employee.
             termination_date: Last day of work.
             tax_id: Tax number.
-            options: Settings of this call only, in place of the client's own.
+            options: Settings for this call only, in place of the client's own.
         """
         return await self._send(
             hris.UpdateEmployee(
@@ -297,8 +296,8 @@ class HRIS(Resource):
             employee_id: Kombo's ID of the employee.
             category_id: Kombo's ID of the category, as `get_employee_document_categories` lists it.
             document: The file to add.
-            remote_fields: Further fields that only one tool knows, each under the tool's name.
-            options: Settings of this call only, in place of the client's own.
+            remote_fields: Tool-specific fields, each under the tool's name.
+            options: Settings for this call only, in place of the client's own.
         """
         return await self._send(
             hris.AddEmployeeDocument(
@@ -324,13 +323,13 @@ class HRIS(Resource):
         Args:
             cursor: Where to continue: `next` of the previous page.
             page_size: Records per page, at most 250; Kombo's default is 100.
-            updated_after: Only records that changed after this time, themselves or in records nested in them.
+            updated_after: Only records that changed, or whose nested records changed, after this time.
             include_deleted: Whether to include deleted records, which have `remote_deleted_at` set; false by default.
             ignore_unsupported_filters: Whether to ignore filters that the connected system does not support; false by
                 default.
             ids: Only records with these Kombo IDs.
             remote_ids: Only records with these IDs of the connected system.
-            options: Settings of this call only, in place of the client's own.
+            options: Settings for this call only, in place of the client's own.
         """
         return self._pages(
             hris.GetEmployeeDocumentCategories(
@@ -365,13 +364,13 @@ class HRIS(Resource):
         Args:
             cursor: Where to continue: `next` of the previous page.
             page_size: Records per page, at most 250; Kombo's default is 100.
-            updated_after: Only records that changed after this time, themselves or in records nested in them.
+            updated_after: Only records that changed, or whose nested records changed, after this time.
             include_deleted: Whether to include deleted records, which have `remote_deleted_at` set; false by default.
             ignore_unsupported_filters: Whether to ignore filters that the connected system does not support; false by
                 default.
             ids: Only records with these Kombo IDs.
             remote_ids: Only records with these IDs of the connected system.
-            options: Settings of this call only, in place of the client's own.
+            options: Settings for this call only, in place of the client's own.
         """
         return self._pages(
             hris.GetTeams(
@@ -405,7 +404,7 @@ class HRIS(Resource):
         Args:
             cursor: Where to continue: `next` of the previous page.
             page_size: Records per page, at most 250; Kombo's default is 100.
-            updated_after: Only records that changed after this time, themselves or in records nested in them.
+            updated_after: Only records that changed, or whose nested records changed, after this time.
             include_deleted: Whether to include deleted records, which have `remote_deleted_at` set; false by default.
             ignore_unsupported_filters: Whether to ignore filters that the connected system does not support; false by
                 default.
@@ -413,7 +412,7 @@ class HRIS(Resource):
             remote_ids: Only records with these IDs of the connected system.
             types: Only groups of these types; `null` for those without.
             name_contains: Only records with this text in their name.
-            options: Settings of this call only, in place of the client's own.
+            options: Settings for this call only, in place of the client's own.
         """
         return self._pages(
             hris.GetGroups(
@@ -447,13 +446,13 @@ class HRIS(Resource):
         Args:
             cursor: Where to continue: `next` of the previous page.
             page_size: Records per page, at most 250; Kombo's default is 100.
-            updated_after: Only records that changed after this time, themselves or in records nested in them.
+            updated_after: Only records that changed, or whose nested records changed, after this time.
             include_deleted: Whether to include deleted records, which have `remote_deleted_at` set; false by default.
             ignore_unsupported_filters: Whether to ignore filters that the connected system does not support; false by
                 default.
             ids: Only records with these Kombo IDs.
             remote_ids: Only records with these IDs of the connected system.
-            options: Settings of this call only, in place of the client's own.
+            options: Settings for this call only, in place of the client's own.
         """
         return self._pages(
             hris.GetEmployments(
@@ -486,14 +485,14 @@ class HRIS(Resource):
         Args:
             cursor: Where to continue: `next` of the previous page.
             page_size: Records per page, at most 250; Kombo's default is 100.
-            updated_after: Only records that changed after this time, themselves or in records nested in them.
+            updated_after: Only records that changed, or whose nested records changed, after this time.
             include_deleted: Whether to include deleted records, which have `remote_deleted_at` set; false by default.
             ignore_unsupported_filters: Whether to ignore filters that the connected system does not support; false by
                 default.
             ids: Only records with these Kombo IDs.
             remote_ids: Only records with these IDs of the connected system.
             name_contains: Only records with this text in their name.
-            options: Settings of this call only, in place of the client's own.
+            options: Settings for this call only, in place of the client's own.
         """
         return self._pages(
             hris.GetLocations(
@@ -526,13 +525,13 @@ class HRIS(Resource):
         Args:
             cursor: Where to continue: `next` of the previous page.
             page_size: Records per page, at most 250; Kombo's default is 100.
-            updated_after: Only records that changed after this time, themselves or in records nested in them.
+            updated_after: Only records that changed, or whose nested records changed, after this time.
             include_deleted: Whether to include deleted records, which have `remote_deleted_at` set; false by default.
             ignore_unsupported_filters: Whether to ignore filters that the connected system does not support; false by
                 default.
             ids: Only records with these Kombo IDs.
             remote_ids: Only records with these IDs of the connected system.
-            options: Settings of this call only, in place of the client's own.
+            options: Settings for this call only, in place of the client's own.
         """
         return self._pages(
             hris.GetAbsenceTypes(
@@ -565,14 +564,14 @@ class HRIS(Resource):
         Args:
             cursor: Where to continue: `next` of the previous page.
             page_size: Records per page, at most 250; Kombo's default is 100.
-            updated_after: Only records that changed after this time, themselves or in records nested in them.
+            updated_after: Only records that changed, or whose nested records changed, after this time.
             include_deleted: Whether to include deleted records, which have `remote_deleted_at` set; false by default.
             ignore_unsupported_filters: Whether to ignore filters that the connected system does not support; false by
                 default.
             ids: Only records with these Kombo IDs.
             remote_ids: Only records with these IDs of the connected system.
             employee_id: Only balances of this employee (Kombo's ID).
-            options: Settings of this call only, in place of the client's own.
+            options: Settings for this call only, in place of the client's own.
         """
         return self._pages(
             hris.GetTimeOffBalances(
@@ -611,7 +610,7 @@ class HRIS(Resource):
         Args:
             cursor: Where to continue: `next` of the previous page.
             page_size: Records per page, at most 250; Kombo's default is 100.
-            updated_after: Only records that changed after this time, themselves or in records nested in them.
+            updated_after: Only records that changed, or whose nested records changed, after this time.
             include_deleted: Whether to include deleted records, which have `remote_deleted_at` set; false by default.
             ignore_unsupported_filters: Whether to ignore filters that the connected system does not support; false by
                 default.
@@ -623,7 +622,7 @@ class HRIS(Resource):
             employee_id: Only absences of this employee (Kombo's ID).
             time_from: Use `date_from`. Deprecated.
             time_until: Use `date_until`. Deprecated.
-            options: Settings of this call only, in place of the client's own.
+            options: Settings for this call only, in place of the client's own.
         """
         return self._pages(
             hris.GetAbsences(
@@ -677,8 +676,8 @@ class HRIS(Resource):
             unit: Unit of the amount: hours or days.
             start_time: Time of day when it begins, such as `09:30`.
             end_time: Time of day when it ends, such as `17:00`.
-            remote_fields: Further fields that only one tool knows, each under the tool's name.
-            options: Settings of this call only, in place of the client's own.
+            remote_fields: Tool-specific fields, each under the tool's name.
+            options: Settings for this call only, in place of the client's own.
         """
         return await self._send(
             hris.CreateAbsence(
@@ -712,8 +711,8 @@ class HRIS(Resource):
 
         Args:
             absence_id: Kombo's ID of the absence.
-            remote_fields: Further fields that only one tool knows, each under the tool's name.
-            options: Settings of this call only, in place of the client's own.
+            remote_fields: Tool-specific fields, each under the tool's name.
+            options: Settings for this call only, in place of the client's own.
         """
         return await self._send(hris.DeleteAbsence(absence_id=absence_id, remote_fields=remote_fields), options)
 
@@ -735,14 +734,14 @@ class HRIS(Resource):
         Args:
             cursor: Where to continue: `next` of the previous page.
             page_size: Records per page, at most 250; Kombo's default is 100.
-            updated_after: Only records that changed after this time, themselves or in records nested in them.
+            updated_after: Only records that changed, or whose nested records changed, after this time.
             include_deleted: Whether to include deleted records, which have `remote_deleted_at` set; false by default.
             ignore_unsupported_filters: Whether to ignore filters that the connected system does not support; false by
                 default.
             ids: Only records with these Kombo IDs.
             remote_ids: Only records with these IDs of the connected system.
             name_contains: Only records with this text in their name.
-            options: Settings of this call only, in place of the client's own.
+            options: Settings for this call only, in place of the client's own.
         """
         return self._pages(
             hris.GetLegalEntities(
@@ -780,18 +779,18 @@ class HRIS(Resource):
         Args:
             cursor: Where to continue: `next` of the previous page.
             page_size: Records per page, at most 250; Kombo's default is 100.
-            updated_after: Only records that changed after this time, themselves or in records nested in them.
+            updated_after: Only records that changed, or whose nested records changed, after this time.
             include_deleted: Whether to include deleted records, which have `remote_deleted_at` set; false by default.
             ignore_unsupported_filters: Whether to ignore filters that the connected system does not support; false by
                 default.
             ids: Only records with these Kombo IDs.
             remote_ids: Only records with these IDs of the connected system.
             employee_id: Only timesheets of this employee (Kombo's ID).
-            started_before: Only what began before this time.
-            started_after: Only what began after this time.
-            ended_before: Only what ended before this time.
-            ended_after: Only what ended after this time.
-            options: Settings of this call only, in place of the client's own.
+            started_before: Only those that began before this time.
+            started_after: Only those that began after this time.
+            ended_before: Only those that ended before this time.
+            ended_after: Only those that ended after this time.
+            options: Settings for this call only, in place of the client's own.
         """
         return self._pages(
             hris.GetTimesheets(
@@ -828,13 +827,13 @@ class HRIS(Resource):
         Args:
             cursor: Where to continue: `next` of the previous page.
             page_size: Records per page, at most 250; Kombo's default is 100.
-            updated_after: Only records that changed after this time, themselves or in records nested in them.
+            updated_after: Only records that changed, or whose nested records changed, after this time.
             include_deleted: Whether to include deleted records, which have `remote_deleted_at` set; false by default.
             ignore_unsupported_filters: Whether to ignore filters that the connected system does not support; false by
                 default.
             ids: Only records with these Kombo IDs.
             remote_ids: Only records with these IDs of the connected system.
-            options: Settings of this call only, in place of the client's own.
+            options: Settings for this call only, in place of the client's own.
         """
         return self._pages(
             hris.GetPerformanceReviewCycles(
@@ -869,7 +868,7 @@ class HRIS(Resource):
         Args:
             cursor: Where to continue: `next` of the previous page.
             page_size: Records per page, at most 250; Kombo's default is 100.
-            updated_after: Only records that changed after this time, themselves or in records nested in them.
+            updated_after: Only records that changed, or whose nested records changed, after this time.
             include_deleted: Whether to include deleted records, which have `remote_deleted_at` set; false by default.
             ignore_unsupported_filters: Whether to ignore filters that the connected system does not support; false by
                 default.
@@ -878,7 +877,7 @@ class HRIS(Resource):
             types: Only reviews by these people: manager, direct report, peer or the employee.
             review_cycle_ids: Only reviews of these cycles (Kombo's IDs).
             reviewee_ids: Only reviews of these employees (Kombo's IDs).
-            options: Settings of this call only, in place of the client's own.
+            options: Settings for this call only, in place of the client's own.
         """
         return self._pages(
             hris.GetPerformanceReviews(
@@ -912,7 +911,7 @@ class HRIS(Resource):
             ids: Only records with these Kombo IDs.
             remote_ids: Only records with these IDs of the connected system.
             name_contains: Only records with this text in their name.
-            options: Settings of this call only, in place of the client's own.
+            options: Settings for this call only, in place of the client's own.
         """
         return self._pages(
             hris.GetSkills(cursor=cursor, ids=ids, remote_ids=remote_ids, name_contains=name_contains), options
@@ -926,7 +925,7 @@ class HRIS(Resource):
         Args:
             name: Name of the skill.
             levels: Names of the skill's levels, in order.
-            options: Settings of this call only, in place of the client's own.
+            options: Settings for this call only, in place of the client's own.
         """
         return await self._send(hris.CreateSkill(name=name, levels=levels), options)
 
@@ -944,7 +943,7 @@ class HRIS(Resource):
             skill_id: Kombo's ID of the skill.
             name: New name of the skill.
             levels: Names of the skill's levels, in order.
-            options: Settings of this call only, in place of the client's own.
+            options: Settings for this call only, in place of the client's own.
         """
         return await self._send(hris.UpdateSkill(skill_id=skill_id, name=name, levels=levels), options)
 
@@ -955,7 +954,7 @@ class HRIS(Resource):
 
         Args:
             skill_id: Kombo's ID of the skill.
-            options: Settings of this call only, in place of the client's own.
+            options: Settings for this call only, in place of the client's own.
         """
         return await self._send(hris.DeleteSkill(skill_id=skill_id), options)
 
@@ -977,7 +976,7 @@ class HRIS(Resource):
             remote_ids: Only records with these IDs of the connected system.
             employee_ids: Only records of these employees (Kombo's IDs).
             skill_ids: Only records of these skills (Kombo's IDs).
-            options: Settings of this call only, in place of the client's own.
+            options: Settings for this call only, in place of the client's own.
         """
         return self._pages(
             hris.GetEmployeeSkillAssignments(
@@ -995,7 +994,7 @@ class HRIS(Resource):
             employee_id: Kombo's ID of the employee.
             skill_id: Kombo's ID of the skill.
             current_level: The level that the employee has reached: one of the skill's levels.
-            options: Settings of this call only, in place of the client's own.
+            options: Settings for this call only, in place of the client's own.
         """
         return await self._send(
             hris.CreateEmployeeSkillAssignment(employee_id=employee_id, skill_id=skill_id, current_level=current_level),
@@ -1010,7 +1009,7 @@ class HRIS(Resource):
         Args:
             employee_skill_assignment_id: Kombo's ID of the employee skill assignment.
             current_level: The level that the employee has reached: one of the skill's levels.
-            options: Settings of this call only, in place of the client's own.
+            options: Settings for this call only, in place of the client's own.
         """
         return await self._send(
             hris.UpdateEmployeeSkillAssignment(
@@ -1022,13 +1021,13 @@ class HRIS(Resource):
     async def delete_employee_skill_assignment(
         self, employee_skill_assignment_id: str, *, options: Options | None = None
     ) -> Response[hris.EmployeeSkillAssignment]:
-        """Take a skill away from an employee.
+        """Remove a skill from an employee.
 
         Returns the deleted assignment.
 
         Args:
             employee_skill_assignment_id: Kombo's ID of the employee skill assignment.
-            options: Settings of this call only, in place of the client's own.
+            options: Settings for this call only, in place of the client's own.
         """
         return await self._send(
             hris.DeleteEmployeeSkillAssignment(employee_skill_assignment_id=employee_skill_assignment_id), options
@@ -1053,7 +1052,7 @@ class HRIS(Resource):
         Args:
             cursor: Where to continue: `next` of the previous page.
             page_size: Records per page, at most 250; Kombo's default is 100.
-            updated_after: Only records that changed after this time, themselves or in records nested in them.
+            updated_after: Only records that changed, or whose nested records changed, after this time.
             include_deleted: Whether to include deleted records, which have `remote_deleted_at` set; false by default.
             ignore_unsupported_filters: Whether to ignore filters that the connected system does not support; false by
                 default.
@@ -1061,7 +1060,7 @@ class HRIS(Resource):
             remote_ids: Only records with these IDs of the connected system.
             model_types: Only staffing entities of these kinds.
             statuses: Only records with one of these statuses.
-            options: Settings of this call only, in place of the client's own.
+            options: Settings for this call only, in place of the client's own.
         """
         return self._pages(
             hris.GetStaffingEntities(
@@ -1096,14 +1095,14 @@ class HRIS(Resource):
         Args:
             cursor: Where to continue: `next` of the previous page.
             page_size: Records per page, at most 250; Kombo's default is 100.
-            updated_after: Only records that changed after this time, themselves or in records nested in them.
+            updated_after: Only records that changed, or whose nested records changed, after this time.
             include_deleted: Whether to include deleted records, which have `remote_deleted_at` set; false by default.
             ignore_unsupported_filters: Whether to ignore filters that the connected system does not support; false by
                 default.
             ids: Only records with these Kombo IDs.
             remote_ids: Only records with these IDs of the connected system.
             legal_entity_ids: Only records of these legal entities (Kombo's IDs).
-            options: Settings of this call only, in place of the client's own.
+            options: Settings for this call only, in place of the client's own.
         """
         return self._pages(
             hris.GetPayRuns(
@@ -1132,21 +1131,21 @@ class HRIS(Resource):
         legal_entity_ids: Sequence[str] | Unset = UNSET,
         options: Options | None = None,
     ) -> Pages[hris.PayRun]:
-        """Call `get_pay_runs` by the name that Kombo's own client has for it.
+        """An alias of `get_pay_runs`: the name that Kombo's own client uses.
 
         Read the pay runs of an integration, page by page.
 
         Args:
             cursor: Where to continue: `next` of the previous page.
             page_size: Records per page, at most 250; Kombo's default is 100.
-            updated_after: Only records that changed after this time, themselves or in records nested in them.
+            updated_after: Only records that changed, or whose nested records changed, after this time.
             include_deleted: Whether to include deleted records, which have `remote_deleted_at` set; false by default.
             ignore_unsupported_filters: Whether to ignore filters that the connected system does not support; false by
                 default.
             ids: Only records with these Kombo IDs.
             remote_ids: Only records with these IDs of the connected system.
             legal_entity_ids: Only records of these legal entities (Kombo's IDs).
-            options: Settings of this call only, in place of the client's own.
+            options: Settings for this call only, in place of the client's own.
         """
         return self._pages(
             hris.GetPayRuns(
@@ -1182,8 +1181,8 @@ class HRIS(Resource):
         Args:
             cursor: Where to continue: `next` of the previous page.
             page_size: Records per page, at most 250; Kombo's default is 100.
-            updated_after: Only records that changed after this time, themselves or in records nested in them. Changes
-                inside of `employee` and `pay_run` do not count.
+            updated_after: Only records that changed, or whose nested records changed, after this time. Changes in
+                `employee` and `pay_run` do not count.
             include_deleted: Whether to include deleted records, which have `remote_deleted_at` set; false by default.
             ignore_unsupported_filters: Whether to ignore filters that the connected system does not support; false by
                 default.
@@ -1192,7 +1191,7 @@ class HRIS(Resource):
             legal_entity_ids: Only records of these legal entities (Kombo's IDs).
             employee_ids: Only records of these employees (Kombo's IDs).
             payrun_ids: Only payslips of these pay runs (Kombo's IDs).
-            options: Settings of this call only, in place of the client's own.
+            options: Settings for this call only, in place of the client's own.
         """
         return self._pages(
             hris.GetPayslips(
@@ -1225,15 +1224,15 @@ class HRIS(Resource):
         payrun_ids: Sequence[str] | Unset = UNSET,
         options: Options | None = None,
     ) -> Pages[hris.Payslip]:
-        """Call `get_payslips` by the name that Kombo's own client has for it.
+        """An alias of `get_payslips`: the name that Kombo's own client uses.
 
         Read the payslips of employees, page by page.
 
         Args:
             cursor: Where to continue: `next` of the previous page.
             page_size: Records per page, at most 250; Kombo's default is 100.
-            updated_after: Only records that changed after this time, themselves or in records nested in them. Changes
-                inside of `employee` and `pay_run` do not count.
+            updated_after: Only records that changed, or whose nested records changed, after this time. Changes in
+                `employee` and `pay_run` do not count.
             include_deleted: Whether to include deleted records, which have `remote_deleted_at` set; false by default.
             ignore_unsupported_filters: Whether to ignore filters that the connected system does not support; false by
                 default.
@@ -1242,7 +1241,7 @@ class HRIS(Resource):
             legal_entity_ids: Only records of these legal entities (Kombo's IDs).
             employee_ids: Only records of these employees (Kombo's IDs).
             payrun_ids: Only payslips of these pay runs (Kombo's IDs).
-            options: Settings of this call only, in place of the client's own.
+            options: Settings for this call only, in place of the client's own.
         """
         return self._pages(
             hris.GetPayslips(

@@ -34,7 +34,7 @@ class Skill(Model):
 
 @model
 class EmployeeSkillAssignment(Model):
-    """That an employee has a skill, and at what level."""
+    """A skill of an employee, and its level."""
 
     id: str
     """Kombo's ID of the record."""
@@ -201,7 +201,7 @@ class UpdateEmployeeSkillAssignment(Request[EmployeeSkillAssignment]):
 
 @model
 class DeleteEmployeeSkillAssignment(Request[EmployeeSkillAssignment]):
-    """Take a skill away from an employee.
+    """Remove a skill from an employee.
 
     Returns the deleted assignment.
 

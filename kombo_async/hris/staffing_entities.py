@@ -116,7 +116,7 @@ class ScaledSkill(Model):
     """The connected system's own ID of the record."""
     name: str | None
     proficiency_scale: ProficiencyScale | None
-    """The scale on that the skill is measured."""
+    """The scale on which the skill is measured."""
 
 
 @model
@@ -124,7 +124,7 @@ class NumericExpectedProficiency(Model):
     """How well a skill must be mastered, as a number."""
 
     value: int | float
-    """The level asked for."""
+    """The required level."""
     type: Literal["NUMERIC"]
 
 
@@ -133,7 +133,7 @@ class SingleSelectExpectedProficiency(Model):
     """How well a skill must be mastered, as one of the scale's options."""
 
     selected_option_id: str
-    """ID of the option of the scale that is asked for."""
+    """ID of the required option of the scale."""
     type: Literal["SINGLE_SELECT"]
 
 
@@ -150,13 +150,13 @@ else:
 
 @model
 class RequiredSkill(Model):
-    """A skill that a staffing entity asks for, and how well it must be mastered."""
+    """A skill that a staffing entity requires, and at what level."""
 
     skill_id: str
     """Kombo's ID of the skill."""
     skill: ScaledSkill
     expected_proficiency: ExpectedProficiency | Unset | None = UNSET
-    """The level of the skill that is asked for."""
+    """The required level of the skill."""
 
 
 @model
@@ -202,7 +202,7 @@ class StaffingEntity(Model):
     groups: list[GroupRef]
     """Departments, teams and cost centres."""
     skills: list[RequiredSkill] | Unset = UNSET
-    """Skills that are asked for."""
+    """Required skills."""
 
 
 @model
@@ -235,7 +235,7 @@ class GetStaffingEntities(Request[Page[StaffingEntity]]):
     page_size: int | Unset = UNSET
     """Records per page, at most 250; Kombo's default is 100."""
     updated_after: datetime | date | str | Unset = UNSET
-    """Only records that changed after this time, themselves or in records nested in them."""
+    """Only records that changed, or whose nested records changed, after this time."""
     include_deleted: bool | Unset = UNSET
     """Whether to include deleted records, which have `remote_deleted_at` set; false by default."""
     ignore_unsupported_filters: bool | Unset = UNSET

@@ -48,7 +48,7 @@ class Timesheet(Model):
     breaks: list[TimesheetBreak] | Unset | None = UNSET
     """Breaks taken within the time worked."""
     approval_status: str | None
-    """How far the approval is, in the connected system's words."""
+    """The approval status, in the connected system's words."""
     approved_at: datetime | None
     """When it was approved."""
     comment: str | None
@@ -97,7 +97,7 @@ class GetTimesheets(Request[Page[Timesheet]]):
     page_size: int | Unset = UNSET
     """Records per page, at most 250; Kombo's default is 100."""
     updated_after: datetime | date | str | Unset = UNSET
-    """Only records that changed after this time, themselves or in records nested in them."""
+    """Only records that changed, or whose nested records changed, after this time."""
     include_deleted: bool | Unset = UNSET
     """Whether to include deleted records, which have `remote_deleted_at` set; false by default."""
     ignore_unsupported_filters: bool | Unset = UNSET
@@ -109,10 +109,10 @@ class GetTimesheets(Request[Page[Timesheet]]):
     employee_id: str | Unset = UNSET
     """Only timesheets of this employee (Kombo's ID)."""
     started_before: datetime | date | str | Unset = UNSET
-    """Only what began before this time."""
+    """Only those that began before this time."""
     started_after: datetime | date | str | Unset = UNSET
-    """Only what began after this time."""
+    """Only those that began after this time."""
     ended_before: datetime | date | str | Unset = UNSET
-    """Only what ended before this time."""
+    """Only those that ended before this time."""
     ended_after: datetime | date | str | Unset = UNSET
-    """Only what ended after this time."""
+    """Only those that ended after this time."""

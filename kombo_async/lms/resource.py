@@ -15,7 +15,7 @@ from kombo_async.response import Response
 
 
 class LMS(Resource):
-    """LMS: courses, learners and progress of learning systems."""
+    """LMS: courses, learners and their progress, from learning systems."""
 
     def get_users(
         self,
@@ -35,14 +35,14 @@ class LMS(Resource):
         Args:
             cursor: Where to continue: `next` of the previous page.
             page_size: Records per page, at most 250; Kombo's default is 100.
-            updated_after: Only records that changed after this time, themselves or in records nested in them.
+            updated_after: Only records that changed, or whose nested records changed, after this time.
             include_deleted: Whether to include deleted records, which have `remote_deleted_at` set; false by default.
             ignore_unsupported_filters: Whether to ignore filters that the connected system does not support; false by
                 default.
             ids: Only records with these Kombo IDs.
             remote_ids: Only records with these IDs of the connected system.
             work_emails: Only people with one of these work e-mail addresses.
-            options: Settings of this call only, in place of the client's own.
+            options: Settings for this call only, in place of the client's own.
         """
         return self._pages(
             lms.GetUsers(
@@ -72,12 +72,12 @@ class LMS(Resource):
         course_ids: Sequence[str] | Unset = UNSET,
         options: Options | None = None,
     ) -> Pages[lms.CourseProgression]:
-        """Read how far users are with their courses, page by page.
+        """Read users' progress in their courses, page by page.
 
         Args:
             cursor: Where to continue: `next` of the previous page.
             page_size: Records per page, at most 250; Kombo's default is 100.
-            updated_after: Only records that changed after this time, themselves or in records nested in them.
+            updated_after: Only records that changed, or whose nested records changed, after this time.
             include_deleted: Whether to include deleted records, which have `remote_deleted_at` set; false by default.
             ignore_unsupported_filters: Whether to ignore filters that the connected system does not support; false by
                 default.
@@ -85,7 +85,7 @@ class LMS(Resource):
             remote_ids: Only records with these IDs of the connected system.
             user_ids: Only records of these users (Kombo's IDs).
             course_ids: Only records of these courses (Kombo's IDs).
-            options: Settings of this call only, in place of the client's own.
+            options: Settings for this call only, in place of the client's own.
         """
         return self._pages(
             lms.GetCourseProgressions(
@@ -110,7 +110,7 @@ class LMS(Resource):
         Args:
             user_id: Kombo's ID of the user.
             course_revision_id: Kombo's ID of the course revision; a course has one or more.
-            options: Settings of this call only, in place of the client's own.
+            options: Settings for this call only, in place of the client's own.
         """
         return await self._send(lms.EnrollUser(user_id=user_id, course_revision_id=course_revision_id), options)
 
@@ -128,7 +128,7 @@ class LMS(Resource):
             course_progression_id: Kombo's ID of the course progression.
             completed_at: When the course was completed.
             score: Score reached, 0 to 100.
-            options: Settings of this call only, in place of the client's own.
+            options: Settings for this call only, in place of the client's own.
         """
         return await self._send(
             lms.CompleteCourse(course_progression_id=course_progression_id, completed_at=completed_at, score=score),
@@ -152,13 +152,13 @@ class LMS(Resource):
         Args:
             cursor: Where to continue: `next` of the previous page.
             page_size: Records per page, at most 250; Kombo's default is 100.
-            updated_after: Only records that changed after this time, themselves or in records nested in them.
+            updated_after: Only records that changed, or whose nested records changed, after this time.
             include_deleted: Whether to include deleted records, which have `remote_deleted_at` set; false by default.
             ignore_unsupported_filters: Whether to ignore filters that the connected system does not support; false by
                 default.
             ids: Only records with these Kombo IDs.
             remote_ids: Only records with these IDs of the connected system.
-            options: Settings of this call only, in place of the client's own.
+            options: Settings for this call only, in place of the client's own.
         """
         return self._pages(
             lms.GetCourses(
@@ -178,22 +178,22 @@ class LMS(Resource):
     ) -> Response[lms.UpsertTaskRef]:
         """Create or update many courses.
 
-        Returns the ID of a task; `get_upsert_courses_task` reads how it went.
+        Returns the ID of a task; `get_upsert_courses_task` reads its result.
 
         Args:
             items: The courses.
-            options: Settings of this call only, in place of the client's own.
+            options: Settings for this call only, in place of the client's own.
         """
         return await self._send(lms.UpsertCourses(items=items), options)
 
     async def get_upsert_courses_task(
         self, task_id: str, *, options: Options | None = None
     ) -> Response[lms.UpsertTask]:
-        """Read how far a bulk upsert of courses is, and its results once it is done.
+        """Read the status of a bulk upsert of courses, and its results once it is done.
 
         Args:
             task_id: Kombo's ID of the task.
-            options: Settings of this call only, in place of the client's own.
+            options: Settings for this call only, in place of the client's own.
         """
         return await self._send(lms.GetUpsertCoursesTask(task_id=task_id), options)
 
@@ -202,7 +202,7 @@ class LMS(Resource):
 
         Args:
             course_id: Kombo's ID of the course.
-            options: Settings of this call only, in place of the client's own.
+            options: Settings for this call only, in place of the client's own.
         """
         return await self._send(lms.DeactivateCourse(course_id=course_id), options)
 
@@ -223,13 +223,13 @@ class LMS(Resource):
         Args:
             cursor: Where to continue: `next` of the previous page.
             page_size: Records per page, at most 250; Kombo's default is 100.
-            updated_after: Only records that changed after this time, themselves or in records nested in them.
+            updated_after: Only records that changed, or whose nested records changed, after this time.
             include_deleted: Whether to include deleted records, which have `remote_deleted_at` set; false by default.
             ignore_unsupported_filters: Whether to ignore filters that the connected system does not support; false by
                 default.
             ids: Only records with these Kombo IDs.
             remote_ids: Only records with these IDs of the connected system.
-            options: Settings of this call only, in place of the client's own.
+            options: Settings for this call only, in place of the client's own.
         """
         return self._pages(
             lms.GetSkills(

@@ -163,7 +163,7 @@ class FailedUpsertTask(Model):
 
 if TYPE_CHECKING:
     UpsertTask: TypeAlias = PendingUpsertTask | CompletedUpsertTask | FailedUpsertTask | UnknownVariant
-    """A bulk upsert of courses, told by its `status`."""
+    """A bulk upsert of courses, distinguished by its `status`."""
 else:
     UpsertTask = tagged_union(
         "UpsertTask",
@@ -176,7 +176,7 @@ else:
 class UpsertCourses(Request[UpsertTaskRef]):
     """Create or update many courses.
 
-    Returns the ID of a task; `get_upsert_courses_task` reads how it went.
+    Returns the ID of a task; `get_upsert_courses_task` reads its result.
 
     `POST /lms/courses/bulk`
     """
@@ -191,7 +191,7 @@ class UpsertCourses(Request[UpsertTaskRef]):
 
 @model
 class GetUpsertCoursesTask(Request[UpsertTask]):
-    """Read how far a bulk upsert of courses is, and its results once it is done.
+    """Read the status of a bulk upsert of courses, and its results once it is done.
 
     `GET /lms/courses/bulk/{task_id}`
     """
