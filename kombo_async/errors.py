@@ -29,6 +29,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, NoReturn, Self, TypeVa
 
 import attrs
 
+from kombo_async._codec.escaping import one_line
 from kombo_async._generated.error_codes import ErrorCode
 
 if TYPE_CHECKING:
@@ -206,7 +207,7 @@ class Failure(KomboError):
     def _summary(self) -> str:
         code = f" {self.code}" if self.code else ""
         log = f" ({self.log_url})" if self.log_url else ""
-        return f"{self.status_code}{code}: {' '.join(self.message.split())}{log}"
+        return one_line(f"{self.status_code}{code}: {self.message}{log}")
 
 
 class BadRequest(Failure):

@@ -169,6 +169,13 @@ def to_dict(obj: Any) -> Any:
     Fields that are `UNSET` are left out, times are strings as Kombo writes them.
     An attachment's file is read and becomes base64.
     """
+    try:
+        return _to_plain(obj)
+    except RecursionError:
+        return _deep_to_plain(obj)
+
+
+def _to_plain(obj: Any) -> Any:
     cls: Any = obj.__class__
     if cls in _PLAIN:
         return obj
@@ -177,6 +184,34 @@ def to_dict(obj: Any) -> Any:
         convert = _CONVERTERS[cls] = _converter(cls)
     return convert(obj)
 
+
+def _deep_to_plain(obj: Any) -> Any:
+    """The same for what is nested too deeply for Python's stack. Raises `ValueError` if *obj* contains itself."""
+    whole: list[Any] = [obj]
+    left: list[tuple[Any, Any, int]] = [(whole, 0, 0)]
+    while left:
+        holder, key, depth = left.pop()
+        value = holder[key]
+        if depth > _DEEPEST:
+            raise ValueError("is nested too deeply, or contains itself")
+        if attrs.has(type(value)) and not isinstance(value, UnknownVariant):
+            wire_names = getattr(value, "__wire_names__", {})
+            fields = ((name, getattr(value, name)) for name in field_names(type(value)))
+            value = {wire_names.get(name, name): each for name, each in fields if each is not UNSET}
+        elif isinstance(value, Mapping):
+            value = dict(value)
+        elif isinstance(value, list | tuple):
+            value = list(cast("list[Any]", value))
+        else:
+            holder[key] = _to_plain(value)
+            continue
+        holder[key] = value
+        left += ((value, each, depth + 1) for each in (value if isinstance(value, dict) else range(len(value))))
+    return whole[0]
+
+
+_DEEPEST = 100_000
+"""How many levels `to_dict` follows; what has more most likely contains itself."""
 
 _PLAIN: frozenset[type] = frozenset({str, int, float, bool, type(None)})
 _CONVERTERS: dict[type, Callable[[Any], Any]] = {}
@@ -189,9 +224,9 @@ def _converter(cls: Any) -> Callable[[Any], Any]:
     if attrs.has(cls):
         return _model_converter(cls)
     if issubclass(cls, Mapping):
-        return lambda obj: {key: to_dict(value) for key, value in obj.items()}
+        return lambda obj: {key: _to_plain(value) for key, value in obj.items()}
     if issubclass(cls, list | tuple):
-        return lambda obj: [to_dict(value) for value in obj]
+        return lambda obj: [_to_plain(value) for value in obj]
     if issubclass(cls, date):
         return wire_time
     if hasattr(cls, "to_base64"):
@@ -212,6 +247,8 @@ def _model_converter(cls: Any) -> Callable[[Any], dict[str, Any]]:
         if _PLAIN.issuperset(map(type, values)):
             return dict(zip(names, values, strict=True))
         pairs = zip(names, values, strict=True)
-        return {name: value if type(value) in _PLAIN else to_dict(value) for name, value in pairs if value is not UNSET}
+        return {
+            name: value if type(value) in _PLAIN else _to_plain(value) for name, value in pairs if value is not UNSET
+        }
 
     return convert

@@ -242,10 +242,12 @@ def test_error_body_with_success_status() -> None:
 def test_byte_order_mark_and_odd_json() -> None:
     """JSON that only Python's own parser takes is still a success."""
     body = success(CANDIDATE).content
-    for odd in (b"\xef\xbb\xbf" + body, body.replace(b"Frank", b"\\ud800"), body.replace(b"false", b"1e999", 1)):
+    odd_numbers = [body.replace(b"false", number, 1) for number in (b"1e999", b"NaN", b"-Infinity", b"9" * 5_000)]
+    for odd in (b"\xef\xbb\xbf" + body, body.replace(b"Frank", b"\\ud800"), *odd_numbers):
         reply = decoded(ats.CreateCandidate, 200, odd)
         assert isinstance(reply, Success)
         assert reply.data.last_name == "Doe"
+        assert [each.path for each in reply.drift] == (["data.confidential"] if odd in odd_numbers else [])
 
 
 def test_json_nested_deeply() -> None:

@@ -14,7 +14,7 @@ import pytest
 
 from kombo_async import Success, ats
 from kombo_async._codec.decode import decode
-from kombo_async._codec.drift import LONGEST_STEP, MAX_LISTED, structure_what_fits
+from kombo_async._codec.drift import LONGEST_STEP, MAX_LISTED, Reading, read_leniently
 from kombo_async.model import Model, model
 from tests.support.wire import CANDIDATE
 
@@ -92,8 +92,9 @@ def test_the_first_thousand_spots_are_listed_and_the_rest_is_counted() -> None:
 def test_long_keys_make_no_long_paths() -> None:
     """A key of any length is cut in the paths that hold it."""
     value = {"x" * 50_000: [{"id": 5, "remote_id": None, "name": "x"}] * 3}
-    _, drift = structure_what_fits(value, dict[str, list[ats.CandidateTag]])
-    assert [each.path for each in drift] == [f"{'x' * LONGEST_STEP}[{index}].id" for index in range(3)]
+    reading = Reading()
+    read_leniently(value, dict[str, list[ats.CandidateTag]], reading)
+    assert [each.path for each in reading.drift] == [f"{'x' * LONGEST_STEP}[{index}].id" for index in range(3)]
 
 
 @model
@@ -109,7 +110,9 @@ def test_what_nests_too_deeply_is_kept_and_leaves_the_paths_right() -> None:
     deep: Any = None
     for _ in range(sys.getrecursionlimit() * 2):
         deep = {"id": "x", "child": deep}
-    (first, second), drift = structure_what_fits([deep, {"id": 5, "child": None}], list[Node])
+    reading = Reading()
+    first, second = read_leniently([deep, {"id": 5, "child": None}], list[Node], reading)
+    drift = reading.drift
     assert isinstance(first, Node)
     assert isinstance(second, Node)
     assert drift[0].path.startswith("[0].child.child")

@@ -425,6 +425,21 @@ def test_values_that_hold_themselves() -> None:
         encode(tool(circle))
 
 
+@pytest.mark.parametrize("number", [10**4300, -(10**5000)], ids=["positive", "negative"])
+def test_numbers_that_python_does_not_write(number: int) -> None:
+    """A number of more than 4,300 digits is refused by its field, in a body and in a query."""
+    request = general.SendPassthroughRequest(
+        tool="greenhouse", api="harvest", method="POST", path="/x", data=[10**4000]
+    )
+    assert encode(request).body
+    with pytest.raises(InvalidInput, match=r"^data\[0\]: has more than 4,200 digits"):
+        encode(request.evolve(data=[number]))
+    with pytest.raises(InvalidInput, match=r"value\.a: has more than 4,200 digits"):
+        encode(tool({"a": number}))
+    with pytest.raises(InvalidInput, match=r"^page_size: has more than 4,200 digits"):
+        encode(ats.GetJobs(page_size=number))
+
+
 def test_lines_are_checked_like_bodies() -> None:
     """The lines of a bulk import name what is wrong by their index."""
     postings: Any = [{"job_code": "1"}, {"job_code": b"2"}]

@@ -9,6 +9,7 @@ import traceback
 import weakref
 from typing import Any
 
+import attrs
 import httpx
 import pytest
 
@@ -92,6 +93,17 @@ def test_prints_one_readable_line(cls: type[Any]) -> None:
 def test_long_and_broken_messages_stay_on_one_line() -> None:
     """Line breaks in what Kombo says do not break the line that is printed."""
     assert str(failed(message="One\n\ttwo\r\n three")).startswith("404 ATS.JOB_CLOSED: One two three (")
+
+
+@pytest.mark.parametrize("field", ["code", "message", "log_url"])
+@pytest.mark.parametrize("acting", ["\x1b[2J", "\x9b31m", "\x07", "\r", "\u202e", "\u2028", "\ud800"])
+def test_what_acts_on_a_terminal_is_printed_as_escapes(field: str, acting: str) -> None:
+    """Whatever a server says: printed, it moves no cursor, hides nothing and breaks no line; the field has it whole."""
+    error = failed()
+    error = error.evolve(error=attrs.evolve(error.error, **{field: f"a{acting}b"}))
+    assert str(error).isprintable()
+    assert repr(error).isprintable()
+    assert getattr(error, field) == f"a{acting}b"
 
 
 @each_class

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Mapping
 from datetime import UTC, date, datetime, timedelta, timezone
 from types import MappingProxyType
@@ -49,6 +50,24 @@ def test_each_kind_of_value(value: Any, plain: Any) -> None:
         assert to_dict(value) == plain
         assert type(to_dict([value])) is list
     assert json.loads(json.dumps(to_dict({"a": value}))) == {"a": plain}
+
+
+def test_any_depth() -> None:
+    """What an answer holds may be nested more deeply than Python's stack reaches; nothing may contain itself."""
+    depth = sys.getrecursionlimit() * 3
+    deep: Any = ats.TagInput(name="x")
+    for number in range(depth):
+        deep = ({"a": deep}, [deep], (deep,))[number % 3]
+    plain = to_dict({"data": deep, "times": [datetime(2026, 5, 19, tzinfo=UTC)], "also": ats.TagInput(name="y")})
+    assert (plain["times"], plain["also"]) == (["2026-05-19T00:00:00.000Z"], {"name": "y"})
+    found = plain["data"]
+    for _ in range(depth):
+        (found,) = found.values() if isinstance(found, dict) else found
+    assert found == {"name": "x"}
+    circle: list[Any] = []
+    circle.append(circle)
+    with pytest.raises(ValueError, match="contains itself"):
+        to_dict(circle)
 
 
 def test_an_answer_comes_back_as_it_came() -> None:

@@ -12,15 +12,16 @@ from typing import Any, Protocol
 import click
 
 from kombo_async._cli.console import drop_stdout
+from kombo_async._codec.escaping import escaped
 
 EVERY = 5.0
 """Seconds between two plain lines."""
 
 
 def echo(line: str | dict[str, Any]) -> None:
-    """Print a line, or an object as ASCII JSON, on stdout. A reader that has gone away does not stop an upload."""
+    """Print a line, escaped, or an object as ASCII JSON, on stdout. A reader that has gone away stops no upload."""
     try:
-        click.echo(line if isinstance(line, str) else json.dumps(line))
+        click.echo(escaped(line) if isinstance(line, str) else json.dumps(line))
     except BrokenPipeError:
         drop_stdout()
 

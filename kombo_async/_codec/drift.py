@@ -9,7 +9,9 @@ from typing import Any, TypeAlias, cast, get_args, get_origin
 
 import attrs
 import cattrs
+import msgspec
 
+from kombo_async._codec.escaping import escaped
 from kombo_async._codec.structure import (
     as_they_are,
     exact_converter,
@@ -49,7 +51,7 @@ class Reading:
             self.more += 1
             return
         steps = (f"[{step}]" if isinstance(step, int) else f".{step[:LONGEST_STEP]}" for step in (*self.path, *below))
-        self.drift.append(Drift("".join(steps).lstrip("."), type_name(expected), got))
+        self.drift.append(Drift(escaped("".join(steps).lstrip(".")), type_name(expected), got))
 
     def note_value(self, expected: Any, value: Any) -> None:
         """List, or only count, that *value* is not what was *expected* here."""
@@ -68,15 +70,6 @@ class Reading:
 
 
 _reading: ContextVar[Reading] = ContextVar("_reading")
-
-
-def structure_what_fits(value: Any, cls: Any) -> tuple[Any, list[Drift]]:
-    """Structure *value* as a *cls*: what fits is typed, the rest stays as it came (missing is None) and is listed.
-
-    If *value* as a whole is not a JSON form of *cls*, it is returned unchanged.
-    """
-    reading = Reading()
-    return read_leniently(value, cls, reading), reading.drift
 
 
 def read_leniently(value: Any, cls: Any, reading: Reading) -> Any:
@@ -213,6 +206,7 @@ def _converter() -> cattrs.Converter:
         _reading.get().note(union, "unknown variant")
         return UnknownVariant(tag=tag, data=given)
 
+    converter.register_structure_hook(msgspec.Raw, lambda value, _: value)  # to be read by whoever asked for it
     converter.register_structure_hook_factory(is_model, models)
     converter.register_structure_hook_factory(is_list, lists)
     converter.register_structure_hook_factory(is_dict, dicts)

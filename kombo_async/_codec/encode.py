@@ -16,7 +16,7 @@ from urllib.parse import quote
 import attrs
 import msgspec
 
-from kombo_async._codec.json_values import HALF_A_CHARACTER, holds_only_json, json_fields
+from kombo_async._codec.json_values import HALF_A_CHARACTER, MOST_BITS, TOO_LARGE, holds_only_json, json_fields
 from kombo_async.attachments import FileData
 from kombo_async.errors import Fault, InvalidInput
 from kombo_async.model import UNSET, utc_time, wire_time
@@ -114,7 +114,10 @@ def _scalar(name: str, value: object) -> str:
     if isinstance(value, date):
         return quote(wire_time(utc_time(value, name)), safe="")
     if isinstance(value, int | Integral):
-        return str(int(value))
+        exact = int(value)
+        if exact.bit_length() > MOST_BITS:
+            raise InvalidInput(Fault(name, TOO_LARGE))
+        return str(exact)
     if value is None:
         raise InvalidInput(Fault(name, "must not be None; leave the field out to read all records"))
     raise InvalidInput(Fault(name, f"a value of type {type(value).__name__} cannot be sent in a query"))
@@ -153,7 +156,9 @@ def _body(request: Request[Any], operation: Operation, names: tuple[str, ...]) -
         if operation.ndjson:
             return msgspec.json.Encoder().encode_lines(fields[names[0]])
         return _object(fields)
-    except (UnicodeEncodeError, RecursionError):  # text with a lone surrogate; values that contain themselves
+    except InvalidInput:
+        raise
+    except (ValueError, RecursionError):  # text with a lone surrogate; values that contain themselves
         return _object(json_fields(fields))
 
 

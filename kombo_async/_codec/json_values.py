@@ -24,6 +24,10 @@ from kombo_async.model import UNSET, Model, UnknownVariant, Unset, field_names, 
 DEEPEST = 100
 """The deepest nesting; a deeper value most likely contains itself."""
 
+MOST_BITS = 14_000
+"""Of an integer; Python writes none of more than 4,300 digits."""
+TOO_LARGE = "has more than 4,200 digits, which cannot be sent; send it as text"
+
 HALF_A_CHARACTER = "contains half a character (a lone surrogate), which cannot be sent; correct this text"
 
 # While time is frozen, freezegun replaces `datetime` and `date` in each module, but not in a set.
@@ -150,8 +154,11 @@ def _time(value: date, path: str, faults: Faults) -> date | None:
 
 def _number(value: Any, path: str, faults: Faults) -> Any:
     if isinstance(value, int | Integral):
-        return int(value)
-    if isinstance(value, Rational):
+        exact = int(value)
+        if exact.bit_length() <= MOST_BITS:
+            return exact
+        faults.append(Fault(path, TOO_LARGE))
+    elif isinstance(value, Rational):
         faults.append(Fault(path, f"a body cannot contain a {type(value).__name__}: make it a float or a Decimal"))
     elif not (value.is_finite() if isinstance(value, Decimal) else isfinite(value)):  # a signaling NaN has no float
         faults.append(Fault(path, f"must be a finite number, not {str(value).lower()}"))

@@ -19,6 +19,14 @@ def plain_json(body: bytes | None) -> Any:
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         pass
     try:
-        return json.loads(body)  # accepts what msgspec does not: a byte order mark, lone surrogates, huge numbers
+        # It accepts what msgspec does not: a byte order mark, lone surrogates, huge numbers, NaN.
+        return json.loads(body, parse_int=_integer)
     except (ValueError, RecursionError):
         return UNSET
+
+
+def _integer(text: str) -> int | float:
+    try:
+        return int(text)
+    except ValueError:  # Python makes no integer of more than 4,300 digits
+        return float(text)

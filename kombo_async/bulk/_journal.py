@@ -13,6 +13,8 @@ from typing import Any, ClassVar, Literal, Protocol, TypeAlias
 import attrs
 import msgspec
 
+from kombo_async._codec.escaping import escaped
+
 State: TypeAlias = Literal["sending", "done", "refused", "in_doubt", "unsent", "given_up"]
 """What is known of a row.
 
@@ -53,8 +55,8 @@ def _valid_values(ids: Mapping[str, str]) -> Mapping[str, str]:
     return {name: _valid(value) for name, value in ids.items()}
 
 
-def _valid_texts(texts: Sequence[str]) -> tuple[str, ...]:
-    return tuple(map(_valid, texts))
+def _all_escaped(texts: Sequence[str]) -> tuple[str, ...]:
+    return tuple(map(escaped, texts))
 
 
 @attrs.frozen(cache_hash=True)
@@ -76,9 +78,9 @@ class Match:
     """Its `id`, and `candidate_id`, `job_id` and others if it has them, under the names in Kombo's responses."""
     created: datetime | None = None
     """When it was created, according to the connected system."""
-    url: str | None = None
+    url: str | None = attrs.field(default=None, converter=attrs.converters.optional(escaped))
     """Its page in the connected system."""
-    why: str = attrs.field(default="", converter=_valid)
+    why: str = attrs.field(default="", converter=escaped)
     """Why it is not proof; empty if it is."""
 
 
@@ -108,13 +110,13 @@ class Entry:
     proof: Proof = ""
     found: tuple[Match, ...] = ()
     """What a search found: the proof that it is done, or possible matches."""
-    warnings: tuple[str, ...] = attrs.field(default=(), converter=_valid_texts)
+    warnings: tuple[str, ...] = attrs.field(default=(), converter=_all_escaped)
     """Kombo's warnings: something could not be done as asked."""
     status_code: int | None = None
-    code: str | None = attrs.field(default=None, converter=attrs.converters.optional(_valid))
-    message: str = attrs.field(default="", converter=_valid)
+    code: str | None = attrs.field(default=None, converter=attrs.converters.optional(escaped))
+    message: str = attrs.field(default="", converter=escaped)
     """Why it was refused or is in doubt."""
-    log_url: str | None = attrs.field(default=None, converter=attrs.converters.optional(_valid))
+    log_url: str | None = attrs.field(default=None, converter=attrs.converters.optional(escaped))
 
     @property
     def is_sent_before(self) -> bool:

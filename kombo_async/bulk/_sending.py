@@ -13,6 +13,7 @@ import msgspec
 from kombo_async._chain.server_clock import ServerClock
 from kombo_async._clock import Clock
 from kombo_async._codec.codes import meaning_of
+from kombo_async._codec.escaping import one_line
 from kombo_async._codec.plain import plain_json
 from kombo_async._machine import machine_fault
 from kombo_async.bulk._gate import Gate
@@ -220,7 +221,7 @@ def _judge(
             state=_state_of(response, reconciler, before),
             status_code=response.status_code,
             code=response.code,
-            message=" ".join(response.message.split()),
+            message=one_line(response.message),
             log_url=response.log_url,
         )
     if entry.state in ("refused", "unsent"):  # it was not done, so there is nothing to search for

@@ -8,6 +8,7 @@ import logging
 import re
 from collections.abc import Mapping
 from functools import cache, cached_property
+from math import isfinite
 from typing import Any, cast
 
 import attrs
@@ -19,8 +20,8 @@ from kombo_async.model import UNSET, field_names
 from kombo_async.pages import Page
 from kombo_async.request import Request
 
-_UNFIT = re.compile(r"\\u(?:0000|[dD][89a-fA-F])|[\ud800-\udfff]")
-"""An escaped NUL, or what may be half of a surrogate pair."""
+_UNFIT = re.compile(r"\\u(?:0000|[dD][89a-fA-F])|[\ud800-\udfff]|NaN|Infinity|(?<!\d)\d{4301}")
+"""An escaped NUL, what may be half of a surrogate pair, or a number that JSON lacks or Python does not read."""
 
 _logger = logging.getLogger("kombo_async.mirror")
 
@@ -46,10 +47,11 @@ class Record:
         return cast("Mapping[str, Any]", json_object(self.json))
 
     def fit(self) -> Record:
-        """The record with U+FFFD in place of what databases cannot store: NUL and halves of characters."""
+        """The record without what databases cannot store: U+FFFD in place of NUL and halves of characters, null in
+        place of numbers that are too large for any program."""
         if _UNFIT.search(self.json) is None:
             return self
-        return Record(self.id, json.dumps(_cleaned(json.loads(self.json)), ensure_ascii=False), self.salt)
+        return Record(self.id, json.dumps(_cleaned(self.plain), ensure_ascii=False), self.salt)
 
 
 def _cleaned(value: Any) -> Any:
@@ -60,7 +62,7 @@ def _cleaned(value: Any) -> Any:
         return {_cleaned(key): _cleaned(each) for key, each in cast("dict[str, Any]", value).items()}
     if isinstance(value, list):
         return [_cleaned(each) for each in cast("Any", value)]
-    return value
+    return None if isinstance(value, float) and not isfinite(value) else value
 
 
 class _Head(msgspec.Struct):
@@ -73,11 +75,9 @@ _head = msgspec.json.Decoder(_Head)
 
 
 def json_object(text: str) -> Any:
-    """Parse JSON with msgspec or, failing that, Python's own module."""
-    try:
-        return msgspec.json.decode(text)
-    except (msgspec.MsgspecError, UnicodeError):
-        return json.loads(text)
+    """The plain data of a JSON object; empty if it is nested too deeply to be read."""
+    plain = plain_json(text.encode("utf-8", "surrogatepass"))
+    return {} if plain is UNSET else plain
 
 
 @cache

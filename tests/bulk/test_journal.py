@@ -69,6 +69,15 @@ async def test_refused_rows_are_retried_only_if_asked(bench: Bench, tmp_path: Pa
     assert (third["ada0"].result, bench.asked) == ("done", 2)
 
 
+async def test_what_kombo_says_can_be_printed(bench: Bench, tmp_path: Path) -> None:
+    """A message that would act on a terminal is kept as escapes, for this run and those that read the journal."""
+    bench.sandbox.faults.add(CREATE, status=400, code="ATS.JOB_CLOSED", message="It is\n \x1b[31mclosed.", times=1)
+    async with bench.client() as kombo:
+        for _ in range(2):
+            (outcome,) = (await by_name(kombo.bulk(bench.applications(1), journal=tmp_path / "j"))).values()
+            assert outcome.message == r"It is \x1b[31mclosed."
+
+
 async def test_a_missing_file_that_was_put_there_is_sent(bench: Bench, tmp_path: Path) -> None:
     """A row that never left, for want of its file, is tried again by the next run."""
     cv = tmp_path / "cv.pdf"

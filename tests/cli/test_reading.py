@@ -210,6 +210,7 @@ def test_json_is_read(shell: Shell, name: str, content: str) -> None:
     ("content", "problem"),
     [
         ("[" * 100_000, "item 1 is nested too deeply"),
+        (f'[{{"first_name": {"9" * 5_000}}}]', "item 1 is not valid JSON"),
         ('[{"candidate": {}}', "without a closing bracket; is it cut off?"),
         ('[{"candidate": ', "item 1 is not valid JSON"),
         ("", "is empty"),

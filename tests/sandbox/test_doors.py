@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import pytest
@@ -96,6 +97,18 @@ async def test_integrations_that_make_no_sense_are_refused(sandbox: Sandbox, set
         assert "activ" in unknown.json()["error"]
     assert len(sandbox.integrations) == before
     assert sandbox.integration(GREENHOUSE).state == "active"
+
+
+@pytest.mark.parametrize("content", ["[" * 100_000, '{"a":' * 100_000, "{", "\xff", "[]", "9" * 5_000])
+async def test_bodies_that_are_no_objects(sandbox: Sandbox, content: str) -> None:
+    """What is nested too deeply, cut off or of another type is refused, by the API and by `/_sandbox`."""
+    headers = {"Content-Type": "application/json"}
+    async with admin(sandbox) as http:
+        assert (await http.post("/_sandbox/faults", content=content, headers=headers)).status_code == 400
+        answer = await call(sandbox, "POST", "/ats/candidates", content=content, headers=headers)
+        assert answer.status_code == 400
+        assert (await http.get("/_sandbox/requests")).status_code == 200
+    assert sandbox.requests()[0].body in (None, [], math.inf)
 
 
 @pytest.mark.parametrize("seconds", [1e308, float("nan"), float("inf"), -1e12, 1e12])

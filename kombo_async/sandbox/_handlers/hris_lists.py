@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any, cast
 
+from kombo_async._codec.plain import plain_json
 from kombo_async.sandbox._api.filters import (
     Filter,
     after,
@@ -77,10 +77,7 @@ def _each(world: World, name: str, ids: Any) -> list[Record]:
 
 
 def _custom_field(world: World, value: str) -> tuple[str, list[Any]]:
-    try:
-        wanted = json.loads(value)
-    except ValueError:
-        wanted = None
+    wanted = plain_json(value.encode())
     if not isinstance(wanted, dict) or len(cast("dict[str, Any]", wanted)) != 1:
         raise InputInvalid('custom_fields: must be a JSON object with one key, such as {"key": "value"}')
     ((key, expected),) = cast("dict[str, Any]", wanted).items()

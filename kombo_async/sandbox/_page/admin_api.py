@@ -11,6 +11,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from kombo_async._codec.plain import plain_json
 from kombo_async.sandbox._server.core import SandboxCore
 from kombo_async.sandbox._server.faults import Fault, describe
 from kombo_async.sandbox._server.logged_request import LoggedRequest
@@ -67,10 +68,7 @@ def _endpoint(sandbox: SandboxCore, action: Action) -> Callable[[Request], Await
             # Another site's page cannot send this type without a CORS preflight, which is refused.
             if request.headers.get("content-type", "").partition(";")[0] != "application/json":
                 return JSONResponse({"error": "send JSON, with Content-Type: application/json"}, 415)
-            try:
-                body = json.loads(await request.body() or b"{}")
-            except ValueError:
-                body = None
+            body = plain_json(await request.body() or b"{}")
             if not isinstance(body, dict):
                 return JSONResponse({"error": "the body must be a JSON object"}, 400)
         path = {name: str(value) for name, value in request.path_params.items()}

@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from typing import Any, Literal, TypeAlias
 
 import attrs
-import msgspec
 
+from kombo_async._codec.plain import plain_json
+from kombo_async.model import UNSET
 from kombo_async.request import Request
 from kombo_async.sandbox._api.request_parsing import read_request
 from kombo_async.sandbox._api.routes import find
@@ -148,7 +149,5 @@ class LoggedRequest:
 
 
 def _plain(body: bytes | None) -> Any:
-    try:
-        return msgspec.json.decode(body) if body else None
-    except (msgspec.DecodeError, UnicodeDecodeError):
-        return None
+    plain = plain_json(body)
+    return None if plain is UNSET else plain

@@ -1,0 +1,58 @@
+"""JSON that is odd in one place stops no table: the record is kept, and so are the others of its page."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import httpx
+import pytest
+
+from kombo_async import ats
+from kombo_async.mirror import Mirror, Table
+from tests.mirror.stores import Place
+from tests.support.wire import INTEGRATION, mock_client
+
+pytestmark = pytest.mark.anyio
+
+TAGS = Table("tags", ats.GetTags(), columns=["name"])
+RECORD = {
+    "remote_id": "null",
+    "name": "null",
+    "changed_at": '"2026-05-19T08:00:00.000Z"',
+    "remote_deleted_at": "null",
+    "remote_data": "null",
+}
+VALUES = {
+    "half a character": r'"\ud83d"',
+    "NUL": r'"a\u0000b"',
+    "a byte order mark": '"\ufeff"',
+    "NaN": "NaN",
+    "infinite": "-Infinity",
+    "too large for a float": "1e999",
+    "too many digits for Python": "9" * 5_000,
+    "nested deeply": "[" * 500 + "]" * 500,
+}
+
+
+def json_of(id: str, **fields: str) -> str:
+    return "{" + ", ".join(f'"{name}": {value}' for name, value in {"id": f'"{id}"', **RECORD, **fields}.items()) + "}"
+
+
+@pytest.mark.parametrize("field", ["name", "remote_data", "of_the_future"])
+@pytest.mark.parametrize("value", VALUES.values(), ids=VALUES)
+async def test_odd_values(place: Place, field: str, value: str) -> None:
+    """In a column, in the record alone, or in a field that this version does not know."""
+
+    def answer(_: httpx.Request) -> httpx.Response:
+        page = f'{{"results": [{json_of("1", **{field: value})}, {json_of("2")}], "next": null}}'
+        return httpx.Response(200, content=f'{{"status": "success", "data": {page}}}'.encode())
+
+    mirror = Mirror(mock_client(answer), place.store(), [TAGS])
+    try:
+        for _ in range(2):
+            await mirror.update(INTEGRATION, full=True)
+    finally:
+        await mirror.aclose()
+    kept: dict[Any, Any] = {id: record for (_, id), record in place.records("tags").items()}
+    assert sorted(kept) == ["1", "2"]
+    assert field in kept["1"]
