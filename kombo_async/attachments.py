@@ -16,7 +16,7 @@ from typing import BinaryIO, Self, TypeVar
 
 from anyio import to_thread
 
-from kombo_async._machine import machine_fault
+from kombo_async._machine_faults import machine_fault
 
 T = TypeVar("T")
 

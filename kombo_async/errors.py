@@ -29,7 +29,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, NoReturn, Self, TypeVa
 
 import attrs
 
-from kombo_async._codec.escaping import one_line
+from kombo_async._escaping import one_line
 from kombo_async._generated.error_codes import ErrorCode
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ from io import TextIOWrapper
 
 import click
 
-from kombo_async._machine import MACHINE
+from kombo_async._machine_faults import MACHINE
 from kombo_async.errors import ConfigurationError
 
 DONE, PROBLEMS, WRONG_USE, IN_DOUBT = 0, 1, 2, 3

@@ -12,7 +12,7 @@ from typing import Any, Protocol
 import click
 
 from kombo_async._cli.console import drop_stdout
-from kombo_async._codec.escaping import escaped
+from kombo_async._escaping import escaped
 
 EVERY = 5.0
 """Seconds between two plain lines."""

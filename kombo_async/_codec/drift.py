@@ -11,7 +11,6 @@ import attrs
 import cattrs
 import msgspec
 
-from kombo_async._codec.escaping import escaped
 from kombo_async._codec.structure import (
     as_they_are,
     exact_converter,
@@ -24,6 +23,7 @@ from kombo_async._codec.structure import (
     members,
     type_name,
 )
+from kombo_async._escaping import escaped
 from kombo_async.model import UNSET, TaggedUnion, UnknownVariant, Unset
 from kombo_async.response import Drift
 

@@ -14,7 +14,7 @@ import anyio
 import attrs
 
 from kombo_async._chain.server_clock import ServerClock
-from kombo_async._machine import machine_fault
+from kombo_async._machine_faults import machine_fault
 from kombo_async.bulk._item import Doubt, outcome_of
 from kombo_async.bulk._journal import Entry, Journal, JournalError, RowKey, without_people
 from kombo_async.bulk._outcome import Outcome

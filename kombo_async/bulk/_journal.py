@@ -13,7 +13,7 @@ from typing import Any, ClassVar, Literal, Protocol, TypeAlias
 import attrs
 import msgspec
 
-from kombo_async._codec.escaping import escaped
+from kombo_async._escaping import escaped
 
 State: TypeAlias = Literal["sending", "done", "refused", "in_doubt", "unsent", "given_up"]
 """What is known of a row.

@@ -10,7 +10,7 @@ import anyio
 import attrs
 
 from kombo_async._chain.server_clock import ServerClock
-from kombo_async._machine import machine_fault
+from kombo_async._machine_faults import machine_fault
 from kombo_async.bulk._doubts import Doubts
 from kombo_async.bulk._gate import Gate
 from kombo_async.bulk._identity import digest, shows_of, subject_of

@@ -13,9 +13,9 @@ import msgspec
 from kombo_async._chain.server_clock import ServerClock
 from kombo_async._clock import Clock
 from kombo_async._codec.codes import meaning_of
-from kombo_async._codec.escaping import one_line
 from kombo_async._codec.plain import plain_json
-from kombo_async._machine import machine_fault
+from kombo_async._escaping import one_line
+from kombo_async._machine_faults import machine_fault
 from kombo_async.bulk._gate import Gate
 from kombo_async.bulk._journal import Entry, Journal, JournalError, RowKey, State, without_people
 from kombo_async.bulk._reconcile import Reconciler

@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from typing import Any, cast
 
 from kombo_async._codec.drift import Reading, read_leniently
-from kombo_async._codec.escaping import one_line
 from kombo_async._codec.plain import plain_json
+from kombo_async._escaping import one_line
 from kombo_async._generated.events import EVENTS, Event, UnknownEvent
 from kombo_async.model import UNSET
 from kombo_async.webhooks._errors import InvalidBody
