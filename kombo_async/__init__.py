@@ -19,8 +19,8 @@ if TYPE_CHECKING:
         ConnectionFailed,
         ErrorDetail,
         Failure,
-        Fault,
         Forbidden,
+        InputFault,
         InvalidInput,
         KomboError,
         NoResponse,
@@ -93,7 +93,7 @@ __all__ = [
     "ConfigurationError",
     # input that cannot be sent
     "InvalidInput",
-    "Fault",
+    "InputFault",
     # middleware of your own
     "Call",
     "Middleware",
@@ -113,7 +113,7 @@ _LAZY_EXPORTS = {
         "ConnectionFailed",
         "ErrorDetail",
         "Failure",
-        "Fault",
+        "InputFault",
         "Forbidden",
         "InvalidInput",
         "KomboError",

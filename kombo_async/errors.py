@@ -39,8 +39,8 @@ E = TypeVar("E", bound="KomboError")
 
 
 @attrs.frozen
-class Fault:
-    """One thing that is wrong with input. It never contains the value, which may be people's data."""
+class InputFault:
+    """One problem in the input. It never contains the value, which may be people's data."""
 
     path: str
     """The field, such as `candidate.email_address` or `ids[2]`; empty if it is about the whole input."""
@@ -59,8 +59,8 @@ class InvalidInput(ValueError):
         what: The first line of the message, such as what has the faults; without it, the message is one line.
     """
 
-    def __init__(self, faults: Fault | Iterable[Fault], what: str = "") -> None:
-        self.faults: list[Fault] = [faults] if isinstance(faults, Fault) else list(faults)
+    def __init__(self, faults: InputFault | Iterable[InputFault], what: str = "") -> None:
+        self.faults: list[InputFault] = [faults] if isinstance(faults, InputFault) else list(faults)
         self.what = what
         super().__init__(self.faults, what)
 

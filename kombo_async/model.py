@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeAlias, TypeVar, cast,
 import attrs
 import msgspec
 
-from kombo_async.errors import Fault, InvalidInput
+from kombo_async.errors import InputFault, InvalidInput
 
 T = TypeVar("T")
 
@@ -37,7 +37,7 @@ def utc_time(value: date, path: str = "") -> date:
     if not isinstance(exact, datetime):
         return exact
     if exact.tzinfo is None:
-        raise InvalidInput(Fault(path, "this datetime has no time zone; give it one, such as tzinfo=datetime.UTC"))
+        raise InvalidInput(InputFault(path, "this datetime has no time zone; give it one, such as tzinfo=datetime.UTC"))
     return exact.astimezone(UTC)
 
 
@@ -48,7 +48,7 @@ def _exact_time(value: date, path: str) -> date:
         day = (value.year, value.month, value.day)
         return TIMES[0](*day, value.hour, value.minute, value.second, value.microsecond, value.tzinfo, fold=value.fold)
     except (TypeError, ValueError):
-        raise InvalidInput(Fault(path, "is not a valid time")) from None  # NaT is an instance of datetime
+        raise InvalidInput(InputFault(path, "is not a valid time")) from None  # NaT is an instance of datetime
 
 
 def _in_utc(value: Any, _: object, field: attrs.Attribute[Any]) -> Any:

@@ -11,7 +11,7 @@ from typing import Any, cast
 import attrs
 import pytest
 
-from kombo_async import Fault, InvalidInput, ai_apply, ats, hris, to_dict
+from kombo_async import InputFault, InvalidInput, ai_apply, ats, hris, to_dict
 
 CREATE: dict[str, Any] = {
     "candidate": {"first_name": "Frank", "last_name": "Doe", "email_address": "frank@example.com"},
@@ -197,7 +197,7 @@ def test_faults_are_data() -> None:
         ats.CreateCandidate.from_dict({"candidate": {"first_name": 5, "shoe_size": "Frank"}})
     error = caught.value
     assert isinstance(error, ValueError)
-    assert error.faults[0] == Fault("candidate.first_name", "must be string")
+    assert error.faults[0] == InputFault("candidate.first_name", "must be string")
     assert {fault.path for fault in error.faults} == {
         "candidate.first_name",
         "candidate.last_name",
@@ -210,8 +210,8 @@ def test_faults_are_data() -> None:
     assert "Frank" not in str(error) + repr(error)
     for other in (copy.copy(error), pickle.loads(pickle.dumps(error))):
         assert (other.faults, str(other)) == (error.faults, str(error))
-    assert str(InvalidInput(Fault("ids", "is empty"))) == "ids: is empty"
-    assert str(InvalidInput(Fault("", "is empty"))) == "(all of it): is empty"
+    assert str(InvalidInput(InputFault("ids", "is empty"))) == "ids: is empty"
+    assert str(InvalidInput(InputFault("", "is empty"))) == "(all of it): is empty"
 
 
 def test_attrs_is_not_tampered_with() -> None:

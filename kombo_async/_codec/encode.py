@@ -18,7 +18,7 @@ import msgspec
 
 from kombo_async._codec.json_values import HALF_A_CHARACTER, MOST_BITS, TOO_LARGE, holds_only_json, json_fields
 from kombo_async.attachments import FileData
-from kombo_async.errors import Fault, InvalidInput
+from kombo_async.errors import InputFault, InvalidInput
 from kombo_async.model import UNSET, utc_time, wire_time
 from kombo_async.request import Operation, Request
 
@@ -68,7 +68,7 @@ def _path(request: Request[Any]) -> str:
         name = parts[index]
         value: object = getattr(request, name)
         if not isinstance(value, str) or value in ("", ".", ".."):
-            raise InvalidInput(Fault(name, "must be an ID: non-empty text other than . and .."))
+            raise InvalidInput(InputFault(name, "must be an ID: non-empty text other than . and .."))
         parts[index] = _quoted(name, value)
     return "".join(parts)
 
@@ -84,7 +84,9 @@ def _query_value(name: str, value: Any) -> str:
     if _holds_several(value):
         items = [_filter_item(name, index, item) for index, item in enumerate(cast("Iterable[object]", value))]
         if not items:
-            raise InvalidInput(Fault(name, "an empty list selects nothing; leave the field out to read all records"))
+            raise InvalidInput(
+                InputFault(name, "an empty list selects nothing; leave the field out to read all records")
+            )
         return ",".join(items)
     return _scalar(name, value)
 
@@ -95,13 +97,13 @@ def _holds_several(value: object) -> bool:
 
 def _filter_item(name: str, index: int, item: object) -> str:
     if isinstance(item, str) and not item:
-        raise InvalidInput(Fault(name, f"the value at index {index} is empty"))
+        raise InvalidInput(InputFault(name, f"the value at index {index} is empty"))
     if isinstance(item, str) and "," in item:
         raise InvalidInput(
-            Fault(name, f"the value at index {index} contains a comma, which separates the values of this filter")
+            InputFault(name, f"the value at index {index} contains a comma, which separates the values of this filter")
         )
     if item is None:
-        raise InvalidInput(Fault(name, f"the value at index {index} is None; leave it out"))
+        raise InvalidInput(InputFault(name, f"the value at index {index} is None; leave it out"))
     return _scalar(name, item)
 
 
@@ -116,18 +118,18 @@ def _scalar(name: str, value: object) -> str:
     if isinstance(value, int | Integral):
         exact = int(value)
         if exact.bit_length() > MOST_BITS:
-            raise InvalidInput(Fault(name, TOO_LARGE))
+            raise InvalidInput(InputFault(name, TOO_LARGE))
         return str(exact)
     if value is None:
-        raise InvalidInput(Fault(name, "must not be None; leave the field out to read all records"))
-    raise InvalidInput(Fault(name, f"a value of type {type(value).__name__} cannot be sent in a query"))
+        raise InvalidInput(InputFault(name, "must not be None; leave the field out to read all records"))
+    raise InvalidInput(InputFault(name, f"a value of type {type(value).__name__} cannot be sent in a query"))
 
 
 def _quoted(path: str, value: str) -> str:
     try:
         return quote(str.__str__(value), safe="")
     except UnicodeEncodeError:
-        raise InvalidInput(Fault(path, HALF_A_CHARACTER)) from None
+        raise InvalidInput(InputFault(path, HALF_A_CHARACTER)) from None
 
 
 def _too_long(request: Request[Any], target: str) -> InvalidInput:
@@ -143,7 +145,7 @@ def _too_long(request: Request[Any], target: str) -> InvalidInput:
         room = LONGEST_TARGET - (len(target) - lengths[longest])
         fitting = max(1, len(value) * room // lengths[longest])
         message = f"{len(value):,} values: {message}; ask for about {fitting:,} at a time"
-    return InvalidInput(Fault(longest, message))
+    return InvalidInput(InputFault(longest, message))
 
 
 def _body(request: Request[Any], operation: Operation, names: tuple[str, ...]) -> bytes | tuple[bytes | FileData, ...]:
@@ -190,9 +192,9 @@ def check_header(name: str, value: object) -> str:
     if not isinstance(value, str):
         kind = type(value).__name__
         del value
-        raise InvalidInput(Fault(name, f"must be text, not a {kind}"))
+        raise InvalidInput(InputFault(name, f"must be text, not a {kind}"))
     del value
-    raise InvalidInput(Fault(name, "must be non-empty ASCII without line breaks or surrounding spaces"))
+    raise InvalidInput(InputFault(name, "must be non-empty ASCII without line breaks or surrounding spaces"))
 
 
 _OURS = frozenset(
@@ -211,15 +213,17 @@ _OURS = frozenset(
 def check_headers(headers: Mapping[str, str]) -> dict[str, str]:
     """Check the caller's headers: none that the client sets itself, and no line breaks."""
     if not isinstance(cast("object", headers), Mapping):
-        raise InvalidInput(Fault("headers", f"must be a mapping, not a {type(headers).__name__}"))
+        raise InvalidInput(InputFault("headers", f"must be a mapping, not a {type(headers).__name__}"))
     for name, value in headers.items():
         if not isinstance(cast("object", name), str):
-            raise InvalidInput(Fault("headers", f"a name must be text, not a {type(name).__name__}"))
+            raise InvalidInput(InputFault("headers", f"a name must be text, not a {type(name).__name__}"))
         if name.lower() in _OURS:
             raise InvalidInput(
-                Fault("headers", f"{name} is set by the client; use api_key= or integration_id= to choose it")
+                InputFault("headers", f"{name} is set by the client; use api_key= or integration_id= to choose it")
             )
         if not _TOKEN.fullmatch(name):
-            raise InvalidInput(Fault("headers", "a name is not a valid header name: use letters, digits and hyphens"))
+            raise InvalidInput(
+                InputFault("headers", "a name is not a valid header name: use letters, digits and hyphens")
+            )
         check_header(f"headers[{name!r}]", value)
     return dict(headers)

@@ -18,7 +18,7 @@ from typing import Any, TypeAlias, cast
 import msgspec
 
 from kombo_async.attachments import FileData
-from kombo_async.errors import Fault, InvalidInput
+from kombo_async.errors import InputFault, InvalidInput
 from kombo_async.model import UNSET, Model, UnknownVariant, Unset, field_names, utc_time
 
 DEEPEST = 100
@@ -74,7 +74,7 @@ def _fields(kind: type) -> _Fields | None:
     return _FIELDS[kind]
 
 
-Faults: TypeAlias = list[Fault]
+Faults: TypeAlias = list[InputFault]
 
 
 def json_fields(fields: Mapping[str, object]) -> dict[str, Any]:
@@ -88,7 +88,7 @@ def json_fields(fields: Mapping[str, object]) -> dict[str, Any]:
 
 def _json_value(value: Any, path: str, faults: Faults, depth: int) -> Any:
     if depth > DEEPEST:
-        faults.append(Fault(path[:200], "is nested too deeply, or contains itself"))
+        faults.append(InputFault(path[:200], "is nested too deeply, or contains itself"))
         return None
     if value is None or isinstance(value, bool | FileData):
         return value
@@ -110,7 +110,7 @@ def _json_value(value: Any, path: str, faults: Faults, depth: int) -> Any:
         items = cast("list[Any]", value)
         return [_json_value(each, f"{path}[{index}]", faults, depth + 1) for index, each in enumerate(items)]
     kind: Any = value.__class__
-    faults.append(Fault(path, f"a body cannot contain a {kind.__name__}{_HINTS.get(kind, ', which is not JSON')}"))
+    faults.append(InputFault(path, f"a body cannot contain a {kind.__name__}{_HINTS.get(kind, ', which is not JSON')}"))
     return None
 
 
@@ -127,7 +127,9 @@ def _json_object(given: Mapping[object, Any], path: str, faults: Faults, depth: 
     plain: dict[str, Any] = {}
     for name, each in given.items():
         if not isinstance(name, str):
-            faults.append(Fault(path, f"a body cannot contain a key of type {type(name).__name__}: keys must be text"))
+            faults.append(
+                InputFault(path, f"a body cannot contain a key of type {type(name).__name__}: keys must be text")
+            )
             continue
         known = _text(name, path, faults)
         plain[known] = _json_value(each, f"{path}.{known}", faults, depth + 1)
@@ -139,7 +141,7 @@ def _text(value: str, path: str, faults: Faults) -> str:
     try:
         exact.encode()
     except UnicodeEncodeError:
-        faults.append(Fault(path, HALF_A_CHARACTER))
+        faults.append(InputFault(path, HALF_A_CHARACTER))
         return ""
     return exact
 
@@ -148,7 +150,7 @@ def _time(value: date, path: str, faults: Faults) -> date | None:
     try:
         return utc_time(value)
     except InvalidInput as error:
-        faults += (Fault(path, fault.message) for fault in error.faults)
+        faults += (InputFault(path, fault.message) for fault in error.faults)
         return None
 
 
@@ -157,11 +159,11 @@ def _number(value: Any, path: str, faults: Faults) -> Any:
         exact = int(value)
         if exact.bit_length() <= MOST_BITS:
             return exact
-        faults.append(Fault(path, TOO_LARGE))
+        faults.append(InputFault(path, TOO_LARGE))
     elif isinstance(value, Rational):
-        faults.append(Fault(path, f"a body cannot contain a {type(value).__name__}: make it a float or a Decimal"))
+        faults.append(InputFault(path, f"a body cannot contain a {type(value).__name__}: make it a float or a Decimal"))
     elif not (value.is_finite() if isinstance(value, Decimal) else isfinite(value)):  # a signaling NaN has no float
-        faults.append(Fault(path, f"must be a finite number, not {str(value).lower()}"))
+        faults.append(InputFault(path, f"must be a finite number, not {str(value).lower()}"))
     elif isinstance(value, Decimal):
         return msgspec.Raw(str(value))  # digit by digit
     else:

@@ -25,7 +25,7 @@ from kombo_async._codec.structure import (
     members,
     type_name,
 )
-from kombo_async.errors import Fault, InvalidInput
+from kombo_async.errors import InputFault, InvalidInput
 from kombo_async.model import TIMES, TaggedUnion
 
 T = TypeVar("T")
@@ -50,7 +50,7 @@ def structure_strictly(data: Any, cls: type[T]) -> T:
     raise InvalidInput(faults, f"{cls.__name__} cannot be built from this data") from None
 
 
-def _faults(error: BaseException, path: str) -> Iterator[Fault]:
+def _faults(error: BaseException, path: str) -> Iterator[InputFault]:
     """The faults in the error tree that cattrs raises, with their paths."""
     if isinstance(error, cattrs.ClassValidationError):
         inner, rest = error.group_exceptions()
@@ -68,17 +68,19 @@ def _faults(error: BaseException, path: str) -> Iterator[Fault]:
     elif isinstance(error, cattrs.ForbiddenExtraKeysError):
         for name in sorted(map(str, error.extra_fields)):
             shown = name.encode(errors="backslashreplace").decode()  # a lone surrogate cannot be printed
-            yield Fault(f"{path}.{shown}".removeprefix("."), UNKNOWN)
+            yield InputFault(f"{path}.{shown}".removeprefix("."), UNKNOWN)
     elif isinstance(error, KeyError):
-        yield Fault(path, MISSING)
+        yield InputFault(path, MISSING)
     elif isinstance(error, TypeError):
-        yield Fault(path, f"must be {error}")
+        yield InputFault(path, f"must be {error}")
     elif isinstance(error, InvalidInput):  # from a converter or validator of the model itself
-        yield from (Fault(fault.path if not path else f"{path}.{fault.path}", fault.message) for fault in error.faults)
+        yield from (
+            InputFault(fault.path if not path else f"{path}.{fault.path}", fault.message) for fault in error.faults
+        )
     elif isinstance(error, ValueError):
-        yield Fault(path, str(error))
+        yield InputFault(path, str(error))
     else:
-        yield Fault(path, f"cannot be read ({type(error).__name__})")
+        yield InputFault(path, f"cannot be read ({type(error).__name__})")
 
 
 def _is_time(cls: Any) -> bool:

@@ -21,7 +21,7 @@ from kombo_async.bulk._journal import Match, RowKey
 from kombo_async.bulk._people import normal_email, normal_name, spellings
 from kombo_async.bulk._reconcile import Found, Look, NotSure, NotThere, Reconciler, Verdict, ids_of
 from kombo_async.bulk._records import Record, Wanted, applications_of, is_for
-from kombo_async.errors import Failure, Fault, InvalidInput
+from kombo_async.errors import Failure, InputFault, InvalidInput
 from kombo_async.request import Request
 
 if TYPE_CHECKING:
@@ -216,7 +216,7 @@ def _job_id(request: Any) -> str:
     where = "application.job_id" if _makes_candidate(request) else "job_id"
     job_id: object = request.application.job_id if _makes_candidate(request) else request.job_id
     if not isinstance(job_id, str) or not job_id.strip():
-        raise InvalidInput(Fault(where, "must be the ID of a job"))
+        raise InvalidInput(InputFault(where, "must be the ID of a job"))
     return job_id
 
 
@@ -227,5 +227,5 @@ def _names(request: Any) -> tuple[str, str]:
 def _text(request: Any, field: str) -> str:
     value: object = getattr(request.candidate, field)
     if not isinstance(value, str):
-        raise InvalidInput(Fault(f"candidate.{field}", f"must be text, not {type(value).__name__}"))
+        raise InvalidInput(InputFault(f"candidate.{field}", f"must be text, not {type(value).__name__}"))
     return value

@@ -11,7 +11,7 @@ import attrs
 import msgspec
 
 from kombo_async.attachments import FileData
-from kombo_async.errors import Fault, InvalidInput
+from kombo_async.errors import InputFault, InvalidInput
 from kombo_async.model import wire_time
 from kombo_async.request import Request
 
@@ -53,7 +53,9 @@ def _encoded(value: Any) -> bytes:
     try:
         return msgspec.json.encode(value, enc_hook=_plain, order="deterministic")
     except UnicodeEncodeError:
-        raise InvalidInput(Fault("", "contains text that is not valid Unicode (half of a surrogate pair)")) from None
+        raise InvalidInput(
+            InputFault("", "contains text that is not valid Unicode (half of a surrogate pair)")
+        ) from None
 
 
 def _hash(*parts: bytes) -> str:
@@ -71,4 +73,4 @@ def _plain(value: Any) -> Any:
             return plain(value)
     if isinstance(value, Decimal):
         return str(value)
-    raise InvalidInput(Fault("", f"the request contains a {type(value).__name__}, which JSON does not have"))
+    raise InvalidInput(InputFault("", f"the request contains a {type(value).__name__}, which JSON does not have"))

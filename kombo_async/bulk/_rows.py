@@ -22,7 +22,7 @@ from kombo_async.bulk._sending import Leaving, NotNow, Sent, send
 from kombo_async.bulk._settings import Settings
 from kombo_async.bulk._waiting import wait_until
 from kombo_async.bulk._words import in_words
-from kombo_async.errors import Fault, InvalidInput, KomboError
+from kombo_async.errors import InputFault, InvalidInput, KomboError
 from kombo_async.options import Options
 from kombo_async.request import Request
 
@@ -122,7 +122,7 @@ class Rows:
         request = row.request
         integration_id = row.integration_id or self._integration_id
         if request.operation.integration and not integration_id:
-            raise InvalidInput(Fault("integration_id", "is missing; pass it to the client or in the Row"))
+            raise InvalidInput(InputFault("integration_id", "is missing; pass it to the client or in the Row"))
         reconciler = self._reconciler(request)
         identity = reconciler.identity(request) if reconciler else None
         subject = subject_of(identity, integration_id) if identity else ""
@@ -247,11 +247,11 @@ class Rows:
 
 def _checked_key(key: object) -> str:
     if not isinstance(key, str) or not key:
-        raise InvalidInput(Fault("key", f"must be non-empty text, not {type(key).__name__}"))
+        raise InvalidInput(InputFault("key", f"must be non-empty text, not {type(key).__name__}"))
     try:
         key.encode()
     except UnicodeEncodeError:
-        raise InvalidInput(Fault("key", "must be valid Unicode")) from None
+        raise InvalidInput(InputFault("key", "must be valid Unicode")) from None
     return key
 
 

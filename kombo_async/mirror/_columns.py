@@ -12,7 +12,7 @@ from typing import Any, Literal, TypeAlias, cast, get_args, get_origin
 import attrs
 
 from kombo_async._codec.structure import field_types, is_dict, is_list, is_model, is_union, members
-from kombo_async.errors import Fault
+from kombo_async.errors import InputFault
 from kombo_async.model import TaggedUnion, Unset
 
 ColumnType: TypeAlias = Literal["text", "timestamptz", "date", "numeric", "boolean", "jsonb"]
@@ -40,14 +40,14 @@ class Column:
         return None if value is None else _CONVERT[self.type](value)
 
 
-def columns_of(model: Any, names: tuple[str, ...]) -> tuple[tuple[Column, ...], list[Fault]]:
+def columns_of(model: Any, names: tuple[str, ...]) -> tuple[tuple[Column, ...], list[InputFault]]:
     """The columns for *names* in records of type *model*, and the faults of names without one."""
     columns: list[Column] = []
-    faults: list[Fault] = []
+    faults: list[InputFault] = []
     for index, name in enumerate(names):
         found = _type_at(model, name)
         if isinstance(found, str):
-            faults.append(Fault(f"columns[{index}]", found))
+            faults.append(InputFault(f"columns[{index}]", found))
         else:
             columns.append(Column(name, _column_type(found[0])))
     return tuple(columns), faults

@@ -25,7 +25,7 @@ from kombo_async._generated.events import (
     IntegrationStateChanged,
     SyncFinished,
 )
-from kombo_async.errors import Fault, InvalidInput
+from kombo_async.errors import InputFault, InvalidInput
 from kombo_async.mirror._blind import Watched
 from kombo_async.mirror._look import Look, Settings
 from kombo_async.mirror._scheduler import LEASE, POLL, Scheduler
@@ -87,7 +87,7 @@ class Mirror:
     ) -> None:
         check_names(tables)
         if concurrency < 1:
-            raise InvalidInput(Fault("concurrency", "must be at least 1"))
+            raise InvalidInput(InputFault("concurrency", "must be at least 1"))
         self._kombo = kombo
         self.store: Store = SqliteStore(store) if isinstance(store, str | os.PathLike) else store
         self.tables: tuple[Table, ...] = tuple(tables)
@@ -237,7 +237,9 @@ class Mirror:
         Waits while another process is reading for the same subscriber.
         """
         if self._keep_changes is None:
-            raise InvalidInput(Fault("keep_changes", "pass it to Mirror, such as timedelta(days=7), to read changes"))
+            raise InvalidInput(
+                InputFault("keep_changes", "pass it to Mirror, such as timedelta(days=7), to read changes")
+            )
         await self.open()
         subscription = Subscription(self.store, subscriber, self._clock)
         try:

@@ -12,7 +12,7 @@ from typing import Any, cast, get_args
 import attrs
 
 from kombo_async._codec.structure import field_types
-from kombo_async.errors import Fault, InvalidInput
+from kombo_async.errors import InputFault, InvalidInput
 from kombo_async.mirror._columns import Column, columns_of, list_at
 from kombo_async.model import UNSET, field_names, to_dict
 from kombo_async.pages import Page
@@ -136,26 +136,26 @@ class Table:
         names = (name for name in field_names(type(self.request)) if name not in ignored)
         return any(getattr(self.request, name) is not UNSET for name in names)
 
-    def _faults_of_request(self) -> Iterator[Fault]:
+    def _faults_of_request(self) -> Iterator[InputFault]:
         operation = self.request.operation
         if not operation.paged or "{" in operation.path or not (operation.integration or self.namespace == "ai-apply"):
-            yield Fault("request", f"{operation.id} is not a list of records that can be mirrored")
+            yield InputFault("request", f"{operation.id} is not a list of records that can be mirrored")
             return
         for name in _MIRRORS_OWN:
             if getattr(self.request, name, UNSET) is not UNSET:
-                yield Fault(f"request.{name}", "leave it out; the mirror sets it")
+                yield InputFault(f"request.{name}", "leave it out; the mirror sets it")
 
-    def _faults_of_columns(self) -> Iterator[Fault]:
+    def _faults_of_columns(self) -> Iterator[InputFault]:
         yield from _faults_of_columns(self.record_type, self.columns)
         for index, each in enumerate(self.nested):
             where = f"nested[{index}]"
             yield from _faults_of_name(f"{where}.name", each.name)
             items = list_at(self.record_type, each.path)
             if isinstance(items, str):
-                yield Fault(f"{where}.path", items)
+                yield InputFault(f"{where}.path", items)
                 continue
             for fault in _faults_of_columns(items, each.columns):
-                yield Fault(f"{where}.{fault.path}", fault.message)
+                yield InputFault(f"{where}.{fault.path}", fault.message)
 
 
 def page_size(request: Request[Any]) -> int:
@@ -171,30 +171,30 @@ def check_names(tables: Iterable[Table]) -> None:
             if name.lower() in seen:
                 other = seen[name.lower()]
                 raise InvalidInput(
-                    Fault("tables", f"{name!r} and {other!r} have the same name (names are case-insensitive)")
+                    InputFault("tables", f"{name!r} and {other!r} have the same name (names are case-insensitive)")
                 )
             seen[name.lower()] = name
 
 
-def _faults_of_name(path: str, name: str, *, ours: bool = True) -> Iterator[Fault]:
+def _faults_of_name(path: str, name: str, *, ours: bool = True) -> Iterator[InputFault]:
     if not _NAME.fullmatch(name):
-        yield Fault(path, f"{name!r} is not a valid table name: use letters, digits and _, at most 63")
+        yield InputFault(path, f"{name!r} is not a valid table name: use letters, digits and _, at most 63")
     elif ours and name.lower().startswith(("kombo_", "sqlite_", "pg_")):
-        yield Fault(path, f"{name!r} is reserved: names must not begin with kombo_, sqlite_ or pg_")
+        yield InputFault(path, f"{name!r} is reserved: names must not begin with kombo_, sqlite_ or pg_")
 
 
-def _faults_of_columns(model: Any, names: Sequence[str]) -> list[Fault]:
+def _faults_of_columns(model: Any, names: Sequence[str]) -> list[InputFault]:
     return list(_faults_of_column_names(names)) or columns_of(model, tuple(names))[1]
 
 
-def _faults_of_column_names(names: Sequence[str]) -> Iterator[Fault]:
+def _faults_of_column_names(names: Sequence[str]) -> Iterator[InputFault]:
     seen: set[str] = set()
     for index, name in enumerate(names):
         where = f"columns[{index}]"
         if not name:
-            yield Fault(where, "the name of a column must not be empty")
+            yield InputFault(where, "the name of a column must not be empty")
         elif name.lower() in _RESERVED or name.lower().startswith("kombo_"):
-            yield Fault(where, f"{name!r} is a column of every mirror table already; leave it out")
+            yield InputFault(where, f"{name!r} is a column of every mirror table already; leave it out")
         elif name.lower() in seen:
-            yield Fault(where, f"{name!r} is there twice (names are case-insensitive)")
+            yield InputFault(where, f"{name!r} is there twice (names are case-insensitive)")
         seen.add(name.lower())

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from kombo_async.errors import Fault, InvalidInput
+from kombo_async.errors import InputFault, InvalidInput
 from kombo_async.mirror import _postgres_tables as tables_sql
 from kombo_async.mirror._diff import Difference
 from kombo_async.mirror._postgres_changes import PostgresChanges
@@ -57,7 +57,9 @@ class PostgresStore:
         connect: Mapping[str, Any] | None = None,
     ) -> None:
         if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]{0,62}", schema):
-            raise InvalidInput(Fault("schema", f"{schema!r} is not a valid schema name: use letters, digits and _"))
+            raise InvalidInput(
+                InputFault("schema", f"{schema!r} is not a valid schema name: use letters, digits and _")
+            )
         self.schema = schema
         self._migrate = migrate
         self._tables: tuple[Table, ...] = ()
