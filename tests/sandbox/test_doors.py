@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import inspect
 import math
 from typing import Any
 
+import attrs
 import pytest
 
-from kombo_async.sandbox import GREENHOUSE, Sandbox
+from kombo_async.sandbox import GREENHOUSE, Fault, Sandbox
+from kombo_async.sandbox._state.environment import Environment
 from tests.sandbox.raw_calls import admin, call
 
 pytestmark = pytest.mark.anyio
@@ -79,6 +82,9 @@ FRAGMENTS = [
         {"permissions": {"ats_candidate": "MISSING"}},
         {"permissions": {"ats_candidates": "missing"}},
         {"permissions": "MISSING"},
+        {"organization": None},
+        {"email": 5},
+        {"calls": -1},
     ],
 )
 async def test_integrations_that_make_no_sense_are_refused(sandbox: Sandbox, settings: dict[str, Any]) -> None:
@@ -139,6 +145,11 @@ async def test_a_clock_stays_in_its_years(sandbox: Sandbox, seconds: float) -> N
         ({"status": 500, "operation": "PostAtsCandidate"}, "operation"),
         ({"status": 500, "operation": ["PostAtsCandidates", "x"]}, "operation"),
         ({"status": 500, "headers": ["a"]}, "headers"),
+        ({"status": 500, "headers": {"a": "b\r\nc: d"}}, "headers"),
+        ({"status": 500, "headers": {"a b": "c"}}, "headers"),
+        ({"status": 500, "content_type": "text/html; charset=\u20ac"}, "content_type"),
+        ({"status": 500, "skip": None}, "skip"),
+        ({"status": 500, "operation": 5}, "operation"),
         ({"after_performing": True}, "has no effect"),
         ({"message": "no status"}, "has no effect"),
         ({"statu": 500}, "statu"),
@@ -158,10 +169,6 @@ async def test_faults_that_do_nothing_are_refused(sandbox: Sandbox, settings: di
 
 def test_a_fault_has_the_parameters_of_its_class(sandbox: Sandbox) -> None:
     """Editors and `help` show them, though they are written once."""
-    import inspect
-
-    from kombo_async.sandbox import Fault
-
     own = list(inspect.signature(sandbox.faults.add).parameters)
     assert own == list(inspect.signature(Fault).parameters)
 
@@ -195,3 +202,88 @@ def test_settings_that_make_no_sense_are_refused(settings: dict[str, Any]) -> No
     (name,) = settings
     with pytest.raises(ValueError, match=name.removeprefix("read_")):
         Sandbox(**settings)
+
+
+NONSENSE: tuple[Any, ...] = (None, [], -1, 1e308, 10**30, "\u00e9\u0000", True)
+SETTINGS = {
+    "POST /clock": ("advance", "set", "stop", "go"),
+    "POST /latency": ("actions", "reads"),
+    "POST /faults": tuple(field.name for field in attrs.fields(Fault) if field.init),
+    "POST /integrations": tuple(inspect.signature(Environment.add_integration).parameters)[1:],
+    f"PATCH /integrations/{GREENHOUSE}": ("active", "qa_passed", "permissions", "organization", "email", "sync"),
+    "POST /webhooks": ("url", "secret", "events"),
+    "POST /webhooks/disturb": ("delay", "copies", "shuffle"),
+    "POST /orders": ("integration_id", "inline"),
+    "POST /connect/x": ("tool",),
+    **{f"POST /scenes/{each['name']}": tuple(each["settings"]) for each in Sandbox().scenes.describe()},
+}
+NEEDED: dict[str, dict[str, Any]] = {
+    "POST /integrations": {"id": "lever:x"},
+    "POST /webhooks": {"url": "http://a.example"},
+    "POST /faults": {"status": 500},
+}
+
+
+@pytest.mark.parametrize("anyio_backend", ["asyncio"])
+@pytest.mark.parametrize("door", SETTINGS)
+async def test_nonsense_at_a_door_breaks_nothing(door: str) -> None:
+    """Whatever value is sent for whatever setting: it is refused in words, or all goes on as it should."""
+    method, _, path = door.partition(" ")
+    for name in SETTINGS[door]:
+        for value in NONSENSE:
+            sandbox = Sandbox(employees=1, candidates=1)
+            async with admin(sandbox) as http:
+                answer = await http.request(method, f"/_sandbox{path}", json={**NEEDED.get(door, {}), name: value})
+                assert answer.status_code in (200, 400, 404), (name, value)
+                assert answer.status_code == 200 or answer.json()["error"], (name, value)
+                for fragment in (*FRAGMENTS[1:3], "/_sandbox/state"):
+                    assert (await http.get(fragment)).status_code == 200, (name, value, fragment)
+            if not set_to_wait(sandbox):
+                asked = await call(sandbox, "POST", "/force-sync")
+                assert "fault of its own" not in asked.text, (name, value)
+
+
+def set_to_wait(sandbox: Sandbox) -> bool:
+    """Whether a call would take its time now."""
+    return any(fault.delay or fault.slow or fault.connection for fault in sandbox.faults) or any(
+        (sandbox.action_latency, sandbox.read_latency)
+    )
+
+
+@pytest.mark.parametrize(
+    "query",
+    ["page=99999999999999999999", "page=-1", "page=%C2%B2", "page=%D9%A3", "page=x", "status=9", "q=%00", "q=%FF"],
+)
+async def test_odd_queries_of_the_page(sandbox: Sandbox, query: str) -> None:
+    """Show what there is."""
+    async with admin(sandbox) as http:
+        for fragment in ("requests", "records", "webhooks", "models"):
+            assert (await http.get(f"/_sandbox/fragments/{fragment}?{query}")).status_code == 200
+
+
+@pytest.mark.parametrize("query", ["limit=x", "after=soon", "performed=perhaps", "nothing=1"])
+async def test_odd_queries_of_the_request_log(sandbox: Sandbox, query: str) -> None:
+    """Are refused by the name of the parameter; what is left empty is not asked for."""
+    async with admin(sandbox) as http:
+        answer = await http.get(f"/_sandbox/requests?{query}")
+        assert (answer.status_code, answer.json()["error"].partition(":")[0]) == (400, query.partition("=")[0])
+        await call(sandbox, "GET", "/ats/tags")
+        await call(sandbox, "GET", "/ats/jobs")
+        empty = await http.get("/_sandbox/requests?operation=&integration=&status=&performed=&after=&limit=1")
+        assert [each["operation"] for each in empty.json()] == ["GetAtsJobs"]
+
+
+@pytest.mark.parametrize("status", [204, 205, 304])
+async def test_a_fault_without_a_body(sandbox: Sandbox, status: int) -> None:
+    """Such statuses have none, whatever else was asked for."""
+    sandbox.faults.add("GetAtsTags", status=status, body="x", times=1)
+    answer = await call(sandbox, "GET", "/ats/tags")
+    assert (answer.status_code, answer.content) == (status, b"")
+
+
+async def test_a_clock_that_cannot_jump_stays(sandbox: Sandbox) -> None:
+    """The call is answered all the same."""
+    sandbox.faults.add("GetAtsTags", jump=-1e9)
+    statuses = [(await call(sandbox, "GET", "/ats/tags")).status_code for _ in range(3)]
+    assert statuses == [200] * 3
+    assert sandbox.clock.now().year >= 1970

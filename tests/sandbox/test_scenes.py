@@ -10,7 +10,7 @@ import pytest
 
 from kombo_async import AsyncKomboClient, RetryPolicy, Success, ats
 from kombo_async.errors import BadRequest, Forbidden, RateLimited, ServerError, SyncPending
-from kombo_async.sandbox import GREENHOUSE, Sandbox
+from kombo_async.sandbox import GREENHOUSE, Sandbox, default_id
 from kombo_async.sandbox._server.asgi import read_body
 from tests.sandbox.raw_calls import admin
 
@@ -196,6 +196,15 @@ async def test_the_marker_takes_a_scene(kombo: AsyncKomboClient) -> None:
         ("smaller-limit:actions=0", "actions"),
         ("lagging-copy:seconds=-1", "copy_lag"),
         ("play", "unknown scene 'play'"),
+        ("first-sync:looks=many", "looks"),
+        ("first-sync:looks=-1", "calls"),
+        ("outage:seconds=-1", "seconds"),
+        ("outage:integration=lever:none", "lever:none"),
+        ("job-closes:job=none", "job"),
+        ("candidate-exists:integration=" + default_id("workday"), "not an ATS integration"),
+        ("webhooks-twice:copies=0", "copies"),
+        ("webhooks-late:seconds=nan", "delay"),
+        ("slow-system:median=0", "latency"),
     ],
 )
 async def test_scenes_that_make_no_sense_are_refused(scene: str, named: str) -> None:
@@ -206,6 +215,36 @@ async def test_scenes_that_make_no_sense_are_refused(scene: str, named: str) -> 
         answer = await http.post(f"/_sandbox/scenes/{scene}", json={})
         assert answer.status_code == 400
         assert named in answer.json()["error"]
+
+
+async def test_scenes_that_wait_for_the_same_request(kombo: AsyncKomboClient, kombo_sandbox: Sandbox) -> None:
+    """Each has its turn, though the one before it has just ended."""
+    kombo_sandbox.scenes.job_closes()
+    kombo_sandbox.scenes.becomes_inactive(looks=1)
+    job = await open_job(kombo)
+    assert kombo_sandbox.world(GREENHOUSE).get("ats_jobs", job, "job").data["status"] == "CLOSED"
+    assert not kombo_sandbox.integration(GREENHOUSE).active
+
+
+async def test_what_a_scene_waits_for_may_be_gone(kombo: AsyncKomboClient, kombo_sandbox: Sandbox) -> None:
+    """Then nothing happens: neither to the request nor later."""
+    world = kombo_sandbox.world(GREENHOUSE)
+    kombo_sandbox.scenes.job_closes()
+    for job in world.table("ats_jobs"):
+        world.change("ats_jobs", job, status="CLOSED")
+    assert isinstance(await kombo.ats.get_jobs(), Success)
+    kombo_sandbox.scenes.becomes_inactive(looks=1)
+    assert isinstance(await kombo.general.delete_integration(GREENHOUSE), Success)
+    kombo_sandbox.reset()
+    with pytest.raises(ValueError, match="there is no open one"):
+        Sandbox(jobs=0, scene="job-closes")
+
+
+@pytest.mark.kombo(candidates=0, scene="candidate-exists:first_name=007,email=a@b.de")
+async def test_a_candidate_exists_where_nobody_else_does(kombo: AsyncKomboClient) -> None:
+    """Settings in a text are what the scene takes: a name of digits is a name."""
+    (candidate,) = (await kombo.ats.get_candidates()).unwrap().results
+    assert candidate.first_name == "007"
 
 
 async def test_scenes_end(kombo: AsyncKomboClient, kombo_sandbox: Sandbox) -> None:

@@ -15,10 +15,12 @@ from kombo_async._codec.plain import plain_json
 from kombo_async.sandbox._server.core import SandboxCore
 from kombo_async.sandbox._server.faults import Fault, describe
 from kombo_async.sandbox._server.logged_request import LoggedRequest
+from kombo_async.sandbox._server.settings import call
 from kombo_async.sandbox._state.clock import parse, stamp
 from kombo_async.sandbox._state.integrations import Integration
 from kombo_async.sandbox._state.refusals import Refusal
-from kombo_async.sandbox._webhooks.sending import Delivery
+from kombo_async.sandbox._state.table import Record
+from kombo_async.sandbox._webhooks.sending import SECRET, Delivery, Endpoint
 
 Body: TypeAlias = dict[str, Any]
 Action: TypeAlias = "Callable[[SandboxCore, Body, dict[str, str]], Any | Awaitable[Any]]"
@@ -48,15 +50,19 @@ def control_routes(sandbox: SandboxCore) -> list[Route]:
             lambda sandbox, _, __: [delivery_data(each) for each in sandbox.webhooks.deliveries],
         ),
         ("POST", "/webhooks/deliveries/{number:int}", _send_again),
-        ("POST", "/webhooks/disturb", lambda sandbox, body, _: sandbox.webhooks.disturb(**body)),
+        ("POST", "/webhooks/disturb", lambda sandbox, body, _: call(sandbox.webhooks.disturb, body)),
         ("GET", "/scenes", lambda sandbox, _, __: sandbox.scenes.describe()),
         ("POST", "/scenes/{name}", lambda sandbox, body, path: sandbox.scenes.play(path["name"], **body)),
         ("DELETE", "/scenes", lambda sandbox, _, __: sandbox.scenes.end()),
-        ("POST", "/orders", lambda sandbox, body, _: sandbox.receive_order(**body)),
+        ("POST", "/orders", lambda sandbox, body, _: call(sandbox.receive_order, body)),
         ("GET", "/records/{integration}/{model}", _records),
         ("DELETE", "/records/{integration}/{model}/{id}", _delete_record),
         ("POST", "/connect/{token}", _connect),
-        ("POST", "/connect/{token}/fail", lambda sandbox, body, path: sandbox.fail_connection(path["token"], **body)),
+        (
+            "POST",
+            "/connect/{token}/fail",
+            lambda sandbox, body, path: call(sandbox.fail_connection, {**body, "link": path["token"]}),
+        ),
     )
     return [Route(f"/_sandbox{path}", _endpoint(sandbox, action), methods=[method]) for method, path, action in actions]
 
@@ -119,30 +125,36 @@ def integration_data(integration: Integration) -> Body:
 
 
 def _calls(sandbox: SandboxCore, body: Body, path: dict[str, str]) -> Any:
-    calls = sandbox.request_log.find_all(
-        body.get("operation"),
-        integration=body.get("integration"),
-        status=int(body["status"]) if "status" in body else None,
-        performed={"true": True, "false": False}.get(body.get("performed", "")),
-        after=int(body.get("after", 0)),
-    )
-    return [call_data(call) for call in calls[-int(body.get("limit", 200)) :]]
+    def newest(
+        operation: str | None = None,
+        integration: str | None = None,
+        status: int | None = None,
+        performed: bool | None = None,
+        after: int = 0,
+        limit: int = 200,
+    ) -> list[Body]:
+        found = sandbox.request_log.find_all(
+            operation, integration=integration, status=status, performed=performed, after=after
+        )
+        return [call_data(each) for each in found[max(0, len(found) - limit) :]]
+
+    return call(newest, {name: text for name, text in body.items() if text}, text=True)
 
 
-def call_data(call: LoggedRequest) -> Body:
+def call_data(request: LoggedRequest) -> Body:
     """A summary of a call."""
     names = (
         *("number", "at", "method", "path", "operation", "integration"),
         *("status", "code", "performed", "fault", "unknown"),
     )
-    return {**{name: getattr(call, name) for name in names}, "milliseconds": round(call.milliseconds, 2)}
+    return {**{name: getattr(request, name) for name in names}, "milliseconds": round(request.milliseconds, 2)}
 
 
 def _call(sandbox: SandboxCore, body: Body, path: dict[str, str]) -> Any:
-    call = sandbox.request_log.find(int(path["number"]))
-    if call is None:
+    found = sandbox.request_log.find(int(path["number"]))
+    if found is None:
         raise Refusal(404, None, f"There is no call {path['number']}.")
-    return {**call_data(call), "body": call.body, "answer": call.answer}
+    return {**call_data(found), "body": found.body, "answer": found.answer}
 
 
 def _add_fault(sandbox: SandboxCore, body: Body, path: dict[str, str]) -> Any:
@@ -151,7 +163,7 @@ def _add_fault(sandbox: SandboxCore, body: Body, path: dict[str, str]) -> Any:
 
 
 def _add_integration(sandbox: SandboxCore, body: Body, path: dict[str, str]) -> Any:
-    integration = sandbox.add_integration(**body)
+    integration = call(sandbox.environment.add_integration, body)
     sandbox.webhooks.integration_created(integration)
     return integration_data(integration)
 
@@ -161,20 +173,24 @@ def _change_integration(sandbox: SandboxCore, body: Body, path: dict[str, str]) 
 
 
 def _clock(sandbox: SandboxCore, body: Body, path: dict[str, str]) -> Any:
-    for name, value in body.items():
-        if name == "advance":
-            sandbox.clock.advance(float(value))
-        elif name == "set":
-            sandbox.clock.set(parse(value))
-        elif name in ("stop", "go"):
-            getattr(sandbox.clock, name)()
-        else:
-            raise ValueError(f"{name}: unknown; the clock supports advance, set, stop and go")
+    def move(stop: bool = False, set: str = "", advance: float = 0.0, go: bool = False) -> None:
+        if stop:
+            sandbox.clock.stop()
+        if set:
+            sandbox.clock.set(parse(set))
+        sandbox.clock.advance(advance)
+        if go:
+            sandbox.clock.go()
+
+    call(move, body)
     return {"now": stamp(sandbox.clock.now())}
 
 
 def _add_webhook(sandbox: SandboxCore, body: Body, path: dict[str, str]) -> Any:
-    endpoint = sandbox.webhooks.add(**{name: body[name] for name in ("url", "secret", "events") if name in body})
+    def add(url: str, secret: str = SECRET, events: list[str] | None = None) -> Endpoint:
+        return sandbox.webhooks.add(url, secret=secret, events=events)
+
+    endpoint = call(add, body)
     return {"id": endpoint.id, "url": endpoint.url, "secret": endpoint.secret}
 
 
@@ -196,7 +212,11 @@ async def _send_again(sandbox: SandboxCore, body: Body, path: dict[str, str]) ->
 def _records(sandbox: SandboxCore, body: Body, path: dict[str, str]) -> Any:
     integration = sandbox.integration(path["integration"])
     rows = sandbox.world(integration.id).table(path["model"])
-    return [row.data for row in rows[: int(body.get("limit", 250))]]
+
+    def first(limit: int = 250) -> list[Record]:
+        return [row.data for row in rows[: max(0, limit)]]
+
+    return call(first, body, text=True)
 
 
 def _delete_record(sandbox: SandboxCore, body: Body, path: dict[str, str]) -> None:
@@ -204,4 +224,4 @@ def _delete_record(sandbox: SandboxCore, body: Body, path: dict[str, str]) -> No
 
 
 def _connect(sandbox: SandboxCore, body: Body, path: dict[str, str]) -> Any:
-    return {"token": sandbox.connect(path["token"], **body)}
+    return {"token": call(sandbox.connect, {**body, "link": path["token"]})}

@@ -60,6 +60,11 @@ def badge(text: str, kind: str) -> str:
     return f'<span class="badge {kind}">{escape(text)}</span>'
 
 
+def page_number(text: str | None) -> int:
+    """The number of a page in a query; whatever is none is the first."""
+    return int(text) if text and text.isdecimal() and len(text) < 9 else 0
+
+
 def pager(fragment: str, page: int, shown: int, total: int, size: int, what: str) -> str:
     """The count, and the buttons for paging."""
     first = page * size + 1 if shown else 0

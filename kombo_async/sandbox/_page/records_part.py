@@ -10,7 +10,7 @@ from typing import Any, cast
 from starlette.requests import Request
 
 from kombo_async.sandbox._page.bodies import draw_body
-from kombo_async.sandbox._page.html import badge, copyable, pager, quoted, table, with_query
+from kombo_async.sandbox._page.html import badge, copyable, page_number, pager, quoted, table, with_query
 from kombo_async.sandbox._server.core import SandboxCore
 from kombo_async.sandbox._state.models import MODELS
 from kombo_async.sandbox._state.store import World
@@ -46,7 +46,7 @@ def draw_records(sandbox: SandboxCore, request: Request) -> str:
     models = models_of(sandbox, id)
     model = query.get("model", "")
     model = model if model in models else models[0]
-    page = int(query.get("page") or 0) if (query.get("page") or "0").isdecimal() else 0
+    page = page_number(query.get("page"))
     world = sandbox.world(id or None)
     records = world.table(model)
     text = query.get("q", "").strip()

@@ -8,7 +8,7 @@ from itertools import islice
 from starlette.requests import Request
 
 from kombo_async.sandbox._page.bodies import draw_body
-from kombo_async.sandbox._page.html import badge, copyable, pager, table
+from kombo_async.sandbox._page.html import badge, copyable, page_number, pager, table
 from kombo_async.sandbox._server.core import SandboxCore
 from kombo_async.sandbox._server.logged_request import LoggedRequest
 
@@ -19,7 +19,7 @@ FRAGMENT = "/_sandbox/fragments/requests"
 def draw_requests(sandbox: SandboxCore, request: Request) -> str:
     """One page of the requests that pass the filters."""
     query = request.query_params
-    page = int(query.get("page") or 0) if (query.get("page") or "0").isdecimal() else 0
+    page = page_number(query.get("page"))
     text, status, integration = query.get("q", "").lower(), query.get("status", ""), query.get("integration", "")
     log = sandbox.request_log
     if text or status or integration:

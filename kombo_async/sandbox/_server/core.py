@@ -25,6 +25,7 @@ from kombo_async.sandbox._server.limits import ACTIONS_AT_ONCE, Concurrency, Rat
 from kombo_async.sandbox._server.logged_request import LoggedRequest
 from kombo_async.sandbox._server.request_log import RequestLog
 from kombo_async.sandbox._server.scenes import Scenes
+from kombo_async.sandbox._server.settings import call
 from kombo_async.sandbox._state.clock import Clock
 from kombo_async.sandbox._state.defaults import API_KEY, add_defaults
 from kombo_async.sandbox._state.environment import PLATFORM, Environment
@@ -156,7 +157,7 @@ class SandboxCore:
         if sync == "finish":
             integration.sync.finish()
         elif isinstance(sync, Mapping):
-            integration.sync.start(**sync)
+            call(integration.sync.start, sync)
         elif sync is not None:
             raise ValueError('sync: must be "finish", or an object such as {"seconds": 60}')
         self.save_integration(integration)

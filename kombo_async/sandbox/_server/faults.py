@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import re
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from inspect import Parameter, Signature, signature
 from random import Random
 from typing import Any, Concatenate, Literal, ParamSpec, TypeAlias, cast, get_args
@@ -12,7 +13,7 @@ import attrs
 
 from kombo_async._generated.operations import REQUESTS
 from kombo_async.sandbox._api.answers import Answer, failure
-from kombo_async.sandbox._state.clock import Clock
+from kombo_async.sandbox._state.clock import LONGEST, Clock
 from kombo_async.sandbox._state.refusals import Refusal
 
 P = ParamSpec("P")
@@ -24,13 +25,18 @@ HTML = (
     b"<center><h1>502 Bad Gateway</h1></center>\r\n</body>\r\n</html>\r\n"
 )
 DEFAULT_MESSAGE = "This fault was requested."
+BODILESS = (204, 205, 304)
+_HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+_HEADER_VALUE = re.compile(r"(?:[!-~\x80-\xff](?:[ \t!-~\x80-\xff]*[!-~\x80-\xff])?)?")
 
 
 def _is(*kinds: type) -> Callable[[Any, attrs.Attribute[Any], Any], None]:
     """A validator for types: settings may come from JSON."""
 
     def check_type(_: Any, field: attrs.Attribute[Any], value: Any) -> None:
-        if value is not None and (not isinstance(value, kinds) or (isinstance(value, bool) and bool not in kinds)):
+        if value is None and field.default is None:
+            return
+        if not isinstance(value, kinds) or (isinstance(value, bool) and bool not in kinds):
             raise ValueError(f"{field.name}: must be {' or '.join(kind.__name__ for kind in kinds)}, not {value!r}")
 
     return check_type
@@ -38,10 +44,8 @@ def _is(*kinds: type) -> Callable[[Any, attrs.Attribute[Any], Any], None]:
 
 def _number(least: float, most: float = math.inf) -> Callable[[Any, attrs.Attribute[Any], Any], None]:
     def check_number(_: Any, field: attrs.Attribute[Any], value: Any) -> None:
-        if value is None:
-            return
         _is(int, float)(_, field, value)
-        if not (math.isfinite(value) and least <= value <= most):
+        if value is not None and not (least <= value <= most and value != math.inf):
             upper = "" if math.isinf(most) else f" and at most {most:g}"
             raise ValueError(f"{field.name}: must be at least {least:g}{upper}, not {value!r}")
 
@@ -66,11 +70,25 @@ def _known_break(_: Any, field: attrs.Attribute[Any], value: Any) -> None:
 def _texts(value: Any) -> dict[str, str]:
     if not isinstance(value, Mapping):
         raise ValueError("headers: must be an object of names and values")
-    return {str(name): str(text) for name, text in cast("Any", value).items()}
+    headers = {str(name): str(text) for name, text in cast("Any", value).items()}
+    for name, text in headers.items():
+        if not _HEADER_NAME.fullmatch(name) or not _HEADER_VALUE.fullmatch(text):
+            raise ValueError(f"headers: {name}: {text!r} cannot be sent as a header")
+    return headers
+
+
+def _sendable(_: Any, field: attrs.Attribute[Any], value: str | None) -> None:
+    if value is not None and not _HEADER_VALUE.fullmatch(value):
+        raise ValueError(f"{field.name}: {value!r} cannot be sent as a header")
 
 
 def _operations(value: str | Sequence[str] | None) -> frozenset[str] | None:
-    return None if value is None else frozenset([value] if isinstance(value, str) else value)
+    given: Any = [value] if isinstance(value, str) else value
+    if given is None:
+        return None
+    if not isinstance(given, Collection) or not all(isinstance(each, str) for each in cast("Any", given)):
+        raise ValueError(f"operation: must be an operationId or a list of them, not {value!r}")
+    return frozenset(cast("Collection[str]", given))
 
 
 @attrs.define
@@ -89,16 +107,16 @@ class Fault:
     """A literal body in place of Kombo's JSON."""
     html: bool = attrs.field(default=False, validator=_is(bool), kw_only=True)
     """Respond with a load balancer's HTML page."""
-    content_type: str | None = attrs.field(default=None, validator=_is(str), kw_only=True)
+    content_type: str | None = attrs.field(default=None, validator=[_is(str), _sendable], kw_only=True)
     headers: dict[str, str] = attrs.field(factory=dict[str, str], converter=_texts, kw_only=True)
     connection: Break | None = attrs.field(default=None, validator=_known_break, kw_only=True)
     """What happens to the connection instead: `reset` (RST), `close` (without a response), `cut` (in the middle
     of the body), `hang` (no response at all)."""
     after_performing: bool = attrs.field(default=False, validator=_is(bool), kw_only=True)
     """Whether the work is done first: only the response is lost."""
-    delay: float = attrs.field(default=0.0, validator=_number(0), kw_only=True)
+    delay: float = attrs.field(default=0.0, validator=_number(0, LONGEST), kw_only=True)
     """Seconds to wait before the response."""
-    slow: float = attrs.field(default=0.0, validator=_number(0), kw_only=True)
+    slow: float = attrs.field(default=0.0, validator=_number(0, LONGEST), kw_only=True)
     """Seconds over which the body is spread."""
     jump: float = attrs.field(default=0.0, validator=_number(-1e9, 1e9), kw_only=True)
     """Seconds by which the sandbox's clock jumps."""
@@ -150,6 +168,8 @@ class Fault:
 
     def answer(self, log_url: str | None) -> Answer | None:
         """The response in place of the real one; None to keep the real one."""
+        if self.status in BODILESS:
+            return Answer(status=self.status, content_type=None, headers=self.headers)
         if self.html:
             return Answer(
                 status=self.status or 502,

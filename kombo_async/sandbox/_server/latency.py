@@ -9,6 +9,10 @@ from typing import TypeAlias
 
 import attrs
 
+from kombo_async.sandbox._state.clock import duration
+
+SHORTEST_MEDIAN = 1e-6
+
 
 @attrs.frozen
 class Latency:
@@ -45,15 +49,9 @@ def latency_of(value: LatencyLike, name: str = "latency") -> Latency | None:
     if isinstance(value, Latency):
         return value
     if isinstance(value, list | tuple):
-        pair = [_seconds(each, name) for each in value]
-        if len(pair) != 2 or not 0 < pair[0] <= pair[1]:
+        pair = [duration(each, name) for each in value]
+        if len(pair) != 2 or not SHORTEST_MEDIAN <= pair[0] <= pair[1]:
             raise ValueError(f"{name}: must be (median, 95th percentile), the first above 0 and not above the second")
         return Latency.lognormal(*pair)
-    seconds = _seconds(value, name)
+    seconds = duration(value, name)
     return Latency.fixed(seconds) if seconds else None
-
-
-def _seconds(value: object, name: str) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < math.inf:
-        raise ValueError(f"{name}: must be seconds, at least 0, not {value!r}")
-    return value

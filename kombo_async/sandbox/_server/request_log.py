@@ -19,7 +19,7 @@ class RequestLog:
         """How many calls there have been."""
         self._calls: deque[LoggedRequest] = deque(maxlen=KEPT_CALLS)
         self._bodies = Bodies()
-        self._watchers: list[Callable[[LoggedRequest], None]] = []
+        self._watchers: dict[object, Callable[[LoggedRequest], None]] = {}
 
     def open(
         self, method: str, path: str, body: bytes, *, at: str, operation: str | None, integration: str | None
@@ -42,7 +42,7 @@ class RequestLog:
 
     def close(self, call: LoggedRequest) -> None:
         """Record that a call is over."""
-        for watcher in self._watchers:
+        for watcher in tuple(self._watchers.values()):  # some end themselves
             watcher(call)
 
     def find_all(
@@ -85,5 +85,10 @@ class RequestLog:
 
     def watch(self, watcher: Callable[[LoggedRequest], None]) -> Callable[[], None]:
         """Call *watcher* with each completed call; returns a function that ends this."""
-        self._watchers.append(watcher)
-        return lambda: self._watchers.remove(watcher)
+        key = object()
+        self._watchers[key] = watcher
+
+        def end() -> None:
+            self._watchers.pop(key, None)
+
+        return end

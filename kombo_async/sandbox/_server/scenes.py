@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from inspect import getdoc, signature
 from typing import Any, Protocol
 
@@ -12,10 +13,12 @@ from kombo_async.sandbox._server.latency import LatencyLike
 from kombo_async.sandbox._server.limits import Concurrency
 from kombo_async.sandbox._server.logged_request import LoggedRequest
 from kombo_async.sandbox._server.request_log import RequestLog
-from kombo_async.sandbox._state.clock import Clock
+from kombo_async.sandbox._server.settings import fitting
+from kombo_async.sandbox._state.clock import Clock, duration
 from kombo_async.sandbox._state.defaults import GREENHOUSE
 from kombo_async.sandbox._state.environment import Environment
 from kombo_async.sandbox._state.models import suggestion
+from kombo_async.sandbox._state.refusals import Refusal
 from kombo_async.sandbox._state.store import World
 from kombo_async.sandbox._state.table import StoredRecord
 from kombo_async.sandbox._webhooks.webhooks import Webhooks
@@ -78,21 +81,15 @@ class Scenes:
         Raises `ValueError` for an unknown name or setting.
         """
         name, _, text = scene.partition(":")
-        for pair in filter(None, text.split(",")):
-            key, equals, value = pair.partition("=")
-            if not equals:
-                raise ValueError(f"scene: {pair!r} must be NAME=VALUE")
-            settings[key.strip()] = _plain(value.strip())
         if name not in self.names:
             raise ValueError(
                 f"scene: unknown scene {name!r}{suggestion(name, self.names)}; available: {', '.join(self.names)}"
             )
         method = self._method(name)
-        for key in settings:
-            if key not in signature(method).parameters:
-                known = ", ".join(signature(method).parameters)
-                raise ValueError(f"scene: {name} has no setting {key!r}; it has {known}")
-        method(**settings)
+        try:
+            method(**{**fitting(method, _pairs(text), text=True), **fitting(method, settings)})
+        except (ValueError, Refusal) as error:
+            raise ValueError(f"scene {name}: {error}") from None
 
     def end(self) -> None:
         """End all scenes: stop watching calls, and deliver webhooks and update copies normally again."""
@@ -124,27 +121,29 @@ class Scenes:
 
     def job_closes(self, *, job: str | None = None, integration: str = GREENHOUSE) -> None:
         """A job closes between reading the jobs and applying: the first open one, or *job*."""
-        world = self._sandbox.world(integration)
+        world = self._recruiting(integration)
+        self._job(world, job)
 
         def close(request: LoggedRequest) -> None:
             if request.operation == "GetAtsJobs" and request.integration == integration and request.performed:
                 end()
-                found = self._job(integration, job)
-                now = self._sandbox.clock.stamp()
-                world.change("ats_jobs", found, status="CLOSED", closed_at=now)
-                self._sandbox.changed(world)
+                with suppress(ValueError, Refusal):  # somebody else may have closed it
+                    now = self._sandbox.clock.stamp()
+                    world.change("ats_jobs", self._job(world, job), status="CLOSED", closed_at=now)
+                    self._sandbox.changed(world)
 
         end = self._watch(close)
 
     def outage(self, *, seconds: float = 120.0, integration: str = GREENHOUSE) -> None:
         """The connected system is down for *seconds*: actions fail, lists come from Kombo's copy."""
+        self._sandbox.environment.integration(integration)
         self._sandbox.faults.add(
             _actions(),
             integration=integration,
             status=503,
             code="REMOTE.SERVICE_UNAVAILABLE",
             message="The connected system does not answer.",
-            lasting=seconds,
+            lasting=duration(seconds, "seconds"),
         )
 
     def slow_system(self, *, median: float = 20.0, p95: float = 90.0) -> None:
@@ -155,10 +154,14 @@ class Scenes:
         """Fewer actions may be in flight at once than usual."""
         if actions < 1:
             raise ValueError(f"actions: must be at least 1, not {actions}")
+        self._sandbox.environment.integration(integration)
         self._sandbox.concurrency.limits[integration] = actions
 
     def becomes_inactive(self, *, looks: int = 0, integration: str = GREENHOUSE) -> None:
         """The integration is switched off, after this many *looks*."""
+        if looks < 0:
+            raise ValueError(f"looks: must be at least 0, not {looks}")
+        self._sandbox.environment.integration(integration)
         left = looks
 
         def count(request: LoggedRequest) -> None:
@@ -167,7 +170,8 @@ class Scenes:
                 left -= 1
                 if left == 0:
                     end()
-                    self._sandbox.change_integration(integration, active=False)
+                    with suppress(Refusal):  # it may have been deleted
+                        self._sandbox.change_integration(integration, active=False)
 
         if looks:
             end = self._watch(count)
@@ -185,15 +189,20 @@ class Scenes:
         integration: str = GREENHOUSE,
     ) -> None:
         """The candidate is already in the connected system, with an application for the job if *applied*."""
-        world = self._sandbox.world(integration)
-        sample = world.table("ats_candidates")[0].data if len(world.table("ats_candidates")) else {}
-        own = {"id", "remote_id", "changed_at", "remote_created_at", "remote_updated_at"}
-        data = {name: value for name, value in sample.items() if name not in own}
-        person: dict[str, Any] = {"first_name": first_name, "last_name": last_name, "tag_ids": []}
-        addresses = {"emails": [email.lower()], "email_addresses": [{"email_address": email, "type": "PRIVATE"}]}
-        candidate = world.add("ats_candidates", {**data, **person, **addresses})
-        if applied or job is not None:
-            found = self._job(integration, job)
+        world = self._recruiting(integration)
+        found = self._job(world, job) if applied or job is not None else None
+        person: dict[str, Any] = {
+            "first_name": first_name,
+            "last_name": last_name,
+            "emails": [email.lower()],
+            "email_addresses": [{"email_address": email, "type": "PRIVATE"}],
+            "phone_numbers": [],
+            "social_media": [],
+            "tag_ids": [],
+            "confidential": False,
+        }
+        candidate = world.add("ats_candidates", person)
+        if found is not None:
             application: dict[str, Any] = {
                 "candidate_id": candidate.id,
                 "job_id": found.id,
@@ -212,43 +221,51 @@ class Scenes:
 
     def webhooks_late(self, *, seconds: float = 60.0) -> None:
         """Webhooks come *seconds* late."""
-        self._sandbox.webhooks.delay = seconds
+        self._disturb(delay=seconds)
 
     def webhooks_twice(self, *, copies: int = 2) -> None:
         """Each webhook comes this many times."""
-        self._sandbox.webhooks.copies = copies
+        self._disturb(copies=copies)
 
     def webhooks_out_of_order(self) -> None:
         """Webhooks that are due together come in random order."""
-        self._sandbox.webhooks.shuffle = True
+        self._disturb(shuffle=True)
 
     # What they share
+
+    def _disturb(self, **changes: Any) -> None:
+        webhooks = self._sandbox.webhooks
+        now: dict[str, Any] = {"delay": webhooks.delay, "copies": webhooks.copies, "shuffle": webhooks.shuffle}
+        webhooks.disturb(**{**now, **changes})
 
     def _watch(self, watcher: Callable[[LoggedRequest], None]) -> Callable[[], None]:
         end = self._sandbox.request_log.watch(watcher)
         self._ends.append(end)
         return end
 
-    def _job(self, integration: str, id: str | None) -> StoredRecord:
-        world = self._sandbox.world(integration)
+    def _recruiting(self, integration: str) -> World:
+        if self._sandbox.environment.integration(integration).category != "ATS":
+            raise ValueError(f"integration: {integration} is not an ATS integration")
+        return self._sandbox.world(integration)
+
+    def _job(self, world: World, id: str | None) -> StoredRecord:
         if id is not None:
             return world.get("ats_jobs", id, "job")
         for record in world.table("ats_jobs"):
             if record.data["status"] == "OPEN" and not record.deleted:
                 return record
-        raise ValueError("scene: there is no open job")
+        raise ValueError("job: there is no open one")
 
 
-def _plain(text: str) -> Any:
+def _pairs(text: str) -> dict[str, str]:
     """The value of a setting from the command line."""
-    if text in ("true", "false"):
-        return text == "true"
-    for kind in (int, float):
-        try:
-            return kind(text)
-        except ValueError:
-            continue
-    return text
+    pairs: dict[str, str] = {}
+    for pair in filter(None, text.split(",")):
+        name, equals, value = pair.partition("=")
+        if not equals:
+            raise ValueError(f"{pair!r} must be NAME=VALUE")
+        pairs[name.strip()] = value.strip()
+    return pairs
 
 
 def _actions() -> list[str]:

@@ -20,6 +20,8 @@ TURNS = 25
 TICK = 0.001
 """How many seconds of virtual time a request takes, so that later requests have later times."""
 
+LONGEST = 1e10
+"""Seconds: some three hundred years, which nobody waits for, and which can be added to any time."""
 _LATEST = datetime(9999, 1, 1, tzinfo=UTC).timestamp()
 
 
@@ -188,6 +190,13 @@ class Clock(ClientClock):
         while self._sleepers and (self._sleepers[0].gone or self._sleepers[0].wakes <= now):
             heapq.heappop(self._sleepers).turn.set()
         self._wake_first()
+
+
+def duration(value: object, name: str) -> float:
+    """Seconds, of a setting that is called *name*. Raises `ValueError` for what is no duration."""
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= LONGEST:
+        raise ValueError(f"{name}: must be seconds, from 0 to {LONGEST:.0e}, not {value!r}")
+    return value
 
 
 def stamp(when: datetime) -> str:

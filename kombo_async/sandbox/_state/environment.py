@@ -8,7 +8,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import TypeAlias, cast
 
-from kombo_async.sandbox._state.clock import Clock
+from kombo_async.sandbox._state.clock import Clock, duration
 from kombo_async.sandbox._state.derived import DERIVED
 from kombo_async.sandbox._state.files import StoredFile
 from kombo_async.sandbox._state.ids import make_id
@@ -102,8 +102,8 @@ class Environment:
     ) -> Integration:
         """Add an integration; see `Sandbox.add_integration`."""
         tool, _, rest = id.partition(":")
-        if not tool or not rest:
-            raise ValueError("id: must be <tool>:<id>, such as lever:demo")
+        if not tool or not rest or not id.isascii() or not id.isprintable():
+            raise ValueError("id: must be <tool>:<id> in ASCII, such as lever:demo")
         if id in self._integrations and not self._integrations[id].deleted:
             raise ValueError(f"id: the integration {id!r} already exists")
         sync = Sync(clock=self.clock, status=sync_status)
@@ -159,9 +159,7 @@ class Environment:
 
     def set_copy_lag(self, seconds: float, *, write_through: bool = False) -> None:
         """Delay changes in the copy by *seconds*; with *write_through*, except for results of actions."""
-        if not 0 <= seconds < float("inf"):
-            raise ValueError(f"copy_lag: must be seconds, at least 0, not {seconds!r}")
-        self._lag = seconds
+        self._lag = duration(seconds, "copy_lag")
         self._write_through = write_through
         for copy in self._copies.values():
             copy.world.watcher = None

@@ -8,7 +8,7 @@ from typing import Any, Literal, TypeAlias, cast, get_args
 import attrs
 
 from kombo_async._generated.operations import REQUESTS
-from kombo_async.sandbox._state.clock import Clock
+from kombo_async.sandbox._state.clock import Clock, duration
 from kombo_async.sandbox._state.models import MODELS, suggestion
 from kombo_async.sandbox._state.refusals import Refusal
 from kombo_async.sandbox._state.tools import Category
@@ -24,6 +24,16 @@ def _one_of(*words: object) -> Callable[[Any, attrs.Attribute[Any], Any], None]:
             raise ValueError(f"{field.name}: must be one of {', '.join(map(str, words))}, not {value!r}")
 
     return check_word
+
+
+def _text(_: Any, field: attrs.Attribute[Any], value: Any) -> None:
+    if not isinstance(value, str):
+        raise ValueError(f"{field.name}: must be text, not {value!r}")
+
+
+def _text_or_none(_: Any, field: attrs.Attribute[Any], value: Any) -> None:
+    if value is not None:
+        _text(_, field, value)
 
 
 def _yes_or_no(_: Any, field: attrs.Attribute[Any], value: Any) -> None:
@@ -68,12 +78,14 @@ class Sync:
         self, *, seconds: float | None = None, calls: int | None = None, status: SyncStatus | None = None
     ) -> None:
         """Restart: pending for *seconds*, for *calls* calls, or (with neither) until `finish`."""
-        self.calls = calls or 0
+        if calls is not None and calls < 0:
+            raise ValueError(f"calls: must be at least 0, not {calls!r}")
+        self.status = status or self.status
         if seconds is not None:
-            self.until = self.clock.time() + seconds
+            self.until = self.clock.time() + duration(seconds, "seconds")
         else:
             self.until = None if calls else float("inf")
-        self.status = status or self.status
+        self.calls = calls or 0
         self.announced = False
 
     def finish(self) -> None:
@@ -114,11 +126,11 @@ class Integration:
     """Whether its credentials work; if not, calls get `INTEGRATION.AUTHENTICATION_INVALID`."""
     permissions: dict[str, Permission] = attrs.field(factory=dict[str, Permission], validator=_known_permissions)
     """What is not allowed, by operationId or model (`ats_candidates`); everything else is."""
-    organization: str = "Acme GmbH"
+    organization: str = attrs.field(default="Acme GmbH", validator=_text)
     """The customer."""
-    email: str | None = "admin@acme.example"
+    email: str | None = attrs.field(default="admin@acme.example", validator=_text_or_none)
     """The e-mail address of the person who set it up."""
-    origin_id: str | None = None
+    origin_id: str | None = attrs.field(default=None, validator=_text_or_none)
     """Your own ID of the customer."""
     created_at: str = ""
     deleted: bool = False
