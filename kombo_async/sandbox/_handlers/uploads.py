@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, cast
 from urllib.parse import unquote_to_bytes, urlsplit
 
+import anyio
 import attrs
 import httpx
 
@@ -21,6 +22,7 @@ from kombo_async.sandbox._state.refusals import InputInvalid
 NOT_FETCHED = "The sandbox fetches files from this machine only: {name} is kept empty, with its address."
 LARGEST_FILE = 100 * 1024 * 1024
 FETCH_SECONDS = 10.0
+"""Seconds, real ones, that a file may take to come."""
 
 Fetched = Mapping[str, "StoredFile | str"]
 """The result for each URL: a file, or why it could not be fetched."""
@@ -83,19 +85,23 @@ def _is_here(url: str) -> bool:
 
 async def _fetch(url: str) -> StoredFile | str:
     try:
-        async with (
-            httpx.AsyncClient(trust_env=False, timeout=FETCH_SECONDS) as client,
-            client.stream("GET", url) as response,
-        ):
-            if response.status_code != 200:
-                return f"the server responded with {response.status_code}"
-            content = b""
-            async for chunk in response.aiter_bytes():
-                content += chunk
-                if len(content) > LARGEST_FILE:
-                    return f"it is larger than {LARGEST_FILE} bytes"
-            return StoredFile("", response.headers.get("content-type", "").partition(";")[0].strip(), content)
-    except httpx.HTTPError as error:
+        with anyio.fail_after(FETCH_SECONDS):
+            async with (
+                httpx.AsyncClient(trust_env=False) as client,
+                client.stream("GET", url, headers={"accept-encoding": "identity"}) as response,
+            ):
+                if response.status_code != 200:
+                    return f"the server responded with {response.status_code}"
+                content = bytearray()
+                async for chunk in response.aiter_raw():
+                    content += chunk
+                    if len(content) > LARGEST_FILE:
+                        return f"it is larger than {LARGEST_FILE} bytes"
+                kind = response.headers.get("content-type", "").partition(";")[0].strip()
+                return StoredFile("", kind, bytes(content))
+    except TimeoutError:
+        return f"it did not come within {FETCH_SECONDS:g} seconds"
+    except (httpx.HTTPError, httpx.InvalidURL) as error:
         return type(error).__name__
 
 

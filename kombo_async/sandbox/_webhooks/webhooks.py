@@ -8,9 +8,11 @@ from random import Random
 from typing import Any
 from urllib.parse import urlsplit
 
+import anyio
 import msgspec
 
 from kombo_async._generated.events import EVENTS
+from kombo_async.sandbox._state.clock import duration
 from kombo_async.sandbox._state.environment import PLATFORM, Environment
 from kombo_async.sandbox._state.ids import make_id
 from kombo_async.sandbox._state.integrations import Integration
@@ -19,8 +21,17 @@ from kombo_async.sandbox._webhooks import events as payloads
 from kombo_async.sandbox._webhooks.sending import RETRY_DELAYS, SECRET, Delivery, Endpoint, send
 
 KEPT_DELIVERIES = 1_000
+MOST_COPIES = 100
 DATA_CHANGED_EVERY = 30.0
 """Seconds between two `data-changed` for one integration; the first is sent at once."""
+
+
+def _is_http(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+        return parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:  # of a port or an address that cannot be
+        return False
 
 
 class Webhooks:
@@ -44,6 +55,8 @@ class Webhooks:
         # Not for secrets: the same seed gives the same order.
         self._random = Random(f"{environment.seed}/webhooks")  # noqa: S311
         self._waiting: list[Delivery] = []
+        self._busy: set[int] = set()
+        """Endpoints to which something is being sent: what else is for them waits, so that it comes in its order."""
         self._changes: dict[str, dict[str, set[str]]] = {}
         self._told: dict[str, float] = {}
         self._issues: dict[tuple[str, str], dict[str, Any]] = {}
@@ -55,7 +68,7 @@ class Webhooks:
 
         Raises `ValueError` for a URL that is not http(s), and for unknown types of events.
         """
-        if urlsplit(url).scheme not in ("http", "https") or not urlsplit(url).netloc:
+        if not _is_http(url):
             raise ValueError(f"url: must be an http or https URL, not {url!r}")
         wanted = None if events is None else frozenset([events] if isinstance(events, str) else events)
         for type in sorted(wanted or ()):
@@ -73,8 +86,13 @@ class Webhooks:
         self._waiting = [each for each in self._waiting if each.endpoint.id != id]
 
     def disturb(self, *, delay: float = 0.0, copies: int = 1, shuffle: bool = False) -> None:
-        """Deliver late, several times, or out of order; without arguments, normally."""
-        self.delay, self.copies, self.shuffle = delay, copies, shuffle
+        """Deliver *delay* seconds late, several times, out of order; without arguments, as it should be.
+
+        Raises `ValueError` for a negative delay, and for less than 1 or more than 100 copies.
+        """
+        if not 1 <= copies <= MOST_COPIES:
+            raise ValueError(f"copies: must be from 1 to {MOST_COPIES}, not {copies!r}")
+        self.delay, self.copies, self.shuffle = duration(delay, "delay"), copies, shuffle
 
     # Events
 
@@ -141,23 +159,43 @@ class Webhooks:
         Events without a 2xx response are due again later, by the sandbox's clock.
         """
         self._announce()
+        due = self._take_due()
+        by_endpoint: dict[int, list[Delivery]] = {}
+        for each in due:
+            by_endpoint.setdefault(each.endpoint.id, []).append(each)
+        unsent = {each.number: each for each in due}
+        self._busy |= by_endpoint.keys()
+        try:
+            async with anyio.create_task_group() as tasks:
+                for deliveries in by_endpoint.values():
+                    tasks.start_soon(self._send_all, deliveries, unsent)
+        finally:
+            self._busy -= {each.endpoint.id for each in unsent.values()}
+            self._waiting = [*unsent.values(), *self._waiting]  # cancelled: they are still to be sent
+        return due
+
+    def _take_due(self) -> list[Delivery]:
+        """What is due now, but for endpoints that are still busy with what came before."""
         now = self._environment.clock.time()
-        due = [each for each in self._waiting if each.due <= now]
-        self._waiting = [each for each in self._waiting if each.due > now]
+        due = [each for each in self._waiting if each.due <= now and each.endpoint.id not in self._busy]
+        taken = {each.number for each in due}
+        self._waiting = [each for each in self._waiting if each.number not in taken]
         if self.shuffle:
             self._random.shuffle(due)
-        for place, delivery in enumerate(due):
-            try:
-                await send(delivery)
-            except BaseException:
-                self._waiting = [*due[place:], *self._waiting]  # cancelled: they are still to be sent
-                raise
-            if delivery not in self.deliveries:
+        return due
+
+    async def _send_all(self, deliveries: list[Delivery], unsent: dict[int, Delivery]) -> None:
+        """Send what is for one endpoint, one after the other."""
+        for delivery in deliveries:
+            if not delivery.attempts:
                 self.deliveries.append(delivery)
-            if not delivery.delivered and delivery.attempts <= len(RETRY_DELAYS):
+            await send(delivery)
+            del unsent[delivery.number]
+            again = not delivery.delivered and delivery.attempts <= len(RETRY_DELAYS)
+            if again and delivery.endpoint in self.endpoints:
                 delivery.due = self._environment.clock.time() + RETRY_DELAYS[delivery.attempts - 1]
                 self._waiting.append(delivery)
-        return due
+        self._busy.discard(deliveries[0].endpoint.id)
 
     async def send_again(self, number: int) -> Delivery:
         """Send a delivery once more, now. Raises `LookupError` if it is no longer kept."""
