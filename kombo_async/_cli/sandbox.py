@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from datetime import UTC, datetime
 from typing import Any
 
@@ -31,7 +32,13 @@ def _pair(_: click.Context, option: click.Parameter, value: str | None) -> Any:
 
 
 @click.command()
-@click.option("--port", default=8420, show_default=True, help="The port on 127.0.0.1; 0 picks a free one.")
+@click.option(
+    "--port",
+    type=click.IntRange(0, 65535),
+    default=8420,
+    show_default=True,
+    help="The port on 127.0.0.1; 0 picks a free one.",
+)
 @click.option("--seed", default=1, show_default=True, help="Seed; a different number generates different records.")
 @_sizes
 @click.option("--api-key", default=API_KEY, show_default=True, help="The API key that callers must send.")
@@ -63,6 +70,12 @@ def command(port: int, start: datetime | None, **settings: Any) -> None:
         anyio.run(_serve, sandbox, port)
     except KeyboardInterrupt:
         click.echo("sandbox closed")
+    except OSError as error:
+        if error.errno != errno.EADDRINUSE:
+            raise
+        raise click.UsageError(
+            f"port {port} is in use; choose another with --port, or 0 for any that is free"
+        ) from None
 
 
 async def _serve(sandbox: Sandbox, port: int) -> None:

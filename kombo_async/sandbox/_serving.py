@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import socket
 import struct
 from collections.abc import AsyncGenerator
@@ -13,11 +14,15 @@ import uvicorn
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from kombo_async.sandbox._sandbox import Sandbox
-from kombo_async.sandbox._server.asgi import BREAK, Receive, Scope, Send
+from kombo_async.sandbox._server.asgi import BREAK, Receive, Scope, Send, until_gone
+
+logger: logging.Logger = logging.getLogger(__name__)
 
 HOST = "127.0.0.1"
 _transports: dict[Any, asyncio.Transport] = {}
-"""The transports of open connections, by their two ends."""
+"""The transport of each open connection, by its two ends."""
+GRACE = 1
+"""Seconds that calls under way have when the server closes."""
 DELIVER_EVERY = 0.2
 """Seconds between deliveries of webhooks."""
 
@@ -26,11 +31,39 @@ def _ends(transport: asyncio.Transport) -> Any:
     return transport.get_extra_info("peername"), transport.get_extra_info("sockname")
 
 
+class _Together:
+    """A transport that sends together what is written in one turn of the event loop: head and body in one packet."""
+
+    def __init__(self, transport: asyncio.Transport) -> None:
+        self._transport = transport
+        self._loop = asyncio.get_running_loop()
+        self._written: list[bytes] = []
+
+    def write(self, data: bytes) -> None:
+        """Send *data* before the event loop goes on to something else."""
+        if not self._written:
+            self._loop.call_soon(self._send)
+        self._written.append(data)
+
+    def _send(self) -> None:
+        if self._written:
+            self._transport.write(b"".join(self._written))
+            self._written.clear()
+
+    def close(self) -> None:
+        """Close the connection after all that was written."""
+        self._send()
+        self._transport.close()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._transport, name)
+
+
 class _Protocol(H11Protocol):
     """uvicorn's protocol, plus a note of each connection's transport, to let faults break it."""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        super().connection_made(transport)
+        super().connection_made(cast("asyncio.Transport", _Together(transport)))
         _transports[_ends(transport)] = transport
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -61,16 +94,39 @@ def _breaker(ends: Any) -> Any:
     return break_connection
 
 
-def config(sandbox: Sandbox, **settings: Any) -> uvicorn.Config:
-    """uvicorn's settings for *sandbox*."""
+class _Application:
+    """The sandbox as uvicorn calls it. Knows the tasks of calls that are under way."""
 
-    async def application(scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "http":
-            breaker = _breaker((scope.get("client"), scope.get("server")))
-            scope["extensions"] = {**cast("dict[str, Any]", scope.get("extensions") or {}), BREAK: breaker}
-        await sandbox(scope, receive, send)
+    def __init__(self, sandbox: Sandbox) -> None:
+        self._sandbox = sandbox
+        self._calls: set[asyncio.Task[Any]] = set()
 
-    defaults: dict[str, Any] = {
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._sandbox(scope, receive, send)
+            return
+        break_connection = _breaker((scope.get("client"), scope.get("server")))
+        scope["extensions"] = {**cast("dict[str, Any]", scope.get("extensions") or {}), BREAK: break_connection}
+        task = cast("asyncio.Task[Any]", asyncio.current_task())
+        self._calls.add(task)
+        try:
+            await self._sandbox(scope, receive, send)
+        except asyncio.CancelledError:  # the server closes, and this call did not end in time
+            break_connection("close")
+            await until_gone(receive)
+        finally:
+            self._calls.discard(task)
+
+    async def close(self) -> None:
+        """Wait for calls that are under way, but not for long."""
+        if self._calls:
+            _, late = await asyncio.wait(self._calls, timeout=GRACE)
+            for task in late:
+                task.cancel()
+
+
+def _config(application: _Application) -> uvicorn.Config:
+    settings: dict[str, Any] = {
         "http": _Protocol,
         "ws": "none",
         "date_header": False,  # the sandbox sends its own Date
@@ -78,29 +134,48 @@ def config(sandbox: Sandbox, **settings: Any) -> uvicorn.Config:
         "log_config": None,
         "access_log": False,
         "server_header": False,
-        "timeout_graceful_shutdown": 1,
+        "proxy_headers": False,  # there is no proxy, and who claims to be one could not be disconnected
+        "timeout_graceful_shutdown": 2 * GRACE,
     }
-    return uvicorn.Config(application, **{**defaults, **settings})
+    return uvicorn.Config(cast("Any", application), **settings)
 
 
 async def _deliver(sandbox: Sandbox) -> None:
-    while True:
-        await sandbox.webhooks.deliver()
-        await asyncio.sleep(DELIVER_EVERY)
+    """Deliver webhooks for ever; an endpoint that does not answer holds up nobody but itself."""
+
+    async def deliver() -> None:
+        try:
+            await sandbox.webhooks.deliver()
+        except Exception:
+            logger.exception("The sandbox failed to deliver webhooks")
+
+    async with asyncio.TaskGroup() as tasks:
+        while True:
+            tasks.create_task(deliver())
+            await asyncio.sleep(DELIVER_EVERY)
+
+
+async def _ended(application: _Application, server: asyncio.Task[None]) -> None:
+    await application.close()
+    await server
 
 
 @contextlib.asynccontextmanager
 async def serve(sandbox: Sandbox, port: int = 0) -> AsyncGenerator[str]:
     """Serve *sandbox* on 127.0.0.1 while the block runs (asyncio only); yields the base URL for clients.
 
-    With *port* 0, a free one is used.
+    A *port* of 0 takes one that is free. Raises `OSError`, which names the address, where it cannot be listened on.
     """
     # With a named protocol, asyncio switches off Nagle's algorithm, which would delay responses by 40 ms.
     listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.bind((HOST, port))
-        server = _Server(config(sandbox))
+        try:
+            listener.bind((HOST, port))
+        except OSError as error:
+            raise OSError(error.errno, error.strerror, f"{HOST}:{port}") from None
+        application = _Application(sandbox)
+        server = _Server(_config(application))
         deliveries: asyncio.Task[None] | None = None
         task = asyncio.create_task(server.serve(sockets=[listener]))
         try:
@@ -115,6 +190,6 @@ async def serve(sandbox: Sandbox, port: int = 0) -> AsyncGenerator[str]:
             if deliveries is not None:
                 deliveries.cancel()
             server.should_exit = True
-            await asyncio.shield(task)
+            await asyncio.shield(_ended(application, task))
     finally:
         listener.close()

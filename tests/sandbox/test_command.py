@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import socket
 from typing import Any
 
 import pytest
@@ -55,10 +56,32 @@ def test_settings_reach_the_sandbox(made: list[Sandbox]) -> None:
 
 
 @pytest.mark.parametrize(
-    "options", ["--scene outag", "--candidates -3", "--latency x", "--copy-lag nan", "--rate-limit 5", "--latency 3,2"]
+    "options",
+    [
+        "--port 99999",
+        "--port -1",
+        "--scene outage:integration=lever:none",
+        "--scene outag",
+        "--candidates -3",
+        "--latency x",
+        "--copy-lag nan",
+        "--rate-limit 5",
+        "--latency 3,2",
+    ],
 )
 def test_settings_that_make_no_sense_are_told(made: list[Any], options: str) -> None:
     """As mistakes in the use of the command, without a traceback."""
     result = CliRunner().invoke(module.command, options.split())
     assert result.exit_code == 2, result.output
     assert made == []
+
+
+def test_a_port_that_is_in_use_is_told() -> None:
+    """With what to do."""
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        result = CliRunner().invoke(module.command, ["--port", str(port)])
+    assert result.exit_code == 2
+    assert f"port {port} is in use; choose another with --port" in result.output

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from html import escape
 from urllib.parse import parse_qs, quote
 
 from starlette.applications import Starlette
 from starlette.datastructures import Headers
 from starlette.middleware import Middleware
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import HTMLResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
@@ -40,7 +41,8 @@ class _OnlyLocal:
         if scope["type"] == "http" and not is_local(Headers(scope=scope).get("host", ""), self._hosts):
             await PlainTextResponse("This host name is not known to belong to this machine.", 400)(scope, receive, send)
         else:
-            await self._app(scope, receive, send)
+            with suppress(ClientDisconnect):  # whoever goes away in the middle needs no answer
+                await self._app(scope, receive, send)
 
 
 def make_site(sandbox: SandboxCore) -> Starlette:

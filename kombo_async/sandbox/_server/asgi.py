@@ -35,22 +35,39 @@ class ConnectionBroken(Exception):
     """Raised by the application to break a connection that it cannot access."""
 
 
+class CallerGone(Exception):
+    """Raised where a caller goes away in the middle of the body."""
+
+
 async def answer_call(sandbox: SandboxCore, scope: Scope, receive: Receive, send: Send) -> None:
     """Answer a call to the API."""
     raw_path: bytes = scope.get("raw_path") or scope["path"].encode()
-    headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in scope["headers"]}
+    headers = _headers(scope)
     if not is_local(headers.get("host", ""), sandbox.hosts):
         await _send(Outgoing(failure(_WRONG_HOST, None)), scope, receive, send, sandbox.clock)
+        return
+    try:
+        body = await read_body(receive)
+    except CallerGone:  # half of a body is no request
         return
     incoming = Incoming(
         method=scope["method"],
         path=raw_path.partition(b"?")[0].decode("latin-1").removeprefix("/v1"),
         query=scope["query_string"].decode("latin-1"),
         headers=headers,
-        body=await read_body(receive),
+        body=body,
         root=f"{scope.get('scheme', 'http')}://{headers.get('host', 'localhost')}",
     )
     await _send(await process(sandbox, incoming), scope, receive, send, sandbox.clock)
+
+
+def _headers(scope: Scope) -> dict[str, str]:
+    """The headers by their names; one that comes several times has all of its values, with commas between."""
+    headers: dict[str, str] = {}
+    for raw_name, raw_value in scope["headers"]:
+        name, value = raw_name.decode("latin-1").lower(), raw_value.decode("latin-1")
+        headers[name] = f"{headers[name]}, {value}" if name in headers else value
+    return headers
 
 
 def _date(clock: Clock) -> tuple[bytes, bytes]:
@@ -59,23 +76,22 @@ def _date(clock: Clock) -> tuple[bytes, bytes]:
 
 
 async def read_body(receive: Receive) -> bytes:
-    """The whole body of a request."""
-    message = await receive()
-    if not message.get("more_body"):
-        body: bytes = message.get("body", b"")
-        return body
-    parts = [message.get("body", b"")]
-    while message.get("more_body"):
+    """The whole body of a request. Raises `CallerGone` where it does not come to its end."""
+    parts: list[bytes] = []
+    while True:
         message = await receive()
+        if message["type"] == "http.disconnect":
+            raise CallerGone
         parts.append(message.get("body", b""))
-    return b"".join(parts)
+        if not message.get("more_body"):
+            return b"".join(parts)
 
 
 async def _send(outgoing: Outgoing, scope: Scope, receive: Receive, send: Send, clock: Clock) -> None:
     answer, fault = outgoing.answer, outgoing.fault
     connection = None if fault is None else fault.connection
     if connection == "hang":
-        await _until_gone(receive)
+        await until_gone(receive)
         return
     if connection in ("reset", "close"):
         await _break(scope, receive, connection)
@@ -96,7 +112,8 @@ async def _send(outgoing: Outgoing, scope: Scope, receive: Receive, send: Send, 
         await _break(scope, receive, "close")
 
 
-async def _until_gone(receive: Receive) -> None:
+async def until_gone(receive: Receive) -> None:
+    """Wait until the caller is disconnected."""
     while (await receive())["type"] != "http.disconnect":
         pass
 
@@ -107,4 +124,4 @@ async def _break(scope: Scope, receive: Receive, how: str) -> None:
     if breaker is None:
         raise ConnectionBroken("the sandbox was told to break this connection")
     breaker(how)
-    await _until_gone(receive)  # otherwise the server would complain that there was no response
+    await until_gone(receive)  # else the server would complain that no answer came
