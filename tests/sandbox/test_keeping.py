@@ -1,11 +1,10 @@
-"""State in a file, the pytest plugin, imports, rules and routes."""
+"""The pytest plugin, imports, rules and routes."""
 
 from __future__ import annotations
 
 import subprocess
 import sys
 import time
-from pathlib import Path
 
 import pytest
 
@@ -15,48 +14,8 @@ from kombo_async.sandbox import GREENHOUSE, Sandbox
 from kombo_async.sandbox._api import routes
 from kombo_async.sandbox._api.validation import RULES
 from tests.sandbox.constraints import demands
-from tests.sandbox.test_recruiting import CV, create
 
 pytestmark = pytest.mark.anyio
-
-
-async def test_a_file_keeps_the_state(tmp_path: Path) -> None:
-    """Records, deletions, files and integrations are there again; the seed and sizes are the file's."""
-    from kombo_async import ats
-
-    path = tmp_path / "state.db"
-    first = Sandbox(seed=4, candidates=3, state=path)
-    kombo = first.client(GREENHOUSE)
-    attachment = ats.AttachmentInput.from_bytes(CV, "cv.pdf", type="CV")
-    created = (await create(kombo, first, attachments=[attachment])).unwrap()
-    gone = first.world(GREENHOUSE).table("ats_candidates")[0].id
-    first.delete_record(GREENHOUSE, "ats_candidates", gone)
-    first.add_integration("lever:demo", sync_pending=True)
-    before = (await kombo.ats.get_candidates(include_deleted=True)).unwrap()
-    first.close()
-    second = Sandbox(seed=9, candidates=50, state=path)
-    assert second.integrations["lever:demo"].state == "sync pending"
-    client = second.client(GREENHOUSE)
-    assert (await client.ats.get_candidates(include_deleted=True)).unwrap() == before
-    (file,) = (await client.ats.get_candidate_attachments(created.id)).unwrap().results
-    kept = second.file(file.id)
-    assert kept is not None
-    assert kept.data == CV
-    second.close()
-
-
-def test_another_file_is_no_state(tmp_path: Path) -> None:
-    """It is refused, not overwritten."""
-    path = tmp_path / "notes.txt"
-    path.write_text("my notes, which are long enough to be no header of a database " * 20)
-    with pytest.raises(ValueError, match="is not a state file"):
-        Sandbox(state=path)
-
-
-def test_a_folder_that_is_not_there_is_told(tmp_path: Path) -> None:
-    """With the path, and what SQLite says."""
-    with pytest.raises(ValueError, match=r"nowhere.*unable to open"):
-        Sandbox(state=tmp_path / "nowhere" / "state.db")
 
 
 async def test_the_fixtures(kombo: AsyncKomboClient, kombo_sandbox: Sandbox) -> None:

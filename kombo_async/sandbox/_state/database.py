@@ -6,6 +6,9 @@ import sqlite3
 from contextlib import suppress
 from pathlib import Path
 
+PATIENCE = 5.0
+"""Seconds to wait for another process that is about to close the same file."""
+
 
 class _Database(sqlite3.Connection):
     """A connection that closes itself when it is no longer referenced, since few sandboxes are closed explicitly."""
@@ -18,11 +21,14 @@ class _Database(sqlite3.Connection):
 def open_database(path: Path | None = None) -> sqlite3.Connection:
     """The database in the file at *path*, created if missing.
 
-    Without a path, it is temporary: in memory while it is small, then in a temporary file.
-    Raises `sqlite3.DatabaseError` for another kind of file.
+    Without a path it ends with its connection; it is in memory while it is small, and in a temporary file after that.
+    With one, nobody else can open it meanwhile. Raises `sqlite3.DatabaseError` for another kind of file.
     """
-    database = sqlite3.connect(path or "", check_same_thread=False, factory=_Database)
-    # The sandbox is for trying things out: a power cut may lose the last calls.
+    database = sqlite3.connect(path or "", timeout=PATIENCE, check_same_thread=False, factory=_Database)
+    # The sandbox is for trying things out: a power cut may take the last calls with it.
     database.execute("PRAGMA synchronous = OFF")
+    database.execute("PRAGMA locking_mode = EXCLUSIVE")
     database.execute(f"PRAGMA journal_mode = {'WAL' if path else 'OFF'}")
+    if path:
+        database.executescript("BEGIN IMMEDIATE; COMMIT")  # with which it is held from now on
     return database

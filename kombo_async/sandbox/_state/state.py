@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Generator
+from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -32,27 +33,60 @@ VERSION = "2"
 def open_state(path: Path | None) -> State:
     """The state in the file at *path*, created if missing; without a path, it is temporary.
 
-    Raises `ValueError` for a file that is not a state file or cannot be opened.
+    Raises `ValueError` for a file that is none, is damaged, is in use, or cannot be opened.
     """
-    try:
+    with _told(path):
         connection = open_database(path)
-        connection.executescript(_SCHEMA + RECORDS_SCHEMA)
-    except sqlite3.OperationalError as error:
-        raise ValueError(f"state: {path}: {error}") from None
-    except sqlite3.DatabaseError:
-        raise ValueError(f"state: {path} is not a state file of the sandbox") from None
-    state = State(connection)
-    if state.meta("version", VERSION) != VERSION:
-        connection.close()
-        raise ValueError(f"state: {path} was written by another version; use a new file")
+        try:
+            _check(connection)
+            connection.executescript(_SCHEMA + RECORDS_SCHEMA)
+            state = State(connection, path)
+            if state.meta("version", VERSION) != VERSION:
+                raise _Unfit("was written by another version; use a new file")
+        except BaseException:
+            connection.close()
+            raise
     return state
 
 
-class State:
+class _Unfit(Exception):
     """Everything that a sandbox has to remember, except for calls."""
 
-    def __init__(self, connection: sqlite3.Connection) -> None:
+
+@contextmanager
+def _told(path: Path | None) -> Generator[None]:
+    """Raises `ValueError`, with the *path*, for whatever makes a file unfit."""
+    try:
+        yield
+    except _Unfit as error:
+        raise ValueError(f"state: {path} {error}") from None
+    except sqlite3.OperationalError as error:
+        in_use = error.sqlite_errorcode == sqlite3.SQLITE_BUSY
+        why = "is in use by another sandbox" if in_use else f"cannot be opened: {error}"
+        raise ValueError(f"state: {path} {why}") from None
+    except sqlite3.DatabaseError:
+        raise ValueError(f"state: {path} is not a state file of the sandbox, or is damaged") from None
+    except (ValueError, TypeError, LookupError) as error:
+        raise ValueError(f"state: {path} is damaged: {error}") from None
+
+
+def _check(connection: sqlite3.Connection) -> None:
+    """Leave other people's databases as they are."""
+    tables = {name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+    if tables and not tables >= {"meta", "integrations", "records", "files"}:
+        raise _Unfit("is not a state file of the sandbox")
+
+
+def _integration(plain: dict[str, Any], clock: Clock) -> Integration:
+    return Integration(sync=Sync(clock=clock, **plain.pop("sync")), **plain)
+
+
+class State:
+    """What a sandbox has to remember, but for the calls. Raises `ValueError`, with the path, where it is damaged."""
+
+    def __init__(self, connection: sqlite3.Connection, path: Path | None) -> None:
         self._connection = connection
+        self._path = path
 
     def meta(self, name: str, default: str) -> str:
         """A stored setting. If it is missing, *default* is stored."""
@@ -65,27 +99,29 @@ class State:
 
     def born(self, now: datetime) -> datetime:
         """When the state was created: *now* if it is new."""
-        return parse(self.meta("born", stamp(now)))
+        with _told(self._path):
+            return parse(self.meta("born", stamp(now)))
 
     def seed(self, seed: int) -> int:
         """The seed that the state was created with: *seed* if it is new."""
-        return int(self.meta("seed", str(seed)))
+        with _told(self._path):
+            return int(self.meta("seed", str(seed)))
 
     def sizes(self, sizes: Sizes) -> Sizes:
         """The sizes that the state was created with: *sizes* if it is new."""
-        return msgspec.json.decode(self.meta("sizes", msgspec.json.encode(sizes).decode()), type=Sizes)
+        with _told(self._path):
+            return msgspec.json.decode(self.meta("sizes", msgspec.json.encode(sizes).decode()), type=Sizes)
 
     @property
     def has_integrations(self) -> bool:
         """Whether it has integrations, which means that the file is not new."""
         return self._connection.execute("SELECT 1 FROM integrations LIMIT 1").fetchone() is not None
 
-    def integrations(self, clock: Clock) -> Iterator[Integration]:
+    def integrations(self, clock: Clock) -> list[Integration]:
         """The stored integrations."""
-        for (data,) in self._connection.execute("SELECT data FROM integrations ORDER BY rowid").fetchall():
-            plain: dict[str, Any] = msgspec.json.decode(data)
-            sync = Sync(clock=clock, **plain.pop("sync"))
-            yield Integration(sync=sync, **plain)
+        with _told(self._path):
+            rows = self._connection.execute("SELECT data FROM integrations ORDER BY rowid").fetchall()
+            return [_integration(msgspec.json.decode(data), clock) for (data,) in rows]
 
     def save_integration(self, integration: Integration) -> None:
         """Store an integration."""
