@@ -1,15 +1,13 @@
-"""Manners of Kombo's that callers rely on, each as a kind: filters, IDs, headers, what is refused and what is not."""
+"""Manners of Kombo's that callers rely on, each as a kind: IDs, headers, what is refused and what is not."""
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
-from typing import Any, get_args
+from typing import Any
 from urllib.parse import quote
 
 import httpx
 import pytest
 
-from kombo_async._codec.structure import field_types, is_list, is_union, members
 from kombo_async._generated.operations import REQUESTS
 from kombo_async.sandbox import GREENHOUSE, Sandbox, default_id, serve
 from tests.sandbox.raw_calls import admin, call, error, ids
@@ -19,108 +17,6 @@ pytestmark = pytest.mark.anyio
 HRIS = default_id("workday")
 LMS = default_id("docebo")
 ORDERS = default_id("icims")
-
-
-@pytest.mark.parametrize("comma", [",", "%2C", "%2c"])
-@pytest.mark.parametrize(
-    ("integration", "path", "name", "table", "field"),
-    [
-        (GREENHOUSE, "/ats/candidates", "ids", "ats_candidates", "id"),
-        (GREENHOUSE, "/ats/candidates", "remote_ids", "ats_candidates", "remote_id"),
-        (GREENHOUSE, "/ats/users", "emails", "ats_users", "email"),
-        (HRIS, "/hris/employees", "work_emails", "hris_employees", "work_email"),
-        (LMS, "/lms/users", "work_emails", "lms_users", "work_email"),
-    ],
-)
-async def test_values_of_a_filter_are_separated_by_commas_encoded_or_not(
-    sandbox: Sandbox, comma: str, integration: str, path: str, name: str, table: str, field: str
-) -> None:
-    """Kombo's clients encode the comma, ours does not."""
-    rows = sandbox.world(integration).table(table)[:3]
-    values = comma.join(quote(row.data[field], safe="") for row in rows)
-    response = await call(sandbox, "GET", f"{path}?{name}={values}", integration=integration)
-    assert sorted(ids(response)) == sorted(row.id for row in rows)
-
-
-def _words(hint: Any) -> list[str]:
-    """The words that a hint names, however deep."""
-    return [hint] if isinstance(hint, str) else [word for inner in get_args(hint) for word in _words(inner)]
-
-
-def test_every_list_parameter_takes_an_encoded_comma() -> None:
-    """Whatever the operation."""
-    from kombo_async.sandbox._api.request_parsing import read_request
-
-    for id in REQUESTS:
-        cls: Any = REQUESTS[id]
-        hints = {field.name: hint for field, hint in field_types(cls)}
-        for name in cls.operation.query:
-            hint = hints[name]
-            lists = [each for each in (members(hint) if is_union(hint) else (hint,)) if is_list(each)]
-            words = [word for part in lists for word in _words(part)]
-            texts = words[:2] or ["a", "b"]
-            if lists:
-                parameters = dict.fromkeys(cls.operation.path_parts[1::2], "x")
-                request = read_request(cls, parameters, f"{name}={'%2C'.join(texts)}", "", b"")
-                assert list(getattr(request, name)) == texts, (id, name)
-
-
-@pytest.mark.parametrize(
-    ("integration", "path", "name", "table", "field"),
-    [
-        (GREENHOUSE, "/ats/users", "emails", "ats_users", "email"),
-        (GREENHOUSE, "/ats/candidates", "email", "ats_candidates", "emails"),
-        (HRIS, "/hris/employees", "work_emails", "hris_employees", "work_email"),
-        (HRIS, "/hris/employees", "personal_emails", "hris_employees", "personal_email"),
-        (LMS, "/lms/users", "work_emails", "lms_users", "work_email"),
-    ],
-)
-async def test_email_filters_do_not_mind_case(
-    sandbox: Sandbox, integration: str, path: str, name: str, table: str, field: str
-) -> None:
-    """Upper case finds what is written in lower case."""
-    row = sandbox.world(integration).table(table)[1]
-    value = row.data[field]
-    email = value[0] if isinstance(value, list) else value
-    assert ids(await call(sandbox, "GET", f"{path}?{name}={quote(email.upper())}", integration=integration)) == [row.id]
-
-
-@pytest.mark.parametrize(
-    ("integration", "path", "name", "table", "field"),
-    [
-        (GREENHOUSE, "/ats/applications", "remote_created_after", "ats_applications", "remote_created_at"),
-        (GREENHOUSE, "/ats/jobs", "remote_created_after", "ats_jobs", "remote_created_at"),
-        (GREENHOUSE, "/ats/tags", "updated_after", "ats_tags", "changed_at"),
-        (ORDERS, "/assessment/orders", "created_after", "assessment_orders", "remote_created_at"),
-        (HRIS, "/hris/timesheets", "started_after", "hris_timesheets", "started_at"),
-        (HRIS, "/hris/timesheets", "started_before", "hris_timesheets", "started_at"),
-        (HRIS, "/hris/timesheets", "ended_after", "hris_timesheets", "ended_at"),
-        (HRIS, "/hris/timesheets", "ended_before", "hris_timesheets", "ended_at"),
-    ],
-)
-async def test_bounds_of_time_include_the_time_itself(
-    sandbox: Sandbox, integration: str, path: str, name: str, table: str, field: str
-) -> None:
-    """And not the millisecond beyond."""
-    row = sandbox.world(integration).table(table)[2]
-    at = row.data[field]
-    step = timedelta(milliseconds=1 if name.endswith("after") else -1)
-    beyond = (datetime.fromisoformat(at) + step).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-    query = f"{path}?ids={row.id}&{name}="
-    assert ids(await call(sandbox, "GET", f"{query}{quote(at)}", integration=integration)) == [row.id]
-    assert ids(await call(sandbox, "GET", f"{query}{quote(beyond)}", integration=integration)) == []
-
-
-async def test_custom_fields_takes_one_key(sandbox: Sandbox) -> None:
-    """The filter of employees; a mapped field is found by it."""
-    listed = await call(sandbox, "GET", "/hris/employees", integration=HRIS)
-    employee = listed.json()["data"]["results"][0]
-    value = employee["custom_fields"]["cost_center"]
-    one = quote(f'{{"cost_center": "{value}"}}')
-    assert employee["id"] in ids(await call(sandbox, "GET", f"/hris/employees?custom_fields={one}", integration=HRIS))
-    for wrong in ('{"a": 1, "b": 2}', "{}", "[]", "x"):
-        refused = await call(sandbox, "GET", f"/hris/employees?custom_fields={quote(wrong)}", integration=HRIS)
-        assert error(refused)[:2] == (400, "PLATFORM.INPUT_INVALID")
 
 
 async def test_remote_ids_stand_for_ids_everywhere(sandbox: Sandbox) -> None:

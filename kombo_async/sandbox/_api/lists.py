@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import base64
-import binascii
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import suppress
+from functools import lru_cache
 from typing import Any, TypeAlias, get_args
 
 import attrs
@@ -15,6 +16,7 @@ from kombo_async.request import Request, data_type
 from kombo_async.sandbox._api.answers import encode
 from kombo_async.sandbox._api.filters import COMMON, Filter
 from kombo_async.sandbox._api.projection import shaper
+from kombo_async.sandbox._state.ids import make_id
 from kombo_async.sandbox._state.refusals import InputInvalid
 from kombo_async.sandbox._state.store import World
 from kombo_async.sandbox._state.table import Record, RecordTable, StoredRecord
@@ -48,14 +50,15 @@ _Given: TypeAlias = tuple[Filter, Any]
 def read_page(world: World, listing: Listing, request: Request[Any]) -> dict[str, Any]:
     """The requested page."""
     size = page_size(request, listing.largest_page)
-    start = _place(_given(request, "cursor"))
+    mark = _mark(world.integration_id, request.operation.id)
+    start = _place(_given(request, "cursor"), mark)
     filters = _filters(listing, request)
     deleted_too = bool(_given(request, "include_deleted"))
     results: list[msgspec.Raw] = []
     for record in _records(world, world.table(listing.table), filters, start):
         if (deleted_too or not record.deleted) and all(each.test(world, record, value) for each, value in filters):
             if len(results) == size:
-                return _page(listing, results, make_cursor(record.place))
+                return _page(listing, results, make_cursor(mark, record.place))
             results.append(encoded(world, listing, record, type(request)))
     return _page(listing, results, None)
 
@@ -87,22 +90,26 @@ def page_size(request: Request[Any], largest: int) -> int:
     return number
 
 
-def make_cursor(place: int) -> str:
-    """The cursor of the page that begins at *place*."""
-    return base64.urlsafe_b64encode(f"place:{place}".encode()).decode().rstrip("=")
+@lru_cache(maxsize=1_000)
+def _mark(integration_id: str, operation_id: str) -> str:
+    """What the cursors of one list of one integration begin with."""
+    return make_id(integration_id, operation_id)[:8]
 
 
-def _place(cursor: str | None) -> int:
+def make_cursor(mark: str, place: int) -> str:
+    """The cursor of the page that begins at *place* of the list with this *mark*."""
+    return base64.urlsafe_b64encode(f"{mark}:{place}".encode()).decode().rstrip("=")
+
+
+def _place(cursor: str | None, mark: str) -> int:
     if cursor is None:
         return 0
-    try:
+    with suppress(ValueError):  # it is no base64, or no text
         text = base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)).decode()
-        kind, _, place = text.partition(":")
-        if kind == "place" and place.isdecimal() and len(place) < 18:
+        whose, _, place = text.partition(":")
+        if whose == mark and place.isdecimal() and len(place) < 18:
             return int(place)
-    except (binascii.Error, ValueError):
-        pass
-    raise InputInvalid("cursor: unknown cursor")
+    raise InputInvalid("cursor: unknown; use the `next` of this list's last page, for the same integration")
 
 
 def _given(request: Request[Any], name: str) -> Any:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any, cast
 
-from kombo_async._codec.plain import plain_json
+import msgspec
+
 from kombo_async.sandbox._api.filters import (
     Filter,
     after,
@@ -77,12 +78,16 @@ def _each(world: World, name: str, ids: Any) -> list[Record]:
 
 
 def _custom_field(world: World, value: str) -> tuple[str, list[Any]]:
-    wanted = plain_json(value.encode())
+    try:
+        wanted = msgspec.json.decode(value)
+    except (ValueError, RecursionError):
+        wanted = None
     if not isinstance(wanted, dict) or len(cast("dict[str, Any]", wanted)) != 1:
         raise InputInvalid('custom_fields: must be a JSON object with one key, such as {"key": "value"}')
     ((key, expected),) = cast("dict[str, Any]", wanted).items()
     field = mapped_fields(world, "hris_employees").get(key)
-    return ("id", []) if field is None else (f"field:{field}", [expected])
+    # What the system's fields can hold is text: nothing else finds anybody.
+    return (f"field:{field}", [expected]) if field is not None and isinstance(expected, str) else ("id", [])
 
 
 _ENDS_FROM = Filter(lambda _, record, value: (record.data["end_date"] or "9999") >= as_stamp(value)[:10])
