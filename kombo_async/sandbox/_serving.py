@@ -20,9 +20,9 @@ logger: logging.Logger = logging.getLogger(__name__)
 
 HOST = "127.0.0.1"
 _transports: dict[Any, asyncio.Transport] = {}
-"""The transport of each open connection, by its two ends."""
+"""The transports of open connections, by their two ends."""
 GRACE = 1
-"""Seconds that calls under way have when the server closes."""
+"""Seconds that running calls have to finish when the server closes."""
 DELIVER_EVERY = 0.2
 """Seconds between deliveries of webhooks."""
 
@@ -32,7 +32,7 @@ def _ends(transport: asyncio.Transport) -> Any:
 
 
 class _Together:
-    """A transport that sends together what is written in one turn of the event loop: head and body in one packet."""
+    """A transport that joins the writes of one turn of the event loop: head and body leave in one packet."""
 
     def __init__(self, transport: asyncio.Transport) -> None:
         self._transport = transport
@@ -40,7 +40,7 @@ class _Together:
         self._written: list[bytes] = []
 
     def write(self, data: bytes) -> None:
-        """Send *data* before the event loop goes on to something else."""
+        """Send *data* at the end of this turn of the event loop."""
         if not self._written:
             self._loop.call_soon(self._send)
         self._written.append(data)
@@ -51,7 +51,7 @@ class _Together:
             self._written.clear()
 
     def close(self) -> None:
-        """Close the connection after all that was written."""
+        """Close the connection once everything is sent."""
         self._send()
         self._transport.close()
 
@@ -95,7 +95,7 @@ def _breaker(ends: Any) -> Any:
 
 
 class _Application:
-    """The sandbox as uvicorn calls it. Knows the tasks of calls that are under way."""
+    """The sandbox as uvicorn calls it. Keeps track of running calls."""
 
     def __init__(self, sandbox: Sandbox) -> None:
         self._sandbox = sandbox
@@ -111,14 +111,14 @@ class _Application:
         self._calls.add(task)
         try:
             await self._sandbox(scope, receive, send)
-        except asyncio.CancelledError:  # the server closes, and this call did not end in time
+        except asyncio.CancelledError:  # the server is closing, and this call did not finish in time
             break_connection("close")
             await until_gone(receive)
         finally:
             self._calls.discard(task)
 
     async def close(self) -> None:
-        """Wait for calls that are under way, but not for long."""
+        """Wait briefly for running calls, then disconnect the rest."""
         if self._calls:
             _, late = await asyncio.wait(self._calls, timeout=GRACE)
             for task in late:
@@ -134,14 +134,14 @@ def _config(application: _Application) -> uvicorn.Config:
         "log_config": None,
         "access_log": False,
         "server_header": False,
-        "proxy_headers": False,  # there is no proxy, and who claims to be one could not be disconnected
+        "proxy_headers": False,  # or faults could not find the connection of a caller that claims to be a proxy
         "timeout_graceful_shutdown": 2 * GRACE,
     }
     return uvicorn.Config(cast("Any", application), **settings)
 
 
 async def _deliver(sandbox: Sandbox) -> None:
-    """Deliver webhooks for ever; an endpoint that does not answer holds up nobody but itself."""
+    """Deliver webhooks forever. A slow endpoint delays only its own events."""
 
     async def deliver() -> None:
         try:
@@ -164,7 +164,7 @@ async def _ended(application: _Application, server: asyncio.Task[None]) -> None:
 async def serve(sandbox: Sandbox, port: int = 0) -> AsyncGenerator[str]:
     """Serve *sandbox* on 127.0.0.1 while the block runs (asyncio only); yields the base URL for clients.
 
-    A *port* of 0 takes one that is free. Raises `OSError`, which names the address, where it cannot be listened on.
+    A *port* of 0 takes one that is free. Raises `OSError` that names the address if it is not available.
     """
     # With a named protocol, asyncio switches off Nagle's algorithm, which would delay responses by 40 ms.
     listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)

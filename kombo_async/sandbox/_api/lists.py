@@ -92,7 +92,7 @@ def page_size(request: Request[Any], largest: int) -> int:
 
 @lru_cache(maxsize=1_000)
 def _mark(integration_id: str, operation_id: str) -> str:
-    """What the cursors of one list of one integration begin with."""
+    """The start of every cursor of this list and integration."""
     return make_id(integration_id, operation_id)[:8]
 
 
@@ -104,12 +104,12 @@ def make_cursor(mark: str, place: int) -> str:
 def _place(cursor: str | None, mark: str) -> int:
     if cursor is None:
         return 0
-    with suppress(ValueError):  # it is no base64, or no text
+    with suppress(ValueError):  # not base64, or not text
         text = base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)).decode()
         whose, _, place = text.partition(":")
         if whose == mark and place.isdecimal() and len(place) < 18:
             return int(place)
-    raise InputInvalid("cursor: unknown; use the `next` of this list's last page, for the same integration")
+    raise InputInvalid("cursor: unknown; pass `next` of the previous page of the same list and integration")
 
 
 def _given(request: Request[Any], name: str) -> Any:

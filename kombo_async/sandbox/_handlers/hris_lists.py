@@ -86,7 +86,7 @@ def _custom_field(world: World, value: str) -> tuple[str, list[Any]]:
         raise InputInvalid('custom_fields: must be a JSON object with one key, such as {"key": "value"}')
     ((key, expected),) = cast("dict[str, Any]", wanted).items()
     field = mapped_fields(world, "hris_employees").get(key)
-    # What the system's fields can hold is text: nothing else finds anybody.
+    # The fields of the connected system hold text: other values match nobody.
     return (f"field:{field}", [expected]) if field is not None and isinstance(expected, str) else ("id", [])
 
 

@@ -22,7 +22,7 @@ from kombo_async.sandbox._state.refusals import InputInvalid
 NOT_FETCHED = "The sandbox fetches files from this machine only: {name} is kept empty, with its address."
 LARGEST_FILE = 100 * 1024 * 1024
 FETCH_SECONDS = 10.0
-"""Seconds, real ones, that a file may take to come."""
+"""Seconds of real time that a file may take."""
 
 Fetched = Mapping[str, "StoredFile | str"]
 """The result for each URL: a file, or why it could not be fetched."""
@@ -100,7 +100,7 @@ async def _fetch(url: str) -> StoredFile | str:
                 kind = response.headers.get("content-type", "").partition(";")[0].strip()
                 return StoredFile("", kind, bytes(content))
     except TimeoutError:
-        return f"it did not come within {FETCH_SECONDS:g} seconds"
+        return f"it did not arrive within {FETCH_SECONDS:g} seconds"
     except (httpx.HTTPError, httpx.InvalidURL) as error:
         return type(error).__name__
 

@@ -61,7 +61,7 @@ def badge(text: str, kind: str) -> str:
 
 
 def page_number(text: str | None) -> int:
-    """The number of a page in a query; whatever is none is the first."""
+    """The page number in a query; 0, the first page, if it is not a number."""
     return int(text) if text and text.isdecimal() and len(text) < 9 else 0
 
 

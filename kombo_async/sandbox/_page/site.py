@@ -41,7 +41,7 @@ class _OnlyLocal:
         if scope["type"] == "http" and not is_local(Headers(scope=scope).get("host", ""), self._hosts):
             await PlainTextResponse("This host name is not known to belong to this machine.", 400)(scope, receive, send)
         else:
-            with suppress(ClientDisconnect):  # whoever goes away in the middle needs no answer
+            with suppress(ClientDisconnect):  # nobody is left to respond to
                 await self._app(scope, receive, send)
 
 

@@ -36,7 +36,7 @@ class ConnectionBroken(Exception):
 
 
 class CallerGone(Exception):
-    """Raised where a caller goes away in the middle of the body."""
+    """Raised when the caller disconnects in the middle of the body."""
 
 
 async def answer_call(sandbox: SandboxCore, scope: Scope, receive: Receive, send: Send) -> None:
@@ -48,7 +48,7 @@ async def answer_call(sandbox: SandboxCore, scope: Scope, receive: Receive, send
         return
     try:
         body = await read_body(receive)
-    except CallerGone:  # half of a body is no request
+    except CallerGone:  # half a body is not a request
         return
     incoming = Incoming(
         method=scope["method"],
@@ -62,7 +62,7 @@ async def answer_call(sandbox: SandboxCore, scope: Scope, receive: Receive, send
 
 
 def _headers(scope: Scope) -> dict[str, str]:
-    """The headers by their names; one that comes several times has all of its values, with commas between."""
+    """The headers by name; a repeated header has all of its values, separated by commas."""
     headers: dict[str, str] = {}
     for raw_name, raw_value in scope["headers"]:
         name, value = raw_name.decode("latin-1").lower(), raw_value.decode("latin-1")
@@ -76,7 +76,7 @@ def _date(clock: Clock) -> tuple[bytes, bytes]:
 
 
 async def read_body(receive: Receive) -> bytes:
-    """The whole body of a request. Raises `CallerGone` where it does not come to its end."""
+    """The whole body of a request. Raises `CallerGone` if it is incomplete."""
     parts: list[bytes] = []
     while True:
         message = await receive()
@@ -113,7 +113,7 @@ async def _send(outgoing: Outgoing, scope: Scope, receive: Receive, send: Send, 
 
 
 async def until_gone(receive: Receive) -> None:
-    """Wait until the caller is disconnected."""
+    """Wait until the caller has disconnected."""
     while (await receive())["type"] != "http.disconnect":
         pass
 

@@ -88,7 +88,7 @@ async def _fail(
     sandbox: SandboxCore, incoming: Incoming, route: Route, call: LoggedRequest, log_url: str, fault: Fault
 ) -> tuple[Answer, Fault | None]:
     """The response to a call hit by a fault, and the fault, unless it has no effect."""
-    with suppress(ValueError):  # the clock stays within its years
+    with suppress(ValueError):  # the clock stays between 1970 and 9999
         sandbox.clock.advance(fault.jump)
     instead = fault.answer(log_url)
     if instead is not None and not (fault.html or fault.body is not None):

@@ -42,7 +42,7 @@ class RequestLog:
 
     def close(self, call: LoggedRequest) -> None:
         """Record that a call is over."""
-        for watcher in tuple(self._watchers.values()):  # some end themselves
+        for watcher in tuple(self._watchers.values()):  # a watcher may end itself
             watcher(call)
 
     def find_all(

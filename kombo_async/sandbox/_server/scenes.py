@@ -127,7 +127,7 @@ class Scenes:
         def close(request: LoggedRequest) -> None:
             if request.operation == "GetAtsJobs" and request.integration == integration and request.performed:
                 end()
-                with suppress(ValueError, Refusal):  # somebody else may have closed it
+                with suppress(ValueError, Refusal):  # it may have been closed already
                     now = self._sandbox.clock.stamp()
                     world.change("ats_jobs", self._job(world, job), status="CLOSED", closed_at=now)
                     self._sandbox.changed(world)

@@ -1,4 +1,4 @@
-"""Settings that come as plain data or as text, from JSON and the command line: fitted to what a function takes."""
+"""Settings from JSON and the command line, checked against the parameters of the function they are for."""
 
 from __future__ import annotations
 
@@ -14,22 +14,21 @@ T = TypeVar("T")
 
 
 def call(function: Callable[..., T], settings: Mapping[str, Any], *, text: bool = False) -> T:
-    """Call *function* with *settings*; raises `ValueError` as `fitting` does."""
+    """Call *function* with *settings*. Raises `ValueError` as `fitting` does."""
     return function(**fitting(function, settings, text=text))
 
 
 def fitting(function: Callable[..., Any], settings: Mapping[str, Any], *, text: bool = False) -> dict[str, Any]:
-    """*settings* with the types of the parameters of *function*; with *text*, each may be written as a text.
+    """*settings* with the types that *function* declares; with *text*, converted from strings.
 
-    Raises `ValueError`, by the name of the setting, for one that *function* does not take, does not get, or of
-    another type.
+    Raises `ValueError` that names the setting if it is unknown, missing or has the wrong type.
     """
     parameters = signature(function).parameters
     hints = get_type_hints(function)
     for name in settings:
         if name not in parameters:
             known = ", ".join(parameters) or "none"
-            raise ValueError(f"{name}: there is no such setting{suggestion(name, parameters)}; there are: {known}")
+            raise ValueError(f"{name}: unknown setting{suggestion(name, parameters)}; available: {known}")
     for name, parameter in parameters.items():
         if parameter.default is parameter.empty and name not in settings:
             raise ValueError(f"{name}: missing")

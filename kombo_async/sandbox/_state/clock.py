@@ -21,7 +21,7 @@ TICK = 0.001
 """How many seconds of virtual time a request takes, so that later requests have later times."""
 
 LONGEST = 1e10
-"""Seconds: some three hundred years, which nobody waits for, and which can be added to any time."""
+"""Seconds, some three hundred years: the longest wait that can be set."""
 _LATEST = datetime(9999, 1, 1, tzinfo=UTC).timestamp()
 
 
@@ -193,7 +193,7 @@ class Clock(ClientClock):
 
 
 def duration(value: object, name: str) -> float:
-    """Seconds, of a setting that is called *name*. Raises `ValueError` for what is no duration."""
+    """Check that *value* is a duration in seconds. Raises `ValueError` that names the setting *name*."""
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= LONGEST:
         raise ValueError(f"{name}: must be seconds, from 0 to {LONGEST:.0e}, not {value!r}")
     return value

@@ -7,7 +7,7 @@ from contextlib import suppress
 from pathlib import Path
 
 PATIENCE = 5.0
-"""Seconds to wait for another process that is about to close the same file."""
+"""Seconds to wait for another process to close the same file."""
 
 
 class _Database(sqlite3.Connection):
@@ -30,5 +30,5 @@ def open_database(path: Path | None = None) -> sqlite3.Connection:
     database.execute("PRAGMA locking_mode = EXCLUSIVE")
     database.execute(f"PRAGMA journal_mode = {'WAL' if path else 'OFF'}")
     if path:
-        database.executescript("BEGIN IMMEDIATE; COMMIT")  # with which it is held from now on
+        database.executescript("BEGIN IMMEDIATE; COMMIT")  # takes the lock, which is then held until the end
     return database

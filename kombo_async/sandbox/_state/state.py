@@ -33,7 +33,7 @@ VERSION = "2"
 def open_state(path: Path | None) -> State:
     """The state in the file at *path*, created if missing; without a path, it is temporary.
 
-    Raises `ValueError` for a file that is none, is damaged, is in use, or cannot be opened.
+    Raises `ValueError` if the file is not a state file, is damaged, is in use or cannot be opened.
     """
     with _told(path):
         connection = open_database(path)
@@ -55,7 +55,7 @@ class _Unfit(Exception):
 
 @contextmanager
 def _told(path: Path | None) -> Generator[None]:
-    """Raises `ValueError`, with the *path*, for whatever makes a file unfit."""
+    """Turn every problem with the file into a `ValueError` that names its *path*."""
     try:
         yield
     except _Unfit as error:
@@ -71,7 +71,7 @@ def _told(path: Path | None) -> Generator[None]:
 
 
 def _check(connection: sqlite3.Connection) -> None:
-    """Leave other people's databases as they are."""
+    """Refuse other programs' databases, before anything is written to them."""
     tables = {name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
     if tables and not tables >= {"meta", "integrations", "records", "files"}:
         raise _Unfit("is not a state file of the sandbox")
@@ -82,7 +82,7 @@ def _integration(plain: dict[str, Any], clock: Clock) -> Integration:
 
 
 class State:
-    """What a sandbox has to remember, but for the calls. Raises `ValueError`, with the path, where it is damaged."""
+    """Everything that a sandbox has to remember, except for calls. Raises `ValueError` if it is damaged."""
 
     def __init__(self, connection: sqlite3.Connection, path: Path | None) -> None:
         self._connection = connection

@@ -20,7 +20,7 @@ Kombo does not publish its schedule; these are our choice.
 """
 LONGEST_ANSWER = 20_000
 PATIENCE = 10.0
-"""Seconds, real ones, that a receiver has for its answer."""
+"""Seconds of real time that a receiver has to respond."""
 
 
 @attrs.define(kw_only=True)
@@ -87,7 +87,7 @@ async def send(delivery: Delivery) -> None:
                 finally:
                     await response.aclose()
     except TimeoutError:
-        delivery.error = f"TimeoutError: not answered within {PATIENCE:g} seconds"
+        delivery.error = f"TimeoutError: no response within {PATIENCE:g} seconds"
     except Exception as error:  # whatever the receiver does, the sandbox goes on
         delivery.error = f"{type(error).__name__}: {error}"
 
@@ -107,7 +107,7 @@ def _request(delivery: Delivery) -> httpx.Request:
 
 
 async def _beginning(response: httpx.Response) -> str:
-    """As much of an answer as is kept; the rest is not even read."""
+    """The part of the response body that is kept; the rest is not read."""
     content = b""
     async for chunk in response.aiter_raw():
         content += chunk

@@ -30,7 +30,7 @@ def _is_http(url: str) -> bool:
     try:
         parts = urlsplit(url)
         return parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
-    except ValueError:  # of a port or an address that cannot be
+    except ValueError:  # an invalid port or address
         return False
 
 
@@ -56,7 +56,7 @@ class Webhooks:
         self._random = Random(f"{environment.seed}/webhooks")  # noqa: S311
         self._waiting: list[Delivery] = []
         self._busy: set[int] = set()
-        """Endpoints to which something is being sent: what else is for them waits, so that it comes in its order."""
+        """Endpoints that are receiving events right now: their other events wait, to arrive in order."""
         self._changes: dict[str, dict[str, set[str]]] = {}
         self._told: dict[str, float] = {}
         self._issues: dict[tuple[str, str], dict[str, Any]] = {}
@@ -86,9 +86,9 @@ class Webhooks:
         self._waiting = [each for each in self._waiting if each.endpoint.id != id]
 
     def disturb(self, *, delay: float = 0.0, copies: int = 1, shuffle: bool = False) -> None:
-        """Deliver *delay* seconds late, several times, out of order; without arguments, as it should be.
+        """Deliver *delay* seconds late, several times, or out of order; without arguments, normally.
 
-        Raises `ValueError` for a negative delay, and for less than 1 or more than 100 copies.
+        Raises `ValueError` for a negative delay, or for fewer than 1 or more than 100 copies.
         """
         if not 1 <= copies <= MOST_COPIES:
             raise ValueError(f"copies: must be from 1 to {MOST_COPIES}, not {copies!r}")
@@ -175,7 +175,7 @@ class Webhooks:
         return due
 
     def _take_due(self) -> list[Delivery]:
-        """What is due now, but for endpoints that are still busy with what came before."""
+        """The deliveries that are due, except for endpoints that are still busy."""
         now = self._environment.clock.time()
         due = [each for each in self._waiting if each.due <= now and each.endpoint.id not in self._busy]
         taken = {each.number for each in due}
@@ -185,7 +185,7 @@ class Webhooks:
         return due
 
     async def _send_all(self, deliveries: list[Delivery], unsent: dict[int, Delivery]) -> None:
-        """Send what is for one endpoint, one after the other."""
+        """Send the events of one endpoint, one after the other."""
         for delivery in deliveries:
             if not delivery.attempts:
                 self.deliveries.append(delivery)
