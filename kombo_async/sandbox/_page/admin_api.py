@@ -7,11 +7,11 @@ from collections.abc import Awaitable, Callable
 from inspect import isawaitable
 from typing import Any, TypeAlias, cast
 
+import msgspec
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from kombo_async._codec.plain import plain_json
 from kombo_async.sandbox._server.core import SandboxCore
 from kombo_async.sandbox._server.faults import Fault, describe
 from kombo_async.sandbox._server.logged_request import LoggedRequest
@@ -74,7 +74,10 @@ def _endpoint(sandbox: SandboxCore, action: Action) -> Callable[[Request], Await
             # Another site's page cannot send this type without a CORS preflight, which is refused.
             if request.headers.get("content-type", "").partition(";")[0] != "application/json":
                 return JSONResponse({"error": "send JSON, with Content-Type: application/json"}, 415)
-            body = plain_json(await request.body() or b"{}")
+            try:
+                body = msgspec.json.decode(await request.body() or b"{}")
+            except (ValueError, RecursionError):
+                body = None
             if not isinstance(body, dict):
                 return JSONResponse({"error": "the body must be a JSON object"}, 400)
         path = {name: str(value) for name, value in request.path_params.items()}
@@ -86,9 +89,16 @@ def _endpoint(sandbox: SandboxCore, action: Action) -> Callable[[Request], Await
             return JSONResponse({"error": refusal.message}, refusal.status)
         except (TypeError, ValueError, LookupError) as error:
             return JSONResponse({"error": str(error)}, 400)
-        return JSONResponse({} if answer is None else answer)
+        return Response(_encode({} if answer is None else answer), media_type="application/json")
 
     return endpoint
+
+
+def _encode(answer: Any) -> bytes:
+    try:
+        return msgspec.json.encode(answer)
+    except (UnicodeEncodeError, OverflowError):  # half a character or a huge number in what somebody sent
+        return json.dumps(answer).encode()
 
 
 def _state(sandbox: SandboxCore, body: Body, path: dict[str, str]) -> Any:

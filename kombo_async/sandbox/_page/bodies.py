@@ -18,6 +18,7 @@ def draw_body(body: bytes | None) -> str:
         return f'<p class="empty">{"no longer kept" if body is None else "empty"}</p>'
     try:
         text = json.dumps(_without_files(json.loads(body)), indent=2, ensure_ascii=False)
+        text = text.encode(errors="replace").decode()  # half a character cannot be sent
     except (ValueError, RecursionError):
         text = body.decode(errors="replace")
     more = f"\n... {len(text) - LONGEST_BODY} more characters" if len(text) > LONGEST_BODY else ""
