@@ -15,15 +15,15 @@ PAGE = ROOT / "docs" / "requests-and-responses.md"
 TEXT = PAGE.read_text()
 
 MEANINGS = {
-    Meaning.SYNC_PENDING: ("the first sync is still running", "not yet; later"),
-    Meaning.RATE_LIMIT: ("too many requests", "not now; in a moment"),
-    Meaning.CONCURRENCY_LIMIT: ("too many actions at once", "not now; in a moment"),
-    Meaning.REMOTE_RATE_LIMIT: ("the connected system's own limit", "not sure; look before you repeat it"),
-    Meaning.OUTAGE: ("it failed in the middle", "not sure; look before you repeat it"),
+    Meaning.SYNC_PENDING: ("the first sync is still running", "not yet, try later"),
+    Meaning.RATE_LIMIT: ("too many requests", "not now, try again in a moment"),
+    Meaning.CONCURRENCY_LIMIT: ("too many actions at once", "not now, try again in a moment"),
+    Meaning.REMOTE_RATE_LIMIT: ("the connected system's own limit", "not sure, check before repeating it"),
+    Meaning.OUTAGE: ("it failed midway", "not sure, check before repeating it"),
     Meaning.SET_UP: ("a person must act first", "the connection needs attention"),
-    Meaning.UNSUPPORTED: ("this tool or scope cannot do that", "not possible with this system"),
+    Meaning.UNSUPPORTED: ("not supported by this tool or scope", "not possible with this system"),
     Meaning.INPUT: ("the request must change", "this input is not accepted"),
-    Meaning.REFUSED: ("a refusal of the domain", "no, and why"),
+    Meaning.REFUSED: ("a domain-specific refusal", "no, with the reason"),
 }
 
 
