@@ -10,23 +10,17 @@ from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Self
 
 import anyio
 
 from kombo_async._chain.server_clock import ServerClock
 from kombo_async._clock import Clock
-from kombo_async._generated.events import (
-    AiApplyDataChanged,
-    DataChanged,
-    Event,
-    IntegrationCreated,
-    IntegrationDeleted,
-    IntegrationStateChanged,
-    SyncFinished,
-)
+from kombo_async._codec.encode import check_header
+from kombo_async._generated.events import Event
 from kombo_async.errors import InputFault, InvalidInput
 from kombo_async.mirror._blind import Watched
+from kombo_async.mirror._events import News, news_of
 from kombo_async.mirror._look import Look, Settings
 from kombo_async.mirror._scheduler import LEASE, POLL, Scheduler
 from kombo_async.mirror._status import MirrorStatus, status_of
@@ -92,7 +86,7 @@ class Mirror:
         self.store: Store = SqliteStore(store) if isinstance(store, str | os.PathLike) else store
         self.tables: tuple[Table, ...] = tuple(tables)
         self._watched = Watched(self.tables)
-        self._given = tuple(integrations)
+        self._given = tuple(check_header("integrations", each) for each in integrations)
         self._keep_changes = keep_changes
         self._overlap = overlap
         self._every = every
@@ -149,7 +143,9 @@ class Mirror:
         Raises:
             KomboError: It failed: what was fetched until then stays, and the next update fetches the rest.
             LeaseLost: The integration was removed in the meantime.
+            InvalidInput: *integration_id* cannot be one.
         """
+        check_header("integration_id", integration_id)
         await self.open()
         await self.store.add(integration_id)
         turn = await self._take(integration_id)
@@ -169,31 +165,26 @@ class Mirror:
 
         Any process may call it; one that runs on the same store does the work.
         """
+        news = news_of(event)
+        if news is None:
+            return
         await self.open()
-        match event:
-            case DataChanged():
-                models = frozenset(str(each.name) for each in _list(event.data.changed_models))
-                await self._tell(event.data.integration_id, str(event.data.integration_category), models)
-            case SyncFinished():
-                began: Any = event.data.sync_started_at
-                if isinstance(began, datetime) and self._is_sensible(began):
-                    await self.store.rewind(event.data.integration_id, began - self._overlap)
-                await self._tell(event.data.integration_id, str(event.data.integration_category), None)
-            case IntegrationCreated():
-                await self._tell(event.data.id, str(event.data.category), None)
-            case IntegrationStateChanged():
-                await self.store.tell(event.data.integration_id)
-                self._scheduler.wake()
-            case IntegrationDeleted():
-                await self.forget(event.data.id)
-            case AiApplyDataChanged():
-                if any(table.of_environment for table in self.tables):
-                    await self._note(ENVIRONMENT, None, None)
-            case _:
-                pass
+        if news.is_gone:
+            await self.store.remove(news.integration_id)
+            return
+        if news.sync_began is not None and self._is_sensible(news.sync_began):
+            await self.store.rewind(news.integration_id, news.sync_began - self._overlap)
+        if self._is_followed(news):
+            await self.store.add(news.integration_id, news.category)
+        await self.store.tell(news.integration_id, news.models)
+        self._scheduler.wake()
 
     async def follow(self, integration_id: str, category: str | None = None) -> None:
-        """Follow an integration from now on; *category* is `HRIS`, `ATS`, ... if you know it."""
+        """Follow an integration from now on; *category* is `HRIS`, `ATS`, ... if you know it.
+
+        Raises `InvalidInput` if *integration_id* cannot be one.
+        """
+        check_header("integration_id", integration_id)
         await self.open()
         await self.store.add(integration_id, category)
         self._scheduler.wake()
@@ -250,15 +241,11 @@ class Mirror:
 
     # parts
 
-    async def _tell(self, integration_id: str, category: str, models: frozenset[str] | None) -> None:
-        """Have an integration brought up to date soon, if there are tables for its category."""
-        if any(table.namespace.upper() == category for table in self.tables):
-            await self._note(integration_id, category, models)
-
-    async def _note(self, integration_id: str, category: str | None, models: frozenset[str] | None) -> None:
-        await self.store.add(integration_id, category)
-        await self.store.tell(integration_id, models)
-        self._scheduler.wake()
+    def _is_followed(self, news: News) -> bool:
+        """Whether there are tables for an integration, so that it is followed from now on."""
+        if news.integration_id == ENVIRONMENT:
+            return any(table.of_environment for table in self.tables)
+        return any(table.namespace.upper() == news.category for table in self.tables)
 
     def _is_sensible(self, time: datetime) -> bool:
         """Whether a sync can have started at *time*: within a year of now. A time in the future does no harm."""
@@ -318,8 +305,3 @@ class Mirror:
             await self.store.prune(keep.total_seconds())
             with self._clock.until(self._clock.time() + 600):
                 await anyio.sleep_forever()
-
-
-def _list(value: Any) -> list[Any]:
-    items: Any = value
-    return items if isinstance(value, list) else []

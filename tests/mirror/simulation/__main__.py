@@ -16,7 +16,10 @@ def main() -> int:
     parser.add_argument("--first", type=int, default=0, help="the first of them")
     parser.add_argument("--replay", type=int, metavar="SEED", help="play one seed and print its trace")
     parser.add_argument("--keep-going", action="store_true", help="do not stop at the first seed that fails")
+    parser.add_argument("--mutate", action="store_true", help="switch off one rule after another: which seed notices?")
     arguments = parser.parse_args()
+    if arguments.mutate:
+        return _mutate(arguments.first, arguments.seeds)
     if arguments.replay is not None:
         played = play_seed(arguments.replay)
         print(played.described(trace=True))
@@ -31,6 +34,17 @@ def main() -> int:
                 return 1
     print(f"{arguments.seeds} seeds in {time.time() - began:.0f} s, {failed} failed")
     return 1 if failed else 0
+
+
+def _mutate(first: int, seeds: int) -> int:
+    from tests.mirror.simulation.mutations import MUTATIONS, search
+
+    missed = 0
+    for mutation in MUTATIONS:
+        seed = search(mutation, first, seeds)
+        missed += seed is None
+        print(f"{mutation.name}: {f'seed {seed}' if seed is not None else 'NOT NOTICED'}", flush=True)
+    return 1 if missed else 0
 
 
 if __name__ == "__main__":

@@ -1,0 +1,135 @@
+"""What should not happen, and does: odd records, odd pages, odd webhooks, and a store that is away."""
+
+from __future__ import annotations
+
+import json
+import logging
+from typing import Any
+
+import httpx
+import pytest
+
+from kombo_async import InvalidInput, UnexpectedResponse, ats
+from kombo_async.mirror import Mirror, Table
+from kombo_async.webhooks import parse
+from tests.mirror.source import Source
+from tests.mirror.stores import Place
+from tests.support.wire import INTEGRATION, mock_client, page
+
+pytestmark = pytest.mark.anyio
+
+TAGS = [Table("tags", ats.GetTags(), columns=["name"])]
+
+
+def tag(id: Any, name: str) -> dict[str, Any]:
+    """A tag with any ID."""
+    return {"id": id, "name": name, "changed_at": "2026-05-19T08:00:00.000Z", "remote_deleted_at": None}
+
+
+def names(place: Place) -> dict[str, str]:
+    """Names in the table, by ID."""
+    return dict(place.query("SELECT id, name FROM tags"))
+
+
+async def test_a_record_on_two_pages(place: Place) -> None:
+    """Where pages shift and a record comes twice, the later one holds."""
+    pages = {
+        None: page(tag("a", "first"), tag("a", "second"), tag("b", "b"), next="2"),
+        "2": page(tag("a", "third"), tag("c", "c"), next="3"),
+        "3": page({**tag("c", "c"), "remote_deleted_at": "2026-05-19T08:00:00.000Z"}, tag("d", "d"), tag("b", "b")),
+    }
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        return pages[request.url.params.get("cursor")]
+
+    async with Mirror(mock_client(answer), place.store(), TAGS) as mirror:
+        for _ in range(2):
+            await mirror.update(INTEGRATION, full=True)
+            assert names(place) == {"a": "third", "b": "b", "d": "d"}
+
+
+@pytest.mark.parametrize("id", [None, 7, "", "a\0b", ["a"], {"id": "a"}])
+async def test_a_record_without_an_id(id: Any, place: Place, caplog: pytest.LogCaptureFixture) -> None:
+    """A record without an ID that can be one is left out, which the log says; the others are kept."""
+    odd = tag(id, "secret")
+    if id is None:
+        del odd["id"]
+    client = mock_client(lambda request: page(tag("a", "a"), odd, tag("b", "b")))
+    with caplog.at_level(logging.WARNING, "kombo_async.mirror"):
+        async with Mirror(client, place.store(), TAGS) as mirror:
+            await mirror.update(INTEGRATION)
+    assert names(place) == {"a": "a", "b": "b"}
+    assert "tags" in caplog.text
+    assert "secret" not in caplog.text
+
+
+@pytest.mark.parametrize("odd", [None, 7, "text", [1]])
+async def test_a_record_that_is_none(odd: Any, place: Place) -> None:
+    """What is no record at all is left out, too."""
+    client = mock_client(lambda request: page(tag("a", "a"), odd))
+    async with Mirror(client, place.store(), TAGS) as mirror:
+        await mirror.update(INTEGRATION)
+    assert names(place) == {"a": "a"}
+
+
+async def test_pages_that_never_end(place: Place) -> None:
+    """Where a cursor comes again, the sync ends with an error; what was there stays."""
+    rounds = 0
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        nonlocal rounds
+        if rounds == 0:
+            return page(tag("a", "a"), tag("z", "z"))
+        assert len(rounds_left) < 20
+        rounds_left.append(1)
+        cursor = request.url.params.get("cursor")
+        return page(tag("b", "b"), next="1" if cursor != "1" else "2")
+
+    rounds_left: list[int] = []
+    async with Mirror(mock_client(answer), place.store(), TAGS) as mirror:
+        await mirror.update(INTEGRATION)
+        rounds = 1
+        with pytest.raises(UnexpectedResponse):
+            await mirror.update(INTEGRATION, full=True)
+        assert {"a", "z"} <= set(names(place))
+
+
+def data_changed(integration_id: Any, **data: Any) -> bytes:
+    """A `data-changed` with anything in it."""
+    data = {
+        "integration_id": integration_id,
+        "integration_tool": "lever",
+        "integration_category": "ATS",
+        "changed_models": [{"name": "ats_tags"}],
+        **data,
+    }
+    return json.dumps({"id": "e", "type": "data-changed", "data": data}).encode()
+
+
+@pytest.mark.parametrize("id", [None, 7, "", "a\nb", "a\0b", "ü", "\ud800", ["lever:1"], {}])
+async def test_a_webhook_for_no_integration(id: Any, place: Place, caplog: pytest.LogCaptureFixture) -> None:
+    """A webhook whose integration cannot be one is taken, and followed by nothing but a line in the log."""
+    async with Mirror(mock_client(Source()), place.store(), TAGS) as mirror:
+        with caplog.at_level(logging.WARNING, "kombo_async.mirror"):
+            await mirror.handle(parse(data_changed(id)))
+        assert await mirror.store.integrations() == []
+        assert "integration" in caplog.text
+
+
+@pytest.mark.parametrize("models", [None, 7, "ats_tags", [None], [7], [{"name": None}], [{}]])
+async def test_a_webhook_of_odd_models(models: Any, place: Place) -> None:
+    """A webhook that names its models in another way tells of the integration all the same."""
+    async with Mirror(mock_client(Source()), place.store(), TAGS) as mirror:
+        await mirror.handle(parse(data_changed("lever:1", changed_models=models)))
+        (state,) = await mirror.store.integrations()
+        assert state.told_at is not None
+
+
+async def test_an_id_that_is_none(place: Place) -> None:
+    """An ID that cannot be one is refused wherever it is given by hand."""
+    mirror = Mirror(mock_client(Source()), place.store(), TAGS)
+    for use in (mirror.follow, mirror.update):
+        with pytest.raises(InvalidInput, match="integration_id"):
+            await use("")
+    with pytest.raises(InvalidInput, match="integrations"):
+        Mirror(mock_client(Source()), place.store(), TAGS, integrations=["lever:1\n"])
