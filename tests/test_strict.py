@@ -71,6 +71,8 @@ def place(step: str) -> Any:
         ("candidate", "Frank", "candidate: must be an object"),
         ("attachments", {}, "attachments: must be array"),
         ("attachments", "cv.pdf", "attachments: must be array"),
+        ("attachments", None, "attachments: must be array of AttachmentInput, not null"),
+        ("sourced_by", None, "sourced_by: must be SourcedBy, not null"),
         ("attachments/0/data", 5, "attachments[0].data: must be"),
         ("attachments/0", None, "attachments[0]: must be an object"),
         ("attachments/0/name", ..., "attachments[0].name: missing"),

@@ -181,7 +181,7 @@ def exact_converter() -> cattrs.Converter:
             for member in others:
                 if _takes(member, value):
                     return hooks(member)(value, member)
-            raise TypeError(type_name(cls))
+            raise TypeError(f"{type_name(cls)}, not null" if value is None else type_name(cls))
 
         return choose
 

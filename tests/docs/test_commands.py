@@ -1,4 +1,4 @@
-"""Commands that the documentation shows can be given: their programs, options and extras exist."""
+"""Commands that the documentation shows can be given: they parse, and the paths, modules and extras in them exist."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import shlex
 import tomllib
 from collections.abc import Iterator
 from importlib.util import find_spec
+from pathlib import Path
 
 import click
 import pytest
@@ -27,16 +28,48 @@ def commands(program: str) -> Iterator[str]:
                 yield found[1].strip()
 
 
-@pytest.mark.parametrize("line", sorted({*commands("kombo-async")}))
-def test_options_exist(line: str) -> None:
-    """Each command knows each option that it is given."""
-    _, name, *arguments = [*shlex.split(line), "--help"]
-    if name.startswith("-"):
-        return
+def in_prose() -> Iterator[str]:
+    """The calls of `kombo-async` that stand within a sentence or a table, without the brackets of what is optional."""
+    for page in (*DOCS.glob("*.md"), *ROOT.glob("*.md")):
+        for found in re.findall(r"`(kombo-async [^`\n]+)`", page.read_text()):
+            yield re.sub(r"[\[\]]", "", found)
+
+
+CALLS = sorted({line for line in (*commands("kombo-async"), *in_prose()) if re.match(r"kombo-async [a-z]", line)})
+
+
+@pytest.mark.parametrize("line", CALLS, ids=str)
+def test_commands_parse(line: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The command line takes each call as it is: its command, options and values. Nothing is run."""
+    monkeypatch.chdir(tmp_path)
+    for name in ("people.csv", "candidates.csv", "absences.csv", "Bewerber.xlsx", "FILE"):
+        (tmp_path / name).touch()
+    _, name, *arguments = [each.replace("/data/", f"{tmp_path}/") for each in shlex.split(line)]
     command = group.get_command(click.Context(group), name)
     assert command is not None, name
-    context = click.Context(command, resilient_parsing=True)
-    command.make_parser(context).parse_args(arguments)
+    if arguments or line in commands("kombo-async"):  # else a sentence names the command
+        command.make_context(name, arguments)
+
+
+PATHS = re.compile(
+    r"(?<![\w/.-])((?:kombo_async|tests|docs|examples|benchmarks|codegen|release|\.ci)/[\w./-]*[\w/]|\.ci/\w+)(?![\w/])"
+)
+
+
+def paths() -> Iterator[tuple[str, str]]:
+    """Each path of the repository that a page names in code, but for what a command makes."""
+    for page in (*DOCS.glob("*.md"), *ROOT.glob("*.md")):
+        code = "\n".join(re.findall(r"`([^`\n]+)`", page.read_text()))
+        shell = "\n".join(block.text for block in blocks("sh") if block.page == page)
+        for path in PATHS.findall(f"{code}\n{shell}"):
+            if not path.startswith("docs/_build"):
+                yield page.name, path
+
+
+@pytest.mark.parametrize(("page", "path"), sorted({*paths()}))
+def test_paths_exist(page: str, path: str) -> None:
+    """Each file and folder of the repository that a page sends its reader to is there."""
+    assert (ROOT / path).exists(), f"{page} names {path}"
 
 
 @pytest.mark.parametrize("line", sorted({*commands("python -m")}))
