@@ -32,7 +32,7 @@ def _ends(transport: asyncio.Transport) -> Any:
 
 
 class _Together:
-    """A transport that joins the writes of one turn of the event loop: head and body leave in one packet."""
+    """A transport that joins two writes in a row: the head of a response and its body leave in one packet."""
 
     def __init__(self, transport: asyncio.Transport) -> None:
         self._transport = transport
@@ -40,10 +40,12 @@ class _Together:
         self._written: list[bytes] = []
 
     def write(self, data: bytes) -> None:
-        """Send *data* at the end of this turn of the event loop."""
-        if not self._written:
-            self._loop.call_soon(self._send)
+        """Send *data* with what was written before it, or else at the end of this turn of the event loop."""
         self._written.append(data)
+        if len(self._written) > 1:
+            self._send()
+        else:
+            self._loop.call_soon(self._send)
 
     def _send(self) -> None:
         if self._written:

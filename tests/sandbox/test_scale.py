@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
+from datetime import timedelta
 
 import pytest
 
 from kombo_async.sandbox import GREENHOUSE, Sandbox, default_id
+from kombo_async.sandbox._state.indexes import Record
 from tests.sandbox.raw_calls import call, ids
 from tests.sandbox.scale import page as look
 from tests.sandbox.scale import paths
 
 pytestmark = [pytest.mark.anyio, pytest.mark.parametrize("anyio_backend", ["asyncio"])]
+
+HRIS = default_id("workday")
 
 
 @pytest.mark.parametrize("people", [100, 100_000])
@@ -21,7 +26,7 @@ async def test_a_look_at_the_page_is_as_light_among_many(people: int) -> None:
     await look(sandbox)
     table = sandbox.world(GREENHOUSE).table("ats_candidates")
     assert len(table._by_place) <= 60
-    assert table._indexed == {} or max(table._indexed.values()) <= table._count
+    assert all(end <= table._count for end in table.indexes._indexed.values())
 
 
 @pytest.mark.parametrize("place", range(19))
@@ -68,3 +73,48 @@ async def test_the_first_list_and_look_ups_take_no_time() -> None:
     world = sandbox.world(GREENHOUSE)
     world.change("ats_jobs", world.table("ats_jobs")[0], name="Renamed")
     assert time.process_time() - started < 0.5
+
+
+@pytest.fixture(scope="module")
+def company() -> Sandbox:
+    """Large enough that no look-up is read at once."""
+    return Sandbox(employees=3_000)
+
+
+def filters(sandbox: Sandbox) -> dict[str, tuple[str, Callable[[Record], bool]]]:
+    """What may be asked of employees: by name, the query, and who passes it."""
+    rows = sandbox.world(HRIS).table("hris_employees")
+    group, entity = rows[1].data["group_ids"][0], rows[0].data["legal_entity_id"]
+    some, week = rows[500:2_600:3], (sandbox.clock.now() - timedelta(days=7)).strftime("%Y-%m-%dT%H:%M:%SZ")
+    some_ids, some_remote_ids = {row.id for row in some}, {row.data["remote_id"] for row in some}
+    groups = set(rows[0].data["group_ids"]) | set(rows[1].data["group_ids"])
+    return {
+        "common": ("employment_statuses=ACTIVE", lambda record: record["employment_status"] == "ACTIVE"),
+        "rare": ("employment_statuses=INACTIVE", lambda record: record["employment_status"] == "INACTIVE"),
+        "group": (f"group_ids={group}", lambda record: group in record["group_ids"]),
+        "groups": (f"group_ids={','.join(groups)}", lambda record: bool(groups & set(record["group_ids"]))),
+        "entity": (f"legal_entity_ids={entity}", lambda record: record["legal_entity_id"] == entity),
+        "many ids": (f"ids={','.join(some_ids)}", lambda record: record["id"] in some_ids),
+        "many remote ids": (
+            f"remote_ids={','.join(some_remote_ids)}",
+            lambda record: record["remote_id"] in some_remote_ids,
+        ),
+        "since": (f"updated_after={week}", lambda record: record["changed_at"] >= f"{week[:-1]}.000Z"),
+    }
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        ("common", "group"), ("rare", "group"), ("groups", "entity", "common"), ("common", "many ids"), ("groups",),
+        ("many ids", "many remote ids"), ("since", "group"), ("since", "rare", "groups"), ("many remote ids", "rare"),
+    ],
+    ids=" and ".join,
+)  # fmt: skip
+async def test_filters_at_once_find_who_passes_all_of_them(company: Sandbox, names: tuple[str, ...]) -> None:
+    """Each once, in their order, over all pages, however many pass one of them."""
+    asked = [filters(company)[name] for name in names]
+    everybody = [row.data for row in company.world(HRIS).table("hris_employees")]
+    passing = [record["id"] for record in everybody if all(passes(record) for _, passes in asked)]
+    _, found = await every_page(company, HRIS, f"/hris/employees?{'&'.join(query for query, _ in asked)}")
+    assert found == passing

@@ -115,10 +115,10 @@ def test_look_ups_tell_what_records_hold(sandbox: Sandbox, id: str | None) -> No
         origin = source.origin(model)
         for field, tell in origin.values.items():
             for place in range(origin.count):
-                assert set(tell(place)) == set(table._values(field, origin.make(place))), (model, field, place)
+                assert set(tell(place)) == set(table.indexes.values(field, origin.make(place))), (model, field, place)
         for field, places in origin.inverse.items():
             for place in range(origin.count):
-                for value in table._values(field, origin.make(place)):
+                for value in table.indexes.values(field, origin.make(place)):
                     assert place in places(value), (model, field)
         assert all(origin.make(place)["changed_at"] <= origin.touched for place in range(origin.count)), model
 

@@ -9,8 +9,9 @@ import attrs
 
 from kombo_async.model import wire_time
 from kombo_async.sandbox._state.clock import parse, stamp
+from kombo_async.sandbox._state.indexes import NULL
 from kombo_async.sandbox._state.store import World
-from kombo_async.sandbox._state.table import NULL, RecordTable, StoredRecord
+from kombo_async.sandbox._state.table import RecordTable, StoredRecord
 
 Test: TypeAlias = Callable[[World, StoredRecord, Any], bool]
 """Whether a record passes a filter with this value."""
@@ -82,7 +83,7 @@ def contains(field: str) -> Filter:
     """*field* contains the text, ignoring case."""
     return Filter(
         lambda _, record, value: value.lower() in (record.data.get(field) or "").lower(),
-        lambda _, table, value: table.places_containing(f"{field}~", value.lower()),
+        lambda _, table, value: table.indexes.containing(f"{field}~", value.lower()),
     )
 
 
@@ -90,7 +91,7 @@ def after(field: str) -> Filter:
     """*field* is the time of the value or later."""
     return Filter(
         lambda _, record, value: (record.data.get(field) or "") >= as_stamp(value),
-        lambda _, table, value: table.places_between(field, as_stamp(value), "9999"),
+        lambda _, table, value: table.indexes.between(field, as_stamp(value), "9999"),
     )
 
 
@@ -98,7 +99,7 @@ def before(field: str) -> Filter:
     """*field* is the time of the value or earlier."""
     return Filter(
         lambda _, record, value: bool(record.data.get(field)) and record.data[field] <= as_stamp(value),
-        lambda _, table, value: table.places_between(field, "", as_stamp(value)),
+        lambda _, table, value: table.indexes.between(field, "", as_stamp(value)),
     )
 
 

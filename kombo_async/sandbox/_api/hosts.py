@@ -6,7 +6,7 @@ Otherwise a site whose name suddenly resolves to 127.0.0.1 (DNS rebinding) could
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from functools import lru_cache
 from ipaddress import ip_address
 
 # Names that no public site can have (RFC 6761), and Kombo's own, which in-process clients may use.
@@ -21,7 +21,8 @@ def name_of(host: str) -> str:
     return (found["ip"] or found["name"]).rstrip(".") if found else ""
 
 
-def is_local(host: str, allowed: Iterable[str] = ()) -> bool:
+@lru_cache(maxsize=1_000)
+def is_local(host: str, allowed: tuple[str, ...] = ()) -> bool:
     """Whether this `Host` header can only mean a sandbox on this machine, or one of the *allowed* names."""
     name = name_of(host)
     if name in _NAMES or name.endswith(_SUFFIXES) or name in {each.lower() for each in allowed}:

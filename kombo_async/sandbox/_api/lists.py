@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from functools import lru_cache
 from typing import Any, TypeAlias, get_args
@@ -17,17 +17,18 @@ from kombo_async.sandbox._api.answers import encode
 from kombo_async.sandbox._api.filters import COMMON, Filter
 from kombo_async.sandbox._api.projection import shaper
 from kombo_async.sandbox._state.ids import make_id
+from kombo_async.sandbox._state.indexes import FEW, Record
+from kombo_async.sandbox._state.records import Look
 from kombo_async.sandbox._state.refusals import InputInvalid
 from kombo_async.sandbox._state.store import World
-from kombo_async.sandbox._state.table import Record, RecordTable, StoredRecord
+from kombo_async.sandbox._state.table import RecordTable, StoredRecord
 
 View: TypeAlias = Callable[[World, Record], Record]
 """A record with its nested records."""
 
 DEFAULT_PAGE = 100
-FEW = 2_000
-"""Counting stops here; the filter that finds the fewest records is used."""
-CHUNK = 500
+MANY = 50
+"""Filters with more values than this are looked up value by value."""
 
 
 @attrs.frozen(kw_only=True)
@@ -56,7 +57,8 @@ def read_page(world: World, listing: Listing, request: Request[Any]) -> dict[str
     deleted_too = bool(_given(request, "include_deleted"))
     results: list[msgspec.Raw] = []
     for record in _records(world, world.table(listing.table), filters, start):
-        if (deleted_too or not record.deleted) and all(each.test(world, record, value) for each, value in filters):
+        shown = deleted_too or not record.deleted
+        if shown and (not filters or all(each.test(world, record, value) for each, value in filters)):
             if len(results) == size:
                 return _page(listing, results, make_cursor(mark, record.place))
             results.append(encoded(world, listing, record, type(request)))
@@ -125,54 +127,30 @@ def _filters(listing: Listing, request: Request[Any]) -> list[_Given]:
 
 def _records(world: World, table: RecordTable, filters: list[_Given], start: int) -> Iterator[StoredRecord]:
     """The records from *start* that may pass *filters*, in order."""
-    searches = [_search(world, table, *each) for each in filters if each[0].find or each[0].keys]
-    if not searches:
+    found: set[int] | None = None
+    looks: list[Look] = []
+    for each, value in filters:
+        if each.keys is not None:
+            field, keys = each.keys(world, value)
+            keys = list(dict.fromkeys(keys))
+            if keys and table.indexes.inverse(field) is None and len(keys) <= MANY:
+                looks.append((field, keys))
+                continue
+            places = {place for key in keys for place in table.indexes.places(field, key)}
+        elif each.find is not None:
+            places = set(each.find(world, table, value))
+        else:
+            continue
+        found = places if found is None else found & places
+    if found is None and not looks:
         return table.at(range(start, len(table)))
-    if len(searches) == 1 and searches[0].chunks is not None:
-        return _in_chunks(table, searches[0].chunks, start)
-    first, *others = sorted(searches, key=lambda search: search.size)
-    places = (place for place in sorted(first.places()) if place >= start)
-    return table.at(place for place in places if all(search.has(place) for search in others))
+    return table.at(_places(table, found, looks, start))
 
 
-@attrs.frozen
-class _Search:
-    """How one filter finds its records."""
-
-    size: float
-    """How many it finds, roughly."""
-    places: Callable[[], Iterable[int]]
-    has: Callable[[int], bool]
-    """Whether it finds the record in a place."""
-    chunks: Callable[[int, int], list[int]] | None = None
-    """Some of its places from a start, in order."""
-
-
-def _search(world: World, table: RecordTable, each: Filter, value: Any) -> _Search:
-    if each.keys is None:
-        assert each.find is not None  # noqa: S101 - one of them is there
-        found = frozenset(each.find(world, table, value))
-        return _Search(len(found), lambda: found, found.__contains__)
-    field, keys = each.keys(world, value)
-    keys = list(dict.fromkeys(keys))
-    size = table.count_up_to(field, keys, FEW + 1)
-
-    def places() -> Iterable[int]:
-        return {place for key in keys for place in table.places(field, key)}
-
-    def chunk(start: int, limit: int) -> list[int]:
-        return sorted({place for key in keys for place in table.places(field, key, start, limit)})[:limit]
-
-    def has(place: int) -> bool:
-        return any(table.has(field, key, place) for key in keys)
-
-    return _Search(size, places, has, chunk)
-
-
-def _in_chunks(table: RecordTable, chunk: Callable[[int, int], list[int]], start: int) -> Iterator[StoredRecord]:
-    while True:
-        places = chunk(start, CHUNK)
-        yield from table.at(places)
-        if len(places) < CHUNK:
-            return
-        start = places[-1] + 1
+def _places(table: RecordTable, found: set[int] | None, looks: list[Look], start: int) -> Iterator[int]:
+    """The places from *start* on that are among those *found* already, if any were, and are found by *looks*."""
+    if found is not None and (not looks or len(found) <= FEW):
+        places = (place for place in sorted(found) if place >= start)
+        return (place for place in places if all(table.indexes.has(look, place) for look in looks))
+    shared = table.indexes.shared(looks, start)
+    return shared if found is None else filter(found.__contains__, shared)

@@ -10,9 +10,10 @@ from kombo_async.sandbox._api.lists import Listing
 from kombo_async.sandbox._handlers.registry import LISTINGS, Context, handles
 from kombo_async.sandbox._seed.application_form import FORM, questions
 from kombo_async.sandbox._state.ids import make_id
+from kombo_async.sandbox._state.indexes import Record
 from kombo_async.sandbox._state.refusals import InputInvalid, UnknownId
 from kombo_async.sandbox._state.store import World
-from kombo_async.sandbox._state.table import Record, StoredRecord
+from kombo_async.sandbox._state.table import StoredRecord
 
 if TYPE_CHECKING:
     from kombo_async import ai_apply

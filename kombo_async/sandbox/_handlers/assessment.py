@@ -9,8 +9,8 @@ from kombo_async.sandbox._api.filters import Filter, after, one_of
 from kombo_async.sandbox._api.lists import Listing
 from kombo_async.sandbox._handlers.registry import LISTINGS, Context, handles
 from kombo_async.sandbox._handlers.uploads import read_file
+from kombo_async.sandbox._state.indexes import Record
 from kombo_async.sandbox._state.refusals import InputInvalid, RemoteRefusal
-from kombo_async.sandbox._state.table import Record
 
 if TYPE_CHECKING:
     from kombo_async import assessment

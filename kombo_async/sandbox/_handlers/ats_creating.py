@@ -11,8 +11,9 @@ from kombo_async.sandbox._handlers.ats_lists import application_in_short, candid
 from kombo_async.sandbox._handlers.ats_screening import read_answers
 from kombo_async.sandbox._handlers.registry import Context, handles
 from kombo_async.sandbox._handlers.uploads import read_file
+from kombo_async.sandbox._state.indexes import Record
 from kombo_async.sandbox._state.refusals import InputInvalid, Refusal
-from kombo_async.sandbox._state.table import Record, StoredRecord
+from kombo_async.sandbox._state.table import StoredRecord
 
 if TYPE_CHECKING:
     from kombo_async import ats

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from kombo_async.sandbox._handlers.registry import Context, handles
 from kombo_async.sandbox._handlers.uploads import read_file
 from kombo_async.sandbox._state.files import StoredFile
-from kombo_async.sandbox._state.table import Record
+from kombo_async.sandbox._state.indexes import Record
 
 if TYPE_CHECKING:
     from kombo_async import ats

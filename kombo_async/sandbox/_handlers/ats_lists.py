@@ -9,8 +9,8 @@ from kombo_async.sandbox._api.filters import after, by_derived, contains, equal,
 from kombo_async.sandbox._api.lists import Listing
 from kombo_async.sandbox._handlers.registry import LISTINGS
 from kombo_async.sandbox._state.fields import with_fields
+from kombo_async.sandbox._state.indexes import Record
 from kombo_async.sandbox._state.store import World
-from kombo_async.sandbox._state.table import Record
 
 
 def candidate(world: World, record: Record) -> Record:

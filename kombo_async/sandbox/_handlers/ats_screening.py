@@ -9,8 +9,8 @@ from kombo_async.model import Model, to_dict
 from kombo_async.sandbox._api.filters import as_stamp
 from kombo_async.sandbox._handlers.uploads import Fetched, read_file
 from kombo_async.sandbox._state.files import StoredFile
+from kombo_async.sandbox._state.indexes import Record
 from kombo_async.sandbox._state.refusals import InputInvalid
-from kombo_async.sandbox._state.table import Record
 
 if TYPE_CHECKING:
     from kombo_async import ats

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 from kombo_async.model import UNSET, to_dict
 from kombo_async.sandbox._handlers.connect_flow import new_link
 from kombo_async.sandbox._handlers.registry import Context, handles
+from kombo_async.sandbox._state.indexes import Record
 from kombo_async.sandbox._state.integrations import Integration
 from kombo_async.sandbox._state.refusals import UnknownId
-from kombo_async.sandbox._state.table import Record
 
 if TYPE_CHECKING:
     from kombo_async import connect

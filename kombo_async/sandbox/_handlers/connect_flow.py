@@ -5,8 +5,9 @@ from __future__ import annotations
 from kombo_async.sandbox._state.clock import parse
 from kombo_async.sandbox._state.environment import Environment
 from kombo_async.sandbox._state.ids import make_id
+from kombo_async.sandbox._state.indexes import Record
 from kombo_async.sandbox._state.refusals import Refusal, UnknownId
-from kombo_async.sandbox._state.table import Record, StoredRecord
+from kombo_async.sandbox._state.table import StoredRecord
 from kombo_async.sandbox._state.tools import Category, category_of, tools
 from kombo_async.sandbox._webhooks import events
 from kombo_async.sandbox._webhooks.webhooks import Webhooks

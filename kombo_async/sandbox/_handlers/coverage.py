@@ -10,9 +10,9 @@ from kombo_async._codec.structure import field_types
 from kombo_async._generated.operations import REQUESTS
 from kombo_async.request import data_type
 from kombo_async.sandbox._handlers.registry import LISTINGS, Context, handles, load
+from kombo_async.sandbox._state.indexes import Record
 from kombo_async.sandbox._state.integrations import Integration
 from kombo_async.sandbox._state.refusals import InputInvalid
-from kombo_async.sandbox._state.table import Record
 from kombo_async.sandbox._state.tools import Category, label, tools
 
 if TYPE_CHECKING:

@@ -8,8 +8,8 @@ from kombo_async.model import to_dict
 from kombo_async.sandbox._api.filters import as_stamp
 from kombo_async.sandbox._handlers.registry import Context, handles
 from kombo_async.sandbox._state.files import StoredFile
+from kombo_async.sandbox._state.indexes import Record
 from kombo_async.sandbox._state.refusals import UnknownId
-from kombo_async.sandbox._state.table import Record
 
 if TYPE_CHECKING:
     from kombo_async import custom

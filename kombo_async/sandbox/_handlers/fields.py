@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 from kombo_async.request import Request
 from kombo_async.sandbox._api.lists import Listing, read_page
 from kombo_async.sandbox._handlers.registry import Context, handles
+from kombo_async.sandbox._state.indexes import Record
 from kombo_async.sandbox._state.store import World
-from kombo_async.sandbox._state.table import Record
 
 if TYPE_CHECKING:
     from kombo_async import general

@@ -10,8 +10,8 @@ from kombo_async.sandbox._handlers.connect_flow import new_link
 from kombo_async.sandbox._handlers.coverage import describe
 from kombo_async.sandbox._handlers.registry import Context, handles
 from kombo_async.sandbox._state.ids import make_id
+from kombo_async.sandbox._state.indexes import Record
 from kombo_async.sandbox._state.refusals import InputInvalid
-from kombo_async.sandbox._state.table import Record
 
 if TYPE_CHECKING:
     from kombo_async import general

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 from kombo_async.model import UNSET, to_dict
 from kombo_async.sandbox._api.filters import as_stamp
 from kombo_async.sandbox._handlers.registry import Context, handles
+from kombo_async.sandbox._state.indexes import Record
 from kombo_async.sandbox._state.refusals import InputInvalid, RemoteRefusal
-from kombo_async.sandbox._state.table import Record
 
 if TYPE_CHECKING:
     from kombo_async import hris

@@ -8,9 +8,10 @@ from kombo_async.model import to_dict
 from kombo_async.sandbox._api.filters import as_stamp
 from kombo_async.sandbox._handlers.registry import Context, handles
 from kombo_async.sandbox._handlers.uploads import read_file
+from kombo_async.sandbox._state.indexes import Record
 from kombo_async.sandbox._state.refusals import Refusal
 from kombo_async.sandbox._state.store import World
-from kombo_async.sandbox._state.table import Record, StoredRecord
+from kombo_async.sandbox._state.table import StoredRecord
 
 if TYPE_CHECKING:
     from kombo_async import hris

@@ -11,9 +11,9 @@ from kombo_async.sandbox._api.filters import as_stamp
 from kombo_async.sandbox._handlers.hris_employees import new_employee
 from kombo_async.sandbox._handlers.registry import Context, handles
 from kombo_async.sandbox._state.clock import parse
+from kombo_async.sandbox._state.indexes import Record
 from kombo_async.sandbox._state.refusals import InputInvalid, Refusal
 from kombo_async.sandbox._state.store import World
-from kombo_async.sandbox._state.table import Record
 
 if TYPE_CHECKING:
     from kombo_async import hris

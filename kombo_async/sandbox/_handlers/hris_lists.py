@@ -22,9 +22,9 @@ from kombo_async.sandbox._api.filters import (
 from kombo_async.sandbox._api.lists import Listing
 from kombo_async.sandbox._handlers.registry import LISTINGS
 from kombo_async.sandbox._state.fields import mapped_fields, with_fields
+from kombo_async.sandbox._state.indexes import Record
 from kombo_async.sandbox._state.refusals import InputInvalid
 from kombo_async.sandbox._state.store import World
-from kombo_async.sandbox._state.table import Record
 
 
 def employee(world: World, record: Record) -> Record:

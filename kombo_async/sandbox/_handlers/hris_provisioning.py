@@ -8,8 +8,8 @@ from kombo_async.sandbox._handlers.hris_lists import employee
 from kombo_async.sandbox._handlers.registry import Context, handles
 from kombo_async.sandbox._state.clock import days, stamp
 from kombo_async.sandbox._state.ids import make_id
+from kombo_async.sandbox._state.indexes import Record
 from kombo_async.sandbox._state.refusals import UnknownId
-from kombo_async.sandbox._state.table import Record
 
 if TYPE_CHECKING:
     from kombo_async import hris

@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING
 
 from kombo_async.model import UNSET
 from kombo_async.sandbox._handlers.registry import Context, handles
+from kombo_async.sandbox._state.indexes import Record
 from kombo_async.sandbox._state.refusals import InputInvalid, RemoteRefusal
-from kombo_async.sandbox._state.table import Record, StoredRecord
+from kombo_async.sandbox._state.table import StoredRecord
 
 if TYPE_CHECKING:
     from kombo_async import hris

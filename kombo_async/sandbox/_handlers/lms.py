@@ -11,9 +11,10 @@ from kombo_async.sandbox._handlers.registry import LISTINGS, Context, handles
 from kombo_async.sandbox._seed.learning import revision
 from kombo_async.sandbox._state.clock import parse, stamp
 from kombo_async.sandbox._state.fields import with_fields
+from kombo_async.sandbox._state.indexes import Record
 from kombo_async.sandbox._state.refusals import InputInvalid, RemoteRefusal, UnknownId
 from kombo_async.sandbox._state.store import World
-from kombo_async.sandbox._state.table import Record, StoredRecord
+from kombo_async.sandbox._state.table import StoredRecord
 
 if TYPE_CHECKING:
     from kombo_async import lms

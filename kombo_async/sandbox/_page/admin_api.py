@@ -17,9 +17,9 @@ from kombo_async.sandbox._server.faults import Fault, describe
 from kombo_async.sandbox._server.logged_request import LoggedRequest
 from kombo_async.sandbox._server.settings import call
 from kombo_async.sandbox._state.clock import parse, stamp
+from kombo_async.sandbox._state.indexes import Record
 from kombo_async.sandbox._state.integrations import Integration
 from kombo_async.sandbox._state.refusals import Refusal
-from kombo_async.sandbox._state.table import Record
 from kombo_async.sandbox._webhooks.sending import SECRET, Delivery, Endpoint
 
 Body: TypeAlias = dict[str, Any]
@@ -97,7 +97,7 @@ def _endpoint(sandbox: SandboxCore, action: Action) -> Callable[[Request], Await
 def _encode(answer: Any) -> bytes:
     try:
         return msgspec.json.encode(answer)
-    except (UnicodeEncodeError, OverflowError):  # half a character or a huge number in what somebody sent
+    except UnicodeEncodeError:  # half a character in what somebody sent
         return json.dumps(answer).encode()
 
 

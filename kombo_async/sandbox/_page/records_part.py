@@ -12,9 +12,10 @@ from starlette.requests import Request
 from kombo_async.sandbox._page.bodies import draw_body
 from kombo_async.sandbox._page.html import badge, copyable, page_number, pager, quoted, table, with_query
 from kombo_async.sandbox._server.core import SandboxCore
+from kombo_async.sandbox._state.indexes import Record
 from kombo_async.sandbox._state.models import MODELS
 from kombo_async.sandbox._state.store import World
-from kombo_async.sandbox._state.table import Record, RecordTable, StoredRecord
+from kombo_async.sandbox._state.table import RecordTable, StoredRecord
 
 PAGE = 25
 SEARCHED = 2_000

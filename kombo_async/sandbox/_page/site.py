@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from contextlib import suppress
 from html import escape
 from urllib.parse import parse_qs, quote
@@ -33,7 +32,7 @@ ICON = (
 class _OnlyLocal:
     """Refuses host names that may be somebody else's."""
 
-    def __init__(self, app: Application, hosts: Sequence[str]) -> None:
+    def __init__(self, app: Application, hosts: tuple[str, ...]) -> None:
         self._app = app
         self._hosts = hosts
 

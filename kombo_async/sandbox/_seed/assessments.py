@@ -10,8 +10,8 @@ from kombo_async.sandbox._seed import words
 from kombo_async.sandbox._seed.source import Source, Table, fixed, hash_of
 from kombo_async.sandbox._state.clock import days, stamp
 from kombo_async.sandbox._state.ids import make_number
+from kombo_async.sandbox._state.indexes import Record
 from kombo_async.sandbox._state.store import World
-from kombo_async.sandbox._state.table import Record
 
 _PACKAGES = (("Personality", "BEHAVIORAL"), ("Coding skills", "SKILLS_TEST"), ("Background", "BACKGROUND_CHECK"))
 _STATUSES = ("OPEN", "OPEN", "COMPLETED", "CANCELLED", "REJECTED")

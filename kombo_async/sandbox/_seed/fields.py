@@ -8,7 +8,7 @@ from random import Random
 from kombo_async.sandbox._seed.source import Source, Table
 from kombo_async.sandbox._state.clock import days, stamp
 from kombo_async.sandbox._state.fields import MODELS, VALUES
-from kombo_async.sandbox._state.table import Record
+from kombo_async.sandbox._state.indexes import Record
 
 CUSTOM = (("cost_center", 0), ("nickname", None))
 """Custom fields, and the system's field that each is mapped to."""

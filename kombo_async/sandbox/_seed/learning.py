@@ -10,7 +10,7 @@ from kombo_async.sandbox._seed import words
 from kombo_async.sandbox._seed.source import Source, Table, fixed, numbered_email, owned
 from kombo_async.sandbox._state.clock import days, parse, stamp
 from kombo_async.sandbox._state.ids import make_id
-from kombo_async.sandbox._state.table import Record
+from kombo_async.sandbox._state.indexes import Record
 
 TITLES = ("Security basics", "Giving feedback", "First aid", "GDPR in practice", "Time management", "Data literacy")
 

@@ -9,7 +9,7 @@ from typing import Any
 from kombo_async.sandbox._seed import words
 from kombo_async.sandbox._seed.source import Source, Table, fixed
 from kombo_async.sandbox._state.clock import days, stamp
-from kombo_async.sandbox._state.table import Record
+from kombo_async.sandbox._state.indexes import Record
 
 _STATUSES = ("OPEN_LIMITED", "OPEN_UNLIMITED", "PENDING", "FROZEN", "FILLED", "CLOSED")
 MONTHS = 3

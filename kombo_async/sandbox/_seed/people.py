@@ -13,7 +13,7 @@ from kombo_async.sandbox._seed import skills as growth
 from kombo_async.sandbox._seed.source import Source, Table, ago, fixed, mix, numbered_email, owned
 from kombo_async.sandbox._state.clock import day, days, stamp
 from kombo_async.sandbox._state.fields import VALUES, value_of
-from kombo_async.sandbox._state.table import Record
+from kombo_async.sandbox._state.indexes import Record
 
 ENTITIES = ("Acme GmbH", "Acme Inc")
 LOCATIONS = 4

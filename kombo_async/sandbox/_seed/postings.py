@@ -8,7 +8,7 @@ from random import Random
 from kombo_async.sandbox._seed import words
 from kombo_async.sandbox._seed.source import Source, Table, fixed
 from kombo_async.sandbox._state.clock import days, stamp
-from kombo_async.sandbox._state.table import Record
+from kombo_async.sandbox._state.indexes import Record
 
 SITES = ("Acme careers", "Nordlicht jobs")
 

@@ -12,7 +12,7 @@ from kombo_async.sandbox._seed.questions import questions
 from kombo_async.sandbox._seed.source import Source, Table, ago, fixed, hash_of, mix, numbered_email, owned
 from kombo_async.sandbox._state.clock import day, days, parse, stamp
 from kombo_async.sandbox._state.ids import make_number
-from kombo_async.sandbox._state.table import Record
+from kombo_async.sandbox._state.indexes import Record
 
 STAGES = ("Applied", "Screening", "Interview", "Offer", "Hired")
 REASONS = ("Not enough experience", "Salary expectations too high", "Position filled", "Withdrew", "Other")

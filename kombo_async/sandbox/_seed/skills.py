@@ -9,7 +9,7 @@ from typing import Any
 from kombo_async.sandbox._seed import words
 from kombo_async.sandbox._seed.source import Source, Table, fixed, owned
 from kombo_async.sandbox._state.clock import day, days, stamp
-from kombo_async.sandbox._state.table import Record
+from kombo_async.sandbox._state.indexes import Record
 
 LEVELS = ["Beginner", "Advanced", "Expert"]
 CYCLES, SKILLS = 2, 2

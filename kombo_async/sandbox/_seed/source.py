@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
-from functools import cached_property, lru_cache, partial
+from functools import cache, cached_property, lru_cache, partial
 from importlib import import_module
 from random import Random
 from typing import Any, TypeAlias
@@ -13,9 +13,9 @@ import attrs
 
 from kombo_async.sandbox._state.clock import days, stamp
 from kombo_async.sandbox._state.ids import id_at, make_id, number_at, place_of
+from kombo_async.sandbox._state.indexes import Origin, Record
 from kombo_async.sandbox._state.sizes import Sizes
 from kombo_async.sandbox._state.store import base_record
-from kombo_async.sandbox._state.table import Origin, Record
 
 Inverse: TypeAlias = Callable[["Source", Any], Iterable[int]]
 
@@ -57,7 +57,6 @@ class Source:
         self.sizes = sizes
         self.category = category
         self.record = lru_cache(maxsize=4_000)(self._make)
-        self.id = lru_cache(maxsize=4_000)(self._id)
 
     @cached_property
     def tool(self) -> str:
@@ -66,7 +65,7 @@ class Source:
 
     def origin(self, name: str) -> Origin:
         """The records of the table *name*."""
-        table = self._table(name)
+        table = _table(name)
         if table is None:
             return Origin()
         inverse = {field: partial(of, self) for field, of in table.inverse.items()}
@@ -76,10 +75,10 @@ class Source:
 
     def count(self, name: str) -> int:
         """How many records *name* has."""
-        table = self._table(name)
+        table = _table(name)
         return 0 if table is None else table.count(self)
 
-    def _id(self, name: str, place: int) -> str:
+    def id(self, name: str, place: int) -> str:
         """The ID of a record."""
         return id_at((self.seed, self.integration_id, name), place)
 
@@ -97,7 +96,7 @@ class Source:
         return self.id(name, random.randrange(self.count(name)))
 
     def _make(self, name: str, place: int) -> Record:
-        table = self._table(name)
+        table = _table(name)
         assert table is not None  # noqa: S101 - it has a count
         # Not for secrets: the same seed must give the same people.
         random = Random(hash_of(self.seed, self.integration_id, name) + place)  # noqa: S311
@@ -105,12 +104,14 @@ class Source:
         number = number_at((self.seed, self.integration_id, name), place)
         return base_record(self.id(name, place), number, at, data)
 
-    def _table(self, name: str) -> Table | None:
-        home = _MODULES.get(name.partition("_")[0])
-        if home is None:
-            return None
-        tables: Mapping[str, Table] = import_module(f"kombo_async.sandbox._seed.{home}").TABLES
-        return tables.get(name)
+
+@cache
+def _table(name: str) -> Table | None:
+    home = _MODULES.get(name.partition("_")[0])
+    if home is None:
+        return None
+    tables: Mapping[str, Table] = import_module(f"kombo_async.sandbox._seed.{home}").TABLES
+    return tables.get(name)
 
 
 @lru_cache(maxsize=1_000)

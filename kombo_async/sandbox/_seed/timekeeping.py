@@ -8,7 +8,7 @@ from typing import Any
 
 from kombo_async.sandbox._seed.source import Source, Table, fixed, owned
 from kombo_async.sandbox._state.clock import days, stamp
-from kombo_async.sandbox._state.table import Record
+from kombo_async.sandbox._state.indexes import Record
 
 TYPES = (("Vacation", "DAYS", True, False), ("Sick leave", "DAYS", True, False), ("Overtime", "HOURS", False, True))
 STATUSES = ("APPROVED", "APPROVED", "APPROVED", "REQUESTED", "DECLINED", "CANCELLED")

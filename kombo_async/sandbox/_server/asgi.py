@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from email.utils import formatdate
+from functools import lru_cache
 from typing import Any, TypeAlias, cast
 
 from kombo_async.sandbox._api.answers import failure
@@ -72,7 +73,12 @@ def _headers(scope: Scope) -> dict[str, str]:
 
 def _date(clock: Clock) -> tuple[bytes, bytes]:
     """The `Date` header of a response, by the sandbox's clock."""
-    return b"date", formatdate(int(clock.time()), usegmt=True).encode("ascii")
+    return b"date", _format_date(int(clock.time()))
+
+
+@lru_cache(maxsize=10)
+def _format_date(seconds: int) -> bytes:
+    return formatdate(seconds, usegmt=True).encode("ascii")
 
 
 async def read_body(receive: Receive) -> bytes:

@@ -30,11 +30,11 @@ from kombo_async.sandbox._state.clock import Clock
 from kombo_async.sandbox._state.defaults import API_KEY, add_defaults
 from kombo_async.sandbox._state.environment import PLATFORM, Environment
 from kombo_async.sandbox._state.files import StoredFile
+from kombo_async.sandbox._state.indexes import Record
 from kombo_async.sandbox._state.integrations import Integration
 from kombo_async.sandbox._state.models import suggestion
 from kombo_async.sandbox._state.sizes import Sizes
 from kombo_async.sandbox._state.store import World
-from kombo_async.sandbox._state.table import Record
 from kombo_async.sandbox._webhooks.webhooks import Webhooks
 
 _CHANGEABLE = frozenset(

@@ -26,10 +26,10 @@ from kombo_async.sandbox._handlers.uploads import fetch_files
 from kombo_async.sandbox._server.core import SandboxCore
 from kombo_async.sandbox._server.faults import Fault
 from kombo_async.sandbox._server.logged_request import LoggedRequest
+from kombo_async.sandbox._state.indexes import IndexNeeded
 from kombo_async.sandbox._state.integrations import Integration
 from kombo_async.sandbox._state.refusals import InputInvalid, Refusal
 from kombo_async.sandbox._state.store import World
-from kombo_async.sandbox._state.table import IndexNeeded
 
 logger: logging.Logger = logging.getLogger(__name__)
 
@@ -261,5 +261,5 @@ async def _prepared(world: World, do: Callable[[], T]) -> T:
             with world.deferring():
                 return do()
         except IndexNeeded as needed:
-            while not needed.table.prepare_slice(needed.field):
+            while not needed.indexes.prepare_slice(needed.field):
                 await anyio.lowlevel.checkpoint()

@@ -61,27 +61,36 @@ EDITIONS: Mapping[str, tuple[str, ...]] = {
 }
 """model -> the lists that show it within other records, which are rebuilt after a change."""
 
-_OF_APPLICATION = ("ats_interviews", "ats_offers")
+_OWNERS: Mapping[str, tuple[str, str]] = {
+    "ats_applications": ("ats_candidates", "candidate_id"),
+    "ats_interviews": ("ats_applications", "application_id"),
+    "ats_offers": ("ats_applications", "application_id"),
+    "hris_employments": ("hris_employees", "employee_id"),
+    "hris_time_off_balances": ("hris_employees", "employee_id"),
+}
+"""model -> what its records belong to, and the field that says to which."""
 
 
-def touched_directly(world: Tables, name: str, record: StoredRecord) -> Iterator[tuple[StoredRecord, bool]]:
-    """The few records that nest *record* of table *name*, and whether a change to it counts as a change to them."""
-    if name in ("hris_employments", "hris_time_off_balances"):
-        yield from _one(world, "hris_employees", record.data["employee_id"])
-    elif name in _OF_APPLICATION:
-        yield from _one(world, "ats_applications", record.data["application_id"])
-    elif name == "ats_applications":
-        yield from _one(world, "ats_candidates", record.data["candidate_id"])
-        for table in _OF_APPLICATION:
-            yield from ((each, True) for each in world.table(table).where("application_id", record.id))
+def owners(world: Tables, name: str, record: StoredRecord) -> Iterator[StoredRecord]:
+    """The record that *record* of table *name* belongs to and is nested in: a change to one counts for both."""
+    owner = _OWNERS.get(name)
+    if owner is not None:
+        table, field = owner
+        found = world.table(table).find(record.data[field])
+        if found is not None:
+            yield found
+
+
+def nesting(world: Tables, name: str, record: StoredRecord) -> Iterator[tuple[StoredRecord, bool]]:
+    """The few records that refer to *record* and nest it, and whether a change to it counts as a change to them."""
+    if name == "ats_applications":
+        yield from ((each, True) for each in _of_application(world, record))
     elif name == "ats_candidates":
         for application in world.table("ats_applications").where("candidate_id", record.id):
             yield application, True
-            for table in _OF_APPLICATION:
-                yield from ((each, False) for each in world.table(table).where("application_id", application.id))
+            yield from ((each, False) for each in _of_application(world, application))
 
 
-def _one(world: Tables, table: str, id: str) -> Iterator[tuple[StoredRecord, bool]]:
-    record = world.table(table).find(id)
-    if record is not None:
-        yield record, True
+def _of_application(world: Tables, application: StoredRecord) -> Iterator[StoredRecord]:
+    for table in ("ats_interviews", "ats_offers"):
+        yield from world.table(table).where("application_id", application.id)

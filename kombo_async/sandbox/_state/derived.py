@@ -7,8 +7,8 @@ from functools import partial
 from typing import Any
 
 from kombo_async.sandbox._state.fields import VALUES, value_of
+from kombo_async.sandbox._state.indexes import Record
 from kombo_async.sandbox._state.store import World
-from kombo_async.sandbox._state.table import Record
 
 Derive = Callable[[World, Record], Iterable[Any]]
 

@@ -12,13 +12,13 @@ from kombo_async.sandbox._state.clock import Clock, duration
 from kombo_async.sandbox._state.derived import DERIVED
 from kombo_async.sandbox._state.files import StoredFile
 from kombo_async.sandbox._state.ids import make_id
+from kombo_async.sandbox._state.indexes import Record
 from kombo_async.sandbox._state.integrations import Integration, Permission, Sync, SyncStatus
 from kombo_async.sandbox._state.lagging_copy import LaggingCopy
 from kombo_async.sandbox._state.refusals import Refusal
 from kombo_async.sandbox._state.sizes import Sizes
 from kombo_async.sandbox._state.state import open_state
 from kombo_async.sandbox._state.store import Source, World
-from kombo_async.sandbox._state.table import Record
 from kombo_async.sandbox._state.tools import Category, category_of
 
 _COPY = "#copy"

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from kombo_async.sandbox._state.ids import make_number
+from kombo_async.sandbox._state.indexes import Record
 from kombo_async.sandbox._state.store import World
-from kombo_async.sandbox._state.table import Record
 
 MODELS: Mapping[str, str] = {
     "ATS": "ats_candidates",
@@ -22,22 +22,34 @@ VALUES: Mapping[str, tuple[Any, ...]] = {
     "favourite_language": ("English", "German", "French", "Spanish"),
 }
 """The possible values of the connected system's fields."""
+_TABLES = ("integration_fields", "custom_fields")
 
 
 def with_fields(world: World, table: str, record: Record) -> Record:
     """*record* with the values of passed-through fields and custom fields."""
-    fields = {row.id: row.data for row in world.table("integration_fields") if row.data["model"] == table}
-    passed = [
-        {name: field[name] for name in ("id", "key", "type", "label")} | {"value": value_of(record, field["key"])}
-        for field in fields.values()
-        if field["is_passthrough_enabled"]
-    ]
+    passed = world.remember(f"passed {table}", _TABLES, lambda: _passed_fields(world, table))
     custom = {key: value_of(record, field) for key, field in mapped_fields(world, table).items()}
-    return {**record, "integration_fields": passed, "custom_fields": {**record["custom_fields"], **custom}}
+    return {
+        **record,
+        "integration_fields": [{**field, "value": value_of(record, field["key"])} for field in passed],
+        "custom_fields": {**record["custom_fields"], **custom},
+    }
+
+
+def _passed_fields(world: World, table: str) -> list[Record]:
+    return [
+        {name: row.data[name] for name in ("id", "key", "type", "label")}
+        for row in world.table("integration_fields")
+        if row.data["model"] == table and row.data["is_passthrough_enabled"]
+    ]
 
 
 def mapped_fields(world: World, table: str) -> dict[str, str]:
     """The keys of a model's custom fields, each with the system's field that it is mapped to."""
+    return world.remember(f"mapped {table}", _TABLES, lambda: _mapped_fields(world, table))
+
+
+def _mapped_fields(world: World, table: str) -> dict[str, str]:
     keys = {row.id: row.data["key"] for row in world.table("integration_fields") if row.data["model"] == table}
     return {
         row.data["key"]: keys[row.data["integration_field_id"]]

@@ -44,6 +44,7 @@ def _start(key: tuple[object, ...], size: int) -> int:
     return int.from_bytes(_digest(key, size), "big")
 
 
+@lru_cache(maxsize=20_000)
 def id_at(key: tuple[object, ...], place: int) -> str:
     """The ID of the record in *place* of the table that *key* names."""
     value = (_start(key, 24) + place * _STEP) % _ALL_IDS

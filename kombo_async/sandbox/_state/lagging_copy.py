@@ -8,8 +8,9 @@ from datetime import UTC, datetime
 import attrs
 
 from kombo_async.sandbox._state.clock import stamp
+from kombo_async.sandbox._state.indexes import Record
 from kombo_async.sandbox._state.store import World
-from kombo_async.sandbox._state.table import Record, StoredRecord
+from kombo_async.sandbox._state.table import StoredRecord
 
 
 @attrs.frozen

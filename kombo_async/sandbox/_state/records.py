@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable
-from typing import Any
+from collections.abc import Iterable, Sequence
+from typing import Any, TypeAlias
 
 import msgspec
 
@@ -19,6 +19,10 @@ SCHEMA = """
         PRIMARY KEY (records, field, value, place)
     ) WITHOUT ROWID;
 """
+
+_ALSO = "SELECT 1 FROM look_ups AS other WHERE other.place = mine.place AND records = ? AND field = ?"
+Look: TypeAlias = tuple[str, Sequence[Any]]
+"""A field and the values to find there, any of them."""
 
 
 class Records:
@@ -89,14 +93,21 @@ class Records:
         count: int = self._connection.execute(statement, (self._number, field, value, most)).fetchone()[0]
         return count
 
-    def places(self, field: str, value: Any, start: int = 0, limit: int = -1) -> list[int]:
-        """The places found by *value* of *field*, in order."""
-        found = self._connection.execute(
-            "SELECT place FROM look_ups WHERE records = ? AND field = ? AND value = ? AND place >= ? "
-            "ORDER BY place LIMIT ?",
-            (self._number, field, value, start, limit),
-        )
-        return [place for (place,) in found]
+    def places(self, look: Look, others: Sequence[Look] = (), start: int = 0, limit: int = -1) -> list[int]:
+        """The first places from *start* on that have a value of *look* and of each of *others*, in order."""
+        field, values = look
+        statement = "SELECT place FROM look_ups AS mine WHERE records = ? AND field = ? AND value = ? AND place >= ?"
+        given: list[Any] = []
+        for other_field, other_values in others:
+            statement += f" AND EXISTS ({_ALSO} AND value IN ({', '.join('?' * len(other_values))}))"
+            given += [self._number, other_field, *other_values]
+        statement += " ORDER BY place LIMIT ?"
+        found: set[int] = set()
+        for value in values:
+            rows = self._connection.execute(statement, (self._number, field, value, start, *given, limit))
+            found.update(place for (place,) in rows)
+        places = sorted(found)
+        return places if limit < 0 else places[:limit]
 
     def places_between(self, field: str, low: Any, high: Any) -> list[int]:
         """The places of records with a value of *field* from *low* to *high*."""

@@ -6,14 +6,17 @@ from collections.abc import Callable, Generator, Iterable, Mapping
 from contextlib import contextmanager
 from datetime import datetime
 from functools import partial
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 from kombo_async.sandbox._state.clock import Clock
-from kombo_async.sandbox._state.dependents import EDITIONS, REFERENCES, touched_directly
+from kombo_async.sandbox._state.dependents import EDITIONS, REFERENCES, nesting, owners
+from kombo_async.sandbox._state.indexes import Derive, Origin, Record
 from kombo_async.sandbox._state.models import MODELS, suggestion
 from kombo_async.sandbox._state.refusals import UnknownId
 from kombo_async.sandbox._state.state import State
-from kombo_async.sandbox._state.table import Derive, Origin, Record, RecordTable, StoredRecord
+from kombo_async.sandbox._state.table import RecordTable, StoredRecord
+
+T = TypeVar("T")
 
 
 class Source(Protocol):
@@ -56,6 +59,9 @@ class World:
         self._derived = derived
         self._salt = salt
         self._editions: dict[str, int] = {}
+        self._versions: dict[str, int] = {}
+        """How often records of each table changed."""
+        self._remembered: dict[str, tuple[Any, Any]] = {}
         self._deferring = False
 
     def table(self, name: str) -> RecordTable:
@@ -71,7 +77,7 @@ class World:
             key = (self.seed, self.integration_id, name)
             origin = self._source.origin(name)
             table = self.tables[name] = RecordTable(name, key, records, origin, derived)
-            table.deferring = self._deferring
+            table.indexes.deferring = self._deferring
         return table
 
     @contextmanager
@@ -87,7 +93,7 @@ class World:
         if self._deferring != whether:
             self._deferring = whether
             for table in self.tables.values():
-                table.deferring = whether
+                table.indexes.deferring = whether
 
     def next_id(self, name: str) -> str:
         """The ID of the next record of *name*."""
@@ -99,14 +105,14 @@ class World:
         self._defer(False)  # work that has started must not be repeated
         table = self.table(name)
         record = base_record(table.id_at(len(table)), table.number_at(len(table)), at or self.clock.stamp(), data)
-        return self.keep(name, len(table), record, (field for field, value in data.items() if value))
+        return self.keep(name, len(table), record, (field for field, value in data.items() if value), is_new=True)
 
-    def keep(self, name: str, place: int, data: Record, fields: Iterable[str]) -> StoredRecord:
-        """Store a record, and notify its dependents."""
+    def keep(self, name: str, place: int, data: Record, fields: Iterable[str], *, is_new: bool = False) -> StoredRecord:
+        """Store a record, and notify its dependents; nothing can refer yet to one that *is_new*."""
         table = self.table(name)
         added: list[StoredRecord] = []
         self._with_derived(name, data, lambda: added.append(table.put(place, data, data["changed_at"])))
-        self._changed(name, added[0], fields)
+        self._changed(name, added[0], fields, is_new=is_new)
         return added[0]
 
     def change(self, name: str, record: StoredRecord, /, **changes: Any) -> None:
@@ -126,6 +132,15 @@ class World:
     def edition(self, name: str) -> int:
         """A number that changes whenever records nested in those of *name* may have changed."""
         return self._editions.get(name, 0)
+
+    def remember(self, key: str, tables: tuple[str, ...], make: Callable[[], T]) -> T:
+        """The result of *make*, kept by *key* until records of *tables* change."""
+        versions = tuple(map(self._versions.get, tables))
+        kept = self._remembered.get(key)
+        if kept is None or kept[0] != versions:
+            kept = self._remembered[key] = (versions, make())
+        value: T = kept[1]
+        return value
 
     def redraw(self, name: str) -> None:
         """Make lists of *name* rebuild their records."""
@@ -158,13 +173,23 @@ class World:
         if candidate is None:
             change()
         else:
-            candidate.table.reindex(candidate, "job_ids", change)
+            with candidate.table.indexes.changing(candidate.place, candidate.data, only="job_ids"):
+                change()
 
-    def _changed(self, name: str, record: StoredRecord, fields: Iterable[str]) -> None:
+    def _changed(self, name: str, record: StoredRecord, fields: Iterable[str], *, is_new: bool = False) -> None:
         self.changed.setdefault(name, set()).update(fields)
+        self._versions[name] = self._versions.get(name, 0) + 1
         at = record.data["changed_at"]
         record.touch(at)
-        for holder, counts in touched_directly(self, name, record):
+        for holder in owners(self, name, record):
+            holder.touch(at)
+        if not is_new:
+            self._touch_dependents(name, record, at)
+        if self.watcher is not None:
+            self.watcher(name, record)
+
+    def _touch_dependents(self, name: str, record: StoredRecord, at: str) -> None:
+        for holder, counts in nesting(self, name, record):
             if counts:
                 holder.touch(at)
             else:
@@ -174,8 +199,6 @@ class World:
                 self.table(holder_name).touch_all(field, record.id, at)
         for holder_name in EDITIONS.get(name, ()):
             self.redraw(holder_name)
-        if self.watcher is not None:
-            self.watcher(name, record)
 
 
 def base_record(id: str, number: str, at: str, data: Record) -> Record:
