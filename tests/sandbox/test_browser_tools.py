@@ -35,6 +35,36 @@ def test_everything_that_one_needs_can_be_copied(served: Served, page: BrowserPa
     assert page.script("return window.copied") == [served.url, served.sandbox.api_key, GREENHOUSE]
 
 
+def test_names_can_be_copied(served: Served, page: BrowserPage) -> None:
+    """By a button where a record is open; in the list by marking them, which neither opens it nor is undone by news."""
+    from selenium.webdriver import ActionChains
+
+    served.create().unwrap()
+    page.row("records", "frank@example.com")
+    email = page.driver.find_element("xpath", "//td[contains(., 'frank@example.com')]")
+    start = -email.size["width"] // 2 + 6
+    ActionChains(page.driver).move_to_element_with_offset(email, start, 0).click_and_hold().move_by_offset(
+        email.size["width"] // 2, 0
+    ).release().perform()
+    marked = page.script("return getSelection().toString()")
+    assert marked
+    assert marked in "frank@example.com"
+    served.portal.call(lambda: served.sandbox.scenes.candidate_exists(email="later@example.com"))
+    served.tags()
+    page.row("requests", "GetAtsTags")
+    assert page.script("return [getSelection().toString(), document.querySelectorAll('dialog[open]').length]") == [
+        marked,
+        0,
+    ]
+    page.script("getSelection().removeAllRanges()")
+    page.script("window.copied = []; navigator.clipboard.writeText = async text => { window.copied.push(text); }")
+    page.row("records", "later@example.com")
+    page.click("[data-fragment$=records] tr[data-open]", "frank@example.com")
+    for what in ("name", "e-mail address"):
+        page.click(f'dialog [aria-label="Copy {what}"]')
+    assert page.script("return window.copied") == ["Frank Doe", "frank@example.com"]
+
+
 def test_the_request_log_is_counted_searched_filtered_and_paged(served: Served, page: BrowserPage) -> None:
     """Fifty on a page; filters count what passes."""
 

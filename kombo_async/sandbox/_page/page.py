@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from html import escape
+from inspect import isawaitable
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -61,8 +62,9 @@ def page_routes(sandbox: SandboxCore) -> list[Route]:
 
     def fragment(path: str, draw: Any) -> Route:
         async def endpoint(request: Request) -> Response:
+            drawn = draw(sandbox, request)
             headers = {"cache-control": "no-store", "content-security-policy": POLICY}
-            return HTMLResponse(draw(sandbox, request), headers=headers)
+            return HTMLResponse(await drawn if isawaitable(drawn) else drawn, headers=headers)
 
         return Route(path, endpoint)
 
@@ -135,7 +137,7 @@ def _page(sandbox: SandboxCore, request: Request) -> str:
   <select name="integration" aria-label="Integration" data-models="model">
   {options(ids, chosen, "the platform's own")}</select>
   <select name="model" id="model" aria-label="Model">{options(models_of(sandbox, chosen))}</select>
-  <input type="search" name="q" placeholder="ID, or text in the newest 2,000" aria-label="Search records"></form>
+  <input type="search" name="q" placeholder="ID or text" aria-label="Search records"></form>
   <div data-fragment="/_sandbox/fragments/records" data-filters="records-filters"></div></section>
 <section class="wide"><h2>Webhooks</h2>
   <form class="buttons" data-form="/_sandbox/webhooks"><input type="url" name="url" required

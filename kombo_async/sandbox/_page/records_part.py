@@ -3,23 +3,22 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from html import escape
-from typing import Any, cast
+from typing import cast
 
 from starlette.requests import Request
 
 from kombo_async.sandbox._page.bodies import draw_body
 from kombo_async.sandbox._page.html import badge, copyable, page_number, pager, quoted, table, with_query
+from kombo_async.sandbox._page.record_search import named, search
 from kombo_async.sandbox._server.core import SandboxCore
 from kombo_async.sandbox._state.indexes import Record
 from kombo_async.sandbox._state.models import MODELS
 from kombo_async.sandbox._state.store import World
-from kombo_async.sandbox._state.table import RecordTable, StoredRecord
+from kombo_async.sandbox._state.table import StoredRecord
 
 PAGE = 25
-SEARCHED = 2_000
-"""How many of the newest records are searched for a text."""
 FRAGMENT = "/_sandbox/fragments/records"
 OPENED = frozenset({"application/pdf", "image/png", "image/jpeg", "image/gif", "text/plain"})
 """File types that a browser may open, since none of them can run code."""
@@ -38,7 +37,7 @@ def models_of(sandbox: SandboxCore, integration_id: str) -> list[str]:
     return sorted(names, key=lambda name: name not in first)
 
 
-def draw_records(sandbox: SandboxCore, request: Request) -> str:
+async def draw_records(sandbox: SandboxCore, request: Request) -> str:
     """One page of the records of a model."""
     query = request.query_params
     id = query.get("integration", "")
@@ -51,9 +50,17 @@ def draw_records(sandbox: SandboxCore, request: Request) -> str:
     world = sandbox.world(id or None)
     records = world.table(model)
     text = query.get("q", "").strip()
+    what = "records"
     if text:
-        found = list(_search(records, text))
-        shown, total = found[page * PAGE : (page + 1) * PAGE], len(found)
+        places = named(records, text)
+        if not places:
+            found = await search(world, model, text)
+            places = found.found
+            if found.left:
+                what = f"records so far, {len(records) - found.left:,} of {len(records):,} searched"
+        if sandbox.world(id or None) is not world:
+            return '<p class="empty">The sandbox was reset.</p>'
+        shown, total = list(records.at(places[page * PAGE : (page + 1) * PAGE])), len(places)
     else:
         total = len(records)
         last = total - page * PAGE
@@ -66,17 +73,7 @@ def draw_records(sandbox: SandboxCore, request: Request) -> str:
         heads = ("Record", "Content", "Changed")
         rows = (_record(sandbox, id, model, each, root) for each in shown)
     drawn = table(heads, rows, "No records.")
-    return f'<div class="scroll">{drawn}</div>' + pager(FRAGMENT, page, len(shown), total, PAGE, "records")
-
-
-def _search(records: RecordTable, text: str) -> Iterable[StoredRecord]:
-    """Records with this ID or remote ID, and the newest ones that contain *text*."""
-    named = [*records.where("id", text), *records.where("remote_id", text)]
-    yield from named
-    end = len(records)
-    for record in records.at(range(end - 1, max(-1, end - 1 - SEARCHED), -1)):
-        if record not in named and text.lower() in json.dumps(record.data, ensure_ascii=False).lower():
-            yield record
+    return f'<div class="scroll">{drawn}</div>' + pager(FRAGMENT, page, len(shown), total, PAGE, what)
 
 
 def _opens(integration: str, model: str, record: StoredRecord) -> str:
@@ -138,8 +135,21 @@ def draw_record(sandbox: SandboxCore, request: Request) -> str:
     record = sandbox.world(id or None).table(model).find(query.get("id", ""))
     if record is None:
         return '<p class="empty">There is no such record.</p>'
-    shown: dict[str, Any] = record.data
+    lines = [copyable(record.id, "ID"), copyable(str(record.data["remote_id"]), "remote ID")]
+    lines += [copyable(text, what) for what, text in _names(record.data)]
     return (
-        f'<h2>{escape(model)}</h2><p class="hint">{copyable(record.id, "ID")}'
-        f"<br>{copyable(str(record.data['remote_id']), 'remote ID')}</p>{draw_body(json.dumps(shown).encode())}"
+        f'<h2>{escape(model)}</h2><p class="hint">{"<br>".join(lines)}</p>{draw_body(json.dumps(record.data).encode())}'
     )
+
+
+def _names(record: Record) -> Iterator[tuple[str, str]]:
+    """What people look for a record by, and may want to copy."""
+    full_name = " ".join(record[name] for name in ("first_name", "last_name") if record.get(name))
+    if full_name:
+        yield "name", full_name
+    for field, what in (("name", "name"), ("title", "title"), ("label", "label"), ("work_email", "e-mail address")):
+        if isinstance(record.get(field), str):
+            yield what, record[field]
+    for email in cast("list[str]", record.get("emails") or [record.get("email")]):
+        if email:
+            yield "e-mail address", email

@@ -135,12 +135,16 @@ class World:
 
     def remember(self, key: str, tables: tuple[str, ...], make: Callable[[], T]) -> T:
         """The result of *make*, kept by *key* until records of *tables* change."""
-        versions = tuple(map(self._versions.get, tables))
+        versions = tuple(map(self.version, tables))
         kept = self._remembered.get(key)
         if kept is None or kept[0] != versions:
             kept = self._remembered[key] = (versions, make())
         value: T = kept[1]
         return value
+
+    def version(self, name: str) -> int:
+        """A number that changes with every change to a record of *name*."""
+        return self._versions.get(name, 0)
 
     def redraw(self, name: str) -> None:
         """Make lists of *name* rebuild their records."""

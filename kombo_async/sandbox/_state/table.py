@@ -85,23 +85,23 @@ class RecordTable(Sequence[StoredRecord]):
 
     def _at(self, place: int) -> StoredRecord:
         record = self._by_place.get(place)
-        if record is None:
-            stored = self._records.read(place)
-            if stored is None:
-                if place >= self.origin.count:
-                    raise LookupError(f"{self.name} number {place} is gone: the sandbox was reset")
-                data = self.origin.make(place)
-                stored = (data, data["changed_at"])
-            record = self._hold(StoredRecord(self, place, *stored))
-        return record
+        return record or self._hold(StoredRecord(self, place, *self._stored(place)))
 
     def read(self, place: int) -> Record:
         """The data of a record, without caching it."""
         held = self._by_place.get(place)
         if held is not None:
             return held.data
+        return self._stored(place)[0]
+
+    def _stored(self, place: int) -> tuple[Record, str]:
         stored = self._records.read(place)
-        return self.origin.make(place) if stored is None else stored[0]
+        if stored is None:
+            if place >= self.origin.count:
+                raise LookupError(f"{self.name} number {place} is gone: the sandbox was reset")
+            data = self.origin.make(place)
+            stored = (data, data["changed_at"])
+        return stored
 
     def is_as_made(self, place: int) -> bool:
         """Whether the record in *place* is an initial one that nobody holds or has changed."""

@@ -13,7 +13,7 @@ async function refresh(element) {
   if (element.dataset.page) url.searchParams.set("page", element.dataset.page);
   const focused = element.contains(document.activeElement) ? document.activeElement : null;
   // A menu that somebody has open must not be drawn anew under their hand, nor a row that they are pressing.
-  if (pressed || focused?.tagName === "SELECT") return;
+  if (pressed || focused?.tagName === "SELECT" || selecting(element)) return;
   try {
     const response = await fetch(url);
     if (!response.ok) throw new Error(response.statusText);
@@ -27,6 +27,12 @@ async function refresh(element) {
   } catch {
     trouble.classList.add("shown");
   }
+}
+
+// Whether text in the element is selected, to be copied: a click must not open it, nor a refresh replace it.
+function selecting(element) {
+  const selection = getSelection();
+  return !selection.isCollapsed && selection.containsNode(element, true);
 }
 
 function refreshAll() {
@@ -97,7 +103,7 @@ document.addEventListener("click", (event) => {
   }
   if (event.target.closest("button[data-close]") || event.target === dialog) return dialog.close();
   const row = event.target.closest("[data-open]");
-  if (row && !event.target.closest("a, button, select")) open(row.dataset.open);
+  if (row && !event.target.closest("a, button, select") && !selecting(row)) open(row.dataset.open);
 });
 document.addEventListener("keydown", (event) => {
   if (event.key === "Enter" && event.target.matches?.("[data-open]")) open(event.target.dataset.open);
