@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 NoAnswer: TypeAlias = ConnectionFailed | TimedOut
 
+MAX_CACHED_URLS = 1_000
 USER_AGENT = f"kombo-async/{__version__} python/{sys.version_info.major}.{sys.version_info.minor}"
 
 
@@ -234,7 +235,7 @@ class Http:
             "kombo_async.progress": attempt.progress,
         }
         method = call.operation.method
-        url = self._url_of(encoded.target, keep=encoded.target == call.operation.path)
+        url = self._url_of(encoded.target)
         if self._callers_client is None and files is None:
             body = encoded.body or b""
             if body or method in ("POST", "PUT", "PATCH"):
@@ -254,12 +255,14 @@ class Http:
 
             hide_query(attempt.request)
 
-    def _url_of(self, target: str, *, keep: bool) -> Any:
-        """The URL of *target*. Parsing is slow in httpx, so URLs that every call of an operation shares are cached."""
+    def _url_of(self, target: str) -> Any:
+        """The URL of *target*. Parsing is slow in httpx, so URLs without a query, which come again, are cached."""
         url = self._urls.get(target)
         if url is None:
             url = self._url.copy_with(raw_path=self._url.raw_path.rstrip(b"/") + target.encode("ascii"))
-            if keep:
+            if "?" not in target:
+                if len(self._urls) >= MAX_CACHED_URLS:
+                    self._urls.clear()
                 self._urls[target] = url
         return url
 
