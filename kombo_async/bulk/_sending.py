@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import suppress
+from datetime import datetime
 from functools import cache
 from typing import TYPE_CHECKING, Any, cast
 
@@ -100,6 +101,11 @@ class Leaving:
     """Whether it may have been done: an attempt was sent, and its response does not clearly say that it was not."""
     moments: tuple[float, float] | None = None
 
+    @property
+    def last_sent(self) -> datetime | None:
+        """When the row was sent last, or after that."""
+        return self.entry.last_sent if self.moments is None else self.clock.latest(self.moments[1])
+
     async def __call__(self, call: Call, call_next: Next) -> Response[Any]:
         """Record the row, then answer *call*. Raises `NotNow` to leave it unsent."""
         if not self.gate.enter(self.key):
@@ -122,7 +128,6 @@ class Leaving:
                 raise
             finally:
                 self.moments = (self.moments[0], check.last or now)
-                self.entry = attrs.evolve(self.entry, last_sent=self.clock.latest(self.moments[1]))
 
     async def _attempt(self, call: Call, call_next: Next, before: bool) -> Response[Any]:
         try:
@@ -193,7 +198,8 @@ async def send(
 
 async def _record_broken_off(step: Leaving, before: Entry) -> None:
     if step.may_have_applied:
-        entry = attrs.evolve(step.entry, state="in_doubt", message="interrupted before the response came")
+        message = "interrupted before the response came"
+        entry = attrs.evolve(step.entry, state="in_doubt", last_sent=step.last_sent, message=message)
     else:
         entry = attrs.evolve(before, state="unsent", message="interrupted before it was sent")
     with anyio.CancelScope(shield=True), suppress(JournalError):  # the exception being raised says more
@@ -209,39 +215,46 @@ def _judge(
     error: Exception | None,
 ) -> Entry:
     """The journal entry for this response, or for its absence."""
-    entry = attrs.evolve(step.entry, finished=step.clock.earliest(step.clock.clock.time()))
+    said: dict[str, Any] = {"first_sent": step.entry.first_sent, "last_sent": step.last_sent}
     if isinstance(response, Success):
-        return _judge_success(request, reconciler, entry, response)
-    if response is None:
-        state = _state_without_answer(error, step)
-        entry = attrs.evolve(entry, state=state, message=in_words(error) if error else "")
+        said |= _said_by_success(request, reconciler, response)
     else:
-        entry = attrs.evolve(
-            entry,
-            state=_state_of(response, reconciler, before),
-            status_code=response.status_code,
-            code=response.code,
-            message=one_line(response.message),
-            log_url=response.log_url,
-        )
-    if entry.state in ("refused", "unsent"):  # it was not done, so there is nothing to search for
-        return attrs.evolve(entry, first_sent=before.first_sent, last_sent=before.last_sent)
-    return entry
+        said |= _said_by_failure(reconciler, step, before, response, error)
+        if said["state"] in ("refused", "unsent"):  # it was not done, so there is nothing to search for
+            said |= {"first_sent": before.first_sent, "last_sent": before.last_sent}
+    return attrs.evolve(step.entry, finished=step.clock.earliest(step.clock.clock.time()), **said)
 
 
-def _judge_success(request: Request[Any], reconciler: Reconciler | None, entry: Entry, response: Success[Any]) -> Entry:
+def _said_by_failure(
+    reconciler: Reconciler | None, step: Leaving, before: Entry, response: Failure | None, error: Exception | None
+) -> dict[str, Any]:
+    """What the journal keeps of a failure."""
+    if response is None:
+        return {"state": _state_without_answer(error, step), "message": in_words(error) if error else ""}
+    return {
+        "state": _state_of(response, reconciler, before),
+        "status_code": response.status_code,
+        "code": response.code,
+        "message": one_line(response.message),
+        "log_url": response.log_url,
+    }
+
+
+def _said_by_success(request: Request[Any], reconciler: Reconciler | None, response: Success[Any]) -> dict[str, Any]:
+    """What the journal keeps of a success."""
     ids = (reconciler or _ANY).ids(request, response.data)
     wrong = _why_not_done(type(request), response, ids)
-    entry = attrs.evolve(
-        entry,
-        status_code=response.status_code,
-        warnings=tuple(each.message for each in response.warnings if isinstance(getattr(each, "message", None), str)),
-        code=None,
-        message=wrong,
-    )
+    said: dict[str, Any] = {
+        "status_code": response.status_code,
+        "warnings": tuple(
+            each.message for each in response.warnings if isinstance(getattr(each, "message", None), str)
+        ),
+        "code": None,
+        "message": wrong,
+    }
     if not wrong:
-        return attrs.evolve(entry, state="done", proof="answer", ids=ids)
-    return attrs.evolve(entry, state="unsent" if request.operation.safe else "in_doubt")
+        return {**said, "state": "done", "proof": "answer", "ids": ids}
+    return {**said, "state": "unsent" if request.operation.safe else "in_doubt"}
 
 
 def _why_not_done(request: type[Request[Any]], response: Success[Any], ids: Any) -> str:
