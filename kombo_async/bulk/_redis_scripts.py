@@ -1,4 +1,4 @@
-"""The scripts of the journal in Redis: each does one thing to one row, atomically.
+"""The scripts of the journal in Redis: each is atomic.
 
 Keys of a journal, all in one slot of a cluster (`{job}`):
 
@@ -11,24 +11,26 @@ Keys of a journal, all in one slot of a cluster (`{job}`):
 - `unfinished`: the names of rows that are being sent, or in doubt.
 
 All can be repeated, since a client whose connection broke may send one a second time.
+
+`ROWS` runs the commands of many rows: sending and reading one costs a client more than the command itself.
 """
 
 from __future__ import annotations
 
 _NOW = "local t = redis.call('TIME') local now = t[1] * 1000 + math.floor(t[2] / 1000) "
-# KEYS: about, runs, counts, unfinished, rows:B, proofs:B. ARGV: run, floor, the row's bucket, the proof's, name, ...
-_BEGIN = (
+# KEYS: about, runs, counts, unfinished, rows:, proofs:. ARGV: floor, commands.
+# A command is a list of texts: what to do, the run, the row's bucket, the proof's bucket, the row's name, ...
+# Gives the sequence, and for each command what came of it and the row's entry.
+ROWS = (
     _NOW
     + """
-    local about, runs, counts, unfinished, rows, proofs = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6]
-    local run, floor, bucket, name = ARGV[1], tonumber(ARGV[2]), ARGV[3], ARGV[5]
+    local about, runs, counts, unfinished = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
+    local floor, commands = tonumber(ARGV[1]), cjson.decode(ARGV[2])
     local sequence = tonumber(redis.call('HGET', about, 'sequence') or 0)
-    if sequence < floor then return {'older', sequence, ''} end
     local function lives(each) return tonumber(redis.call('HGET', runs, each) or 0) > now end
     local function whole(key, field)
         return redis.call('HLEN', key) == tonumber(redis.call('HGET', counts, field) or 0)
     end
-    if not whole(rows, 'r' .. bucket) then return {'lost', sequence, ''} end
     local function parse(row)
         if not row then return 'f', '', '', '' end
         local line = string.find(row, '\\n', 1, true)
@@ -36,95 +38,101 @@ _BEGIN = (
         return string.sub(row, 1, 1), string.sub(row, 2, colon - 1), string.sub(row, colon + 1, line - 1),
             string.sub(row, line + 1)
     end
-    local held, owner, token, entry = parse(redis.call('HGET', rows, name))
-    local function write(flag, by, mark, text)
-        local row = flag .. by .. ':' .. mark .. '\\n' .. text
-        if redis.call('HSET', rows, name, row) == 1 then redis.call('HINCRBY', counts, 'r' .. bucket, 1) end
-        sequence = redis.call('HINCRBY', about, 'sequence', 1)
+    local function counted() sequence = redis.call('HINCRBY', about, 'sequence', 1) end
+
+    local steps = {}
+    -- ..., token
+    function steps.claim(row, token)
+        if not lives(row.run) then return 'lapsed', '' end
+        if row.mine and row.token == token then return 'ours', row.entry end
+        if row.owner == row.run then return 'met', row.entry end
+        if row.held and lives(row.owner) then return 'held', row.entry end
+        row.write('h', row.run, token, row.entry)
+        return 'ours', row.entry
     end
-    """
-)
-# ARGV: ..., token
-CLAIM = (
-    _BEGIN
-    + """
-    if not lives(run) then return {'lapsed', sequence, ''} end
-    if owner == run and held == 'h' and token == ARGV[6] then return {'ours', sequence, entry} end
-    if owner == run then return {'met', sequence, entry} end
-    if held == 'h' and lives(owner) then return {'held', sequence, entry} end
-    write('h', run, ARGV[6], entry)
-    return {'ours', sequence, entry}
-    """
-)
-# ARGV: ..., entry, state, proof, kind of proof, h to hold the row or f to free it. What is done is done, whoever has
-# the row by now.
-RECORD = (
-    _BEGIN
-    + """
-    local mine = owner == run and held == 'h'
-    local state, proof, kind = ARGV[7], ARGV[8], ARGV[9]
-    if state == 'sending' then
-        if not mine or not lives(run) then return {'lapsed', sequence, ''} end
-        write('h', run, token, ARGV[6])
-        redis.call('SADD', unfinished, name)
-        return {'recorded', sequence, ''}
-    end
-    if not mine and state ~= 'done' then return {owner == run and 'recorded' or 'lapsed', sequence, ''} end
-    if proof ~= '' then
-        local field = 'p' .. ARGV[4]
-        if not whole(proofs, field) then return {'lost', sequence, ''} end
-        local there = redis.call('HGET', proofs, proof)
-        local ours = bucket .. ':' .. name
-        if there and there ~= ours and kind ~= 'answer' then return {'taken', sequence, ''} end
-        if there and there ~= ours then
-            local colon = string.find(there, ':', 1, true)
-            local key = string.gsub(rows, '%d+$', string.sub(there, 1, colon - 1))
-            local other = string.sub(there, colon + 1)
-            local flag, by, mark, text = parse(redis.call('HGET', key, other))
-            if string.find(text, '"proof":"look"', 1, true) then
-                local known = cjson.decode(text)
-                known.state, known.proof, known.ids = 'in_doubt', nil, nil
-                known.message = 'what was found turned out to be another row'
-                redis.call('HSET', key, other, flag .. by .. ':' .. mark .. '\\n' .. cjson.encode(known))
-                redis.call('SADD', unfinished, other)
+    -- ..., entry, state, proof, kind of proof, h to hold the row or f to free it.
+    -- What is done is done, whoever has the row by now.
+    function steps.record(row, entry, state, proof, kind, hold)
+        if state == 'sending' then
+            if not row.mine or not lives(row.run) then return 'lapsed', '' end
+            row.write('h', row.run, row.token, entry)
+            redis.call('SADD', unfinished, row.name)
+            return 'recorded', ''
+        end
+        if not row.mine and state ~= 'done' then return row.owner == row.run and 'recorded' or 'lapsed', '' end
+        if proof ~= '' then
+            local proofs, field = KEYS[6] .. row.proofs, 'p' .. row.proofs
+            if not whole(proofs, field) then return 'lost', '' end
+            local there = redis.call('HGET', proofs, proof)
+            local ours = row.bucket .. ':' .. row.name
+            if there and there ~= ours and kind ~= 'answer' then return 'taken', '' end
+            if there and there ~= ours then
+                local colon = string.find(there, ':', 1, true)
+                local key = KEYS[5] .. string.sub(there, 1, colon - 1)
+                local other = string.sub(there, colon + 1)
+                local flag, by, mark, text = parse(redis.call('HGET', key, other))
+                if string.find(text, '"proof":"look"', 1, true) then
+                    local known = cjson.decode(text)
+                    known.state, known.proof, known.ids = 'in_doubt', nil, nil
+                    known.message = 'what was found turned out to be another row'
+                    redis.call('HSET', key, other, flag .. by .. ':' .. mark .. '\\n' .. cjson.encode(known))
+                    redis.call('SADD', unfinished, other)
+                end
             end
+            if redis.call('HSET', proofs, proof, ours) == 1 then redis.call('HINCRBY', counts, field, 1) end
         end
-        if redis.call('HSET', proofs, proof, ours) == 1 then redis.call('HINCRBY', counts, field, 1) end
+        row.write(row.mine and hold or 'f', row.run, row.token, entry)
+        redis.call(state == 'in_doubt' and 'SADD' or 'SREM', unfinished, row.name)
+        return 'recorded', ''
     end
-    write(mine and ARGV[10] or 'f', run, token, ARGV[6])
-    redis.call(state == 'in_doubt' and 'SADD' or 'SREM', unfinished, name)
-    return {'recorded', sequence, ''}
+    function steps.release(row)
+        if row.mine and row.entry == '' then
+            redis.call('HDEL', row.rows, row.name)
+            redis.call('HINCRBY', counts, 'r' .. row.bucket, -1)
+            counted()
+        elseif row.mine then
+            row.write('f', '', '', row.entry)
+        end
+        return 'released', ''
+    end
+
+    local function step(what, run, bucket, proofs, name, ...)
+        local row = {run = run, bucket = bucket, proofs = proofs, name = name, rows = KEYS[5] .. bucket}
+        if not whole(row.rows, 'r' .. bucket) then return 'lost', '' end
+        local flag
+        flag, row.owner, row.token, row.entry = parse(redis.call('HGET', row.rows, name))
+        row.held = flag == 'h'
+        row.mine = row.held and row.owner == run
+        function row.write(to, by, mark, text)
+            if redis.call('HSET', row.rows, name, to .. by .. ':' .. mark .. '\\n' .. text) == 1 then
+                redis.call('HINCRBY', counts, 'r' .. bucket, 1)
+            end
+            counted()
+        end
+        return steps[what](row, ...)
+    end
+
+    local replies = {}
+    local older = sequence < floor
+    for index, command in ipairs(commands) do
+        replies[index] = older and {'older', ''} or {step(unpack(command))}
+    end
+    return {sequence, cjson.encode(replies)}
     """
 )
-RELEASE = (
-    _BEGIN
-    + """
-    if owner == run and held == 'h' then
-        if entry == '' then
-            redis.call('HDEL', rows, name)
-            redis.call('HINCRBY', counts, 'r' .. bucket, -1)
-            sequence = redis.call('HINCRBY', about, 'sequence', 1)
-        else
-            write('f', '', '', entry)
-        end
-    end
-    return {'released', sequence, ''}
-    """
-)
-# KEYS: about, runs, counts, unfinished, rows:0, proofs:0. ARGV: run, floor, lease in ms, format, address, buckets
+# KEYS: about, runs, counts, unfinished, rows:, proofs:. ARGV: run, floor, lease in ms, format, address, buckets
 OPEN = (
     _NOW
     + """
     local about, runs, counts = KEYS[1], KEYS[2], KEYS[3]
-    local function at(key, bucket) return (string.gsub(key, '%d+$', bucket)) end
     local format = redis.call('HGET', about, 'format')
     local address = redis.call('HGET', about, 'address')
     if format and format ~= ARGV[4] then return {'format', 0, format} end
     if address and ARGV[5] ~= '' and address ~= ARGV[5] then return {'address', 0, address} end
     if not address and ARGV[5] == '' then return {'nothing', 0, ''} end
     for bucket = 0, tonumber(ARGV[6]) - 1 do
-        local r = redis.call('HLEN', at(KEYS[5], bucket)) - tonumber(redis.call('HGET', counts, 'r' .. bucket) or 0)
-        local p = redis.call('HLEN', at(KEYS[6], bucket)) - tonumber(redis.call('HGET', counts, 'p' .. bucket) or 0)
+        local r = redis.call('HLEN', KEYS[5] .. bucket) - tonumber(redis.call('HGET', counts, 'r' .. bucket) or 0)
+        local p = redis.call('HLEN', KEYS[6] .. bucket) - tonumber(redis.call('HGET', counts, 'p' .. bucket) or 0)
         if r ~= 0 or p ~= 0 then return {'lost', 0, tostring(math.min(r, p))} end
     end
     if not format and redis.call('EXISTS', runs, counts, KEYS[4]) > 0 then return {'lost', 0, 'about'} end

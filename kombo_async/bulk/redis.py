@@ -16,20 +16,19 @@ import json
 import time
 import uuid
 import zlib
-from collections.abc import AsyncGenerator, Generator, Mapping, Sequence
-from contextlib import contextmanager, suppress
-from typing import Any, ClassVar, TypeAlias
+from collections.abc import AsyncGenerator, Mapping, Sequence
+from contextlib import suppress
+from functools import lru_cache
+from typing import Any, ClassVar
 
 from kombo_async._lazy import missing_extra
 
 try:
     from redis.asyncio import Redis
-    from redis.exceptions import NoScriptError, RedisError
 except ModuleNotFoundError as _error:
     raise missing_extra(_error, "redis", "redis") from None
 
 from kombo_async.bulk import _redis_scripts as scripts
-from kombo_async.bulk._group_commit import GroupCommit
 from kombo_async.bulk._journal import (
     Claim,
     Entry,
@@ -43,6 +42,7 @@ from kombo_async.bulk._journal import (
     proof_of,
 )
 from kombo_async.bulk._redis_clients import give_back, take_client
+from kombo_async.bulk._redis_commands import Commands, Reply, as_journal_errors, commands_for, keys_of, name_of, text
 
 FORMAT = "2"
 BUCKETS = 1_024
@@ -51,10 +51,6 @@ MARGIN = 0.1
 """The last part of its lease, in which a run sends nothing: requests must arrive before others may have the row."""
 SLICE = 100
 """How many keys are removed at once."""
-
-_Command: TypeAlias = tuple[str, list[str], list[str | bytes]]
-"""A script, its keys and its arguments, of which the first two are the run and the last sequence seen."""
-_Reply: TypeAlias = tuple[str, int, str]
 
 
 class RedisJournal:
@@ -83,28 +79,23 @@ class RedisJournal:
         self._address = redis if isinstance(redis, str) else ""
         self._redis: Any = None if isinstance(redis, str) else redis  # its types cover two kinds of clients at once
         self._renewing: asyncio.Task[None] | None = None
-        self._commits = GroupCommit[_Command, _Reply](self._execute)
-        self._hashes: dict[str, str] = {}
-        self._sequence = 0
+        self._commands: Commands | None = None
+        self._claims = 0
         self._sends_until = 0.0
-        prefix = f"kombo:{{{job}}}:"
-        self._about, self._runs, self._counts = f"{prefix}about", f"{prefix}runs", f"{prefix}counts"
-        self._unfinished, self._rows, self._proofs = f"{prefix}unfinished", f"{prefix}rows:", f"{prefix}proofs:"
+        self._about, self._runs, self._counts, self._unfinished, self._rows, self._proofs = keys_of(job)
 
     def __repr__(self) -> str:
-        return f"RedisJournal(job={self.job!r})"
+        return name_of(self.job)
 
     async def open(self, address: str | None) -> None:
         """Begin a run against the API at *address*; see `Journal.open`."""
         if self._renewing is not None:
             raise JournalLocked(f"{self!r} is already in use by another run of this process; make one for each run")
-        with self._as_journal_errors():
+        with as_journal_errors(repr(self)):
             await self._check_server()
         self.run = uuid.uuid4().hex
         start = time.monotonic()
-        answer, _, known = await self._do(
-            scripts.OPEN, "", "", self._milliseconds, FORMAT, address or "", str(BUCKETS), of_row=False
-        )
+        answer, known = await self._do(scripts.OPEN, self._milliseconds, FORMAT, address or "", str(BUCKETS))
         if answer in ("format", "address"):
             given = FORMAT if answer == "format" else address
             raise JournalMismatch(
@@ -117,7 +108,8 @@ class RedisJournal:
 
     async def claim(self, key: RowKey) -> Claim:
         """See `Journal.claim`."""
-        answer, _, entry = await self._do(scripts.CLAIM, _name(key), "", uuid.uuid4().hex)
+        self._claims += 1
+        answer, entry = await self._do_with("claim", key, "", str(self._claims))
         return Claim(_entry(entry), status=answer)  # type: ignore[arg-type]
 
     def check(self) -> None:
@@ -128,23 +120,22 @@ class RedisJournal:
     async def record(self, key: RowKey, entry: Entry, *, hold: bool = False) -> bool:
         """See `Journal.record`. Raises `JournalLocked`, before anything is sent, if another run has the row by now."""
         proof = proof_of(entry)
-        answer, _, _ = await self._do(
-            scripts.RECORD, _name(key), proof, encode_entry(entry), entry.state, proof, entry.proof, "fh"[hold]
-        )
+        written = encode_entry(entry).decode()
+        answer, _ = await self._do_with("record", key, proof, written, entry.state, proof, entry.proof, "fh"[hold])
         return answer != "taken"
 
     async def owners(self, ids: Sequence[str]) -> Mapping[str, RowKey]:
         """See `Journal.owners`."""
-        with self._as_journal_errors():
+        with as_journal_errors(repr(self)):
             async with self._connection.pipeline(transaction=False) as pipeline:
                 for id in ids:
                     pipeline.hget(self._proofs + _bucket(id), id)
                 found: list[Any] = await pipeline.execute() if ids else []
-        return {id: _key(_text(there).partition(":")[2]) for id, there in zip(ids, found, strict=True) if there}
+        return {id: _key(text(there).partition(":")[2]) for id, there in zip(ids, found, strict=True) if there}
 
     async def release(self, key: RowKey) -> None:
         """See `Journal.release`."""
-        await self._do(scripts.RELEASE, _name(key), "")
+        await self._do_with("release", key, "")
 
     async def aclose(self) -> None:
         """End the run; rows that it still holds are free at once."""
@@ -154,25 +145,26 @@ class RedisJournal:
             with suppress(asyncio.CancelledError):
                 await renewing
         self._sends_until = 0.0
-        with self._as_journal_errors():
+        with as_journal_errors(repr(self)):
             try:
                 if self._redis is not None:
                     await self._connection.hdel(self._runs, self.run)
             finally:
+                self._commands = None
                 if self._address and self._redis is not None:
                     self._redis = None
                     await give_back(self._address)
 
     async def look_up(self, keys: Sequence[RowKey]) -> list[Entry | None]:
         """What is known about rows, None for new ones. Needs no run; for code that distributes the work."""
-        with self._as_journal_errors():
+        with as_journal_errors(repr(self)):
             rows = await self._read([_name(key) for key in keys])
         return [None if row is None else _entry(row) for row in rows]
 
     async def unfinished(self) -> AsyncGenerator[tuple[RowKey, Entry]]:
         """See `Journal.unfinished`; does not scan all rows."""
-        with self._as_journal_errors():
-            names = sorted(map(_text, await self._connection.smembers(self._unfinished)))
+        with as_journal_errors(repr(self)):
+            names = sorted(map(text, await self._connection.smembers(self._unfinished)))
             for start in range(0, len(names), 500):
                 part = names[start : start + 500]
                 for name, row in zip(part, await self._read(part), strict=True):
@@ -182,21 +174,21 @@ class RedisJournal:
 
     async def entries(self) -> AsyncGenerator[tuple[RowKey, Entry]]:
         """All rows, in no particular order; for reports."""
-        with self._as_journal_errors():
+        with as_journal_errors(repr(self)):
             for bucket in range(BUCKETS):
                 async for name, row in self._connection.hscan_iter(f"{self._rows}{bucket}", count=500):
-                    entry = _entry(_text(row).partition("\n")[2])
+                    entry = _entry(text(row).partition("\n")[2])
                     if entry is not None:
-                        yield _key(_text(name)), entry
+                        yield _key(text(name)), entry
 
     async def forget(self) -> None:
         """Remove the journal, in slices that do not block Redis. Raises `JournalLocked` while a run is alive."""
-        answer, _, _ = await self._do(scripts.LIVES, "", "", "", "", "", "", of_row=False)
+        answer, _ = await self._do(scripts.LIVES)
         if answer == "lives":
             raise JournalLocked(f"{self!r} is in use by a run; wait until it ends, or stop it first")
         keys = [f"{prefix}{bucket}" for prefix in (self._rows, self._proofs) for bucket in range(BUCKETS)]
         keys += [self._unfinished, self._counts, self._runs, self._about]
-        with self._as_journal_errors():
+        with as_journal_errors(repr(self)):
             for start in range(0, len(keys), SLICE):
                 await self._connection.unlink(*keys[start : start + SLICE])
 
@@ -205,6 +197,12 @@ class RedisJournal:
         if self._redis is None:
             self._redis = take_client(self._address)
         return self._redis
+
+    @property
+    def _shared(self) -> Commands:
+        if self._commands is None:
+            self._commands = commands_for(self._connection, self.job)
+        return self._commands
 
     @property
     def _milliseconds(self) -> str:
@@ -218,49 +216,23 @@ class RedisJournal:
             for name in names:
                 pipeline.hget(self._rows + _bucket(name), name)
             found: list[Any] = await pipeline.execute()
-        return [None if row is None else _text(row).partition("\n")[2] for row in found]
+        return [None if row is None else text(row).partition("\n")[2] for row in found]
 
-    async def _do(self, script: str, name: str, proof: str, *arguments: str | bytes, of_row: bool = True) -> _Reply:
-        """Run a script, together with those of other rows."""
-        row, proven = (_bucket(name), _bucket(proof)) if of_row else ("0", "0")
-        keys = [self._about, self._runs, self._counts, self._unfinished, self._rows + row, self._proofs + proven]
-        given: list[str | bytes] = [self.run, str(self._sequence)]
-        given += [row, proven, name, *arguments] if of_row else arguments
-        answer, sequence, text = await self._commits.add((script, keys, given))
-        self._sequence = max(self._sequence, sequence)
-        if answer == "lapsed":
+    async def _do_with(self, what: str, key: RowKey, proof: str, *arguments: str) -> Reply:
+        """Run a command for a row."""
+        name = _name(key)
+        return self._checked(
+            await self._shared.do_with_row(what, self.run, _bucket(name), _bucket(proof), name, *arguments)
+        )
+
+    async def _do(self, script: str, *arguments: str) -> Reply:
+        """Run a script for the whole journal."""
+        return self._checked(await self._shared.do(script, self.run, *arguments))
+
+    def _checked(self, reply: Reply) -> Reply:
+        if reply[0] == "lapsed":
             raise self._lapsed()
-        if answer == "older":
-            raise JournalDamaged(f"{self!r}: Redis has lost writes (a restart, or another server took over)")
-        if answer == "lost":
-            raise JournalDamaged(f"{self!r}: rows are missing in Redis: expired, evicted or removed by something else")
-        return answer, sequence, text
-
-    async def _execute(self, commands: Sequence[_Command]) -> list[_Reply]:
-        """Run many scripts at once. All can be repeated, so it does not matter if some have already run."""
-        with self._as_journal_errors():
-            replies = await self._pipeline(commands)
-            if any(isinstance(reply, NoScriptError) for reply in replies):
-                for script in {script for script, _, _ in commands}:
-                    self._hashes[script] = _text(await self._connection.script_load(script))
-                replies = await self._pipeline(commands)
-            failed = next((reply for reply in replies if isinstance(reply, Exception)), None)
-            if failed is not None:
-                raise failed
-        return [(_text(answer), int(sequence), _text(text)) for answer, sequence, text in replies]
-
-    async def _pipeline(self, commands: Sequence[_Command]) -> list[Any]:
-        async with self._connection.pipeline(transaction=False) as pipeline:
-            for script, keys, arguments in commands:
-                pipeline.evalsha(self._hash(script), len(keys), *keys, *arguments)
-            replies: list[Any] = await pipeline.execute(raise_on_error=False)
-        return replies
-
-    def _hash(self, script: str) -> str:
-        """The hash of a script. If Redis does not know it yet, it says so."""
-        import hashlib
-
-        return self._hashes.setdefault(script, hashlib.sha1(script.encode(), usedforsecurity=False).hexdigest())
+        return reply
 
     async def _check_server(self) -> None:
         """Refuse a Redis that may lose rows. `INFO` works even where settings cannot be read."""
@@ -280,7 +252,7 @@ class RedisJournal:
             await asyncio.sleep(self._lease / 4)
             start = time.monotonic()
             try:
-                await self._do(scripts.RENEW, "", "", self._milliseconds, "", "", "", of_row=False)
+                await self._do(scripts.RENEW, self._milliseconds)
             except (JournalLocked, JournalDamaged):
                 self._sends_until = 0.0
                 return
@@ -293,14 +265,8 @@ class RedisJournal:
             f"{self!r}: this run's lease was not renewed for {self._lease:g} s, and others may have taken its rows"
         )
 
-    @contextmanager
-    def _as_journal_errors(self) -> Generator[None]:
-        try:
-            yield
-        except (RedisError, OSError) as error:
-            raise JournalError(f"{self!r} cannot be used: {type(error).__name__}: {error}") from None
 
-
+@lru_cache(maxsize=4_096)  # each row comes three times
 def _name(key: RowKey) -> str:
     return json.dumps([key.key, key.kind, key.integration_id])
 
@@ -311,11 +277,6 @@ def _key(name: str) -> RowKey:
 
 def _bucket(name: str) -> str:
     return str(zlib.crc32(name.encode()) % BUCKETS)
-
-
-def _text(value: Any) -> str:
-    """A reply as text, whether the client decodes or not."""
-    return value.decode() if isinstance(value, bytes) else str(value)
 
 
 def _entry(encoded: str) -> Entry | None:

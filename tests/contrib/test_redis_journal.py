@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
+from collections import Counter
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import UTC, datetime
+from email.utils import formatdate
 from typing import Any
 
 import anyio
 import attrs
+import httpx
 import pytest
 
 pytest.importorskip("redis")
@@ -27,12 +31,12 @@ from kombo_async.bulk import (
     Row,
     RowKey,
 )
-from kombo_async.bulk import _redis_scripts as scripts
 from kombo_async.bulk._identity import subject_of
 from kombo_async.bulk._redis_clients import CONNECTIONS
-from kombo_async.bulk.redis import RedisJournal, _name
+from kombo_async.bulk.redis import RedisJournal
 from kombo_async.sandbox import Sandbox
 from tests.support.redis_server import needs_redis, redis_server
+from tests.support.wire import APPLICATION, mock_client, sent_json
 
 pytestmark = [pytest.mark.anyio, needs_redis]
 
@@ -233,10 +237,9 @@ async def test_a_bulk_run(server: str, decode: bool) -> None:
 async def test_a_repeated_claim_is_no_duplicate(server: str) -> None:
     """A client that repeats a claim, since the reply was lost, still gets the row; so it does a record."""
     async with run_of(server, "repeated") as journal:
-        for script, arguments in ((scripts.CLAIM, ["token"]), (scripts.CLAIM, ["token"])):
-            answer, _, _ = await journal._do(script, _name(KEY), "", *arguments)
-            assert answer == "ours"
-        assert (await journal._do(scripts.CLAIM, _name(KEY), "", "another"))[0] == "met"
+        for _ in range(2):
+            assert (await journal._do_with("claim", KEY, "", "token"))[0] == "ours"
+        assert (await journal._do_with("claim", KEY, "", "another"))[0] == "met"
         for _ in range(2):
             assert await journal.record(KEY, SENDING)
         for _ in range(2):
@@ -350,6 +353,69 @@ async def test_a_journal_is_forgotten(server: str) -> None:
         await journal.forget()
         assert [key async for key in client.scan_iter("kombo:{forgotten}:*")] == []
         await journal.aclose()
+
+
+async def test_rows_that_come_together_are_one_command(server: str) -> None:
+    """What many rows need at a time goes to Redis in scripts of 200 commands, and each has its own answer."""
+    keys = [RowKey(str(number), "x", "y") for number in range(450)]
+    async with (
+        Redis.from_url(server) as client,
+        run_of(server, "together") as journal,
+        run_of(server, "together") as other,
+    ):
+        await other.claim(keys[1])
+        await client.config_resetstat()
+
+        async def work(key: RowKey) -> str:
+            claim = await journal.claim(key)
+            if claim.status == "ours":
+                await journal.record(key, SENDING)
+                await journal.record(key, attrs.evolve(DONE, ids={"id": key.key}))
+            return claim.status
+
+        statuses = await asyncio.gather(*map(work, keys))
+        assert statuses == ["ours", "held", *["ours"] * 448]
+        commands: Any = await client.info("commandstats")
+        assert commands["cmdstat_evalsha"]["calls"] <= 3 * 3
+        assert [entry and entry.ids["id"] for entry in await journal.look_up(keys)] == [
+            None if key is keys[1] else key.key for key in keys
+        ]
+
+
+@pytest.mark.timeout(300)
+async def test_two_hundred_uploads_in_one_process(server: str) -> None:
+    """Two hundred tasks of fifty rows, with a journal each, are done, each row once, over a few connections."""
+    sent = Counter[str]()
+
+    async def answer(request: httpx.Request) -> httpx.Response:
+        email = sent_json(request)["candidate"]["email_address"] if request.method == "POST" else ""
+        sent[email] += 1
+        headers = {"Date": formatdate(usegmt=True), "Concurrency-Limit": "1000", "Concurrency-Remaining": "900"}
+        made = {**APPLICATION, "id": email}
+        return httpx.Response(200, json={"status": "success", "data": made, "warnings": []}, headers=headers)
+
+    def rows(task: int) -> Iterator[ats.CreateApplication]:
+        for number in range(50):
+            address = f"{task}.{number}@example.com"
+            person = ats.CandidateInput(first_name="Ada", last_name="Doe", email_address=address)
+            yield ats.CreateApplication(job_id="job", candidate=person)
+
+    async with mock_client(answer) as kombo, Redis.from_url(server) as client:
+        before = len(await client.client_list())
+
+        async def upload(task: int) -> int:
+            outcomes = kombo.bulk(rows(task), journal=RedisJournal(server, job="two hundred"))
+            return sum([outcome.result == "done" async for outcome in outcomes])
+
+        running = asyncio.gather(*map(upload, range(200)))
+        most = 0
+        while not running.done():
+            most = max(most, len(await client.client_list()) - before)
+            await asyncio.sleep(0.1)
+        assert sum(running.result()) == 200 * 50
+    del sent[""]
+    assert (len(sent), max(sent.values())) == (200 * 50, 1)
+    assert 0 < most <= CONNECTIONS
 
 
 async def test_many_journals_of_a_process_share_connections(server: str) -> None:

@@ -187,12 +187,11 @@ def _any_redis_will_do(patch: pytest.MonkeyPatch) -> None:
         pass
 
     patch.setattr(RedisJournal, "_check_server", nothing)
-    for name in ("CLAIM", "RECORD", "RELEASE", "OPEN"):
-        script = getattr(scripts, name)
-        script = script.replace("if not whole(rows, 'r' .. bucket)", "if false").replace(
-            "if r ~= 0 or p ~= 0", "if false"
-        )
-        patch.setattr(scripts, name, script)
+    rows_gone, any_gone = "if not whole(row.rows, 'r' .. bucket)", "if r ~= 0 or p ~= 0"
+    assert rows_gone in scripts.ROWS
+    assert any_gone in scripts.OPEN
+    patch.setattr(scripts, "ROWS", scripts.ROWS.replace(rows_gone, "if false"))
+    patch.setattr(scripts, "OPEN", scripts.OPEN.replace(any_gone, "if false"))
 
 
 MUTATIONS = (
@@ -206,12 +205,12 @@ MUTATIONS = (
     Mutation(name="work takes no time", rule="4", seed=583, change=_work_takes_no_time),
     Mutation(name="one spelling, one list", rule="4", seed=77, change=_one_spelling),
     Mutation(name="the machine's own clock", rule="5", seed=4, change=_own_clock),
-    Mutation(name="no look right before it leaves", rule="5", seed=309, change=_no_last_check),
+    Mutation(name="no look right before it leaves", rule="5", seed=290, change=_no_last_check),
     Mutation(name="refused is refused", rule="6", seed=7, change=_refused_whatever_was_before),
     Mutation(name="a row's fault ends the run", rule="6", seed=18, change=_rows_fault_ends_the_run),
     Mutation(name="any file will do", rule="7", seed=178, change=_any_file_will_do),
     Mutation(name="half a journal will do", rule="7", seed=9, change=_half_a_journal_will_do),
-    Mutation(name="any Redis will do", rule="7", seed=236, change=_any_redis_will_do),
+    Mutation(name="any Redis will do", rule="7", seed=33, change=_any_redis_will_do),
     Mutation(name="held is a duplicate", rule="7", seed=1, change=_held_is_met),
     Mutation(name="held is ours", rule="7", seed=1, change=_held_is_ours),
     Mutation(name="let go while it is settled", rule="7", seed=69, change=_let_go_while_it_is_settled),
