@@ -209,7 +209,7 @@ def _decidable(history: History, told: Told) -> str:
     same_person = [
         each
         for each in history.system.applications
-        if each.candidate.email and _plain(each.candidate.email) == _plain(row.email) and each.row is None
+        if each.candidate.email and _tagless(each.candidate.email) == _tagless(row.email) and each.row is None
     ]
     arrived = [each for each in history.kombo.arrived if thing(history, each.row) == this]
     rows = [r for turn in scenario.turns for run in turn.runs for r in run.rows if r.person == row.person]
@@ -240,6 +240,12 @@ def _decidable(history: History, told: Told) -> str:
     if scenario.synced_since and any(began > latest + SYNC_MARGIN for began, _ in history.synced_at_last):
         return "a full sync has come since, and nothing is there"
     return ""
+
+
+def _tagless(email: str) -> str:
+    """A plain address without its tag, which some systems drop."""
+    local, _, domain = _plain(email).rpartition("@")
+    return f"{local.partition('+')[0]}@{domain}"
 
 
 def _plain(email: str) -> str:
