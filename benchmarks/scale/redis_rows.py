@@ -9,24 +9,29 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import sys
 import time
 from collections.abc import Iterator
+from email.utils import formatdate
+from itertools import count
 
 import httpx
 
 from kombo_async import AsyncKomboClient, ats
 from kombo_async.bulk import Row
 from kombo_async.bulk.redis import RedisJournal
+from tests.support.wire import APPLICATION
 
-MADE = {"status": "success", "data": {"id": "26vafvWSRmbhNcxJYqjCzuJg", "remote_id": "1"}, "warnings": []}
+NUMBERS = count()
+MADE = json.dumps({"status": "success", "data": APPLICATION, "warnings": []}).encode()
+HEADERS = {"Content-Type": "application/json", "Concurrency-Limit": "1000", "Concurrency-Remaining": "900"}
 
 
 async def answer(request: httpx.Request) -> httpx.Response:
     """Say at once that it was made."""
-    headers = {"Content-Type": "application/json", "Concurrency-Limit": "1000", "Concurrency-Remaining": "900"}
-    headers["Date"] = time.strftime("%a, %d %b %Y %H:%M:%S GMT", time.gmtime())
-    return httpx.Response(200, content=json.dumps(MADE).encode(), headers=headers)
+    made = MADE.replace(APPLICATION["id"].encode(), b"%d.%d" % (os.getpid(), next(NUMBERS)))
+    return httpx.Response(200, content=made, headers={**HEADERS, "Date": formatdate(usegmt=True)})
 
 
 def rows(number: int, name: str) -> Iterator[Row]:

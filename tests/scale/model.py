@@ -14,6 +14,7 @@ import trio
 import trio.testing
 
 from kombo_async import AsyncKomboClient, RetryPolicy, ats, hris
+from tests.support.wire import APPLICATION
 
 Refusal: TypeAlias = Literal["concurrency", "platform", "plain", "remote", "error", "pending"]
 
@@ -117,7 +118,7 @@ class Kombo(httpx.AsyncBaseTransport):
         system.performed += 1
         self.by_client[request.headers.get("x-client", "")] += 1
         headers = self._headers(system, remaining)
-        made = {"id": f"{self.asked:024}", "remote_id": "1"}
+        made = {**APPLICATION, "id": f"{self.asked:024}"}
         return httpx.Response(200, json=_success(made, warnings=[]), headers=headers | self.extra_headers)
 
     def _headers(self, system: System, remaining: int) -> dict[str, str]:

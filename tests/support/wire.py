@@ -94,3 +94,28 @@ CANDIDATE: dict[str, Any] = {
 def page(*results: Any, next: str | None = None) -> httpx.Response:
     """One page of a list."""
     return success({"results": list(results), "next": next})
+
+
+APPLICATION: dict[str, Any] = {
+    "id": "H77fDF8uvEzGNPRubiz5DvQ7",
+    "remote_id": "32",
+    "outcome": "PENDING",
+    "rejection_reason_name": None,
+    "rejected_at": None,
+    "current_stage_id": "5J7L4b48wBfffYwek9Az9pkM",
+    "job_id": "BDpgnpZ148nrGh4mYHNxJBgx",
+    "candidate_id": "26vafvWSRmbhNcxJYqjCzuJg",
+    "screening_question_answers": None,
+    "custom_fields": None,
+    "integration_fields": [],
+    "remote_url": None,
+    "changed_at": "2026-01-01T00:00:00.000Z",
+    "remote_deleted_at": None,
+    "remote_created_at": "2026-01-01T00:00:00.000Z",
+    "remote_updated_at": None,
+    "remote_data": None,
+    "current_stage": None,
+    "job": None,
+    "candidate": None,
+}
+"""The data of the answer to `CreateApplication`."""
