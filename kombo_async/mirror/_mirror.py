@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import math
 import os
 import uuid
@@ -33,6 +34,8 @@ from kombo_async.options import RetryPolicy
 
 if TYPE_CHECKING:
     from kombo_async.client import AsyncKomboClient
+
+_logger = logging.getLogger("kombo_async.mirror")
 
 DEFAULT_CONCURRENCY = 32
 READS = RetryPolicy(attempts=3, max_delay=5.0, max_retry_after=5.0, sync_wait=0.0)
@@ -302,6 +305,9 @@ class Mirror:
 
     async def _prune(self, keep: timedelta) -> None:
         while True:
-            await self.store.prune(keep.total_seconds())
+            try:
+                await self.store.prune(keep.total_seconds())
+            except Exception as error:  # a database that is away must not end the mirror
+                _logger.warning("the log of changes could not be pruned (%s)", type(error).__name__)
             with self._clock.until(self._clock.time() + 600):
                 await anyio.sleep_forever()

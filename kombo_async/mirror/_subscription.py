@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import uuid
 from collections import deque
+from contextlib import suppress
 
 import anyio
 
 from kombo_async._clock import Clock
-from kombo_async.mirror._store import Change, Store
+from kombo_async.mirror._store import Change, LeaseLost, Store
 
 LEASE = 60.0
 _AT_ONCE = 200
@@ -30,6 +31,7 @@ class Subscription:
         self._position: int | None = None
         """The position up to which the log was read; None before the lease."""
         self._coming: deque[Change] = deque()
+        self._renew_at = 0.0
         self._given: int | None = None
         self._done: int | None = None
         self._noted: int | None = None
@@ -40,6 +42,8 @@ class Subscription:
     async def __anext__(self) -> Change:
         """Mark the previous change done, and wait for the next one."""
         self._done = self._given
+        if self._coming and self._clock.time() >= self._renew_at:
+            await self._lease()
         while not self._coming:
             await self._read()
         change = self._coming.popleft()
@@ -47,18 +51,33 @@ class Subscription:
         return change
 
     async def _read(self) -> None:
-        await self.done()
-        while (leased := await self._store.subscribe(self._subscriber, self._owner, LEASE)) is None:
-            self._position = None  # another process continues from this one's stored position
+        try:
+            await self.done()
+        except LeaseLost:
+            self._lose()
+        while not await self._lease():
             await self._wait(_POLL)
-        if self._position is None:
-            self._position = leased
-        changes = await self._store.changes(self._position, _AT_ONCE)
+        changes = await self._store.changes(self._position or 0, _AT_ONCE)
         if not changes:
             await self._wait(_POLL)
             return
         self._coming.extend(changes)
         self._position = changes[-1].position
+
+    async def _lease(self) -> bool:
+        """Take or renew the lease; False while another process has it."""
+        leased = await self._store.subscribe(self._subscriber, self._owner, LEASE)
+        if leased is None:
+            self._lose()
+            return False
+        self._renew_at = self._clock.time() + LEASE / 3
+        self._position = max(self._position or 0, leased)
+        return True
+
+    def _lose(self) -> None:
+        """Forget what was read: another process continues from the stored position."""
+        self._position = self._given = self._done = None
+        self._coming.clear()
 
     async def done(self) -> None:
         """Store that all changes before the current one are done."""
@@ -69,8 +88,9 @@ class Subscription:
     async def aclose(self) -> None:
         """Store the subscriber's position, and let another process continue from there."""
         if self._position is not None:
-            await self.done()
-            await self._store.subscribe(self._subscriber, self._owner, 0.0)
+            with suppress(LeaseLost):
+                await self.done()
+                await self._store.subscribe(self._subscriber, self._owner, 0.0)
 
     async def _wait(self, seconds: float) -> None:
         with self._clock.until(self._clock.time() + seconds):

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import logging
+from datetime import timedelta
 from typing import Any
 
+import anyio
 import httpx
 import pytest
 
@@ -133,3 +135,37 @@ async def test_an_id_that_is_none(place: Place) -> None:
             await use("")
     with pytest.raises(InvalidInput, match="integrations"):
         Mirror(mock_client(Source()), place.store(), TAGS, integrations=["lever:1\n"])
+
+
+async def test_a_subscriber_that_was_taken_over(place: Place) -> None:
+    """One that stood still for longer than its lease waits for the other, and then goes on from where that one is."""
+    client = mock_client(lambda request: page(tag("a", "a"), tag("b", "b"), tag("c", "c")))
+    async with Mirror(client, place.store(), TAGS, keep_changes=timedelta(days=7)) as mirror:
+        await mirror.update(INTEGRATION)
+        async with mirror.changes("mailer") as changes:
+            first = await anext(changes)
+            place.query("UPDATE kombo_subscribers SET lease_until = 0")
+            async with mirror.changes("mailer") as other:
+                others = [await anext(other) for _ in range(3)]
+                assert others[0] == first
+                changes._renew_at = 0.0  # as if a third of its lease had passed
+                with anyio.move_on_after(0.3):
+                    await anext(changes)
+                    raise AssertionError("two read at the same time")
+            assert await anext(changes) == others[2]
+
+
+async def test_a_subscriber_that_was_taken_over_at_its_end(place: Place) -> None:
+    """Nor does it fail where all that it had read is done."""
+    client = mock_client(lambda request: page(tag("a", "a")))
+    async with Mirror(client, place.store(), TAGS, keep_changes=timedelta(days=7)) as mirror:
+        await mirror.update(INTEGRATION)
+        async with mirror.changes("mailer") as changes:
+            first = await anext(changes)
+            place.query("UPDATE kombo_subscribers SET lease_until = 0")
+            async with mirror.changes("mailer") as other:
+                assert await anext(other) == first
+                with anyio.move_on_after(0.3):
+                    await anext(changes)
+                    raise AssertionError("two read at the same time")
+            assert await anext(changes) == first

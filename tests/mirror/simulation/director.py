@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import math
+import sqlite3
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
@@ -42,6 +43,8 @@ class Director:
         self.process.disturbance = Disturbance(self.process, world.random("none"), {})
         self.systems = {each: System(world.random(each), LAG, self._now) for each in INTEGRATIONS}
         self.kombo = Kombo(self.process, self.systems, world.random("kombo"))
+        self.crashes: list[str] = []
+        """Processes that ended by themselves."""
         self._chance = world.random("webhooks")
         self._mirrors: dict[Process, Mirror] = {}
         self._hearing: set[asyncio.Task[None]] = set()
@@ -165,7 +168,7 @@ class Director:
         process.disturbance = Disturbance(process, self.world.random(f"latency {name}"), {})
         over, loop = anyio.Event(), self.process.loop
         process.when_over = lambda: loop.call_soon(over.set)
-        task = process.start(self._mirror(process))
+        task, started = process.start(self._mirror(process)), self.world.now
         life = math.inf
         if busy:
             life = min(chance.uniform(60, 3600), self.plan.runs_until(self.world.now) - self.world.now)
@@ -173,6 +176,7 @@ class Director:
             process.plan = {chance.randint(1, 30_000): chance.choice([0, 20.0, 45.0, chance.uniform(60, 1500)])}
         with anyio.move_on_after(life):
             await over.wait()
+        self._note_crash(process, task, started)
         if chance.random() < 0.3 and process.runs:
             self.world.say(name, "is stopped")
             process.loop.call_soon(task.cancel)
@@ -182,16 +186,36 @@ class Director:
         self._mirrors.pop(process, None)
         self.world.processes.remove(process)
 
+    def _note_crash(self, process: Process, task: asyncio.Task[None], started: float) -> None:
+        """A process may end by itself only where it could not even start, since the store was away."""
+        error = task.exception() if task.done() and not task.cancelled() else None
+        if error is not None and not self.plan.is_away(started):
+            self.crashes.append(f"{process.name} ended by itself: {error!r}")
+        elif error is not None:
+            self.world.say(process.name, f"ended with {error!r}")
+
     async def _mirror(self, process: Process) -> None:
         """The program."""
         settings: dict[str, Any] = {"every": EVERY, "overlap": OVERLAP, "full_every": self.plan.full_every}
         settings["keep_changes"] = timedelta(days=60)
         async with (
             AsyncKomboClient("key", base_url="https://kombo.test/v1", transport=Network(process, self.kombo)) as client,
-            Mirror(client, SqliteStore(self.path), TABLES, integrations=INTEGRATIONS, **settings) as mirror,
+            Mirror(client, self._store(), TABLES, integrations=INTEGRATIONS, **settings) as mirror,
         ):
             self._mirrors[process] = mirror
             await mirror.run()
+
+    def _store(self) -> SqliteStore:
+        """A store on the file, which fails while it is away."""
+        director = self
+
+        class Store(SqliteStore):
+            async def _run(self, work: Any, *args: Any) -> Any:
+                if director.plan.is_away(director.world.now):
+                    raise sqlite3.OperationalError("the disk is away")
+                return await super()._run(work, *args)
+
+        return Store(self.path)
 
     def _step_clocks(self, by: float) -> None:
         self.world.say("director", f"the machine's clock jumps by {by:.0f} s")

@@ -63,7 +63,7 @@ def play(plan: Scenario) -> Played:
             task = director.process.start(director.direct())
             world.run(task.done)
             task.result()
-            found = violations(director.path, TABLES, director.systems)
+            found = [*director.crashes, *violations(director.path, TABLES, director.systems)]
         except Stuck as error:
             found = [f"STUCK: {error}"]
         finally:

@@ -35,6 +35,8 @@ class Scenario:
     asleep_at: float
     """When all processes stop, for `asleep_for` seconds."""
     asleep_for: float
+    away: tuple[tuple[float, float], ...]
+    """(when, for how many seconds) the store does nothing but fail."""
     clock_steps: tuple[tuple[float, float], ...]
     """(when, by how many seconds) the clock of the machine jumps."""
 
@@ -52,6 +54,10 @@ class Scenario:
         """Seconds until processes run again; 0 while they may."""
         end = self.asleep_at + self.asleep_for
         return end - now if self.asleep_at <= now < end else 0.0
+
+    def is_away(self, now: float) -> bool:
+        """Whether the store fails."""
+        return any(at <= now < at + seconds for at, seconds in self.away)
 
     def runs_until(self, now: float) -> float:
         """When a process has to stop that runs now."""
@@ -73,6 +79,7 @@ def scenario(seed: int) -> Scenario:
         syncs=chance.random() < 0.3,
         asleep_at=chance.uniform(0, BUSY),
         asleep_for=chance.choice([0.0, 0.0, 0.0, 3600.0, 12.5 * DAY, 20 * DAY]),
+        away=tuple((chance.uniform(0, BUSY), chance.uniform(1, 1200)) for _ in range(chance.choice([0, 0, 1, 2]))),
         clock_steps=tuple(
             (chance.uniform(0, BUSY), chance.choice([-25 * 3600.0, -3600.0, -90.0, 3600.0, 25 * 3600.0]))
             for _ in range(chance.choice([0, 0, 0, 1, 2]))
