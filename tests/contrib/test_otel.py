@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +18,9 @@ from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from opentelemetry.trace import SpanKind, StatusCode
 
-from kombo_async import ConnectionFailed, RetryPolicy, ats
-from kombo_async.contrib.otel import OpenTelemetry, observe
+from kombo_async import ConnectionFailed, RetryPolicy, ServerError, ats
+from kombo_async.contrib.otel import OpenTelemetry, observe, observe_mirror
+from kombo_async.mirror import Mirror, SqliteStore, Table
 from tests.support.calls import CREATE
 from tests.support.wire import (
     CANDIDATE,
@@ -248,4 +252,55 @@ def exported(reader: InMemoryMetricReader) -> dict[tuple[str, Any], Any]:
         (each.name, point.attributes.get("kombo.integration.id")): point.value
         for each in metrics
         for point in each.data.data_points
+    }
+
+
+async def test_a_mirror(tmp_path: Path) -> None:
+    """Lag, failures and last full syncs of each integration are gauges; while the store is away there are none."""
+    store = SqliteStore(tmp_path / "mirror.db")
+    reader = InMemoryMetricReader()
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        if request.headers["X-Integration-Id"] == "lever:bad":
+            return failure(500, "PLATFORM.UNKNOWN_ERROR")
+        return page({"id": "t", "name": "Tag", "changed_at": "2026-05-19T08:00:00.000Z", "remote_deleted_at": None})
+
+    async def until(is_so: Callable[[dict[str, Any]], bool]) -> dict[str, Any]:
+        with anyio.fail_after(60):
+            while not is_so(values := points_of(reader)):  # noqa: ASYNC110 - it is in an exporter
+                await anyio.sleep(0.01)
+        return values
+
+    async with mock_client(answer) as kombo, Mirror(kombo, store, [Table("tags", ats.GetTags())]) as mirror:
+        before = time.time() - 2  # a `Date` has whole seconds
+        await mirror.update("lever:good")
+        with pytest.raises(ServerError):
+            await mirror.update("lever:bad")
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(partial(observe_mirror, mirror, every=0.01, meter_provider=MeterProvider([reader])))
+            values = await until(lambda values: bool(values))
+            assert values["kombo.mirror.lag"].keys() == {"lever:good"}
+            assert 0 <= values["kombo.mirror.lag"]["lever:good"] < 60
+            assert values["kombo.mirror.failures"] == {"lever:good": 0, "lever:bad": 1}
+            assert values["kombo.mirror.behind"]["lever:bad"] == 0
+            assert values["kombo.mirror.last_full_sync"].keys() == {"lever:good"}
+            assert before < values["kombo.mirror.last_full_sync"]["lever:good"] < time.time() + 2
+            assert sum(values["kombo.mirror.integrations"].values()) == 2
+            assert values["kombo.mirror.integrations"]["failing"] == 1
+            await store.aclose()
+            await until(lambda values: not values)
+            await store.open(mirror.all_tables)
+            await until(lambda values: bool(values))
+            tasks.cancel_scope.cancel()
+        assert points_of(reader) == {}
+
+
+def points_of(reader: InMemoryMetricReader) -> dict[str, Any]:
+    """The values of each metric, by what their only attribute says."""
+    data: Any = reader.get_metrics_data()
+    metrics = [] if data is None else data.resource_metrics[0].scope_metrics[0].metrics
+    return {
+        each.name: {next(iter(point.attributes.values())): point.value for point in each.data.data_points}
+        for each in metrics
+        if each.data.data_points
     }
