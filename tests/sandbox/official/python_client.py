@@ -6,6 +6,7 @@ import inspect
 import json
 import re
 import sys
+from functools import cache
 
 import kombo
 from kombo import models
@@ -16,19 +17,27 @@ def methods():
     found = {}
     client = kombo.Kombo(api_key="x")
     for namespace in ("general", "connect", "hris", "ats", "assessment"):
-        for name, method in inspect.getmembers(getattr(client, namespace), inspect.ismethod):
-            match = None if name.startswith("_") else re.search(r'operation_id="(\w+)"', inspect.getsource(method))
-            if match and not name.endswith("_async"):
-                found[match[1]] = (namespace, name)
+        name = None
+        source = inspect.getsource(inspect.getmodule(type(getattr(client, namespace))))
+        for match in re.finditer(r'\n    (?:async )?def (\w+)\(|operation_id="(\w+)"', source):
+            name = match[1] or name
+            if match[2] and not name.startswith("_") and not name.endswith("_async"):
+                found[match[2]] = (namespace, name)
     return found
 
 
 METHODS = methods()
 
 
-def call(settings, line):
+@cache
+def client_for(key, url, integration):
+    """One client for each integration: making one takes longer than a call."""
+    return kombo.Kombo(api_key=key, server_url=url, integration_id=integration)
+
+
+def call(settings, line, runner):
     """One call; gives what came, in short."""
-    client = kombo.Kombo(api_key=settings["key"], server_url=settings["url"], integration_id=line["integration"])
+    client = client_for(settings["key"], settings["url"], line["integration"])
     namespace, name = METHODS[line["operation"]]
     method = getattr(getattr(client, namespace), name + ("_async" if line["async"] else ""))
     known = inspect.signature(method).parameters
@@ -37,7 +46,7 @@ def call(settings, line):
         arguments["body"] = {key: value for key, value in line["values"].items() if key not in known}
     if "integration_id" in known and "integration_id" not in line["values"]:
         arguments.pop("integration_id", None)
-    return everything(asyncio.run(method(**arguments)) if line["async"] else method(**arguments), line)
+    return everything(runner.run(method(**arguments)) if line["async"] else method(**arguments), line)
 
 
 def everything(answer, line):
@@ -73,15 +82,16 @@ def answer(result):
 def main():
     settings = json.loads(sys.stdin.readline())
     answer(sorted(METHODS))
-    for text in sys.stdin:
-        line = json.loads(text)
-        try:
-            result = event(line["event"]) if "event" in line else call(settings, line)
-        except Exception as error:
-            code = getattr(getattr(getattr(error, "data", None), "error", None), "code", None)
-            status = getattr(error, "status_code", None)
-            result = {"error": type(error).__name__, "status": status, "code": code, "message": str(error)[:500]}
-        answer(result)
+    with asyncio.Runner() as runner:
+        for text in sys.stdin:
+            line = json.loads(text)
+            try:
+                result = event(line["event"]) if "event" in line else call(settings, line, runner)
+            except Exception as error:
+                code = getattr(getattr(getattr(error, "data", None), "error", None), "code", None)
+                status = getattr(error, "status_code", None)
+                result = {"error": type(error).__name__, "status": status, "code": code, "message": str(error)[:500]}
+            answer(result)
 
 
 if __name__ == "__main__":
