@@ -1,0 +1,118 @@
+"""Recruiting, before anybody applies: users and roles, stages, tags, and jobs with their questions."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from random import Random
+from typing import Any
+
+from kombo_async.sandbox._seed import words
+from kombo_async.sandbox._seed.questions import questions
+from kombo_async.sandbox._seed.source import Source, Table, fixed
+from kombo_async.sandbox._state.clock import days, stamp
+from kombo_async.sandbox._state.ids import make_number
+from kombo_async.sandbox._state.indexes import Record
+
+STAGES = ("Applied", "Screening", "Interview", "Offer", "Hired")
+REASONS = ("Not enough experience", "Salary expectations too high", "Position filled", "Withdrew", "Other")
+TAGS = ("Referral", "Silver medalist", "Relocation", "Urgent")
+ROLES = (
+    ("Site Admin", "SYSTEM", "ADMIN"),
+    ("Recruiter", "JOB", "RECRUITER"),
+    ("Hiring Manager", "JOB", "HIRING_MANAGER"),
+    ("Interviewer", "JOB", "INTERVIEWER"),
+)
+
+
+def _role(source: Source, place: int, random: Random) -> tuple[Record, str]:
+    label, scope, kind = ROLES[place]
+    return {"remote_label": label, "scope": scope, "unified_type": kind}, stamp(source.born - days(900))
+
+
+def _user(source: Source, place: int, random: Random) -> tuple[Record, str]:
+    first_name, last_name = words.name(random)
+    user = {
+        "first_name": first_name,
+        "last_name": last_name,
+        "email": words.address_of(first_name, last_name, "acme.example", place),
+        "status": "ACTIVE" if place % 9 != 8 else "INACTIVE",
+        "role_ids": [source.id("ats_roles", 0)] if place == 0 else [],
+    }
+    return user, stamp(source.born - days(800 - place % 500))
+
+
+def _stage(source: Source, place: int, random: Random) -> tuple[Record, str]:
+    return {"name": STAGES[place], "index": place, "status": "ACTIVE"}, stamp(source.born - days(850))
+
+
+def _tag(source: Source, place: int, random: Random) -> tuple[Record, str]:
+    return {"name": TAGS[place]}, stamp(source.born - days(700))
+
+
+def _reason(source: Source, place: int, random: Random) -> tuple[Record, str]:
+    return {"name": REASONS[place]}, stamp(source.born - days(850))
+
+
+def _job(source: Source, place: int, random: Random) -> tuple[Record, str]:
+    department = words.DEPARTMENTS[place % len(words.DEPARTMENTS)]
+    title = random.choice(words.JOB_TITLES[department])
+    # The first jobs are always open; later on, one in ten is closed and one in ten a draft.
+    status = {8: "CLOSED", 9: "DRAFT"}.get(place % 10, "OPEN")
+    opened = source.born - days(random.randint(60, 200))
+    salary = random.randrange(42_000, 95_000, 1_000)
+    users = source.count("ats_users")
+    recruiter, manager = (source.id("ats_users", each) for each in random.sample(range(users), 2))
+    roles = [source.id("ats_roles", each) for each in (1, 2)]
+    url = f"https://jobs.acme.example/{place + 1}"
+    job: dict[str, Any] = {
+        "name": title,
+        "job_code": f"{department[:3].upper()}-{place + 1:03}",
+        "description": f"<p>We are looking for a {title} in our {department} team.</p>",
+        "confidential": False,
+        "weekly_hours": 40,
+        "employment_type": "FULL_TIME" if place % 4 else "PART_TIME",
+        "status": status,
+        "visibility": "PUBLIC",
+        "category": department,
+        "department": department,
+        "post_url": url,
+        "experience_level": random.choice(("Junior", "Mid", "Senior")),
+        "remote_work_status": random.choice(("REMOTE", "HYBRID", "ON_SITE")),
+        "salary_amount_from": salary,
+        "salary_amount_to": salary + 15_000,
+        "salary_currency": "EUR",
+        "salary_period": "YEAR",
+        "location": words.place(random),
+        "remote_url": f"https://{source.tool}.example/jobs/{place + 1}",
+        "opened_at": stamp(opened),
+        "closed_at": stamp(source.born - days(5)) if status == "CLOSED" else None,
+        "remote_created_at": stamp(opened),
+        "stage_ids": [source.id("ats_application_stages", each) for each in range(len(STAGES))],
+        "screening_questions": questions(source, place),
+        "team_ids": [recruiter, manager],
+        "team_role_ids": roles,
+        "team_roles": {recruiter: roles[0], manager: roles[1]},
+        "job_postings": [
+            {
+                "id": source.make_id("ats_job_postings", place),
+                "remote_id": make_number(source.seed, source.integration_id, "posting", place),
+                "title": title,
+                "description_html": f"<p>Join us as a {title}.</p>",
+                "status": "ACTIVE" if status == "OPEN" else "INACTIVE",
+                "visibility": "PUBLIC",
+                "url": url,
+                "remote_data": None,
+            }
+        ],
+    }
+    return job, stamp(opened + days(random.randint(0, 15)))
+
+
+TABLES: Mapping[str, Table] = {
+    "ats_roles": Table(fixed(len(ROLES)), _role),
+    "ats_users": Table(lambda source: max(4, source.sizes.jobs // 2), _user),
+    "ats_application_stages": Table(fixed(len(STAGES)), _stage),
+    "ats_tags": Table(fixed(len(TAGS)), _tag),
+    "ats_rejection_reasons": Table(fixed(len(REASONS)), _reason),
+    "ats_jobs": Table(lambda source: source.sizes.jobs, _job),
+}
