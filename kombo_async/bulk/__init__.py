@@ -4,8 +4,8 @@
 
 1. A row is one thing to do, whatever its details: an application is its integration, job and person.
 2. Done means that Kombo named what was created, or that it was found and is known to be the row's.
-3. Found means: for this person and job, with the names that were sent, created no earlier than the first attempt, not
-   deleted, and not the proof of another row. Anything less is reported as in doubt.
+3. Found means: for this person and job, with the names that were sent, certainly created no earlier than the first
+   attempt, not deleted, and not the proof of another row. Anything less is reported as in doubt.
 4. Not found proves nothing by itself: a row in doubt is sent again only on your word (`resend_after`) or on proof
    (`synced_since`), after a complete search.
 5. Times are compared by the server's clock between machines, and by the monotonic clock within a process.

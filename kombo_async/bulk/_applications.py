@@ -4,6 +4,12 @@ A search goes by e-mail, by the job's applications and by name, over all pages, 
 the row's only if it is for this person and job, has the names that were sent, was created no earlier than the row was
 first sent, was not deleted, and is not the proof of another row. Every other possible match leaves the row in doubt,
 and is reported.
+
+Two clocks decide what is "no earlier": the connected system says when a record was created (`remote_created_at`),
+Kombo's `Date` when the row was first sent. The latter is known within bounds, so a record is new only if it was created
+after the upper bound, and old only if everything that its creation time may have been truncated from is before the
+lower bound. In between, it is in doubt. Two things no record can tell: that somebody else created it after our first
+attempt, and that the connected system's clock is ahead of Kombo's. See docs/bulk.md, rule 3.
 """
 
 from __future__ import annotations
@@ -19,7 +25,7 @@ from kombo_async.bulk._identity import Identity
 from kombo_async.bulk._job_looks import JobLooks
 from kombo_async.bulk._journal import Match, RowKey
 from kombo_async.bulk._people import normal_email, normal_name, spellings
-from kombo_async.bulk._reconcile import Found, Look, NotSure, NotThere, Reconciler, Verdict, ids_of
+from kombo_async.bulk._reconcile import Found, Look, NotSure, NotThere, Reconciler, Verdict, ids_of, is_before
 from kombo_async.bulk._records import Record, Wanted, applications_of, is_for
 from kombo_async.errors import Failure, InputFault, InvalidInput
 from kombo_async.request import Request
@@ -157,7 +163,7 @@ def _why_not(look: Look, wanted: Wanted, record: Record, owners: Mapping[str, Ro
     """Why *record* is not proof of the row: empty if it is, None if it is certainly unrelated."""
     new = look.is_new(record.created)
     first = look.entry.first_sent
-    if first is not None and record.deleted is not None and record.deleted < first:
+    if first is not None and record.deleted is not None and is_before(record.deleted, first):
         return None  # it was deleted before the row was sent
     if record.has_email(wanted):
         if not record.application_id:
@@ -190,6 +196,8 @@ def _why_unsure(look: Look, wanted: Wanted, record: Record, new: bool | None) ->
         return "it was created before this row was first sent"
     if look.is_too_late(record.created):
         return "it was created long after this row was sent"
+    if look.is_close(record.created):
+        return "it was created at about the time this row was first sent, perhaps before"
     if new is None:
         return "it is unknown whether it was created before this row was first sent"
     if record.names != wanted.names:

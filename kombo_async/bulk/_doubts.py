@@ -69,8 +69,7 @@ class Doubts:
             return await self._done(doubt, verdict)
         if isinstance(verdict, NotSure):
             return await self._keep(doubt, verdict)
-        entry = self._timed(doubt)
-        return attrs.evolve(doubt.item.entry, first_sent=entry.first_sent, last_sent=entry.last_sent)
+        return doubt.item.entry.at_times_of(self._timed(doubt))
 
     async def _done(self, doubt: Doubt, verdict: Found) -> Outcome:
         entry = attrs.evolve(
@@ -110,7 +109,7 @@ class Doubts:
             try:
                 await self._clock.ask(self._kombo)
                 proven = await self._is_surely_over(item.integration_id, self._timed(doubt), doubt)
-                verdict = await reconciler.look(self._look(doubt))
+                verdict = await self._looked(doubt, reconciler)
             except JournalError:
                 raise
             except Exception as error:  # whatever it is, the row must not get lost
@@ -125,6 +124,16 @@ class Doubts:
                 return NotSure(UNPROVEN)
             await self._wait(item.key, until)
         return NotSure("the run was stopped before it was settled")
+
+    async def _looked(self, doubt: Doubt, reconciler: Reconciler) -> Verdict:
+        """What a search says; searches once more if that depends on how exactly the time of sending is known."""
+        look = self._look(doubt)
+        verdict = await reconciler.look(look)
+        if not isinstance(verdict, NotSure) or not any(look.is_close(each.created) for each in verdict.found):
+            return verdict
+        await self._clock.narrow(self._kombo)
+        exact = self._look(doubt)
+        return verdict if exact.entry == look.entry else await reconciler.look(exact)
 
     def _look(self, doubt: Doubt) -> Look:
         item = doubt.item
@@ -143,9 +152,10 @@ class Doubts:
         if entry.last_sent is None:
             # An earlier run sent it, so before now.
             entry = attrs.evolve(entry, last_sent=self._clock.latest(moments[1] if moments else self._now()))
-        if entry.first_sent is None and moments is not None:
-            entry = attrs.evolve(entry, first_sent=self._clock.earliest(moments[0]))
-        return entry
+        if doubt.sent is None or moments is None or not doubt.sent.is_first:
+            return entry
+        first, by = self._clock.bounds(moments[0], entry.first_sent, entry.first_sent_by)
+        return attrs.evolve(entry, first_sent=first, first_sent_by=by)
 
     async def _is_surely_over(self, integration_id: str | None, entry: Entry, doubt: Doubt) -> bool:
         """Whether a created record would show by now, by the caller's word or because of a later sync."""

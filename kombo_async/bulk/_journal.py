@@ -101,6 +101,8 @@ class Entry:
     """The row's tag, such as its number in a file, if that is a number or text."""
     first_sent: datetime | None = None
     """The earliest time that it may have been done: the start of its first sending with an unknown end, or earlier."""
+    first_sent_by: datetime | None = None
+    """The latest time at which that sending can have started: the server's clock is known only within bounds."""
     last_sent: datetime | None = None
     """When it was last sent, or later."""
     finished: datetime | None = None
@@ -121,12 +123,26 @@ class Entry:
     @property
     def is_sent_before(self) -> bool:
         """Whether it may have been done by an earlier sending."""
-        return self.is_unfinished or self.first_sent is not None or self.last_sent is not None
+        return self.is_unfinished or self.has_times
 
     @property
     def is_unfinished(self) -> bool:
         """Whether it may have been done, without anyone knowing."""
         return self.state in ("sending", "in_doubt")
+
+    @property
+    def has_times(self) -> bool:
+        """Whether it says when the row may have been sent."""
+        return self.first_sent is not None or self.last_sent is not None
+
+    @property
+    def times(self) -> dict[str, Any]:
+        """When the row may have been sent: these of its fields."""
+        return {"first_sent": self.first_sent, "first_sent_by": self.first_sent_by, "last_sent": self.last_sent}
+
+    def at_times_of(self, other: Entry) -> Entry:
+        """This entry with the times of sending of *other*."""
+        return attrs.evolve(self, **other.times)
 
 
 _NOTHING = Entry(state="sending", digest="")

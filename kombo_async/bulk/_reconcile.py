@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, cast
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, TypeGuard, cast
 
 import attrs
 
@@ -73,21 +73,41 @@ class Look:
     """Returns which IDs are the proof of other rows."""
 
     def is_new(self, created: datetime | None) -> bool | None:
-        """Whether a record created at *created* is from after the row was first sent; None if unknown.
+        """Whether a record created then is certainly newer, or older, than the row's first attempt; None if unknown."""
+        first, by = self.entry.first_sent, self.entry.first_sent_by
+        if first is None or not is_time(created):
+            return None
+        if by is not None and created >= by:
+            return True
+        return False if is_before(created, first) else None
 
-        Times without a fraction were truncated to the second, so the row's time is, too.
-        """
-        first = self.entry.first_sent
-        if first is None or not isinstance(cast("object", created), datetime) or created is None:
-            return None
-        if created.tzinfo is None:
-            return None
-        return created >= (first if created.microsecond else first.replace(microsecond=0))
+    def is_close(self, created: datetime | None) -> bool:
+        """Whether *created* is too close to the row's first sending to say which came first."""
+        return self.entry.first_sent is not None and is_time(created) and self.is_new(created) is None
 
     def is_too_late(self, created: datetime | None) -> bool:
         """Whether a record created at *created* is from a time when the row was no longer being sent."""
         last = self.entry.last_sent
         return last is not None and created is not None and created > last + LONGEST_ACTION
+
+
+def is_time(moment: datetime | None) -> TypeGuard[datetime]:
+    """Whether *moment* is a time with a time zone, and not a value of another type."""
+    return isinstance(cast("object", moment), datetime) and moment is not None and moment.tzinfo is not None
+
+
+def is_before(moment: datetime, limit: datetime) -> bool:
+    """Whether something that a system says happened at *moment* certainly happened before *limit*.
+
+    Systems truncate times to milliseconds, seconds, minutes, or to days, which start at a whole quarter hour in UTC.
+    """
+    if moment.microsecond:
+        cut = timedelta(microseconds=1 if moment.microsecond % 1000 else 1000)
+    elif moment.second:
+        cut = timedelta(seconds=1)
+    else:
+        cut = timedelta(minutes=1) if moment.minute % 15 else timedelta(days=1)
+    return moment + cut <= limit
 
 
 class Reconciler(Protocol):

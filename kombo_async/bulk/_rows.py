@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Hashable
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Literal
 
 import anyio
@@ -61,6 +62,8 @@ class Rows:
         """The names of the rows that are being sent."""
         self.doubts: Doubts = Doubts(self._kombo, journal, settings, self._clock, stopped, self._subjects)
         self.on_gate_change: Any = lambda: None
+        self._sends = anyio.Event()
+        """Set when the first row is about to be sent."""
 
     def lane_of(self, row: Row) -> Hashable:
         """Rows of one lane wait for the same places: those of their integration."""
@@ -174,9 +177,7 @@ class Rows:
 
     def _to_send(self, item: Item, before: Entry | None) -> Entry:
         """The entry to send a row with, including the earliest time that it may have been done."""
-        if before is None:
-            return item.entry
-        return attrs.evolve(item.entry, first_sent=before.first_sent, last_sent=before.last_sent)
+        return item.entry if before is None else item.entry.at_times_of(before)
 
     def _is_to_be_retried(self, entry: Entry) -> bool:
         """A row that Kombo has not seen (its file was missing, for example) may have been fixed in the meantime."""
@@ -226,10 +227,17 @@ class Rows:
             await self._journal.record(item.key, attrs.evolve(entry, about=""))
         return outcome_of(item, entry, "unsent")
 
+    async def tell_the_time(self) -> None:
+        """Learn the server's time more exactly while rows are being sent: the entries of a run that dies need it."""
+        await self._sends.wait()
+        with suppress(Exception):  # the rows meet the same error, and report it
+            await self._clock.narrow(self._kombo)
+
     async def _ask_for_the_time(self) -> None:
         """Learn the server's time before the first row is sent: the entries of a run that dies need it."""
         if self._journal.durable:
             await self._clock.ask(self._kombo)
+            self._sends.set()
 
     def _gate(self, integration_id: str | None) -> Gate:
         gate = self._gates.get(integration_id)

@@ -52,6 +52,8 @@ class Sent:
     seconds: float = 0.0
     moments: tuple[float, float] | None = None
     """When the row was sent first and last by this process, on its monotonic clock."""
+    is_first: bool = True
+    """Whether the row was certainly never sent before."""
 
 
 class _TooLate(Exception):
@@ -100,6 +102,11 @@ class Leaving:
     may_have_applied: bool = False
     """Whether it may have been done: an attempt was sent, and its response does not clearly say that it was not."""
     moments: tuple[float, float] | None = None
+    is_first: bool = attrs.field(init=False, default=True)
+    """Whether the row was certainly never sent before."""
+
+    def __attrs_post_init__(self) -> None:
+        self.is_first = not self.entry.has_times
 
     @property
     def last_sent(self) -> datetime | None:
@@ -110,11 +117,12 @@ class Leaving:
         """Record the row, then answer *call*. Raises `NotNow` to leave it unsent."""
         if not self.gate.enter(self.key):
             raise NotNow
-        first, before = self.moments, self.may_have_applied
+        before = self.may_have_applied
+        first = self.moments[0] if self.moments and before else None
         allowed = LATEST
         while True:
-            now = await self._write_down(allowed, LONGEST_UPLOAD if _has_files(call) else 0.0)
-            self.moments = (first[0] if first and before else now, now)
+            now = await self._write_down(first, allowed, LONGEST_UPLOAD if _has_files(call) else 0.0)
+            self.moments = (now if first is None else first, now)
             self.may_have_applied = not call.operation.safe
             check = _LastCheck(self.journal, self.clock.clock, now, allowed)
             try:
@@ -140,19 +148,19 @@ class Leaving:
         self.gate.heed(self.key, response, None)
         return response
 
-    async def _write_down(self, allowed: float, upload: float) -> float:
+    async def _write_down(self, first: float | None, allowed: float, upload: float) -> float:
         """Durably record the row as being sent; returns the recorded moment, at most *allowed* seconds ago.
 
-        If this process dies, all that is known is that it was fully sent within *upload* seconds, or never.
+        *first* is the moment of an earlier attempt that may have been performed. If this process dies, all that is
+        known is that the row was fully sent within *upload* seconds, or never.
         """
         while True:
             now = self.clock.clock.time()
-            sending = attrs.evolve(
-                self.entry,
-                state="sending",
-                first_sent=self.entry.first_sent or self.clock.earliest(now),
-                last_sent=self.clock.latest(now + upload),
-            )
+            times: dict[str, Any] = {"last_sent": self.clock.latest(now + upload)}
+            if self.is_first:
+                began = now if first is None else first
+                times |= {"first_sent": self.clock.earliest(began), "first_sent_by": self.clock.latest(began)}
+            sending = attrs.evolve(self.entry, state="sending", **times)
             await self.journal.record(self.key, sending)
             self.entry = sending
             if self.clock.clock.time() - now <= allowed:
@@ -193,7 +201,14 @@ async def send(
     await step.journal.record(step.key, without_people(entry), hold=entry.state == "in_doubt")
     if (fault := machine_fault(error)) is not None:
         raise fault
-    return Sent(entry=entry, response=response, error=error, seconds=clock.time() - start, moments=step.moments)
+    return Sent(
+        entry=entry,
+        response=response,
+        error=error,
+        seconds=clock.time() - start,
+        moments=step.moments,
+        is_first=step.is_first,
+    )
 
 
 async def _record_broken_off(step: Leaving, before: Entry) -> None:
@@ -215,13 +230,13 @@ def _judge(
     error: Exception | None,
 ) -> Entry:
     """The journal entry for this response, or for its absence."""
-    said: dict[str, Any] = {"first_sent": step.entry.first_sent, "last_sent": step.last_sent}
+    said: dict[str, Any] = {"last_sent": step.last_sent}
     if isinstance(response, Success):
         said |= _said_by_success(request, reconciler, response)
     else:
         said |= _said_by_failure(reconciler, step, before, response, error)
         if said["state"] in ("refused", "unsent"):  # it was not done, so there is nothing to search for
-            said |= {"first_sent": before.first_sent, "last_sent": before.last_sent}
+            said |= before.times
     return attrs.evolve(step.entry, finished=step.clock.earliest(step.clock.clock.time()), **said)
 
 

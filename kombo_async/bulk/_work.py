@@ -124,6 +124,7 @@ class Work:
     async def _go(self) -> None:
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(self._source.run)
+            tasks.start_soon(self._rows.tell_the_time)
             with anyio.CancelScope() as in_flight:
                 tasks.start_soon(self._limit, in_flight)
                 async with anyio.create_task_group() as workers:

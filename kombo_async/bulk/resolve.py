@@ -24,6 +24,8 @@ import attrs
 from kombo_async.bulk._journal import Entry, Journal, JournalError, Match, RowKey, without_people
 from kombo_async.bulk.sqlite import SqliteJournal
 
+_NEVER = Entry(state="unsent", digest="")
+
 
 class UnknownDoubt(LookupError):
     """No row in doubt has this key, or several do."""
@@ -116,7 +118,7 @@ class Doubts:
     async def send_again(self, key: str) -> Doubt:
         """The row was not done: the next run sends it. Raises `UnknownDoubt`."""
         doubt = await self.get(key)
-        entry = attrs.evolve(doubt.entry, state="unsent", first_sent=None, last_sent=None, found=(), message="")
+        entry = attrs.evolve(doubt.entry, state="unsent", found=(), message="").at_times_of(_NEVER)
         await self._record(doubt, entry)
         return attrs.evolve(doubt, entry=entry)
 

@@ -50,7 +50,19 @@ class Bench:
 @pytest.fixture
 def bench() -> Bench:
     """A fresh one."""
-    sandbox = Sandbox(candidates=0, jobs=3, allow_duplicates=True, integrations=False)
+    return bench_of(Sandbox(candidates=0, jobs=3, allow_duplicates=True, integrations=False))
+
+
+@pytest.fixture
+def timed_bench() -> Bench:
+    """One on virtual time, where an action takes long enough to tell what is new by the time of its creation."""
+    return bench_of(
+        Sandbox(candidates=0, jobs=3, allow_duplicates=True, integrations=False, virtual_time=True, latency=1.5)
+    )
+
+
+def bench_of(sandbox: Sandbox) -> Bench:
+    """The bench of *sandbox*."""
     sandbox.add_integration(INTEGRATION)
     job_id = next(row.id for row in sandbox.world(INTEGRATION).table("ats_jobs") if row.data["status"] == "OPEN")
     return Bench(sandbox, job_id)

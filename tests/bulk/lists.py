@@ -45,6 +45,7 @@ def client(sandbox: Sandbox, change: Change = list, **settings: Any) -> AsyncKom
         integration_id=INTEGRATION,
         transport=Altered(sandbox, change, **settings),
         base_url=BASE_URL,
+        clock=sandbox.clock if sandbox.clock.is_virtual else None,
         retry=RetryPolicy.none(),
     )
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import random
+import re
 import subprocess
 import sys
 import time
@@ -19,6 +20,7 @@ import pytest
 from anyio import to_thread
 
 from kombo_async.bulk import read_journal
+from kombo_async.bulk.resolve import open_doubts
 from kombo_async.sandbox import LoggedRequest, Sandbox, serve
 
 ROWS = 3_000
@@ -63,15 +65,16 @@ class Crasher:
     random: random.Random
     performed: Counter[str] = attrs.field(factory=Counter[str])
     """How often each person's application was made, by e-mail."""
-    made: set[str] = attrs.field(factory=set[str])
-    """The IDs of the applications."""
+    made: dict[str, str] = attrs.field(factory=dict[str, str])
+    """The ID of the application that was made last for each person, by e-mail."""
     kills: int = 0
 
     def count(self, call: LoggedRequest) -> None:
         """Take down what the sandbox did."""
         if call.operation == CREATE and call.performed:
-            self.performed[call.body["candidate"]["email_address"]] += 1
-            self.made.add(call.result["id"])
+            email = call.body["candidate"]["email_address"]
+            self.performed[email] += 1
+            self.made[email] = call.result["id"]
 
     async def run(self, kills: int = KILLS) -> dict[str, int]:
         """Kill it so often, then let it finish; gives what the last run says of itself."""
@@ -112,10 +115,23 @@ class Crasher:
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize("seed", [pytest.param(1, id="fixed"), pytest.param(random_seed(), id="random")])
 def test_each_row_is_performed_exactly_once_however_often_the_upload_is_killed(tmp_path: Path, seed: int) -> None:
-    """After 30 `kill -9` with faults on, each row was done once, the journal says so, and a new run sends nothing."""
+    """After 30 `kill -9` with faults on, each row was done once, a person settles the rest, a new run sends nothing."""
     print(f"CRASH_SEED={seed}")  # noqa: T201 - to repeat a failure
     sandbox = faulty_sandbox(seed)
     journal = tmp_path / "upload.journal"
+    by_hand = 0
+
+    async def settle_by_hand() -> None:
+        """What was made in the second in which it was sent is in doubt; what is found is right all the same."""
+        nonlocal by_hand
+        async with open_doubts(journal) as doubts:
+            for doubt in [each async for each in doubts]:
+                assert "at about the time this row was first sent" in doubt.why
+                (email,) = re.findall("<(.*)>", doubt.about)
+                (match,) = doubt.found
+                assert match.ids["id"] == crasher.made[email]
+                await doubts.found(doubt.key, match.ids["id"])
+                by_hand += 1
 
     async def upload() -> tuple[dict[str, int], dict[str, int]]:
         async with serve(sandbox) as url, sandbox.client(INTEGRATION) as kombo:
@@ -126,6 +142,7 @@ def test_each_row_is_performed_exactly_once_however_often_the_upload_is_killed(t
                 if not last.get("in_doubt") and not last.get("unsent"):
                     break
                 last = await crasher.finish()
+            await settle_by_hand()
             sent = len(sandbox.requests(CREATE))
             again = await crasher.finish()
             assert len(sandbox.requests(CREATE)) == sent
@@ -137,11 +154,12 @@ def test_each_row_is_performed_exactly_once_however_often_the_upload_is_killed(t
     twice = {email: times for email, times in crasher.performed.items() if times > 1}
     assert not twice
     assert len(crasher.performed) == ROWS
-    assert last["done"] == ROWS
+    assert last["done"] + by_hand == ROWS
+    assert by_hand < ROWS / 4
     assert again == {"done": ROWS, "earlier": ROWS, "found": last["found"]}
     entries = [entry for _, entry in read_journal(journal)]
     assert {entry.state for entry in entries} == {"done"}
-    assert {entry.ids["id"] for entry in entries} == crasher.made
+    assert {entry.ids["id"] for entry in entries} == set(crasher.made.values())
 
 
 @pytest.mark.timeout(300)
@@ -170,4 +188,4 @@ def test_without_your_word_nothing_is_sent_again(tmp_path: Path) -> None:
     assert {entry.state for entry in entries} == {"done", "in_doubt"}
     done = {entry.ids["id"] for entry in entries if entry.state == "done"}
     assert len(done) == last["done"]
-    assert done <= crasher.made
+    assert done <= set(crasher.made.values())

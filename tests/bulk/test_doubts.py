@@ -55,13 +55,15 @@ def as_sent(request: ats.CreateApplication, time: datetime) -> tuple[RowKey, Ent
         shows=shows_of(identity),
         about=identity.about,
         first_sent=time,
+        first_sent_by=time,
         last_sent=time,
     )
     return RowKey(subject, identity.kind, INTEGRATION), entry
 
 
-async def test_lost_answers_are_found(bench: Bench) -> None:
+async def test_lost_answers_are_found(timed_bench: Bench) -> None:
     """What was done, though its answer was lost, is found, and not done again."""
+    bench = timed_bench
     bench.sandbox.faults.add(CREATE, status=500, code="PLATFORM.UNKNOWN_ERROR", after_performing=True, times=2)
     async with bench.client() as kombo:
         outcomes = await by_name(kombo.bulk(bench.applications(5), concurrency=2))
@@ -219,6 +221,7 @@ def test_entries_survive_the_journal(tmp_path: Path) -> None:
         state="refused",
         digest="d",
         first_sent=time,
+        first_sent_by=time,
         last_sent=time,
         finished=time,
         ids={"id": "a", "job_id": "ü\"'"},

@@ -20,6 +20,12 @@ NOW = timedelta(0)
 LOST: dict[str, Any] = {"status": 500, "code": "PLATFORM.TASK_TIMED_OUT", "after_performing": True}
 
 
+@pytest.fixture
+def bench(timed_bench: Bench) -> Bench:
+    """Actions take their time."""
+    return timed_bench
+
+
 def time(sandbox: Any, seconds: float) -> str:
     """A time, so many seconds from now on the server's clock."""
     moment: datetime = sandbox.clock.now() + timedelta(seconds=seconds)
@@ -213,6 +219,7 @@ async def test_a_deleted_record_without_a_name_may_be_anybodys(bench: Bench) -> 
 
 async def test_looks_read_all_pages(bench: Bench, tmp_path: Path) -> None:
     """An application that is found on the job's last page alone counts; a page that fails settles nothing."""
+    bench.sandbox.set_latency(actions=0)
     bench.sandbox.faults.add(CREATE, **LOST, times=1)
     pages = 0
 

@@ -60,8 +60,9 @@ NOW = timedelta(0)
     ],
 )
 @pytest.mark.parametrize("performed", [True, False])
-async def test_a_success_without_an_id_proves_nothing(bench: Bench, body: bytes, performed: bool) -> None:
+async def test_a_success_without_an_id_proves_nothing(timed_bench: Bench, body: bytes, performed: bool) -> None:
     """A 2xx that is not Kombo's, or does not name what was made, is in doubt until what was made is found."""
+    bench = timed_bench
     answers = [httpx.Response(200, content=body, headers={"content-type": "application/json"})]
     if not performed:
         bench.sandbox.faults.add(CREATE, status=500, code="PLATFORM.UNKNOWN_ERROR", times=1)

@@ -159,6 +159,7 @@ def shell(served: tuple[Sandbox, str, str], tmp_path: Path) -> Shell:
     sandbox.faults.clear()
     sandbox.set_latency(actions=0)
     sandbox.request_log.clear()
+    sandbox.clock.advance(60)  # what other tests made cannot be taken for what this one makes
     sandbox.integration(INTEGRATION).active = True
     settings = {"KOMBO_BASE_URL": url, "KOMBO_API_KEY": sandbox.api_key, "KOMBO_INTEGRATION_ID": INTEGRATION}
     return Shell(sandbox, folder, job_id, settings)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import time
 
 import pytest
 
@@ -16,7 +15,6 @@ GOOD = "first_name,last_name,email_address\nAda,Lovelace,ada@example.com\nGrace,
 @pytest.fixture
 def doubtful(shell: Shell) -> Shell:
     """A folder with a journal in which one row is in doubt."""
-    time.sleep(2)  # what was made in the second before, by the test before, cannot be told from what is made now
     shell.sandbox.faults.add(CREATE, status=500, code="PLATFORM.UNKNOWN_ERROR", times=1)
     assert shell.upload(shell.write("people.csv", GOOD), "--journal", "j", "--concurrency", "1").exit_code == 3
     return shell

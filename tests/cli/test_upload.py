@@ -238,7 +238,6 @@ def test_two_uploads_at_once_send_nothing_twice(shell: Shell) -> None:
 
 def test_a_doubt_is_settled_by_the_command_that_the_upload_names(shell: Shell) -> None:
     """What an upload leaves in doubt is settled by a person, and the next run knows it."""
-    time.sleep(2)  # what was made in the second before, by the test before, cannot be told from what is made now
     shell.sandbox.faults.add(CREATE, status=500, code="PLATFORM.UNKNOWN_ERROR", times=1)
     path = shell.write("people.csv", GOOD)
     doubt = shell.upload(path, "--concurrency", "1")

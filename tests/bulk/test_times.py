@@ -1,0 +1,158 @@
+"""When a record was made tells whether it can be a row's: only what is certain is proof."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import anyio
+import pytest
+
+from kombo_async.bulk import Entry, Look, RowKey, SqliteJournal
+from kombo_async.bulk._reconcile import is_before
+from tests.bulk.conftest import CREATE, Bench, by_name
+
+pytestmark = pytest.mark.anyio
+NOW = timedelta(0)
+NOON = datetime(2026, 11, 27, 12, tzinfo=UTC)
+LOST: dict[str, Any] = {"status": 500, "code": "PLATFORM.TASK_TIMED_OUT", "after_performing": True}
+NOT_DONE: dict[str, Any] = {"status": 500, "code": "PLATFORM.TASK_TIMED_OUT"}
+
+
+@pytest.fixture
+def bench(timed_bench: Bench) -> Bench:
+    """Actions take their time."""
+    return timed_bench
+
+
+def look(first: datetime | None, by: datetime | None) -> Look:
+    """A look for a row that was first sent between these two."""
+    entry = Entry(state="in_doubt", digest="d", first_sent=first, first_sent_by=by)
+    nothing: Any = None
+    return Look(kombo=nothing, request=nothing, identity=None, integration_id=None, entry=entry, owners=nothing)
+
+
+@pytest.mark.parametrize(
+    ("created", "is_new", "is_close"),
+    [
+        (NOON - timedelta(seconds=1), False, False),
+        (NOON - timedelta(milliseconds=1), False, False),
+        (NOON + timedelta(milliseconds=1), None, True),
+        (NOON + timedelta(milliseconds=499), None, True),
+        (NOON + timedelta(milliseconds=500), True, False),
+        (NOON + timedelta(hours=1), True, False),
+        (NOON.replace(tzinfo=None), None, False),
+        (None, None, False),
+        ("last week", None, False),
+    ],
+)
+def test_only_what_was_certainly_made_since_is_new(created: Any, is_new: bool | None, is_close: bool) -> None:
+    """Between the earliest and the latest moment of the first sending nobody knows."""
+    since = look(NOON, NOON + timedelta(milliseconds=500))
+    assert (since.is_new(created), since.is_close(created)) == (is_new, is_close)
+    assert look(None, None).is_new(created) is None
+    assert look(NOON, None).is_new(created) is (None if is_new else is_new)
+
+
+@pytest.mark.parametrize(
+    ("moment", "cut"),
+    [
+        (NOON + timedelta(microseconds=123_456), timedelta(microseconds=1)),
+        (NOON + timedelta(milliseconds=123), timedelta(milliseconds=1)),
+        (NOON + timedelta(seconds=7), timedelta(seconds=1)),
+        (NOON + timedelta(minutes=7), timedelta(minutes=1)),
+        (NOON, timedelta(days=1)),
+        (NOON - timedelta(hours=12), timedelta(days=1)),
+        (NOON - timedelta(hours=6, minutes=30), timedelta(days=1)),
+    ],
+)
+def test_a_time_that_is_cut_is_before_only_what_comes_after_all_of_it(moment: datetime, cut: timedelta) -> None:
+    """A record of 12:00:07 may be made at any moment of that second, one of a day at any of that day."""
+    assert is_before(moment, moment + cut)
+    assert not is_before(moment, moment + cut - timedelta(microseconds=1))
+
+
+@pytest.mark.parametrize(
+    ("ago", "why"), [(0.0, "it was created (at about|before)"), (0.3, "created"), (3.0, "created before this row")]
+)
+async def test_what_somebody_else_made_just_before_is_not_ours(bench: Bench, ago: float, why: str) -> None:
+    """The same person, job and names, made by somebody else right before our first attempt: told, and not taken."""
+    async with bench.client() as kombo:
+        theirs = (await kombo.send(bench.application("ada"))).unwrap().id
+        await bench.sandbox.clock.sleep(ago)
+        bench.sandbox.faults.add(CREATE, **NOT_DONE, times=1)
+        outcomes = await by_name(kombo.bulk([bench.application("ada")], resend_after=NOW))
+    outcome = outcomes["ada"]
+    assert (outcome.result, [match.ids["id"] for match in outcome.found]) == ("in_doubt", [theirs])
+    assert re.search(why, outcome.message)
+    assert bench.made == ["ada"]
+
+
+async def test_what_was_made_soon_after_is_found_once_the_time_is_known_better(bench: Bench) -> None:
+    """A fast system makes ours within the second in which it was sent: asking the time as seconds turn decides it."""
+    bench.sandbox.set_latency(actions=0.3)
+    await bench.sandbox.clock.sleep(-bench.sandbox.clock.time() % 1)
+    bench.sandbox.faults.add(CREATE, **LOST, times=1)
+    async with bench.client() as kombo:
+        outcomes = await by_name(kombo.bulk([bench.application("ada")]))
+    assert (outcomes["ada"].result, outcomes["ada"].entry.proof) == ("done", "look")
+
+
+class Recorder(SqliteJournal):
+    """A journal that keeps what it was told of rows that were about to leave."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(path)
+        self.sending: list[Entry] = []
+
+    async def record(self, key: RowKey, entry: Entry, *, hold: bool = False) -> bool:
+        """Write it down."""
+        if entry.state == "sending":
+            self.sending.append(entry)
+        return await super().record(key, entry, hold=hold)
+
+
+async def test_a_run_learns_the_time_beside_its_rows(bench: Bench, tmp_path: Path) -> None:
+    """The first row waits for one answer that tells the time; later ones are written down with it known better."""
+    bench.sandbox.set_latency(actions=5)
+    journal = Recorder(tmp_path / "j")
+    async with bench.client() as kombo:
+        await by_name(kombo.bulk(bench.applications(2), journal=journal, concurrency=1))
+    widths = []
+    for entry in journal.sending:
+        assert entry.first_sent is not None
+        assert entry.first_sent_by is not None
+        widths.append((entry.first_sent_by - entry.first_sent).total_seconds())
+    assert widths[0] == pytest.approx(1, abs=0.1)
+    assert widths[1] < 0.15
+    assert len(bench.sandbox.requests("GetCheckApiKey")) > 1
+
+
+async def test_nothing_is_asked_where_nothing_is_sent(bench: Bench, tmp_path: Path) -> None:
+    """A run that finds all its rows done does not ask for the time."""
+    async with bench.client() as kombo:
+        await by_name(kombo.bulk(bench.applications(2), journal=tmp_path / "j"))
+        asked = len(bench.sandbox.requests())
+        await by_name(kombo.bulk(bench.applications(2), journal=tmp_path / "j"))
+    assert len(bench.sandbox.requests()) == asked
+
+
+async def test_a_first_attempt_that_was_clearly_refused_does_not_count(bench: Bench) -> None:
+    """What came between a clear refusal and the attempt whose answer was lost is somebody else's."""
+    bench.sandbox.faults.add(
+        CREATE, status=429, code="PLATFORM.RATE_LIMIT_EXCEEDED", headers={"retry-after": "20"}, times=1
+    )
+
+    async def somebody() -> None:
+        await bench.sandbox.clock.sleep(5)
+        async with bench.client() as other:
+            (await other.send(bench.application("ada"))).unwrap()
+        bench.sandbox.faults.add(CREATE, **NOT_DONE, times=1)
+
+    async with bench.client() as kombo, anyio.create_task_group() as tasks:
+        tasks.start_soon(somebody)
+        outcomes = await by_name(kombo.bulk([bench.application("ada")]))
+    assert (outcomes["ada"].result, bench.made) == ("in_doubt", ["ada"])
+    assert "created before this row was first sent" in outcomes["ada"].message
