@@ -24,13 +24,15 @@ _COMMANDS = {
 
 try:
     import click
+
+    from kombo_async._cli.console import run
+    from kombo_async._version import __version__
 except ModuleNotFoundError:
     if find_spec("click") is not None:
         raise
     sys.exit('kombo-async needs its command line extra: pip install "kombo_async[cli]"')
-
-from kombo_async._cli.console import run
-from kombo_async._version import __version__
+except KeyboardInterrupt:  # somebody is quick
+    sys.exit(130)
 
 
 class _Commands(click.Group):

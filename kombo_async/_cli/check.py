@@ -8,7 +8,7 @@ import anyio
 import click
 
 from kombo_async._cli.client import Connection, client_options
-from kombo_async._cli.progress import echo
+from kombo_async._cli.console import echo, note
 from kombo_async.errors import KomboError, NotFound, SyncPending
 from kombo_async.options import RetryPolicy
 
@@ -41,7 +41,7 @@ def command(integration_id: str | None, base_url: str | None, region: str | None
                 value = "yes" if value else "no"
             echo(f"{name.replace('_', ' '):<16}{value}")
         if result["ok"] and integration_id is None:
-            click.echo("No integration was checked: pass --integration TOOL:ID or set KOMBO_INTEGRATION_ID", err=True)
+            note("No integration was checked: pass --integration TOOL:ID or set KOMBO_INTEGRATION_ID")
     raise SystemExit(0 if result["ok"] else 1)
 
 

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import os
 import sqlite3
 import sys
+import traceback
 from collections.abc import Callable
 from contextlib import suppress
 from io import TextIOWrapper
+from pathlib import Path
+from typing import Any
 
 import click
 
+from kombo_async._cli.shown import printable
 from kombo_async._machine_faults import MACHINE
 from kombo_async.errors import ConfigurationError
 
@@ -22,7 +27,11 @@ BROKEN_PIPE = 141
 
 
 def prepare_console() -> None:
-    """Print characters outside the console's encoding as escapes instead of failing."""
+    """Print characters outside the console's encoding as escapes instead of failing; replace closed streams."""
+    for name in ("stdin", "stdout", "stderr"):
+        if getattr(sys, name) is None:  # `>&-`; otherwise the next file to be opened would take its number
+            mode, flag = ("r", os.O_RDONLY) if name == "stdin" else ("w", os.O_WRONLY)
+            setattr(sys, name, os.fdopen(os.open(os.devnull, flag), mode, encoding="utf-8"))
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
@@ -86,7 +95,18 @@ def _exit_code(error: BaseException) -> int:
     if isinstance(error, sqlite3.OperationalError):
         _say(str(error))
         return PROBLEMS
-    raise error
+    return _unexpected(error)
+
+
+def _unexpected(error: BaseException) -> int:
+    """Report a bug: where it is, but not its message, which might contain personal data."""
+    if os.environ.get("KOMBO_LOG", "").strip().lower() == "debug":
+        traceback.print_exception(error)
+    frames = traceback.extract_tb(error.__traceback__)
+    ours = [frame for frame in frames if "kombo_async" in frame.filename] or frames
+    place = f" at {Path(ours[-1].filename).name}:{ours[-1].lineno}" if ours else ""
+    _say(f"unexpected {type(error).__name__}{place}; please report it. KOMBO_LOG=debug shows more")
+    return PROBLEMS
 
 
 def _help_of(error: click.ClickException) -> str:
@@ -97,7 +117,22 @@ def _help_of(error: click.ClickException) -> str:
 
 def _say(line: str) -> None:
     with suppress(OSError):
-        click.echo(f"Error: {line}" if line != "stopped" else "\nStopped.", err=True)
+        if line == "stopped":
+            click.echo(err=True)
+        note(f"Error: {line}" if line != "stopped" else "Stopped.")
+
+
+def echo(line: str | dict[str, Any]) -> None:
+    """Print a line, or an object as JSON in ASCII, on stdout. That nobody reads it any more stops no upload."""
+    try:
+        click.echo(printable(line) if isinstance(line, str) else json.dumps(line))
+    except BrokenPipeError:
+        drop_stdout()
+
+
+def note(line: str) -> None:
+    """Print a line on stderr."""
+    click.echo(printable(line), err=True)
 
 
 def drop_stdout() -> None:

@@ -15,11 +15,13 @@ import attrs
 import click
 import msgspec
 
-from kombo_async._cli.cells import CellFault, CellRules, convert
+from kombo_async._cli.cells import CellRules, convert
 from kombo_async._cli.client import Connection, client_options
 from kombo_async._cli.columns import fields_of, near
+from kombo_async._cli.console import note
 from kombo_async._cli.operation import operation_names, request_class
 from kombo_async._cli.progress import Progress, progress
+from kombo_async._cli.texts import CellFault
 from kombo_async._cli.writing import GuardedCsv, check_output, open_private, replaced
 from kombo_async.errors import KomboError
 from kombo_async.model import field_names, to_dict
@@ -148,7 +150,7 @@ class Export:
             self.partial.replace(self.output)
             self.place.unlink(missing_ok=True)
         shown.event("summary", {"records": self.records})
-        click.echo(f"{self.records:,} records", err=True)
+        note(f"{self.records:,} records")
         return 0
 
     async def _copy(self, pages: Pages[Any], file: Any, shown: Progress) -> None:
@@ -193,7 +195,7 @@ class Export:
             raise click.UsageError(f"{self.place} belongs to another export, or is damaged; delete it to start over")
         self.request = attrs.evolve(cast("Any", self.request), cursor=state["cursor"])
         self.records = state["records"]
-        click.echo(f"resuming after {self.records:,} records", err=True)
+        note(f"resuming after {self.records:,} records")
         return int(state["offset"])
 
     def _question(self) -> str:
@@ -203,11 +205,11 @@ class Export:
         return json.dumps([self.request.operation.id, fields, self.kind, *where], sort_keys=True)
 
     def _print_failure(self, failure: KomboError) -> None:
-        click.echo(f"stopped after {self.records:,} records: {failure}", err=True)
+        note(f"stopped after {self.records:,} records: {failure}")
         if self.place is not None:
-            click.echo("run the same command to resume", err=True)
+            note("run the same command to resume")
         elif failure.cursor:
-            click.echo(f"to resume: --cursor {failure.cursor}", err=True)
+            note(f"to resume: --cursor {failure.cursor}")
 
 
 def _list_request(model: str) -> type[Request[Any]]:

@@ -8,9 +8,9 @@ from typing import Any
 import click
 
 from kombo_async._cli.columns import fields_of, takes_files
+from kombo_async._cli.console import echo
 from kombo_async._cli.fields import required_below
 from kombo_async._cli.operation import operation_names, request_class
-from kombo_async._cli.progress import echo
 from kombo_async._codec.strict import MISSING
 from kombo_async.errors import InvalidInput
 from kombo_async.operations import REQUESTS

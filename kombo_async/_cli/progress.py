@@ -2,28 +2,16 @@
 
 from __future__ import annotations
 
-import json
 import sys
 import time
 from collections.abc import Generator
 from contextlib import contextmanager
 from typing import Any, Protocol
 
-import click
-
-from kombo_async._cli.console import drop_stdout
-from kombo_async._escaping import escaped
+from kombo_async._cli.console import echo, note
 
 EVERY = 5.0
 """Seconds between two plain lines."""
-
-
-def echo(line: str | dict[str, Any]) -> None:
-    """Print a line, escaped, or an object as ASCII JSON, on stdout. A reader that has gone away stops no upload."""
-    try:
-        click.echo(escaped(line) if isinstance(line, str) else json.dumps(line))
-    except BrokenPipeError:
-        drop_stdout()
 
 
 class Progress(Protocol):
@@ -57,7 +45,7 @@ class _Lines:
     def at(self, settled: int, line: str) -> None:
         if time.monotonic() >= self._next:
             self._next = time.monotonic() + EVERY
-            click.echo(line, err=True)
+            note(line)
 
     def event(self, kind: str, data: dict[str, Any]) -> None:
         """Ignored: only lines are shown."""

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import json
+import shlex
 import sys
 from typing import Any
 
 import anyio
 import click
 
+from kombo_async._cli.console import echo
 from kombo_async.bulk import JournalError
 from kombo_async.bulk.resolve import Doubt, Doubts, UnknownDoubt, open_doubts
 
@@ -62,7 +63,7 @@ def command(
                 left = [doubt async for doubt in doubts]
             elif as_json:
                 for doubt in left:
-                    click.echo(json.dumps(_plain(doubt), ensure_ascii=False))
+                    echo(_plain(doubt))
             else:
                 _show(left, journal)
         return 3 if left else 0
@@ -76,37 +77,38 @@ def command(
 
 def _show(doubts: list[Doubt], journal: str) -> None:
     if not doubts:
-        click.echo("Nothing is in doubt.")
+        echo("Nothing is in doubt.")
         return
     for doubt in doubts:
         _describe(doubt)
-    click.echo(f"{len(doubts):,} in doubt. Look in the connected system, then say what you found:")
+    echo(f"{len(doubts):,} in doubt. Look in the connected system, then say what you found:")
     key = doubts[0].key[:SHOWN_OF_KEY]
-    click.echo(f"  kombo-async resolve {journal} --found {key}=ID | --send-again {key} | --give-up {key}")
+    echo(f"  kombo-async resolve {shlex.quote(journal)} --found {key}=ID | --send-again {key} | --give-up {key}")
 
 
 def _describe(doubt: Doubt) -> None:
     row = f"row {doubt.row}: " if doubt.row else ""
-    click.echo(f"{doubt.key[:SHOWN_OF_KEY]}  {row}{doubt.about or doubt.row_key.kind}")
+    echo(f"{doubt.key[:SHOWN_OF_KEY]}  {row}{doubt.about or doubt.row_key.kind}")
     where = f" for {doubt.integration_id}" if doubt.integration_id else ""
     if doubt.sent is not None:
-        click.echo(f"  sent {doubt.sent:%Y-%m-%d %H:%M:%S} UTC{where}")
-    click.echo(f"  {doubt.why}")
+        echo(f"  sent {doubt.sent:%Y-%m-%d %H:%M:%S} UTC{where}")
+    echo(f"  {doubt.why}")
     for match in doubt.found:
         ids = ", ".join(f"{name} {id}" for name, id in match.ids.items())
         made = f", created {match.created:%Y-%m-%d %H:%M:%S} UTC" if match.created else ""
-        click.echo(f"  found {ids}{made}: {match.why}")
+        echo(f"  found {ids}{made}: {match.why}")
         if match.url:
-            click.echo(f"    {match.url}")
+            echo(f"    {match.url}")
     if doubt.log_url:
-        click.echo(f"  log: {doubt.log_url}")
+        echo(f"  log: {doubt.log_url}")
 
 
 async def _ask(doubts: Doubts, left: list[Doubt]) -> None:
     if not left:
-        click.echo("Nothing is in doubt.")
+        echo("Nothing is in doubt.")
     for number, doubt in enumerate(left, 1):
-        click.echo(f"\n{number} of {len(left)}")
+        echo("")
+        echo(f"{number} of {len(left)}")
         _describe(doubt)
         while True:
             answer = click.prompt(
@@ -125,13 +127,13 @@ async def _ask(doubts: Doubts, left: list[Doubt]) -> None:
                     continue
                 break
             except ValueError as error:
-                click.echo(str(error))
+                echo(str(error))
         if answer == "q":
             return
 
 
 def _say(what: str, doubt: Doubt) -> None:
-    click.echo(f"{doubt.key[:SHOWN_OF_KEY]}: {what}")
+    echo(f"{doubt.key[:SHOWN_OF_KEY]}: {what}")
 
 
 def _plain(doubt: Doubt) -> dict[str, Any]:

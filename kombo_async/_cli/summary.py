@@ -5,11 +5,9 @@ from __future__ import annotations
 import shlex
 from pathlib import Path
 
-import click
-
 from kombo_async._cli.advice import group_advice
+from kombo_async._cli.console import echo, note
 from kombo_async._cli.faults import rows_text
-from kombo_async._cli.progress import echo
 from kombo_async._cli.tally import Reason, Tally
 
 MOST_REASONS = 20
@@ -19,7 +17,7 @@ MOST_REASONS = 20
 def print_summary(tally: Tally, stopped_by: str, journal: Path, report: Path | None) -> None:
     """Print counts and reasons to stdout, the rest to stderr."""
     if stopped_by:
-        click.echo(stopped_by, err=True)
+        note(stopped_by)
     if tally.settled == tally.total and tally.earlier == tally.settled and tally.settled:
         echo(f"Nothing to send: all {tally.settled:,} rows are already done according to {journal}.")
         return
@@ -31,10 +29,10 @@ def print_summary(tally: Tally, stopped_by: str, journal: Path, report: Path | N
         more = len(reasons) - MOST_REASONS
         echo(f"  and {more:,} more reasons; " + (f"see {report}" if report else "--report FILE.html lists them all"))
     if tally.results["in_doubt"]:
-        click.echo(f"settle what is in doubt: kombo-async resolve {shlex.quote(str(journal))}", err=True)
-    click.echo(f"journal: {journal}", err=True)
+        note(f"settle what is in doubt: kombo-async resolve {shlex.quote(str(journal))}")
+    note(f"journal: {journal}")
     if report is not None:
-        click.echo(f"report: {report}", err=True)
+        note(f"report: {report}")
 
 
 def _print(reason: Reason) -> None:

@@ -12,9 +12,9 @@ import anyio
 import pytest
 from rich.console import Console
 
+from kombo_async._cli.console import echo
 from kombo_async._cli.demo.people import make_candidates
 from kombo_async._cli.demo.upload import run
-from kombo_async._cli.progress import echo
 from kombo_async.sandbox import Sandbox, serve
 
 GREENHOUSE = "greenhouse:for-tests"
@@ -70,7 +70,7 @@ async def test_check_tells_good_from_bad() -> None:
 def test_lines_act_on_no_terminal(capsys: pytest.CaptureFixture[str]) -> None:
     """Whatever a server's text holds is printed as text."""
     echo("one\x1b[2J\n\ttwo \u00e9")
-    assert capsys.readouterr().out == "one\\x1b[2J\n\ttwo \u00e9\n"
+    assert capsys.readouterr().out == "one\\x1b[2J\\n\ttwo \u00e9\n"
 
 
 @pytest.mark.anyio
