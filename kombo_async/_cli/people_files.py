@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import os
 import re
 import unicodedata
@@ -11,11 +12,15 @@ from pathlib import Path
 import attrs
 
 from kombo_async import ats
-from kombo_async._cli.cells import CellFault
+from kombo_async._cli.shown import shown
+from kombo_async._cli.texts import CellFault, clean
 
+_ADDRESS = re.compile(r"(?:[A-Za-z][A-Za-z0-9+.-]+:)?//|www\.", re.IGNORECASE)
 _ELSEWHERE = re.compile(r"[A-Za-z]:[\\/]|\\\\")
 MOST_FOLDERS = 8
 """How many folder listings are kept in memory."""
+MOST_HINTS, MOST_COMPARED = 50, 2_000
+"""How many missing files get a hint, and how many names of a folder are compared for it."""
 
 CONTENT_TYPES = {
     ".pdf": "application/pdf",
@@ -66,20 +71,21 @@ class PeopleFiles:
 
     folder: Path
     anywhere: bool = False
-    outputs: tuple[Path, ...] = ()
-    """Files that the command itself writes: never attached."""
+    own: tuple[Path, ...] = ()
+    """Files that the command itself reads and writes: never attached."""
     _lists: OrderedDict[str, dict[str, list[str]]] = attrs.field(factory=OrderedDict[str, dict[str, list[str]]])
+    _hints: dict[str, str] = attrs.field(factory=dict[str, str])
 
     def attachments(self, cell: str, kind: str) -> list[ats.AttachmentInput]:
         """The files that *cell* names, separated by bars. Raises `CellFault`."""
-        return [self.attachment(name, kind) for name in re.split(r"[|\n]", cell) if name.strip()]
+        return [self.attachment(name, kind) for name in re.split(r"[|\n]", clean(cell)) if name.strip()]
 
     def attachment(self, cell: str, kind: str) -> ats.AttachmentInput:
         """The file that *cell* names. Raises `CellFault` if it is missing or may not be sent."""
         path = self._find(cell.strip(), kind)
         name = path.name if not _has_surrogates(path.name) else re.split(r"[\\/]", cell.strip())[-1]
-        name = unicodedata.normalize("NFC", name)
-        content_type = CONTENT_TYPES.get(path.suffix.lower(), "application/octet-stream")
+        name = unicodedata.normalize("NFC", name).strip()
+        content_type = CONTENT_TYPES.get(Path(name).suffix.lower(), "application/octet-stream")
         return ats.AttachmentInput.from_path(path, type=kind, name=name, content_type=content_type)
 
     @property
@@ -91,26 +97,49 @@ class PeopleFiles:
         try:
             path = self._existing(cell)
             if path is None:
-                raise CellFault("missing_file", f"there is no file {cell!r} in {self._folder_name}")
+                raise CellFault(
+                    "missing_file", f"there is no file {shown(cell)} in {self._folder_name}{self._near(cell)}"
+                )
             self._check_allowed(cell, path)
             if not path.is_file():
-                raise CellFault("not_a_file", f"{cell!r} is not a file")
+                raise CellFault("not_a_file", f"{shown(cell)} is not a file")
             if path.stat().st_size == 0:
-                raise CellFault("empty_file", f"the file {cell!r} is empty")
+                raise CellFault("empty_file", f"the file {shown(cell)} is empty")
             with path.open("rb"):
                 return path
         except (OSError, ValueError) as error:
-            raise CellFault(
-                "unreadable_file", f"the file {cell!r} cannot be read: {getattr(error, 'strerror', None) or error}"
-            ) from None
+            why = getattr(error, "strerror", None) or str(error)
+        except RuntimeError:
+            why = "it is a link that leads to itself"
+        raise CellFault("unreadable_file", f"the file {shown(cell)} cannot be read: {why}")
+
+    def _near(self, cell: str) -> str:
+        """A hint about what may have been meant, for the first missing files."""
+        if cell not in self._hints and len(self._hints) < MOST_HINTS:
+            self._hints[cell] = self._hint(cell)
+        return self._hints.get(cell, "")
+
+    def _hint(self, cell: str) -> str:
+        several = [part.strip() for part in re.split("[,;]", cell)]
+        if len(several) > 1 and all(part and self._existing(part) is not None for part in several):
+            return "; separate several names with |"
+        *above, name = re.split(r"[\\/]+", cell)
+        if ".." in above:
+            return ""
+        names = self._list(self.folder.joinpath(*above))
+        same = [each for each in names if each.rpartition(".")[0] == _plain(name)]
+        close = same or difflib.get_close_matches(_plain(name), list(names)[:MOST_COMPARED], n=1, cutoff=0.85)
+        return f"; did you mean {shown(readable(names[close[0]][0]))}?" if close else ""
 
     def _existing(self, cell: str) -> Path | None:
         direct = self.folder / cell
         if direct.exists():
             return direct
+        if _ADDRESS.match(cell):
+            raise CellFault("web_address", f"{shown(cell)} is a web address; download the file and give its name")
         if _ELSEWHERE.match(cell) and os.name != "nt":
             raise CellFault(
-                "elsewhere", f"{cell!r} is a path on another computer; give names relative to --files-from DIR"
+                "elsewhere", f"{shown(cell)} is a path on another computer; give names relative to --files-from DIR"
             )
         path = Path("/") if cell.startswith("/") else self.folder
         for part in re.split(r"[\\/]+", cell.strip("\\/")):
@@ -126,7 +155,7 @@ class PeopleFiles:
             return folder / part
         names = self._list(folder).get(_plain(part), [])
         if len(names) > 1:
-            raise CellFault("unclear_file", f"several files are named {part!r} in {readable(str(folder))}")
+            raise CellFault("unclear_file", f"several files are named {shown(part)} in {readable(str(folder))}")
         return folder / names[0] if names else None
 
     def _list(self, folder: Path) -> dict[str, list[str]]:
@@ -146,18 +175,19 @@ class PeopleFiles:
 
     def _check_allowed(self, cell: str, path: Path) -> None:
         real = path.resolve()
-        if real in self.outputs:
-            raise CellFault("own_output", f"{cell!r} is a file that this command writes")
+        if real in self.own:
+            raise CellFault("own_file", f"{shown(cell)} is the input, or a file that this command writes")
         if not self.anywhere and not real.is_relative_to(self.folder.resolve()):
             raise CellFault(
                 "forbidden_file",
-                f"{cell!r} is outside {self._folder_name}; "
+                f"{shown(cell)} is outside {self._folder_name}; "
                 "--files-from DIR names the folder of the files, --allow-any-file allows all",
             )
 
 
 def _plain(name: str) -> str:
-    return unicodedata.normalize("NFC", name).casefold()
+    bare = "".join(char for char in name if unicodedata.category(char) != "Cf")
+    return " ".join(unicodedata.normalize("NFC", bare).casefold().split())
 
 
 def readings(name: str) -> list[str]:

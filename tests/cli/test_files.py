@@ -33,6 +33,10 @@ def people(*cells: str) -> str:
         ("Jürgen.pdf", b"J\xfcrgen.pdf"),
         ("Lebensläufe/Jürgen.pdf", b"Lebensl\xe4ufe/J\xfcrgen.pdf"),
         ("Jürgen.pdf", b"J\x9frgen.pdf"),
+        ("Ada\u00a0CV.pdf", "Ada CV.pdf"),
+        ("a\u200bda.pdf ", "ada.pdf"),
+        ("Ada  CV.pdf", "Ada CV.pdf"),
+        ("ada.pdf", "ada.pdf "),
     ],
 )
 def test_a_file_is_found_whatever_its_name_is_made_of(shell: Shell, cell: str, name: str | bytes) -> None:
@@ -45,7 +49,8 @@ def test_a_file_is_found_whatever_its_name_is_made_of(shell: Shell, cell: str, n
     assert result.exit_code == 0, result.output
     (attachment,) = shell.bodies[0]["attachments"]
     assert (attachment["content_type"], attachment["data"]) == ("application/pdf", "JVBERg==")
-    assert unicodedata.normalize("NFC", Path(cell.replace("\\", "/")).name).casefold() == attachment["name"].casefold()
+    shown = unicodedata.normalize("NFC", Path(cell.replace("\\", "/")).name).replace("\u200b", "").casefold()
+    assert "".join(shown.split()) == "".join(attachment["name"].casefold().split())
 
 
 def test_a_cell_may_name_several_files(shell: Shell) -> None:
@@ -139,11 +144,47 @@ def test_no_output_replaces_an_input(shell: Shell, option: str, way: str) -> Non
     assert not shell.bodies
 
 
+@pytest.mark.parametrize("cell", ["p.csv", "./p.csv", "link.pdf", "night.journal"])
+def test_the_table_is_no_attachment(shell: Shell, cell: str) -> None:
+    """Nobody's CV is the list of all people, nor the journal."""
+    shell.write("night.journal", b"x")
+    (shell.folder / "link.pdf").symlink_to("p.csv")
+    result = shell.upload(shell.write("p.csv", people(cell)), "--journal", "night.journal", "--dry-run")
+    assert (result.exit_code, "is the input, or a file that this command writes" in result.stdout) == (1, True)
+
+
+@pytest.mark.parametrize(
+    ("cell", "said"),
+    [
+        ("https://drive.example/cv.pdf", "is a web address; download the file and give its name"),
+        ("file:///home/ada/cv.pdf", "is a web address; download"),
+        ("www.example.com/cv.pdf", "is a web address; download"),
+        ("cv", "there is no file 'cv' in this folder; did you mean 'cv.pdf'?"),
+        ("Adas_cv.pdf", "did you mean 'Ada_cv.pdf'?"),
+        ("cv.pdf, Ada_cv.pdf", "; separate several names with |"),
+        ("cv.pdf;Ada_cv.pdf", "; separate several names with |"),
+        ("../secre.pdf", "there is no file '../secre.pdf' in this folder"),
+        ("loop.pdf", "cannot be read: it is a link that leads to itself"),
+        ("x" * 300, f"the file '{'x' * 60}...' cannot be read"),
+    ],
+)
+def test_a_file_that_is_not_found_says_what_may_help(shell: Shell, cell: str, said: str) -> None:
+    """A web address, a name without its ending, several names with commas: the line says what to write."""
+    for name in ("cv.pdf", "Ada_cv.pdf", "../secret.pdf"):
+        shell.write(name, b"%PDF")
+    (shell.folder / "loop.pdf").symlink_to("loop.pdf")
+    shell.write("p.csv", people(cell))
+    result = shell.upload("p.csv", "--dry-run")
+    assert (result.exit_code, said in result.stdout) == (1, True), result.output
+    assert "secret" not in result.output
+    assert "Traceback" not in result.output
+
+
 def test_a_report_is_no_attachment(shell: Shell) -> None:
     """A CV that the command would overwrite is refused."""
     shell.write("cv.html", b"<p>my life")
     result = shell.upload(shell.write("p.csv", people("cv.html")), "--report", "cv.html")
-    assert "is a file that this command writes" in result.stdout
+    assert "a file that this command writes" in result.stdout
     assert not shell.bodies
 
 
