@@ -3,36 +3,26 @@
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections.abc import Callable
 from datetime import UTC, date, datetime
 from typing import Any, Literal, TypeAlias
 
 import attrs
 
-from kombo_async._cli.reading.table import Cell
+from kombo_async._cli.reading.table import BadCell, Cell, Value
+from kombo_async._cli.shown import shown
+from kombo_async._cli.texts import CellFault, check_cell, clean, meant_text
 
 Kind: TypeAlias = Literal["text", "number", "whole number", "yes or no", "date", "list"]
 """The kind of value that a field takes."""
 
 TRUE = frozenset("true yes y 1 ja j wahr oui o vrai sí si s verdadero x".split())
 FALSE = frozenset("false no n 0 nein falsch non faux falso".split())
-_EMAIL = re.compile(r"[^@\s,;<>()\[\]\"]+@[^@\s,;<>()\[\].]+(\.[^@\s,;<>()\[\].]+)+")
-_SPREADSHEET_ERRORS = frozenset("#N/A #REF! #VALUE! #DIV/0! #NAME? #NUM! #NULL! #NV #WERT! #BEZUG!".split())
-_LOST_DIGITS = re.compile(r"[+-]?\d[.,]?\d*E\+\d+", re.IGNORECASE)
-_GUARDED = re.compile(r"'[=+\-@\t\r]")
+_LABEL = r"[^\W_](?:[\w-]*[^\W_])?"
+_EMAIL = re.compile(rf"(?!['.])[^@\s,;:<>()\[\]\\\"]+(?<!\.)@(?:{_LABEL}\.)+{_LABEL}")
 _ISO_TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)")
 _DAY_FIRST_OR_NOT = re.compile(r"(\d{1,2})([./-])(\d{1,2})\2(\d{4})")
 _TOKENS = {"YYYY": "%Y", "YY": "%y", "MM": "%m", "DD": "%d", "M": "%m", "D": "%d"}
-
-
-class CellFault(Exception):
-    """A cell cannot be used. *kind* is the same for all cells with the same fault."""
-
-    def __init__(self, kind: str, message: str) -> None:
-        super().__init__(message)
-        self.kind = kind
-        self.message = message
 
 
 @attrs.frozen(kw_only=True)
@@ -43,59 +33,39 @@ class CellRules:
     """The decimal mark, a comma or a point. With None, ambiguous numbers such as 50,000 are refused."""
     date_format: str | None = None
     """A format for `datetime.strptime`. With None, ISO dates are taken, and others if the day is above 12."""
+    empty: frozenset[str] = frozenset()
+    """Texts that mean an empty cell, such as `-`."""
+
+
+def is_empty(cell: Cell, rules: CellRules) -> bool:
+    """Whether there is nothing in *cell*."""
+    return cell is None or (isinstance(cell, str) and (not (text := cell.strip()) or text in rules.empty))
 
 
 def convert(cell: Cell, kind: Kind, rules: CellRules) -> Any:
     """Convert *cell*, which is not empty, to a value of this *kind*. Raises `CellFault`."""
-    if isinstance(cell, str) and cell in _SPREADSHEET_ERRORS:
-        raise CellFault("spreadsheet_error", f"{cell!r} is a spreadsheet error; correct the formula")
+    if isinstance(cell, BadCell):
+        raise CellFault(cell.kind, cell.message)
+    if isinstance(cell, str):
+        check_cell(cell.strip())
     return _CONVERTERS[kind](cell, rules)
 
 
-def clean(text: str) -> str:
-    """Remove invisible marks (zero-width and direction). Raises `CellFault` for control characters."""
-    if _GUARDED.match(text):  # as written by our own CSV files
-        text = text[1:]
-    if text.isprintable() and "\ufffd" not in text:
-        return text.strip()
-    kept = "".join(char for place, char in enumerate(text) if not _is_invisible(text, place))
-    for char in kept:
-        if (unicodedata.category(char) in ("Cc", "Cs") and char not in "\n\r\t") or char == "\ufffd":
-            raise CellFault("control_character", f"{_shown(kept)} contains {_name_of(char)}; remove it")
-    return kept.replace("\u00a0", " ").replace("\u202f", " ").strip()
-
-
-def _is_invisible(text: str, place: int) -> bool:
-    char = text[place]
-    if char in "\u200c\u200d":  # they matter in Persian, Hindi and others, not between plain letters
-        return not (_is_foreign(text, place - 1) and _is_foreign(text, place + 1))
-    return char == "\u00ad" or (unicodedata.category(char) == "Cf" and not "\U000e0000" <= char <= "\U000e007f")
-
-
-def _is_foreign(text: str, place: int) -> bool:
-    return 0 <= place < len(text) and ord(text[place]) > 0x250
-
-
-def _name_of(char: str) -> str:
-    if char == "\ufffd":
-        return "U+FFFD, which another program put in place of an unreadable character"
-    name = unicodedata.name(char, "") or {"\0": "NUL"}.get(char, "a control character")
-    return f"U+{ord(char):04X} ({name})"
-
-
-def _shown(text: str) -> str:
-    return ascii(text if len(text) <= 60 else text[:60] + "...")
+def is_email(path: str) -> bool:
+    """Whether a field takes an e-mail address."""
+    return path.endswith(("email", "email_address"))
 
 
 def check_email(text: str) -> str:
     """Return *text*, without a leading `mailto:`, if it is an e-mail address. Raises `CellFault`."""
-    text = text.removeprefix("mailto:")
+    if text[:7].casefold() == "mailto:":
+        text = text[7:]
     if len(text) > 254 or not _EMAIL.fullmatch(text) or ".." in text:
-        raise CellFault("email", f"{text!r} is not an e-mail address")
+        raise CellFault("email", f"{shown(text)} is not an e-mail address")
     return text
 
 
-def _text(cell: Cell, _: CellRules) -> str:
+def _text(cell: Value, _: CellRules) -> str:
     if isinstance(cell, bool):
         return "true" if cell else "false"
     if isinstance(cell, datetime):
@@ -103,17 +73,15 @@ def _text(cell: Cell, _: CellRules) -> str:
     if isinstance(cell, date):
         return cell.isoformat()
     if isinstance(cell, str):
-        if _LOST_DIGITS.fullmatch(cell.strip()):
-            raise CellFault(
-                "lost_digits", f"{cell!r} was shortened by a spreadsheet; format the column as text and enter it again"
-            )
-        return clean(cell)
-    if isinstance(cell, float) and abs(cell) >= 1e15:
-        raise CellFault("lost_digits", f"{cell!r} has lost digits in a spreadsheet; format the column as text")
+        return meant_text(cell)
+    if isinstance(cell, float):
+        if abs(cell) >= 1e15:
+            raise CellFault("lost_digits", f"{cell!r} has lost digits in a spreadsheet; format the column as text")
+        return str(int(cell) if cell.is_integer() else cell)
     return str(cell)
 
 
-def _number(cell: Cell, rules: CellRules) -> int | float:
+def _number(cell: Value, rules: CellRules) -> int | float:
     if isinstance(cell, bool | date):
         raise CellFault("number", f"{cell!s} is not a number")
     if isinstance(cell, int | float):
@@ -126,17 +94,17 @@ def _number(cell: Cell, rules: CellRules) -> int | float:
 def _parse_number(text: str, decimal: str | None) -> int | float:
     match = re.fullmatch(r"([+-]?)([0-9][0-9.,\u0020'’]*)", text)
     if match is None or text[-1] in ".,'’":
-        raise CellFault("number", f"{text!r} is not a number")
+        raise CellFault("number", f"{shown(text)} is not a number")
     sign, digits = match.groups()
     marks = {char for char in digits if char in ".,"}
     decimal = decimal or _decimal_mark(digits, marks, text)
     whole, _, fraction = digits.partition(decimal) if decimal else (digits, "", "")
     group = r"[.,\u0020'’]" if not decimal else f"[{re.escape('.' if decimal == ',' else ',')}\u0020'’]"
     if not re.fullmatch(rf"\d+|\d{{1,3}}({group})\d{{3}}(\1\d{{3}})*", whole) or not re.fullmatch(r"\d*", fraction):
-        raise CellFault("number", f"{text!r} is not a number{_with_mark(decimal)}")
+        raise CellFault("number", f"{shown(text)} is not a number{_with_mark(decimal)}")
     plain = re.sub(r"\D", "", whole)
     if len(plain) > 15:
-        raise CellFault("number", f"{text!r} has too many digits to be kept exactly")
+        raise CellFault("number", f"{shown(text)} has too many digits to be kept exactly")
     return float(f"{sign}{plain}.{fraction}") if fraction else int(f"{sign}{plain}")
 
 
@@ -154,38 +122,40 @@ def _decimal_mark(digits: str, marks: set[str], text: str) -> str | None:
     whole, _, rest = digits.partition(mark)
     if len(rest) == 3 and len(whole) <= 3 and whole != "0":
         few, many = f"{whole}.{rest}", f"{whole}{rest}"
-        raise CellFault("ambiguous_number", f"{text!r} is ambiguous: {few} or {many}; pass --decimal , or --decimal .")
+        raise CellFault(
+            "ambiguous_number", f"{shown(text)} is ambiguous: {few} or {many}; pass --decimal , or --decimal ."
+        )
     return mark
 
 
-def _whole(cell: Cell, rules: CellRules) -> int:
+def _whole(cell: Value, rules: CellRules) -> int:
     value = _number(cell, rules)
     if value != int(value):
         raise CellFault("number", f"{cell!s} is not a whole number")
     return int(value)
 
 
-def _truth(cell: Cell, _: CellRules) -> bool:
+def _truth(cell: Value, _: CellRules) -> bool:
     if isinstance(cell, bool):
         return cell
-    text = str(cell).strip().casefold()
+    text = clean(str(cell)).casefold()
     if text in TRUE or text in FALSE:
         return text in TRUE
     raise CellFault("truth", f"{cell!s} is neither yes nor no; write true or false")
 
 
-def _texts(cell: Cell, rules: CellRules) -> list[str]:
+def _texts(cell: Value, rules: CellRules) -> list[str]:
     return [part for part in (clean(part) for part in re.split(r"[|\n]", _text(cell, rules))) if part]
 
 
-def _date(cell: Cell, rules: CellRules) -> str:
+def _date(cell: Value, rules: CellRules) -> str:
     if isinstance(cell, datetime):
         if cell.tzinfo is None and cell.time() != datetime.min.time():
             raise CellFault("time_zone", f"{cell} has a time of day but no time zone; enter the date alone")
         return cell.date().isoformat() if cell.tzinfo is None else cell.isoformat()
     if isinstance(cell, date):
         return cell.isoformat()
-    text = clean(str(cell))
+    text = clean(str(cell)).removesuffix(" 00:00:00")
     if rules.date_format:
         return _by_format(text, rules.date_format)
     if _ISO_TIME.fullmatch(text):
@@ -196,15 +166,17 @@ def _date(cell: Cell, rules: CellRules) -> str:
         try:
             return date.fromisoformat(text).isoformat()
         except ValueError:
-            raise CellFault("date", f"{text!r} is not a valid date") from None
-    raise CellFault("date", f"{text!r} is not a date such as 2026-05-19; pass --date-format if it has another format")
+            raise CellFault("date", f"{shown(text)} is not a valid date") from None
+    raise CellFault(
+        "date", f"{shown(text)} is not a date such as 2026-05-19; pass --date-format if it has another format"
+    )
 
 
 def _iso_time(text: str) -> str:
     try:
         parsed = datetime.fromisoformat(text)
     except ValueError:
-        raise CellFault("date", f"{text!r} is not a valid time") from None
+        raise CellFault("date", f"{shown(text)} is not a valid time") from None
     return text if text.endswith("Z") else parsed.astimezone(UTC).isoformat().replace("+00:00", "Z")
 
 
@@ -212,14 +184,14 @@ def _day_or_month_first(text: str, first: int, second: int, year: int) -> str:
     if first <= 12 and second <= 12 and first != second:
         raise CellFault(
             "ambiguous_date",
-            f"{text!r} is ambiguous: {_iso(year, second, first)} or {_iso(year, first, second)}; "
+            f"{shown(text)} is ambiguous: {_iso(year, second, first)} or {_iso(year, first, second)}; "
             "pass --date-format DD.MM.YYYY, MM/DD/YYYY or the like",
         )
     day, month = (first, second) if second <= 12 else (second, first)
     try:
         return date(year, month, day).isoformat()
     except ValueError:
-        raise CellFault("date", f"{text!r} is not a valid date") from None
+        raise CellFault("date", f"{shown(text)} is not a valid date") from None
 
 
 def _iso(year: int, month: int, day: int) -> str:
@@ -230,7 +202,13 @@ def _by_format(text: str, form: str) -> str:
     try:
         return datetime.strptime(text, form).date().isoformat()
     except ValueError:
-        raise CellFault("date", f"{text!r} does not match the date format {form}") from None
+        raise CellFault("date", f"{shown(text)} does not match the date format {_form_said(form)}") from None
+
+
+def _form_said(form: str) -> str:
+    for token in ("YYYY", "YY", "MM", "DD"):
+        form = form.replace(_TOKENS[token], token)
+    return form
 
 
 def date_format(text: str) -> str:
@@ -243,11 +221,11 @@ def date_format(text: str) -> str:
     except ValueError:
         again = None
     if again is None or (again.month, again.day) != (11, 23) or again.year != 2026:
-        raise ValueError(f"{text!r} must contain day, month and year, for example DD.MM.YYYY or %d.%m.%Y")
+        raise ValueError(f"{shown(text)} must contain day, month and year, for example DD.MM.YYYY or %d.%m.%Y")
     return form
 
 
-_CONVERTERS: dict[Kind, Callable[[Cell, CellRules], Any]] = {
+_CONVERTERS: dict[Kind, Callable[[Value, CellRules], Any]] = {
     "text": _text,
     "number": _number,
     "whole number": _whole,

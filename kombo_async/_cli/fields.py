@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from kombo_async._cli.cells import CellFault, CellRules, convert
+from kombo_async._cli.cells import CellRules, check_email, convert, is_email
 from kombo_async._cli.columns import MappingError, fields_of, near, resolve
 from kombo_async._cli.plain_data import is_object
 from kombo_async._cli.synonyms import FILE_KINDS
+from kombo_async._cli.texts import CellFault
 from kombo_async._codec.strict import MISSING
 from kombo_async.errors import InvalidInput
 from kombo_async.request import Request
@@ -42,11 +43,12 @@ def constant_values(request: type[Request[Any]], given: Mapping[str, str], rules
         inside = [path for path in fields if path.startswith(f"{name}.")]
         if inside:
             raise MappingError(f"--set {name}={text}: {name} is an object; set one of its fields, such as {inside[0]}")
-        path = resolve(f"--set {name}", name, fields, files=False)
+        path = resolve(f"--set {name}=...", name, fields, files=False)
         if path not in fields:
             raise MappingError(f"--set {name}={text}: there is no field {name!r}{near(name, fields)}")
         try:
-            values[path] = convert(text, fields[path], rules)
+            value = convert(text, fields[path], rules)
+            values[path] = check_email(value) if is_email(path) else value
         except CellFault as fault:
             raise MappingError(f"--set {name}={text}: {fault.message}") from None
     return values

@@ -7,7 +7,8 @@ from collections.abc import Iterable
 
 import attrs
 
-from kombo_async._cli.cells import CellFault
+from kombo_async._cli.shown import shown
+from kombo_async._cli.texts import CellFault
 from kombo_async.client import AsyncKomboClient
 
 REMOTE = "remote:"
@@ -51,9 +52,9 @@ class Jobs:
         named = jobs.by_name.get(_folded(cell), [])
         if len(named) > 1:
             several = ", ".join(f"{job_id} ({status.lower() or 'no status'})" for job_id, status in named[:5])
-            raise CellFault("unclear_job", f"{len(named)} jobs are named {cell!r}: {several}; use the ID")
+            raise CellFault("unclear_job", f"{len(named)} jobs are named {shown(cell)}: {several}; use the ID")
         if not named:
-            raise CellFault("unknown_job", f"there is no job {cell!r}{self._near(jobs, cell)}")
+            raise CellFault("unknown_job", f"there is no job {shown(cell)}{self._near(jobs, cell)}")
         return named[0][0]
 
     def _near(self, jobs: _JobList, cell: str) -> str:

@@ -20,6 +20,7 @@ _WORDS = (
     "sheet",
     "decimal",
     "date-format",
+    "empty",
     "key",
     "job-column",
     "integration-column",
@@ -39,12 +40,18 @@ class SavedMapping:
 def read_mapping(path: Path) -> SavedMapping:
     """Read the mapping at *path*. Raises `MappingError`."""
     try:
-        data = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeError, tomllib.TOMLDecodeError) as error:
-        raise MappingError(f"--mapping {path}: cannot be read: {error}") from None
+        data = tomllib.loads(path.read_text(encoding="utf-8-sig"))
+    except OSError as error:
+        raise MappingError(f"--mapping {path}: cannot be read: {error.strerror}") from None
+    except UnicodeError:
+        raise MappingError(f"--mapping {path}: is not UTF-8") from None
+    except tomllib.TOMLDecodeError as error:
+        raise MappingError(f"--mapping {path}: is not TOML: {error}") from None
     unknown = [name for name in data if name not in (*_WORDS, "columns", "set")]
     if unknown:
-        raise MappingError(f"--mapping {path}: unknown setting {unknown[0]!r}{near(unknown[0], _WORDS)}")
+        raise MappingError(
+            f"--mapping {path}: unknown setting {unknown[0]!r}{near(unknown[0], ('columns', 'set', *_WORDS))}"
+        )
     options = {name: data[name] for name in _WORDS if name in data}
     return SavedMapping(_texts(path, data, "columns"), _texts(path, data, "set"), _checked(path, options))
 

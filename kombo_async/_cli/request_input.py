@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from kombo_async._cli.cells import CellFault, clean
 from kombo_async._cli.columns import MappingError
 from kombo_async._cli.faults import RowFault
 from kombo_async._cli.fields import constant_values, put
@@ -14,6 +13,7 @@ from kombo_async._cli.plain_data import is_array, is_object
 from kombo_async._cli.reading.json_values import Item, items
 from kombo_async._cli.reading.source import Source
 from kombo_async._cli.rows import ParsedRow, RowOptions, person_of
+from kombo_async._cli.texts import CellFault, clean
 from kombo_async.errors import InvalidInput
 from kombo_async.request import Request
 

@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
-from kombo_async._cli.cells import CellFault, CellRules, Kind, check_email, clean, convert, date_format
+from kombo_async._cli.cells import CellRules, Kind, check_email, convert, date_format
 from kombo_async._cli.durations import parse_duration
+from kombo_async._cli.texts import CellFault, clean
 from tests.cli.conftest import Shell
 
 NUMBERS = [
@@ -85,6 +86,7 @@ def test_whole_numbers(cell: Any) -> None:
         ("31/12/2026", "2026-12-31"),
         ("5.5.2026", "2026-05-05"),
         ("2026-05-19T08:30:00Z", "2026-05-19T08:30:00Z"),
+        ("2026-05-19 00:00:00", "2026-05-19"),
         ("2026-05-19T08:30:00+02:00", "2026-05-19T06:30:00Z"),
         (date(2026, 5, 19), "2026-05-19"),
         (datetime(2026, 5, 19), "2026-05-19"),
@@ -140,6 +142,13 @@ def test_forms_that_are_none(form: str) -> None:
         ("می\u200cخواهم", "می\u200cخواهم"),
         ("A\u200dda", "Ada"),
         ("'=1+1", "=1+1"),
+        ("'0170 123", "0170 123"),
+        ('="0170"', "0170"),
+        ('="a ""b"""', 'a "b"'),
+        ("'n Sync", "'n Sync"),
+        ("Ada\u2028Lovelace", "Ada\nLovelace"),
+        ("Ada\U000e0041", "Ada"),
+        ("\U0001f3f4\U000e0067\U000e007f", "\U0001f3f4\U000e0067\U000e007f"),
         ("O'Brien", "O'Brien"),
     ],
 )
@@ -156,6 +165,7 @@ def test_what_nobody_sees_is_removed(text: str, cleaned: str) -> None:
         ("A\x7fda", "U+007F"),
         ("M\ufffdller", "U+FFFD"),
         ("\ud800", "U+D800"),
+        ("A\uffff", "U+FFFF"),
     ],
 )
 def test_control_characters_are_refused_by_name(text: str, name: str) -> None:
@@ -165,7 +175,32 @@ def test_control_characters_are_refused_by_name(text: str, name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["bob", "bob@", "bob@example", "a b@example.com", "a@b..com", "a@b.com,c@d.com", "<a@b.com>"]
+    "text", ["a@b.com", "o'brien+1@x-y.co.uk", "ada@müller.de", "MAILTO:a@b.com", "a@xn--p1ai.com"]
+)
+def test_email_addresses(text: str) -> None:
+    """Accents, hyphens and what a mail program puts before it."""
+    assert check_email(text) == text.removeprefix("MAILTO:")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "bob",
+        "bob@",
+        "bob@example",
+        "a b@example.com",
+        "a@b..com",
+        "a@b.com,c@d.com",
+        "<a@b.com>",
+        "'a@b.com'",
+        "a@b.com'",
+        ".a@b.com",
+        "a.@b.com",
+        "tel:a@b.com",
+        "a@-b.com",
+        "a@b.com?subject=x",
+        "a@b_.com",
+    ],
 )
 def test_no_email_addresses(text: str) -> None:
     """One address, and nothing beside it."""

@@ -118,9 +118,10 @@ def test_a_mapping_is_saved_and_used(shell: Shell) -> None:
 @pytest.mark.parametrize(
     ("toml", "problem"),
     [
-        ("[columns", "cannot be read"),
+        ("[columns", "is not TOML"),
         ("[column]\na = 'b'", "unknown setting 'column'; did you mean"),
         ("[columns]\na = 5", "a must be text in quotes"),
+        ("colums = {}", "did you mean columns"),
         ("date_format = 'x'", "did you mean date-format"),
     ],
 )

@@ -9,9 +9,10 @@ from pathlib import Path
 import openpyxl
 import pytest
 
-from kombo_async._cli.cells import CellFault, CellRules, Kind, convert
+from kombo_async._cli.cells import CellRules, Kind, convert
 from kombo_async._cli.columns import fields_of
 from kombo_async._cli.operation import request_class
+from kombo_async._cli.texts import CellFault
 from tests.cli.conftest import Shell
 
 DOCS = Path(__file__).parents[2] / "docs"
