@@ -33,6 +33,10 @@ TITLES = {
     ),
     "lost_digits": ("a spreadsheet shortened a number", "a spreadsheet shortened {n:,} numbers"),
     "spreadsheet_error": ("a cell is a spreadsheet error", "{n:,} cells are spreadsheet errors"),
+    "formula": ("a formula has no value", "{n:,} formulas have no value"),
+    "placeholder": ("a cell looks empty", "{n:,} cells look empty"),
+    "garbled": ("a cell has garbled letters", "{n:,} cells have garbled letters"),
+    "web_address": ("{files} is a web address", "{n:,} {files} are web addresses"),
     "duplicate": ("a row is a duplicate", "{n:,} rows are duplicates"),
     "unknown_job": ("a job is unknown", "{n:,} rows name an unknown job"),
     "unclear_job": ("a job's name is not unique", "{n:,} rows name a job whose name is not unique"),
@@ -52,6 +56,10 @@ CURES = {
     "ambiguous_date": "Pass --date-format, for example DD.MM.YYYY, to say which is meant.",
     "lost_digits": "Format the column as text in the spreadsheet, and enter the values again.",
     "duplicate": "Only the first of them is sent. Delete the others.",
+    "formula": "Open the file in a spreadsheet, save it, and run the same command again.",
+    "placeholder": "Empty the cells, or pass --empty to say which texts mean an empty cell.",
+    "garbled": "Export the file again as UTF-8, from the program that it came from.",
+    "web_address": "Download the files and give their names; --files-from DIR names the folder.",
     "unknown_job": "Give the job's Kombo ID, remote: followed by its ID in the connected system, or its exact name.",
     "unclear_job": "Give the job's ID instead of its name.",
     "row": "Correct the rows in the file.",
@@ -80,14 +88,19 @@ class FaultGroup:
 
     first: RowFault
     count: int = 0
+    row_count: int = 0
     rows: list[int] = attrs.field(factory=list[int])
     """The first row numbers."""
+    _last: int | None = None
 
     def add(self, row: int) -> None:
-        """Count a row."""
+        """Count a fault of a row; one row after the other."""
         self.count += 1
-        if len(self.rows) < MOST_ROWS:
-            self.rows.append(row)
+        if row != self._last:
+            self._last = row
+            self.row_count += 1
+            if len(self.rows) < MOST_ROWS:
+                self.rows.append(row)
 
     @property
     def title(self) -> str:
@@ -107,7 +120,7 @@ class FaultGroup:
         if self.count == 1:
             return f"row {self.rows[0]}: {self.first}"
         place = f" (column {self.first.column!r})" if self.first.column else ""
-        return f"{self.title}{place}: {rows_text(self.rows, self.count)}; the first: {self.first.message}"
+        return f"{self.title}{place}: {rows_text(self.rows, self.row_count)}; the first: {self.first.message}"
 
 
 @attrs.define
