@@ -10,7 +10,8 @@ from typing import Any, get_args
 import attrs
 
 from kombo_async._cli.cells import Kind
-from kombo_async._cli.synonyms import FILE_KINDS, JOB_COLUMNS, meant, plain, without_remark
+from kombo_async._cli.shown import MOST, shown
+from kombo_async._cli.synonyms import FILE_KINDS, is_job, meant, plain, without_remark
 from kombo_async._codec.structure import field_types, is_list, is_model, is_union, members
 from kombo_async.request import Request
 
@@ -123,12 +124,12 @@ def choose(names: Sequence[str], request: type[Request[Any]], choices: Choices, 
             continue
         if counts[column] > 1:
             raise MappingError(
-                f"the header has {column!r} more than once, and it maps to {target.path}; "
+                f"the header has {shown(column)} more than once, and it maps to {target.path}; "
                 f"rename one of them, or leave it out with --map '{column}={NOWHERE}'"
             )
         if target.path in taken and not target.is_file:
             raise MappingError(
-                f"the columns {taken[target.path]!r} and {column!r} both map to {target.path}; "
+                f"the columns {shown(taken[target.path])} and {shown(column)} both map to {target.path}; "
                 f"leave one out with --map '{column}={NOWHERE}'"
             )
         taken[target.path] = column
@@ -142,7 +143,7 @@ def _chosen(names: Sequence[str], request: type[Request[Any]], choices: Choices)
     chosen: dict[str, Target] = {}
     for column, path in choices.mapping.items():
         _check_column(names, column, f"--map {column}={path}")
-        path = resolve(f"--map {column}", path, fields, takes_files(request))
+        path = resolve(f"--map {column}={path}", path, fields, takes_files(request))
         chosen[column] = Target(path, fields.get(path, "text"))
     if choices.job_column is not None:
         job = job_path(fields)
@@ -161,12 +162,12 @@ def _chosen(names: Sequence[str], request: type[Request[Any]], choices: Choices)
 
 def _check_column(names: Sequence[str], column: str, option: str) -> None:
     if column not in names:
-        raise MappingError(f"{option}: there is no column {column!r}{near(column, names)}")
+        raise MappingError(f"{option}: there is no column {shown(column)}{near(column, names)}")
 
 
 def _guessed(column: str, request: type[Request[Any]], fields: Mapping[str, Kind]) -> Target | None:
     job = job_path(fields)
-    if {plain(column), plain(without_remark(column))} & JOB_COLUMNS and job is not None:
+    if job is not None and is_job(column):
         return Target(job, is_job=True)
     path = _guess(column, fields, files=takes_files(request))
     return None if path is None else Target(path, fields.get(path, "text"))
@@ -190,9 +191,8 @@ def resolve(option: str, path: str, fields: Mapping[str, Kind], files: bool) -> 
     if guess := _guess(path, fields, files=files):
         return guess
     known = [*(FILE_KINDS if files else ()), *fields]
-    raise MappingError(
-        f"{option}={path}: there is no field {path!r}{near(path, known)}; kombo-async operations lists them all"
-    )
+    hint = near(path, known) or "; kombo-async operations lists all"
+    raise MappingError(f"{option}: there is no field {shown(path)}{hint}")
 
 
 def near(name: str, known: Mapping[str, Any] | Sequence[str]) -> str:
@@ -205,7 +205,7 @@ def near(name: str, known: Mapping[str, Any] | Sequence[str]) -> str:
     close = list(dict.fromkeys(by_end.get(folded[match], folded[match]) for match in matches))[:3]
     if close:
         return f"; did you mean {' or '.join(close)}?"
-    return f"; available: {', '.join(names)}" if 0 < len(names) <= 12 else ""
+    return f"; available: {', '.join(each[:MOST] for each in names)}" if 0 < len(names) <= 12 else ""
 
 
 def _guess(column: str, fields: Mapping[str, Any], *, files: bool) -> str | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -15,13 +16,16 @@ from kombo_async._cli.mapping_file import SavedMapping, read_mapping
 from kombo_async._cli.people_files import PeopleFiles
 from kombo_async._cli.plain_data import is_array, is_object
 from kombo_async._cli.reading.delimited import open_delimited
-from kombo_async._cli.reading.json_values import begins_array, begins_object, items, open_objects
+from kombo_async._cli.reading.json_values import Item, begins_array, begins_object, items, open_objects
+from kombo_async._cli.reading.kinds import kind_of
 from kombo_async._cli.reading.source import Source
 from kombo_async._cli.reading.table import ReadOptions, TableError
-from kombo_async._cli.reading.workbook import is_workbook, open_workbook
+from kombo_async._cli.reading.workbook import open_workbook
 from kombo_async._cli.request_input import RequestInput
 from kombo_async._cli.rows import Input, RowOptions
+from kombo_async._cli.shown import shown
 from kombo_async._cli.table_input import TableInput
+from kombo_async._codec.structure import field_types
 from kombo_async.request import Request
 
 _DELIMITERS = {"tab": "\t", "\\t": "\t", "comma": ",", "semicolon": ";", "bar": "|", "pipe": "|", "space": " "}
@@ -49,7 +53,11 @@ class InputOptions:
             raise click.UsageError(f"--decimal {decimal}: must be , or .")
         try:
             form = option("date-format")
-            rules = CellRules(decimal=decimal, date_format=None if form is None else date_format(form))
+            rules = CellRules(
+                decimal=decimal,
+                date_format=None if form is None else date_format(form),
+                empty=frozenset(word.strip() for word in (option("empty") or "").split("|")) - {""},
+            )
         except ValueError as error:
             raise click.UsageError(f"--date-format {error}") from None
         return cls(
@@ -86,12 +94,15 @@ def open_input(source: Source, request: type[Request[Any]], options: InputOption
     """The rows of *source*. Raises `TableError` or `MappingError`."""
     rows = RowOptions(choices=options.choices, rules=options.rules, files=files)
     suffix = source.path.suffix.lower() if not source.is_pipe else ""
-    if is_workbook(source.start(8)):
+    if kind_of(source) == "workbook":
         return TableInput(open_workbook(source, options.reading), request, rows)
-    if suffix in (".xlsx", ".xlsm", ".xlsb", ".xls", ".ods"):
-        raise TableError(f"is not an Excel file, although its name ends in {suffix}")
     if suffix in (".json", ".jsonl", ".ndjson") or (suffix == "" and begins_object(source)) or begins_array(source):
-        if _holds_requests(source, request):
+        first = next(items(source), None)
+        if first is None:
+            if begins_array(source):
+                return RequestInput(source, request, RowOptions(files=files))  # no rows, which is fine
+            raise TableError("the file is empty")
+        if _is_request(first, source, request):
             return RequestInput(source, request, rows)
         return TableInput(open_objects(source), request, rows)
     if options.reading.sheet is not None:
@@ -99,16 +110,31 @@ def open_input(source: Source, request: type[Request[Any]], options: InputOption
     return TableInput(open_delimited(source, options.reading), request, rows)
 
 
-def _holds_requests(source: Source, request: type[Request[Any]]) -> bool:
-    """Whether the objects of a JSON file are whole requests: some of their fields hold objects, as the request's do."""
-    objects = set(request.operation.body or ()) | {"candidate", "application"}
-    for item in items(source):
-        value: object = item.value
-        if item.fault or not is_object(value):
-            return True
-        inner = [name for name, each in value.items() if is_object(each) or is_array(each)]
-        return any(name in objects or is_object(value[name]) for name in inner)
-    raise TableError("the file is empty")
+def _is_request(item: Item, source: Source, request: type[Request[Any]]) -> bool:
+    """Whether the objects of a JSON file are whole requests: they have the request's fields that contain objects.
+
+    Raises `TableError` for a single object that contains the rows, such as the response of an API.
+    """
+    fields = {field.name for field, _ in field_types(request)} | {"candidate", "application"}
+    value: object = item.value
+    if item.fault or not is_object(value):
+        return True
+    around = _arrays_in(value)
+    if around and not fields & value.keys() and len(list(islice(items(source), 2))) == 1:
+        raise TableError(f"is a single object with its rows in {' and '.join(around)}; save only that array")
+    inner = [name for name, each in value.items() if is_object(each) or is_array(each)]
+    return any(name in fields for name in inner)
+
+
+def _arrays_in(value: dict[str, Any], above: str = "") -> list[str]:
+    """The paths of arrays of objects in *value*."""
+    found: list[str] = []
+    for name, each in value.items():
+        if is_array(each) and each and all(map(is_object, each)):
+            found.append(shown(f"{above}{name}"))
+        elif is_object(each) and not above:
+            found += _arrays_in(each, f"{name}.")
+    return found
 
 
 def saved_mapping(input: Input, options: InputOptions, given: Mapping[str, str | None]) -> SavedMapping:
@@ -126,6 +152,7 @@ def saved_mapping(input: Input, options: InputOptions, given: Mapping[str, str |
         "sheet": options.reading.sheet,
         "decimal": options.rules.decimal,
         "date-format": options.rules.date_format,
+        "empty": "|".join(sorted(options.rules.empty)) or None,
         "key": options.choices.key_column,
         "job-column": options.choices.job_column or (jobs[0] if jobs else None),
         "integration-column": options.choices.integration_column,

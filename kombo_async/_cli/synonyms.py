@@ -17,6 +17,7 @@ _WORDS = {
     "mobil mobilnummer rufnummer numero_de_telephone portable telefono movil numero_de_telefono celular",
     "title": "job_title current_title berufsbezeichnung aktuelle_position titre intitule_du_poste cargo",
     "company": "firma unternehmen arbeitgeber current_company employer entreprise societe employeur empresa",
+    "job_id": "jobid",
     "gender": "geschlecht sexe genero sexo",
     "availability_date": "available_from availability start_date verfugbar_ab verfuegbar_ab verfugbarkeit startdatum "
     "eintrittsdatum fruhester_eintritt disponibilite disponible_a_partir_du disponibilidad fecha_de_inicio",
@@ -35,10 +36,11 @@ _WORDS = {
     "carta_de_presentacion carta_de_motivacion",
     "OTHER": "attachment anhang piece_jointe adjunto",
 }
-_TARGETS = {word: target for target, words in _WORDS.items() for word in words.split()}
-JOB_COLUMNS = frozenset(
-    "job job_name vacancy position role requisition stelle stellenanzeige jobtitel offene_stelle vakanz poste offre "
-    "offre_d_emploi emploi puesto vacante oferta".split()
+_TARGETS = {word.replace("_", ""): target for target, words in _WORDS.items() for word in [target, *words.split()]}
+"""Without underscores, since `emailAddress` and `HandyNummer` have none once their case is gone."""
+_JOB_COLUMNS = frozenset(
+    "job jobname vacancy position role requisition stelle stellenanzeige jobtitel offenestelle vakanz poste offre "
+    "offredemploi emploi puesto vacante oferta".split()
 )
 """Columns that name the job a person applies for, by its ID or its name."""
 WHOLE_NAMES = frozenset(
@@ -60,4 +62,9 @@ def without_remark(column: str) -> str:
 
 def meant(word: str) -> str | None:
     """What a normalized name stands for: the end of a field's path, or a kind of file."""
-    return _TARGETS.get(word)
+    return _TARGETS.get(word.replace("_", ""))
+
+
+def is_job(column: str) -> bool:
+    """Whether a column of this name is about the job that a person applies for."""
+    return any(plain(name).replace("_", "") in _JOB_COLUMNS for name in (column, without_remark(column)))

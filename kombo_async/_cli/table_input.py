@@ -3,22 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import islice
 from typing import Any
 
 import attrs
 
-from kombo_async._cli.cells import CellFault, check_email, convert
+from kombo_async._cli.cells import check_email, convert, is_email, is_empty
 from kombo_async._cli.columns import Choices, Columns, MappingError, Target, choose
 from kombo_async._cli.faults import RowFault
 from kombo_async._cli.fields import constant_values, example_of, put, required_below
 from kombo_async._cli.jobs import REMOTE, Jobs
 from kombo_async._cli.reading.table import Cell, Line, Table
 from kombo_async._cli.rows import ParsedRow, RowOptions, person_of
+from kombo_async._cli.shown import MOST, shown
 from kombo_async._cli.synonyms import WHOLE_NAMES, plain
+from kombo_async._cli.texts import CellFault
 from kombo_async._codec.strict import MISSING
 from kombo_async.errors import InvalidInput
 from kombo_async.request import Request
 
+SAMPLED = 20
+"""How many rows are read for samples."""
 MOST_NAMED = 12
 """How many columns a note names."""
 
@@ -49,11 +54,12 @@ class TableInput:
         place = next((place for place, target in self.columns.targets.items() if target.is_job), None)
         if place is None:
             return set()
-        return {
-            _text(line.cells[self._integration]) if self._integration is not None else None
-            for line in self._table
-            if not line.fault and _text(line.cells[place]) and not _text(line.cells[place]).startswith(REMOTE)
-        }
+        found: set[str | None] = set()
+        for line in self._table:
+            job = "" if line.fault else _text(line.cells[place])
+            if job and not job.startswith(REMOTE):
+                found.add(None if self._integration is None else self._named(line, self._integration, []))
+        return found
 
     def _parse(self, line: Line) -> ParsedRow:
         data: dict[str, Any] = {}
@@ -64,7 +70,7 @@ class TableInput:
         key = self._named(line, self._key, faults)
         for place, target in self.columns.targets.items():
             cell = line.cells[place]
-            if cell is None or (isinstance(cell, str) and not cell.strip()):
+            if is_empty(cell, self._rules):
                 continue
             try:
                 self._fill(data, target, cell, integration_id)
@@ -82,10 +88,15 @@ class TableInput:
         """The text of a cell that names the row's integration or key; an empty one is a fault."""
         if place is None:
             return None
-        text = _text(line.cells[place])
-        if not text:
-            faults.append(RowFault("empty", "the cell is empty", self.columns.names[place]))
-        return text or None
+        try:
+            cell = line.cells[place]
+            text = "" if is_empty(cell, self._rules) else str(convert(cell, "text", self._rules))
+            if not text:
+                raise CellFault("empty", "the cell is empty")
+        except CellFault as fault:
+            faults.append(RowFault(fault.kind, fault.message, self.columns.names[place]))
+            return None
+        return text
 
     def _fill(self, data: dict[str, Any], target: Target, cell: Cell, integration_id: str | None) -> None:
         if target.is_file:
@@ -94,7 +105,7 @@ class TableInput:
         value = convert(cell, target.kind, self._rules)
         if target.is_job:
             value = self.jobs.find(integration_id, value)
-        elif target.path.rpartition(".")[2] == "email_address":
+        elif is_email(target.path):
             value = check_email(value)
         if value not in ("", []):
             put(data, target.path, value)
@@ -144,25 +155,35 @@ class TableInput:
         leaves = [leaf for path in paths for leaf in required_below(self._request, path)]
         names = [name for name in self._table.columns if name]
         both = next((name for name in names if plain(name) in WHOLE_NAMES), None)
-        split = f" The column {both!r} seems to contain full names: split it into two columns." if both else ""
+        split = f" The column {shown(both)} seems to contain full names: split it into two columns." if both else ""
+        columns = f"the columns are {_listed(names)}" if names else "there are no columns"
         return (
-            f"no column maps to {', '.join(leaves)}; the columns are {_listed(names)}. "
+            f"no column maps to {', '.join(leaves)}; {columns}. "
             f"Map one with --map 'COLUMN={leaves[0]}', or set one value for all rows with --set {leaves[0]}=...{split}"
         )
 
     def _describe(self) -> list[str]:
         samples = self._samples()
         notes = [
-            f"{self.columns.names[place]} -> {_goal(target)}{samples.get(place, '')}"
+            f"{self.columns.names[place][:MOST]} -> {_goal(target)}{samples.get(place, '')}"
             for place, target in self.columns.targets.items()
         ]
         unused = [name for name in self.columns.unused if name]
-        return [*notes, f"not used: {_listed(unused)}"] if unused else notes
+        nameless = self._nameless()
+        left = [*([_listed(unused)] if unused else []), *([nameless] if nameless else [])]
+        return [*notes, f"not used: {' and '.join(left)}"] if left else notes
+
+    def _nameless(self) -> str:
+        """The nameless columns that have content in the first rows."""
+        places = [place for place, name in enumerate(self._table.columns) if not name]
+        rows = list(islice(self._table, SAMPLED)) if places else []
+        count = sum(any(_text(row.cells[place]) for row in rows if not row.fault) for place in places)
+        return f"{count:,} column{'' if count == 1 else 's'} without a name" if count else ""
 
     def _samples(self) -> dict[int, str]:
         samples: dict[int, str] = {}
         for count, line in enumerate(self._table):
-            if count == 20 or len(samples) == len(self.columns.targets):
+            if count == SAMPLED or len(samples) == len(self.columns.targets):
                 break
             for place in self.columns.targets:
                 if not line.fault and place not in samples and (text := _text(line.cells[place])):
@@ -176,7 +197,7 @@ def _goal(target: Target) -> str:
 
 def _listed(names: list[str]) -> str:
     more = f" and {len(names) - MOST_NAMED:,} more" if len(names) > MOST_NAMED else ""
-    return ", ".join(map(repr, names[:MOST_NAMED])) + more
+    return ", ".join(map(shown, names[:MOST_NAMED])) + more
 
 
 def _place(names: list[str], column: str | None) -> int | None:

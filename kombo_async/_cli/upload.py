@@ -15,6 +15,7 @@ import click
 
 from kombo_async._cli.client import Connection, client_options
 from kombo_async._cli.columns import MappingError
+from kombo_async._cli.console import echo, note
 from kombo_async._cli.duplicates import DuplicateFilter
 from kombo_async._cli.durations import DurationType
 from kombo_async._cli.faults import FaultGroups
@@ -22,8 +23,8 @@ from kombo_async._cli.inputs import InputOptions, load_mapping, open_input, save
 from kombo_async._cli.mapping_file import save_mapping
 from kombo_async._cli.operation import request_class
 from kombo_async._cli.people_files import PeopleFiles
-from kombo_async._cli.progress import echo, progress
-from kombo_async._cli.reading.source import Source, open_source
+from kombo_async._cli.progress import progress
+from kombo_async._cli.reading.source import Source, is_pipe, open_source
 from kombo_async._cli.reading.table import TableError
 from kombo_async._cli.report import Report, check_report, open_report
 from kombo_async._cli.rows import Input, ParsedRow
@@ -39,11 +40,14 @@ from kombo_async.options import resolve_base_url
 
 
 def _pairs(ctx: click.Context, parameter: click.Parameter, values: tuple[str, ...]) -> dict[str, str]:
-    pairs = [value.rpartition("=") if parameter.name == "mapping" else value.partition("=") for value in values]
-    wrong = [name or value for name, _, value in pairs if not name.strip() or not value.strip()]
-    if wrong:
-        raise click.BadParameter(f"{wrong[0]!r} is not of the form NAME=VALUE, or its value is empty")
-    return {name.strip(): value.strip() for name, _, value in pairs}
+    pairs: dict[str, str] = {}
+    for text in values:
+        name, _, value = map(str.strip, text.rpartition("=") if parameter.name == "mapping" else text.partition("="))
+        if not name or not value:
+            raise click.BadParameter(f"{text!r} is not of the form {parameter.metavar}")
+        if pairs.setdefault(name, value) != value:
+            raise click.BadParameter(f"{name!r} is given twice")
+    return pairs
 
 
 GRACE = 1.0
@@ -72,6 +76,7 @@ _PATH = click.Path(path_type=Path)
 @click.option("--sheet", help="The Excel sheet (default: the first).")
 @click.option("--decimal", metavar=", or .", help="The decimal mark of numbers.")
 @click.option("--date-format", metavar="FORM", help="The date format, e.g. DD.MM.YYYY (default: ISO).")
+@click.option("--empty", metavar="TEXT", help="Texts that mean an empty cell, e.g. '-' or '-|NULL'.")
 @click.option("--dry-run", is_flag=True, help="Check every row, send nothing.")
 @click.option("--report", "report_path", type=_PATH, help="A .html for people, or a .csv or .jsonl with all rows.")
 @click.option("--journal", type=_PATH, help="The journal of what was done (default: next to INPUT).")
@@ -109,6 +114,8 @@ def command(
     """
     source: Source | None = None
     try:
+        if is_pipe(input) and given["journal"] is None and not given["dry_run"]:  # before waiting for its content
+            raise click.UsageError("INPUT is a pipe: pass --journal FILE to record what was done")
         saved = load_mapping(mapping_file)
         options = InputOptions.of(given, saved, mapping=mapping, constants=constants)
         source = open_source(input)
@@ -161,9 +168,11 @@ class Job:
         input = self._open(request)
         if self.save_mapping is not None:
             save_mapping(self.save_mapping, saved_mapping(input, self.options, self.given))
-            click.echo(f"saved the mapping as {self.save_mapping}", err=True)
-        for note in input.notes:
-            click.echo(f"{self.source.name}: {note}", err=True)
+            note(f"saved the mapping as {self.save_mapping}")
+        for remark in input.notes:
+            note(f"{self.source.name}: {remark}")
+        if next(iter(input), None) is None:
+            note(f"{self.source.name}: has no rows")
         integrations = input.integrations_with_jobs()
         if not self.dry_run:
             return anyio.run(self._upload, input, integrations)
@@ -183,17 +192,16 @@ class Job:
             raise click.UsageError(f"--files-from {self.files_from}: there is no such folder")
         if self.dry_run:
             return
-        if self.source.is_pipe and self.journal is None:
-            raise click.UsageError("INPUT is a pipe: pass --journal FILE to record what was done")
         if self.options.choices.integration_column is None:
             self.connection.require_integration(request.operation)
 
     def _open(self, request: Any) -> Input:
-        outputs = [path for path in (self.report_path, self.journal, self.save_mapping) if path is not None]
+        journal = self.journal if self.dry_run else self.journal_path
+        own = [self.source.path, self.mapping_file, self.report_path, journal, self.save_mapping]
         files = PeopleFiles(
             self.files_from or self.source.folder,
             anywhere=self.allow_any_file,
-            outputs=tuple(path.resolve() for path in outputs),
+            own=tuple(path.resolve() for path in own if path is not None),
         )
         return open_input(self.source, request, self.options, files)
 
@@ -234,16 +242,17 @@ class Job:
         if not self.as_json:
             for group in groups:
                 echo(str(group))
-        click.echo(f"{rows:,} rows checked, {groups.rows:,} with errors. Nothing was sent.", err=True)
+        checked = "1 row" if rows == 1 else f"{rows:,} rows"
+        note(f"{checked} checked, {groups.rows:,} with errors. Nothing was sent.")
         if self.report_path is not None and not report.problem:
-            click.echo(f"report: {self.report_path}", err=True)
+            note(f"report: {self.report_path}")
         return self._tell(report) or (1 if groups.rows else 0)
 
     def _tell(self, report: Report) -> int:
         """Print that the report could not be written, if so; returns the exit code."""
         if report.problem is None:
             return 0
-        click.echo(f"Error: the report {self.report_path} cannot be written: {report.problem.strerror}", err=True)
+        note(f"Error: the report {self.report_path} cannot be written: {report.problem.strerror}")
         return 1
 
     async def _upload(self, input: Input, integrations: set[str | None]) -> int:

@@ -33,7 +33,7 @@ BOTH = ["ada@example.com", "grace@example.com"]
         (("upload", "p.csv", "--journal", "no/j"), "the folder 'no' does not exist"),
         (("upload", "p.csv", "--journal", "old"), "is not a journal, or is damaged"),
         (("upload", "p.csv", "--operation", "ats.nothing"), "there is no operation 'ats.nothing'"),
-        (("upload", "p.csv", "--map", "first_name"), "is not of the form NAME=VALUE"),
+        (("upload", "p.csv", "--map", "first_name"), "is not of the form COLUMN=FIELD"),
         (("upload", "p.csv", "--resend-after", "nan"), "'nan' is not a duration such as"),
         (("upload", "p.csv", "--keep-trying", "30"), "'30' is not a duration such as"),
         (("upload", "p.csv", "--save-mapping", "m.toml"), "--save-mapping goes with --dry-run"),

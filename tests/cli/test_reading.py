@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import tracemalloc
 from collections.abc import Sequence
@@ -35,6 +36,17 @@ BOTH = ["ada@example.com", "grace@example.com"]
         pytest.param(GOOD.replace("email", '"E-Mail\n(privat)"').encode(), id="a remark in a header"),
         pytest.param(b"sep=;\r\n" + GOOD.replace(",", ";").encode(), id="sep="),
         pytest.param("sep=;\n".encode("utf-16") + GOOD.replace(",", ";").encode("utf-16-le"), id="sep= in UTF-16"),
+        pytest.param(b'"sep=;"\r\n' + GOOD.replace(",", ";").encode(), id="sep= in quotes"),
+        pytest.param(b"SEP=;;;;\n" + GOOD.replace(",", ";").encode(), id="sep= saved again"),
+        pytest.param(b"sep=;\n" + GOOD.encode(), id="sep= that is wrong"),
+        pytest.param(b"\xef\xbb\xbf\r\n\r\n" + GOOD.encode(), id="empty rows above the header"),
+        pytest.param(b"\xef\xbb\xbf\xef\xbb\xbf" + GOOD.encode(), id="two byte order marks"),
+        pytest.param(GOOD.replace(",", "^").encode(), id="carets"),
+        pytest.param(GOOD.encode() + b"\x1a", id="the end of file of DOS"),
+        pytest.param(GOOD.encode() + b"\0" * 900, id="a last block that is filled up"),
+        pytest.param(GOOD.replace("first_name,", '"first_name", ').replace("Ada,", '"Ada", ').encode(), id="spaces"),
+        pytest.param(GOOD.replace("\n", "\n,,\n \n", 1).encode(), id="rows of delimiters"),
+        pytest.param(GOOD.replace("email", "emailAddress").encode(), id="names in camel case"),
         pytest.param(b"\xef\xbb\xbfsep=\t\n" + GOOD.replace(",", "\t").encode(), id="sep= after a mark"),
         pytest.param(GOOD.replace("Ada", "Jürgen").encode("latin-1"), id="Latin-1"),
         pytest.param(GOOD.encode("utf-16"), id="UTF-16"),
@@ -162,17 +174,6 @@ def test_the_sheet_is_chosen(shell: Shell) -> None:
     assert "there is no sheet 'Bewerbr'; available: 'Notes', 'Bewerber'" in wrong.stderr
 
 
-def test_what_is_no_excel_file_is_told(shell: Shell) -> None:
-    """Text with the name of an Excel file, and a damaged one, are one line."""
-    for content, problem in (
-        (GOOD.encode(), "is not an Excel file"),
-        (b"PK\x03\x04 damaged", "cannot be read as an Excel file"),
-    ):
-        result = shell.upload(shell.write("people.xlsx", content))
-        assert (result.exit_code, problem in result.stderr) == (2, True), result.stderr
-        assert len(result.stderr.splitlines()) == 1
-
-
 def test_rows_of_excel_are_counted_as_excel_does(shell: Shell) -> None:
     """The row in a message is the row in the spreadsheet, also under empty rows and a header that begins late."""
     workbook(shell.folder / "p.xlsx", {"A": [[None], [None], *PEOPLE, ["Bob", "B", "bob", None]]})
@@ -269,6 +270,56 @@ def test_a_wide_table_is_linear(tmp_path: Path) -> None:
     path.write_text(",".join(names) + "\n" + ",".join(names) + "\n")
     table = open_delimited(open_source(path), ReadOptions())
     assert len(next(iter(table)).cells) == 20_000
+
+
+@pytest.mark.parametrize(
+    ("rows", "row", "problem"),
+    [
+        ('Lin,K,lin@example.com\nAda,"Lovelace,ada@example.com\nGrace,H,g@example.com\n', 3, "is never closed"),
+        ('"Ada,Lovelace,ada@example.com\n', 2, "is never closed"),
+        ('"Ada" the first,Lovelace,ada@example.com\n', 2, "write it twice"),
+        ('Lin,K,lin@example.com\n\n"Ada,L,a@example.com\n"Grace",H,g@example.com\n', 4, "write it twice"),
+    ],
+)
+def test_a_quote_too_few_is_told_with_its_row(shell: Shell, rows: str, row: int, problem: str) -> None:
+    """Rows behind it could be anybody's: nothing is sent, and the row is the one of a spreadsheet."""
+    result = shell.upload(shell.write("p.csv", f"first_name,last_name,email\n{rows}"))
+    assert (result.exit_code, f"p.csv: row {row}: " in result.stderr) == (2, True), result.stderr
+    assert problem in result.stderr
+    assert not shell.bodies
+
+
+def test_columns_without_a_name_are_told(shell: Shell) -> None:
+    """What is in them is not sent, which nobody has to guess."""
+    path = shell.write("p.csv", "first_name,last_name,email,,,x\nAda,L,ada@example.com,+49 170,,\n")
+    result = shell.upload(path)
+    assert result.exit_code == 0, result.output
+    assert "p.csv: not used: 'x' and 1 column without a name" in result.stderr
+
+
+@pytest.mark.parametrize(("name", "content"), [("p.csv", HEADER), ("p.json", "[]"), ("p.json", "[\n]\n")])
+def test_a_table_without_rows_is_no_mistake(shell: Shell, name: str, content: str) -> None:
+    """On some nights nobody applies; that is said."""
+    result = shell.upload(shell.write(name, content), "--retry-refused")
+    assert (result.exit_code, f"{name}: has no rows" in result.stderr) == (0, True), result.output
+
+
+def test_a_pipe_without_a_journal_is_not_waited_for(shell: Shell) -> None:
+    """Nobody has to write all rows into a pipe in order to be told what was missing."""
+    os.mkfifo(shell.folder / "pipe")
+    result = shell.upload("pipe")
+    assert (result.exit_code, "pass --journal FILE" in result.stderr) == (2, True)
+
+
+def test_a_file_that_changes_meanwhile_is_told(tmp_path: Path) -> None:
+    """Rows that have moved would be taken for others."""
+    path = tmp_path / "p.csv"
+    path.write_text(GOOD)
+    table = open_delimited(open_source(path), ReadOptions())
+    assert len(list(table)) == 2
+    path.write_text(GOOD.replace("Ada", "Lin,K,lin@example.com,\nAda"))
+    with pytest.raises(TableError, match="was changed while this command was reading it"):
+        list(table)
 
 
 def test_a_title_above_the_header_is_told(shell: Shell) -> None:

@@ -4,22 +4,25 @@ from __future__ import annotations
 
 import csv
 import io
-import itertools
+import re
 from collections.abc import Iterator
+from itertools import chain
 
 import attrs
 
 from kombo_async._cli.reading.encoding import NAMES, find_encoding
 from kombo_async._cli.reading.source import Source
-from kombo_async._cli.reading.table import Cell, Line, ReadOptions, TableError, check_header
+from kombo_async._cli.reading.table import Cell, Line, ReadOptions, TableError, check_header, column_name
 
 LONGEST_CELL = 1_000_000
 """The most characters in a cell: a longer one means an unclosed quote, or a whole file in a cell."""
 DELIMITERS = ",;\t|"
 RARE_DELIMITERS = ",:^~"
 """Tried if none of the common ones is found."""
-_SEP = "sep="
-"""A first line such as `sep=;` tells Excel the delimiter; it is not a row."""
+_SEP = re.compile(r'"?sep=(?P<delimiter>[^"\r\n])"?[,;\t|]*\s*', re.IGNORECASE)
+"""A first line such as `sep=;` tells Excel the delimiter; it is not a row. Other programs add quotes or delimiters."""
+_NOTHING = " \t\r\n\x0b\x0c\u00a0\ufeff\0\x1a"
+"""Characters that an empty cell may contain: spaces, and what old programs put at the end of a file."""
 
 
 @attrs.frozen
@@ -29,28 +32,18 @@ class DelimitedTable:
     source: Source
     encoding: str
     delimiter: str
-    has_sep: bool
-    """Whether its first line only names the delimiter."""
+    header: int
+    """The row that names the columns, counted from 1."""
     columns: list[str]
     notes: list[str]
 
     def __iter__(self) -> Iterator[Line]:
         """Its rows, without the header and empty ones. Raises `TableError` if it cannot be read any further."""
-        number = 1 + self.has_sep
         width = len(self.columns)
         with _opened(self.source, self.encoding) as file:
-            reader = csv.reader(file, delimiter=self.delimiter, strict=True)
-            try:
-                for _ in range(number):
-                    next(reader)
-                for cells in reader:
-                    number += 1
-                    if any(cells) and any(cell.strip() for cell in cells):
-                        yield self._line(number, cells, width)
-            except csv.Error as error:
-                raise TableError(f"row {number + 1}: {_explain(error)}") from None
-            except UnicodeError:
-                raise TableError(_undecodable(number + 1, self.encoding)) from None
+            for number, cells in _rows(file, self.delimiter, self.encoding):
+                if number > self.header and _holds_any(cells):
+                    yield self._line(number, cells, width)
 
     def _line(self, number: int, cells: list[str], width: int) -> Line:
         row: list[Cell] = [*cells]
@@ -79,24 +72,40 @@ def open_delimited(source: Source, options: ReadOptions) -> DelimitedTable:
     try:
         with _opened(source, encoding) as file:
             first = file.readline(LONGEST_CELL)
-            has_sep = first.lower().startswith(_SEP) and len(first.rstrip("\r\n")) == len(_SEP) + 1
-            head = file.readline(LONGEST_CELL) if has_sep else first
-            if not head:
-                raise TableError("the file is empty; its first row must name the columns")
-            if not head.strip():
-                raise TableError(f"row {1 + has_sep} is empty; the first row must name the columns")
-            delimiter = options.delimiter or (first[len(_SEP)] if has_sep else _delimiter(source, head))
+            sep = _SEP.fullmatch(first)
+            lines = iter(lambda: file.readline(LONGEST_CELL), "")
+            head = next((line for line in chain(() if sep else (first,), lines) if line.strip(_NOTHING)), "")
+            said = sep["delimiter"] if sep and sep["delimiter"] in head else None
+            delimiter = options.delimiter or said or _delimiter(source, head)
             file.seek(0)
-            rows = csv.reader(file, delimiter=delimiter, strict=True)
-            header = next(itertools.islice(rows, int(has_sep), None))
-            check_header(header, next((row for row in rows if any(row)), list[str]()), 1 + has_sep)
-    except UnicodeError:
-        raise TableError(_undecodable(1, encoding)) from None
+            rows = ((n, row) for n, row in _rows(file, delimiter, encoding) if _holds_any(row) and (n > 1 or not sep))
+            number, header = next(rows, (0, list[str]()))
+            if not header:
+                raise TableError("the file is empty; its first row must name the columns")
+            check_header(header, next(rows, (0, list[str]()))[1], number)
     except LookupError:
         raise TableError(f"--encoding {encoding}: unknown encoding; try utf-8, cp1252 or mac_roman") from None
+    except UnicodeError:
+        raise TableError(_undecodable(1, encoding)) from None
+    columns = [column_name(name, number) for name in header]
+    return DelimitedTable(source, encoding, delimiter, number, columns, notes)
+
+
+def _rows(file: io.TextIOWrapper, delimiter: str, encoding: str) -> Iterator[tuple[int, list[str]]]:
+    """All rows with their numbers. Raises `TableError` if it cannot be read any further."""
+    number = 0
+    try:
+        for cells in csv.reader(file, delimiter=delimiter, strict=True, skipinitialspace=delimiter != " "):
+            number += 1
+            yield number, cells
     except csv.Error as error:
-        raise TableError(f"row 1: {_explain(error)}") from None
-    return DelimitedTable(source, encoding, delimiter, has_sep, [name.strip() for name in header], notes)
+        raise TableError(f"row {number + 1}: {_explain(error)}") from None
+    except UnicodeError:
+        raise TableError(_undecodable(number + 1, encoding)) from None
+
+
+def _holds_any(cells: list[str]) -> bool:
+    return any(cells) and any(cell.strip(_NOTHING) for cell in cells)
 
 
 def _opened(source: Source, encoding: str) -> io.TextIOWrapper:

@@ -71,7 +71,7 @@ def find_encoding(source: Source) -> Encoding:
     for mark, name in _MARKS:
         if start.startswith(mark):
             return Encoding(name)
-    unmarked = _utf_16(start)
+    unmarked = utf_16(start)
     if unmarked:
         return Encoding(unmarked)
     with source.open() as file:
@@ -81,7 +81,7 @@ def find_encoding(source: Source) -> Encoding:
         return _of_words(file)
 
 
-def _utf_16(start: bytes) -> str | None:
+def utf_16(start: bytes) -> str | None:
     """UTF-16 without a byte order mark: every other byte of plain text is zero."""
     pairs = len(start) // 2
     for place, name in ((1, "utf-16-le"), (0, "utf-16-be")):

@@ -8,8 +8,24 @@ from typing import Protocol, TypeAlias
 
 import attrs
 
-Cell: TypeAlias = str | int | float | bool | date | datetime | None
-"""A cell as read from the file: text from a CSV; numbers and dates from Excel and JSON."""
+from kombo_async._cli.shown import shown
+from kombo_async._cli.texts import CellFault, clean
+
+
+@attrs.frozen
+class BadCell:
+    """A cell without a value, and why: a fault of each row that needs it."""
+
+    kind: str
+    message: str
+
+    def __str__(self) -> str:
+        return ""
+
+
+Value: TypeAlias = str | int | float | bool | date | datetime | None
+"""A value as read from the file: text from a CSV; numbers and dates from Excel and JSON."""
+Cell: TypeAlias = Value | BadCell
 
 
 class TableError(Exception):
@@ -22,9 +38,17 @@ def check_header(header: Sequence[object], first: Sequence[object], number: int)
     cells = [cell for cell in first if cell not in (None, "")]
     if len(names) == 1 and len(cells) > 2:
         raise TableError(
-            f"row {number} has one cell ({str(names[0])[:60]!r}), the next row has {len(cells)}: "
+            f"row {number} has one cell ({shown(str(names[0]))}), the next row has {len(cells)}: "
             "delete the rows above the header"
         )
+
+
+def column_name(cell: Cell, row: int) -> str:
+    """The name that *cell* of the header gives a column. Raises `TableError` for control characters."""
+    try:
+        return "" if cell is None else clean(str(cell))
+    except CellFault as fault:
+        raise TableError(f"row {row}, the header: {fault.message}") from None
 
 
 @attrs.frozen
