@@ -34,16 +34,18 @@ def _settings(request: pytest.FixtureRequest) -> tuple[dict[str, Any], dict[str,
 
     from kombo_async import AsyncKomboClient
     from kombo_async.sandbox import Sandbox
+    from kombo_async.sandbox._state.models import suggestion
 
     ours, clients = ({*signature(cls.__init__).parameters} - {"self"} for cls in (Sandbox, AsyncKomboClient))
     settings: dict[str, Any] = {}
     for marker in reversed(list(request.node.iter_markers("kombo"))):
         if marker.args:
-            raise pytest.UsageError("the marker kombo takes settings by name, such as kombo(candidates=5)")
+            pytest.fail("the marker kombo takes settings by name, such as kombo(candidates=5)", pytrace=False)
         settings.update(marker.kwargs)
     unknown = sorted(settings.keys() - ours - clients)
     if unknown:
-        raise pytest.UsageError(f"{', '.join(unknown)}: neither Sandbox nor AsyncKomboClient has this setting")
+        hint = suggestion(unknown[0], ours | clients)
+        pytest.fail(f"{', '.join(unknown)}: neither Sandbox nor AsyncKomboClient has this setting{hint}", pytrace=False)
     for_sandbox = {name: value for name, value in settings.items() if name in ours}
     for_client = {name: value for name, value in settings.items() if name not in ours}
     return {"virtual_time": True, **for_sandbox}, for_client
@@ -54,7 +56,10 @@ def kombo_sandbox(request: pytest.FixtureRequest) -> Sandbox:
     """A fresh sandbox with virtual time; `@pytest.mark.kombo(employees=500)` gives it other settings."""
     from kombo_async.sandbox import Sandbox
 
-    return Sandbox(**_settings(request)[0])
+    try:
+        return Sandbox(**_settings(request)[0])
+    except ValueError as error:
+        pytest.fail(str(error), pytrace=False)
 
 
 @pytest.fixture

@@ -209,6 +209,10 @@ async def test_an_assertion_shows_what_was_sent(kombo: AsyncKomboClient, kombo_s
         Sandbox().assert_sent("GetAtsTags")
     with pytest.raises(ValueError, match="GetAtsTags"):
         kombo_sandbox.assert_sent("GetAtsTag")
+    with pytest.raises(ValueError, match="the method create_candidate is PostAtsCandidates"):
+        kombo_sandbox.assert_sent("create_candidate")
+    with pytest.raises(ValueError, match="the method create_candidate is PostAtsCandidates"):
+        kombo_sandbox.faults.add("create_candidate", status=500)
 
 
 def test_a_wrong_marker_is_told(pytester: pytest.Pytester) -> None:
@@ -217,9 +221,21 @@ def test_a_wrong_marker_is_told(pytester: pytest.Pytester) -> None:
         import pytest
         @pytest.mark.kombo(candidate=3)
         def test_it(kombo): pass
+        @pytest.mark.kombo(scene="outag")
+        def test_scene(kombo): pass
+        @pytest.mark.kombo("outage")
+        def test_position(kombo): pass
     """)
     result = pytester.runpytest_subprocess("-p", "no:cacheprovider")
-    result.stdout.fnmatch_lines(["*candidate: neither Sandbox nor AsyncKomboClient has this setting*"])
+    result.assert_outcomes(errors=3)
+    result.stdout.fnmatch_lines(
+        [
+            "candidate: neither Sandbox nor AsyncKomboClient has this setting; did you mean candidates*",
+            "scene: unknown scene 'outag'; did you mean outage*",
+            "the marker kombo takes settings by name, such as kombo(candidates=5)",
+        ]
+    )
+    result.stdout.no_fnmatch_line("*fixtures.py*")
 
 
 def test_stale_deadlines_do_not_pile_up() -> None:

@@ -32,7 +32,7 @@ from kombo_async.sandbox._state.environment import PLATFORM, Environment
 from kombo_async.sandbox._state.files import StoredFile
 from kombo_async.sandbox._state.indexes import Record
 from kombo_async.sandbox._state.integrations import Integration
-from kombo_async.sandbox._state.models import suggestion
+from kombo_async.sandbox._state.models import operation_suggestion
 from kombo_async.sandbox._state.sizes import Sizes
 from kombo_async.sandbox._state.store import World
 from kombo_async.sandbox._webhooks.webhooks import Webhooks
@@ -253,7 +253,7 @@ class SandboxCore:
         """
         __tracebackhide__ = True
         if operation_id is not None and operation_id not in REQUESTS:
-            raise ValueError(f"there is no operation {operation_id!r}{suggestion(operation_id, REQUESTS)}")
+            raise ValueError(f"there is no operation {operation_id!r}{operation_suggestion(operation_id, REQUESTS)}")
         found = [
             request
             for request in self.request_log.find_all(

@@ -14,6 +14,7 @@ import attrs
 from kombo_async._generated.operations import REQUESTS
 from kombo_async.sandbox._api.answers import Answer, failure
 from kombo_async.sandbox._state.clock import LONGEST, Clock
+from kombo_async.sandbox._state.models import operation_suggestion
 from kombo_async.sandbox._state.refusals import Refusal
 
 P = ParamSpec("P")
@@ -59,7 +60,7 @@ def _count(least: int) -> Any:
 def _known_operations(_: Any, field: attrs.Attribute[Any], value: frozenset[str] | None) -> None:
     for id in sorted(value or ()):
         if id not in REQUESTS:
-            raise ValueError(f"operation: there is no operation {id!r}; operationIds look like PostAtsCandidates")
+            raise ValueError(f"operation: there is no operation {id!r}{operation_suggestion(id, REQUESTS)}")
 
 
 def _known_break(_: Any, field: attrs.Attribute[Any], value: Any) -> None:

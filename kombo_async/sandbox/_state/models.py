@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import re
+from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
 
 MODELS = frozenset(
@@ -18,6 +19,14 @@ MODELS = frozenset(
     datev_payroll datev_pushes silae_supplements
     """.split()
 )
+
+
+def operation_suggestion(name: str, requests: Mapping[str, type]) -> str:
+    """The end of an error message about an unknown operation: what *name*, perhaps a method's, may mean."""
+    for id, request in requests.items():
+        if re.sub(r"(?<=[a-z])(?=[A-Z])", "_", request.__name__).lower() == name:
+            return f"; the method {name} is {id}"
+    return suggestion(name, requests)
 
 
 def suggestion(name: str, known: Iterable[str]) -> str:
