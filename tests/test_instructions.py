@@ -16,6 +16,7 @@ OTHER_VERSIONS = 1.15
 KEEP = "`python -m tests.support.instructions` keeps one"
 
 
+@pytest.mark.timeout(600)  # counting takes as long as it takes; only the count matters
 @pytest.mark.filterwarnings("always")
 def test_a_create_call_costs_no_more_than_it_did() -> None:
     """A create call takes at most 5 % more instructions than the committed figure.
