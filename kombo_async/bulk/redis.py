@@ -248,7 +248,8 @@ class RedisJournal:
 
     async def _keep_renewing(self) -> None:
         """Renew the lease until it lapses; retry while Redis cannot be reached."""
-        while True:
+        this = asyncio.current_task()
+        while this is not None and not this.cancelling():  # Redis's client may swallow a cancellation
             await asyncio.sleep(self._lease / 4)
             start = time.monotonic()
             try:

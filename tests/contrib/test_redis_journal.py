@@ -6,7 +6,7 @@ import asyncio
 import time
 from collections import Counter
 from collections.abc import AsyncIterator, Iterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from datetime import UTC, datetime
 from email.utils import formatdate
 from typing import Any
@@ -166,6 +166,21 @@ async def test_a_lease_is_renewed(server: str) -> None:
         await anyio.sleep(0.6)
         assert (await second.claim(KEY)).status == "held"
         await first.record(KEY, SENDING)
+
+
+async def test_a_cancellation_that_is_swallowed(server: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A run ends, though the client of Redis swallows the cancellation of the task that renews its lease."""
+    renewing = anyio.Event()
+
+    async def swallow(*_: object) -> None:
+        renewing.set()
+        with suppress(asyncio.CancelledError):
+            await asyncio.sleep(60)
+
+    with anyio.fail_after(30):
+        async with run_of(server, "swallowed", lease=0.4) as journal:
+            monkeypatch.setattr(journal, "_do", swallow)
+            await renewing.wait()
 
 
 async def test_another_address(server: str) -> None:
