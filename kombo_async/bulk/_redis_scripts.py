@@ -130,15 +130,22 @@ OPEN = (
     if format and format ~= ARGV[4] then return {'format', 0, format} end
     if address and ARGV[5] ~= '' and address ~= ARGV[5] then return {'address', 0, address} end
     if not address and ARGV[5] == '' then return {'nothing', 0, ''} end
+    local known, keys = redis.call('HGETALL', counts), {}
     for bucket = 0, tonumber(ARGV[6]) - 1 do
-        local r = redis.call('HLEN', KEYS[5] .. bucket) - tonumber(redis.call('HGET', counts, 'r' .. bucket) or 0)
-        local p = redis.call('HLEN', KEYS[6] .. bucket) - tonumber(redis.call('HGET', counts, 'p' .. bucket) or 0)
-        if r ~= 0 or p ~= 0 then return {'lost', 0, tostring(math.min(r, p))} end
+        keys[#keys + 1] = KEYS[5] .. bucket
+        keys[#keys + 1] = KEYS[6] .. bucket
     end
+    local there = redis.call('EXISTS', unpack(keys))
+    for i = 1, #known, 2 do
+        local key = (string.sub(known[i], 1, 1) == 'r' and KEYS[5] or KEYS[6]) .. string.sub(known[i], 2)
+        if redis.call('HLEN', key) ~= tonumber(known[i + 1]) then return {'lost', 0, key} end
+        if known[i + 1] ~= '0' then there = there - 1 end
+    end
+    if there ~= 0 then return {'lost', 0, 'counts'} end
     if not format and redis.call('EXISTS', runs, counts, KEYS[4]) > 0 then return {'lost', 0, 'about'} end
     if not format then redis.call('HSET', about, 'format', ARGV[4], 'address', ARGV[5]) end
-    local known = redis.call('HGETALL', runs)
-    for i = 1, #known, 2 do if tonumber(known[i + 1]) <= now then redis.call('HDEL', runs, known[i]) end end
+    local others = redis.call('HGETALL', runs)
+    for i = 1, #others, 2 do if tonumber(others[i + 1]) <= now then redis.call('HDEL', runs, others[i]) end end
     redis.call('HSET', runs, ARGV[1], now + ARGV[3])
     return {'open', redis.call('HINCRBY', about, 'sequence', 1), ''}
     """
