@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, date, datetime
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeAlias, TypeVar, cast, dataclass_transform
@@ -191,22 +191,24 @@ def _deep_to_plain(obj: Any) -> Any:
     left: list[tuple[Any, Any, int]] = [(whole, 0, 0)]
     while left:
         holder, key, depth = left.pop()
-        value = holder[key]
+        value: Any = holder[key]
+        kind: Any = value.__class__
         if depth > _DEEPEST:
             raise ValueError("is nested too deeply, or contains itself")
-        if attrs.has(type(value)) and not isinstance(value, UnknownVariant):
+        if attrs.has(kind) and not isinstance(value, UnknownVariant):
             wire_names = getattr(value, "__wire_names__", {})
-            fields = ((name, getattr(value, name)) for name in field_names(type(value)))
+            fields = ((name, getattr(value, name)) for name in field_names(kind))
             value = {wire_names.get(name, name): each for name, each in fields if each is not UNSET}
         elif isinstance(value, Mapping):
-            value = dict(value)
+            value = dict(cast("Mapping[str, Any]", value))
         elif isinstance(value, list | tuple):
             value = list(cast("list[Any]", value))
         else:
             holder[key] = _to_plain(value)
             continue
         holder[key] = value
-        left += ((value, each, depth + 1) for each in (value if isinstance(value, dict) else range(len(value))))
+        keys = cast("Iterable[Any]", value if isinstance(value, dict) else range(len(value)))
+        left += ((value, each, depth + 1) for each in keys)
     return whole[0]
 
 
