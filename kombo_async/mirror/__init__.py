@@ -33,6 +33,7 @@ from kombo_async.mirror._store import (
     Stale,
     Store,
     StoredIntegration,
+    TablesDiffer,
     Turn,
     Watermark,
     Written,
@@ -49,6 +50,7 @@ __all__ = [
     "Update",
     "SqliteStore",
     "LeaseLost",
+    "TablesDiffer",
     # health and changes
     "MirrorStatus",
     "IntegrationHealth",

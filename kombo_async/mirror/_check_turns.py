@@ -11,6 +11,7 @@ from kombo_async.mirror._checks import (
     TAGS,
     MakeStore,
     candidate,
+    differing,
     finish_sync,
     opened,
     promise,
@@ -96,6 +97,26 @@ async def gives_each_turn_once(make: MakeStore) -> None:
             for number in range(4):
                 tasks.start_soon(ask, (one, two)[number % 2], f"owner-{number}")
         promise("each turn is given to one", sorted(given) == sorted(f"lever:{number}" for number in range(20)))
+
+
+async def keeps_one_set_of_tables(make: MakeStore) -> None:
+    """While a process runs, none with other tables gets a turn: it would end turns for tables that it does not know."""
+    async with opened(make) as one, opened(make) as two:
+        await one.add(ID)
+        (turn,) = await one.claim("one", {"long": 1}, 60)
+        await one.release(turn, Ending(lane="long", next_in=0, succeeded=True))
+        promise("one with the same tables gets turns", len(await two.claim("two", {"long": 1}, 60)) == 1)
+        await two.renew("two", 0)
+        await two.aclose()
+        await two.open([TAGS])
+        message = await differing(two.claim("two", {"long": 1}, 60))
+        promise("one with other tables gets none", message is not None)
+        promise("the tables are named", CANDIDATES.name in (message or ""))
+        promise("it cannot take one, either", await differing(two.take("two", ID, 60)) is not None)
+        await one.renew("one", 60)
+        await one.renew("one", 0)
+        promise("it does once the others have ended", len(await two.claim("two", {"long": 1}, 60)) == 1)
+        promise("then they get none", await differing(one.claim("one", {"long": 1}, 60)) is not None)
 
 
 async def remembers_what_it_was_told(make: MakeStore) -> None:

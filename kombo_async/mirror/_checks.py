@@ -10,7 +10,7 @@ from typing import Any, TypeAlias
 
 from kombo_async import ats
 from kombo_async.mirror._records import Record
-from kombo_async.mirror._store import LeaseLost, Store, Turn, Watermark
+from kombo_async.mirror._store import LeaseLost, Store, TablesDiffer, Turn, Watermark
 from kombo_async.mirror._table import Nested, Table
 
 MakeStore: TypeAlias = Callable[[], Store]
@@ -40,6 +40,15 @@ async def refused(what: str, call: Awaitable[Any]) -> None:
     except LeaseLost:
         return
     raise AssertionError(f"the store breaks its contract: {what} is refused without a lease")
+
+
+async def differing(call: Awaitable[Any]) -> str | None:
+    """The message with which *call* is refused because of other tables; None if it is not."""
+    try:
+        await call
+    except TablesDiffer as error:
+        return str(error)
+    return None
 
 
 @asynccontextmanager

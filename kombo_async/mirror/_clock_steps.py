@@ -6,6 +6,7 @@ STEP = 1.0
 """Seconds by which a clock may go back unheeded."""
 TIMES = {
     "integrations": ("due_at", "told_at", "looked_at", "lease_until"),
+    "processes": ("lease_until",),
     "stale": ("noted_at",),
     "subscribers": ("lease_until",),
 }

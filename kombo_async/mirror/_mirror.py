@@ -146,6 +146,7 @@ class Mirror:
         Raises:
             KomboError: It failed: what was fetched until then stays, and the next update fetches the rest.
             LeaseLost: The integration was removed in the meantime.
+            TablesDiffer: A process that is running on the same store keeps other tables.
             InvalidInput: *integration_id* cannot be one.
         """
         check_header("integration_id", integration_id)

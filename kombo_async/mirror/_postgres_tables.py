@@ -24,6 +24,9 @@ CREATE TABLE IF NOT EXISTS {schema}.kombo_integrations (
     error text, owner text, lease_until float8 NOT NULL DEFAULT 0, fence bigint NOT NULL DEFAULT 0
 ) WITH (fillfactor = 50);
 CREATE INDEX IF NOT EXISTS kombo_integrations_due ON {schema}.kombo_integrations (lane, due_at);
+CREATE TABLE IF NOT EXISTS {schema}.kombo_processes (
+    owner text PRIMARY KEY, tables text NOT NULL, lease_until float8 NOT NULL
+);
 CREATE TABLE IF NOT EXISTS {schema}.kombo_watermarks (
     integration_id text NOT NULL, name text NOT NULL, question text NOT NULL, since timestamptz, rewind timestamptz,
     full_at timestamptz, full_wanted boolean NOT NULL DEFAULT false, missing_at timestamptz,

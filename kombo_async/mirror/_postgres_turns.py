@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from kombo_async.mirror._clock_steps import STEP, TIMES
@@ -10,6 +10,8 @@ from kombo_async.mirror._models import merged_models, told_models
 from kombo_async.mirror._postgres_pool import NOW, Connection, PostgresPool
 from kombo_async.mirror._postgres_tables import quoted
 from kombo_async.mirror._store import Ending, Lane, StoredIntegration, Turn
+from kombo_async.mirror._table import Table
+from kombo_async.mirror._table_sets import differing, table_set
 
 
 class PostgresTurns:
@@ -17,6 +19,11 @@ class PostgresTurns:
 
     def __init__(self, pool: PostgresPool) -> None:
         self._pool = pool
+        self._table_set = ""
+
+    def open(self, tables: Sequence[Table]) -> None:
+        """Remember which tables this process keeps."""
+        self._table_set = table_set(tables)
 
     async def add(self, integration_id: str, category: str | None = None) -> None:
         """See `Store.add`."""
@@ -68,6 +75,7 @@ class PostgresTurns:
         """See `Store.claim`."""
         turns: list[Turn] = []
         async with self._pool.transaction() as db:
+            await self._join(db, owner, seconds)
             for lane, count in places.items():
                 rows = await db.fetch(
                     f"{self._lease()} WHERE i.id IN (SELECT id FROM {self._pool.own('integrations')} WHERE lane = $3 "
@@ -83,13 +91,41 @@ class PostgresTurns:
 
     async def take(self, owner: str, integration_id: str, seconds: float) -> Turn | None:
         """See `Store.take`."""
-        rows = await self._pool.fetch(
-            f"{self._lease()} WHERE i.id = $3 AND lease_until <= {NOW} RETURNING i.*",
-            owner,
-            float(seconds),
-            integration_id,
-        )
+        async with self._pool.transaction() as db:
+            await self._check_tables(db)
+            rows = await db.fetch(
+                f"{self._lease()} WHERE i.id = $3 AND lease_until <= {NOW} RETURNING i.*",
+                owner,
+                float(seconds),
+                integration_id,
+            )
         return _turn(rows[0]) if rows else None
+
+    async def _join(self, db: Connection, owner: str, seconds: float) -> None:
+        """Register a process as running. Raises `TablesDiffer` while one with other tables is."""
+        processes = self._pool.own("processes")
+        if await db.fetchval(f"SELECT true FROM {processes} WHERE owner = $1 AND lease_until > {NOW}", owner):
+            return
+        # One after the other, so that no two with different tables join at once.
+        await db.execute("SELECT pg_advisory_xact_lock(hashtext($1))", f"kombo_async {self._pool.schema} join")
+        await self._check_tables(db)
+        await db.execute(f"DELETE FROM {processes} WHERE lease_until <= {NOW}")
+        if seconds > 0:
+            await db.execute(
+                f"INSERT INTO {processes} VALUES ($1, $2, {NOW} + $3) ON CONFLICT (owner) DO UPDATE SET "
+                "tables = excluded.tables, lease_until = excluded.lease_until",
+                owner,
+                self._table_set,
+                float(seconds),
+            )
+
+    async def _check_tables(self, db: Connection) -> None:
+        other = await db.fetchval(
+            f"SELECT tables FROM {self._pool.own('processes')} WHERE tables <> $1 AND lease_until > {NOW} LIMIT 1",
+            self._table_set,
+        )
+        if other is not None:
+            raise differing(self._table_set, other)
 
     def _lease(self) -> str:
         return (
@@ -101,6 +137,15 @@ class PostgresTurns:
         """See `Store.renew`."""
         async with self._pool.transaction() as db:
             await self.keep_time(db)
+            processes = self._pool.own("processes")
+            if seconds > 0:
+                await db.execute(
+                    f"UPDATE {processes} SET lease_until = {NOW} + $2 WHERE owner = $1 AND lease_until > {NOW}",
+                    owner,
+                    float(seconds),
+                )
+            else:
+                await db.execute(f"DELETE FROM {processes} WHERE owner = $1", owner)
             rows = await db.fetch(
                 f"UPDATE {self._pool.own('integrations')} SET lease_until = {NOW} + $2 WHERE id IN (SELECT id FROM "
                 f"{self._pool.own('integrations')} WHERE owner = $1 ORDER BY id FOR UPDATE) RETURNING id, fence",

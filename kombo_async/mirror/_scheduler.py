@@ -17,7 +17,7 @@ from kombo_async._codec.codes import Meaning, meaning_of, printable
 from kombo_async.errors import Failure, KomboError, RateLimited, SyncPending
 from kombo_async.mirror._lanes import Lanes
 from kombo_async.mirror._look import Look
-from kombo_async.mirror._store import Ending, Lane, LeaseLost, Store, Turn
+from kombo_async.mirror._store import Ending, Lane, LeaseLost, Store, TablesDiffer, Turn
 
 _logger = logging.getLogger("kombo_async.mirror")
 
@@ -78,17 +78,29 @@ class Scheduler:
 
     async def run(self) -> None:
         """Work until cancelled."""
-        async with anyio.create_task_group() as tasks:
-            tasks.start_soon(self._renew_leases)
-            await self._dispatch(tasks)
+        try:
+            async with anyio.create_task_group() as tasks:
+                tasks.start_soon(self._renew_leases)
+                await self._dispatch(tasks)
+        finally:
+            with anyio.move_on_after(5, shield=True):
+                await self._leave()
 
     async def _dispatch(self, tasks: TaskGroup) -> None:
-        failures = 0
+        failures, waited = 0, False
         while True:
             self._wake = anyio.Event()
             pause = POLL
             try:
                 turns = await self._claim()
+                if waited:  # others looked at the integrations, but not at all of these tables
+                    await self._store.tell_all(0.0)
+                    waited = False
+            except TablesDiffer as error:
+                waited = True
+                _logger.warning("this process waits: %s", error)
+                await self._clock.sleep(LEASE / 3)
+                continue
             except Exception as error:  # an unreachable database must not end the mirror
                 failures += 1
                 pause = backoff(failures, initial_delay=1.0, max_delay=30.0, jitter=True)
@@ -194,6 +206,12 @@ class Scheduler:
             await self._store.release(turn, ending)
         except Exception as error:  # its lease ends by itself
             _logger.warning("%s could not be released (%s)", turn.integration_id, type(error).__name__)
+
+    async def _leave(self) -> None:
+        try:
+            await self._store.renew(self._owner, 0.0)
+        except Exception as error:  # it is taken for dead once it has not renewed for a while
+            _logger.warning("the store could not be told that this process ends (%s)", type(error).__name__)
 
     async def _renew_leases(self) -> None:
         while True:

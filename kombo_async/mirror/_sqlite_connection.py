@@ -22,6 +22,7 @@ class SqliteConnection:
         self._db.execute("PRAGMA synchronous = NORMAL")
         self._now = now
         self._tables: tuple[Table, ...] = ()
+        self._table_set = ""
         self._keeps_changes = False
 
     def close(self) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from kombo_async.mirror._diff import Difference
 from kombo_async.mirror._sqlite_syncs import SqliteSyncs
 from kombo_async.mirror._table import Table
+from kombo_async.mirror._table_sets import table_set
 
 FORMAT = 1
 """The version of the mirror's own tables."""
@@ -21,6 +22,7 @@ CREATE TABLE IF NOT EXISTS kombo_integrations (
 CREATE INDEX IF NOT EXISTS kombo_integrations_due ON kombo_integrations (lane, due_at);
 CREATE TABLE IF NOT EXISTS kombo_fence (highest INTEGER NOT NULL);
 CREATE TABLE IF NOT EXISTS kombo_clock (time REAL NOT NULL);
+CREATE TABLE IF NOT EXISTS kombo_processes (owner TEXT PRIMARY KEY, tables TEXT NOT NULL, lease_until REAL NOT NULL);
 CREATE TABLE IF NOT EXISTS kombo_watermarks (
     integration_id TEXT NOT NULL, name TEXT NOT NULL, question TEXT NOT NULL, since TEXT, rewind TEXT, full_at TEXT,
     full_wanted INTEGER NOT NULL DEFAULT 0, missing_at TEXT, PRIMARY KEY (integration_id, name)
@@ -48,6 +50,7 @@ class SqliteTables(SqliteSyncs):
     def open(self, tables: Sequence[Table], changes: bool) -> None:
         """See `Store.open`."""
         self._tables, self._keeps_changes = tuple(tables), changes
+        self._table_set = table_set(tables)
         for statement in _OWN.split(";"):
             self._db.execute(statement)
         version = self._one("SELECT max(version) FROM kombo_format")

@@ -8,6 +8,7 @@ from kombo_async.mirror._clock_steps import STEP, TIMES
 from kombo_async.mirror._models import merged_models, told_models
 from kombo_async.mirror._sqlite_connection import SqliteConnection, from_text
 from kombo_async.mirror._store import Ending, Lane, LeaseLost, StoredIntegration, Turn
+from kombo_async.mirror._table_sets import differing
 
 
 class SqliteTurns(SqliteConnection):
@@ -66,6 +67,7 @@ class SqliteTurns(SqliteConnection):
     def claim(self, owner: str, places: Mapping[Lane, int], seconds: float) -> list[Turn]:
         """See `Store.claim`."""
         now = self._now()
+        self._join(owner, now, seconds)
         turns: list[Turn] = []
         for lane, count in places.items():
             rows = self._all(
@@ -81,8 +83,25 @@ class SqliteTurns(SqliteConnection):
     def take(self, owner: str, integration_id: str, seconds: float) -> Turn | None:
         """See `Store.take`."""
         now = self._now()
+        self._check_tables(now)
         free = "SELECT 1 FROM kombo_integrations WHERE id = ? AND lease_until <= ?"
         return self._lease(owner, integration_id, now + seconds) if self._all(free, integration_id, now) else None
+
+    def _join(self, owner: str, now: float, seconds: float) -> None:
+        """Register a process as running. Raises `TablesDiffer` while one with other tables is."""
+        if self._all("SELECT 1 FROM kombo_processes WHERE owner = ? AND lease_until > ?", owner, now):
+            return
+        self._check_tables(now)
+        self._db.execute("DELETE FROM kombo_processes WHERE lease_until <= ?", [now])
+        if seconds > 0:
+            sql = "INSERT OR REPLACE INTO kombo_processes VALUES (?, ?, ?)"
+            self._db.execute(sql, [owner, self._table_set, now + seconds])
+
+    def _check_tables(self, now: float) -> None:
+        sql = "SELECT tables FROM kombo_processes WHERE tables <> ? AND lease_until > ?"
+        others = self._all(sql, self._table_set, now)
+        if others:
+            raise differing(self._table_set, others[0][0])
 
     def _lease(self, owner: str, integration_id: str, until: float) -> Turn:
         # One counter for all integrations: one that is removed and added again never gets an old token.
@@ -109,7 +128,13 @@ class SqliteTurns(SqliteConnection):
     def renew(self, owner: str, seconds: float) -> Mapping[str, int]:
         """See `Store.renew`."""
         self.keep_time()
-        until = self._now() + seconds
+        now = self._now()
+        until = now + seconds
+        if seconds > 0:
+            sql = "UPDATE kombo_processes SET lease_until = ? WHERE owner = ? AND lease_until > ?"
+            self._db.execute(sql, [until, owner, now])
+        else:
+            self._db.execute("DELETE FROM kombo_processes WHERE owner = ?", [owner])
         sql = "UPDATE kombo_integrations SET lease_until = ? WHERE owner = ? RETURNING id, fence"
         return {row[0]: row[1] for row in self._all(sql, until, owner)}
 

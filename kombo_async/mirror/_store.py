@@ -19,6 +19,10 @@ class LeaseLost(Exception):
     """Another process took over the integration, or it was removed: this one no longer writes for it."""
 
 
+class TablesDiffer(Exception):
+    """Another process that is running keeps other tables in the same store; only one set of them can be right."""
+
+
 @attrs.frozen(kw_only=True)
 class Watermark:
     """How far a table of an integration is up to date."""
@@ -197,12 +201,17 @@ class Store(Protocol):
     async def claim(self, owner: str, places: Mapping[Lane, int], seconds: float) -> list[Turn]:
         """Take turns of integrations that are due and free, up to a number per lane, leased to *owner* for *seconds*.
 
-        Notified ones come first, the longest ago first; then those that are longest due.
+        Notified ones come first, the longest ago first; then those that are longest due. From then on, *owner* counts
+        as running, until it has not renewed for *seconds*, or renews for 0. Raises `TablesDiffer` while another process
+        that counts as running was opened with other tables.
         """
         ...
 
     async def take(self, owner: str, integration_id: str, seconds: float) -> Turn | None:
-        """Take the turn of one integration, due or not; None while another process has it."""
+        """Take the turn of one integration, due or not; None while another process has it.
+
+        Raises `TablesDiffer` as `claim` does.
+        """
         ...
 
     async def renew(self, owner: str, seconds: float) -> Mapping[str, int]:

@@ -87,6 +87,7 @@ class PostgresStore:
         """See `Store.open`. Raises `RuntimeError` if tables are missing and `migrate` is false."""
         self._tables = tuple(tables)
         self._log.open(tables, changes)
+        self._turns.open(tables)
         await self._pool.open()
         try:
             await self._prepare(tables)

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import anyio
@@ -14,7 +15,7 @@ import httpx
 import pytest
 
 from kombo_async import ats, hris
-from kombo_async.mirror import Mirror, Table, _scheduler
+from kombo_async.mirror import Mirror, Table, TablesDiffer, _scheduler
 from kombo_async.mirror._look import next_full
 from kombo_async.webhooks import parse
 from tests.mirror.virtual import EPOCH, InlineStore, anyio_backend, dated, now
@@ -111,12 +112,17 @@ async def running(kombo: Kombo, others: list[str] = OTHERS, **settings: Any) -> 
 
 async def name_of(mirror: Mirror, integration_id: str) -> str | None:
     """The name of an integration's tag in the table."""
+    rows = query(mirror, "SELECT name FROM tags WHERE integration_id = ?", integration_id)
+    return rows[0][0] if rows else None
+
+
+def query(mirror: Mirror, sql: str, *values: str) -> list[tuple[Any, ...]]:
+    """Rows of the mirror's store."""
     store = mirror.store
     assert isinstance(store, InlineStore)
     assert store._tables is not None
-    sql = "SELECT name FROM tags WHERE integration_id = ?"
-    row: tuple[str] | None = store._tables._db.execute(sql, [integration_id]).fetchone()
-    return row[0] if row else None
+    rows: list[tuple[Any, ...]] = store._tables._db.execute(sql, values).fetchall()
+    return rows
 
 
 async def followed_in(mirror: Mirror, kombo: Kombo, name: str) -> float:
@@ -290,3 +296,42 @@ async def test_categories() -> None:
 async def watermarks(store: InlineStore) -> list[str]:
     """The tables of the healthy integration that were read."""
     return list(await store.watermarks(HEALTHY))
+
+
+async def test_two_mirrors_of_different_tables(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """Mirrors with other tables wait, and say so, until those that run have ended: nothing is half up to date."""
+    kombo = Kombo(hangs)
+    tags, users = Table("tags", ats.GetTags()), Table("users", ats.GetUsers())
+    async with mock_client(kombo) as client, anyio.create_task_group() as tasks:
+        mirrors = [
+            Mirror(client, InlineStore(str(tmp_path / "mirror.db")), tables, now=now)
+            for tables in ([tags], [tags, users], [tags])
+        ]
+        for mirror in mirrors:
+            await mirror.open()
+        first, second = anyio.CancelScope(), anyio.CancelScope()
+        tasks.start_soon(run_in, first, mirrors[0])
+        await anyio.sleep(1)
+        tasks.start_soon(run_in, second, mirrors[1])
+        await anyio.sleep(1)
+        for number, mirror in enumerate(mirrors):  # whoever is told
+            kombo.names[HEALTHY] = f"{number}"
+            await mirror.handle(parse(data_changed(HEALTHY)))
+            await anyio.sleep(1)
+            assert query(mirror, "SELECT data ->> '$.name' FROM tags") == [(f"{number}",)]
+        with pytest.raises(TablesDiffer, match="it lacks users"):
+            await mirrors[1].update(HEALTHY)
+        assert query(mirrors[0], "SELECT * FROM users") == []
+        assert "this process waits: another process is keeping other tables in this store (it lacks us" in caplog.text
+        first.cancel()
+        await anyio.sleep(_scheduler.LEASE / 3 + 1)
+        assert len(query(mirrors[1], "SELECT * FROM users")) == 1
+        with pytest.raises(TablesDiffer, match="it also has users"):
+            await mirrors[2].update(HEALTHY)
+        tasks.cancel_scope.cancel()
+
+
+async def run_in(scope: anyio.CancelScope, mirror: Mirror) -> None:
+    """Run a mirror until the scope is cancelled."""
+    with scope:
+        await mirror.run()
