@@ -30,7 +30,6 @@ def make(path: Path, job: str, address: str) -> None:
     os.close(os.open(draft, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))  # its messages may name people
     try:
         with closing(sqlite3.connect(draft, isolation_level=None)) as database:
-            database.execute("PRAGMA journal_mode = WAL")
             database.execute("BEGIN EXCLUSIVE")
             for statement in (*_CREATE, *table.CREATE):
                 database.execute(statement)
@@ -38,6 +37,7 @@ def make(path: Path, job: str, address: str) -> None:
             database.execute(f"PRAGMA user_version = {VERSION}")
             database.execute("INSERT INTO job VALUES (?, ?, 0, 0)", (job, address))
             database.execute("COMMIT")
+            database.execute("PRAGMA journal_mode = WAL")  # last: in WAL mode, a full disk shows only after the COMMIT
         try:
             os.link(draft, path)
         except FileExistsError:
@@ -111,8 +111,8 @@ def as_journal_errors(path: Path) -> Generator[None]:
     except sqlite3.OperationalError as error:
         if error.sqlite_errorcode in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
             raise in_use(path) from None
-        raise JournalError(f"{path} cannot be used: {error}") from None
+        raise JournalError(f"{path} cannot be used: {error}") from error  # a caller may want to know of a full disk
     except (sqlite3.DatabaseError, msgspec.DecodeError) as error:
         raise JournalDamaged(f"{path} is not a journal, or is damaged ({error}); move it away and inspect it") from None
     except OSError as error:
-        raise JournalError(f"{path} cannot be used: {error.strerror}") from None
+        raise JournalError(f"{path} cannot be used: {error.strerror}") from error

@@ -241,6 +241,8 @@ class SqliteJournal:
             with as_journal_errors(self.path):
                 if guard is not None:
                     guard.check()
+                with suppress(sqlite3.Error):  # on a full disk, the log has room again from its start
+                    database.execute("PRAGMA wal_checkpoint(RESTART)").fetchone()
                 database.execute("BEGIN EXCLUSIVE")
                 database.execute("UPDATE runs SET ended = ? WHERE run = ?", (time.time(), self._run))
                 database.execute("UPDATE job SET is_open = 0, rows = ?", (count(database),))
