@@ -32,6 +32,12 @@ def _method_name(cls: str) -> str:
     return re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", cls).lower()
 
 
+def name_of(request: type[Request[Any]]) -> str:
+    """The name of the operation of *request*, such as `ats.create_application`."""
+    namespace = request.__module__.removeprefix("kombo_async.").partition(".")[0]
+    return f"{namespace}.{_method_name(request.__name__)}"
+
+
 def request_class(name: str) -> type[Request[Any]]:
     """The request class of an operation: `ats.create_application`, or Kombo's own `PostAtsCandidates`."""
     if name in REQUESTS:

@@ -79,7 +79,7 @@ class Page:
                 label = {"in_doubt": "in doubt", "unsent": "not sent", "held": "held", "duplicate": "duplicates"}
                 yield _card(label.get(name, name), results[name], kind if results[name] else "")
         if self.tally.total > self.tally.settled:
-            yield _card("not started", self.tally.total - self.tally.settled, "open")
+            yield _card("not finished", self.tally.total - self.tally.settled, "open")
 
     def _verdict(self) -> str:
         results = self.tally.results

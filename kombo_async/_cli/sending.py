@@ -58,6 +58,8 @@ class Sending:
     one_integration: bool = True
     stopped_by: str = ""
     """Why it ended before all rows were tried."""
+    begun: bool = False
+    """Whether rows may have been sent: the journal is open, and rows are being read."""
     _over: Numbers = attrs.field(factory=Numbers)
     _unsent: dict[int, RowResult] = attrs.field(factory=dict[int, RowResult])
     """Rows of this round that did not get through, and those in doubt."""
@@ -67,20 +69,25 @@ class Sending:
 
     async def run(self) -> None:
         """Send all rows. Raises `JournalError` or `TableError`."""
+        try:
+            await self._rounds()
+        finally:
+            for row in self._unsent.values():
+                self._settle(row)
+            self._unsent.clear()
+
+    async def _rounds(self) -> None:
         pause = FIRST_PAUSE
         while True:
             before = self._through_at
             await self._round()
             if not self._can_go_on():
-                break
+                return
             pause = FIRST_PAUSE if self._through_at > before else min(pause * 2, LONGEST_PAUSE)
             await self._wait(min(pause, self._left()))
             if self.signals.count:
                 self.stopped_by = self._stopped()
-                break
-        for row in self._unsent.values():
-            self._settle(row)
-        self._unsent.clear()
+                return
 
     def _can_go_on(self) -> bool:
         """Whether another round might get further."""
@@ -125,6 +132,7 @@ class Sending:
             raise error
 
     def _to_send(self) -> Iterator[Row]:
+        self.begun = True
         for row in self.rows():
             if row.number in self._over:
                 continue

@@ -221,7 +221,7 @@ class Tally:
         """How it ended, in one line."""
         earlier = f" ({self.earlier:,} of them earlier)" if self.earlier else ""
         left = self.total - self.settled
-        rest = [*self._not_done(), *([f"{left:,} not started"] if left else [])]
+        rest = [*self._not_done(), *([f"{left:,} not finished"] if left else [])]
         rows = "row" if self.total == 1 else "rows"
         done = f"{self.settled:,} of {self.total:,} {rows}: {self.results['done']:,} done{earlier}"
         return f"{', '.join([done, *rest])}, in {self.seconds:.1f} s."
