@@ -64,7 +64,7 @@ KINDS: list[tuple[str, str | bytes, str]] = [
 ]
 
 
-@pytest.mark.parametrize(("name", "content", "said"), KINDS)
+@pytest.mark.parametrize(("name", "content", "said"), KINDS, ids=[f"{name}: {said}" for name, _, said in KINDS])
 def test_what_is_no_table_is_named(shell: Shell, name: str, content: str | bytes, said: str) -> None:
     """One line that says what the file is, and what to do with it; nothing is sent."""
     result = shell.upload(shell.write(name, content))
