@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 import ssl
 import threading
+import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -16,6 +18,7 @@ import pytest
 from kombo_async import AsyncKomboClient, ConnectionFailed, RetryPolicy, Success, TimedOut
 from tests.support.calls import CREATE, READ, client, until
 from tests.support.fault_server import FaultServer
+from tests.support.transports import Over, each_over
 from tests.support.wire import API_KEY, INTEGRATION, page
 
 pytestmark = pytest.mark.anyio
@@ -113,6 +116,22 @@ async def test_one_tls_context(monkeypatch: pytest.MonkeyPatch) -> None:
             with pytest.raises(ConnectionFailed):
                 await kombo.send(READ)
     assert len(made) == 1
+
+
+@each_over
+async def test_nothing_is_left_for_the_garbage_collector(server: FaultServer, over: Over) -> None:
+    """A response goes when its caller lets go of it: with many calls in flight, looking for circles takes long."""
+    async with over.client(server) as kombo:
+        await kombo.send(CREATE)
+        gc.disable()
+        try:
+            reply = await kombo.send(CREATE)
+            raw = weakref.ref(reply.raw_response)
+            assert raw() is not None
+            del reply
+            assert raw() is None
+        finally:
+            gc.enable()
 
 
 async def test_not_more_connections_than_allowed(server: FaultServer) -> None:

@@ -38,10 +38,13 @@ class Auth:
     def __reduce__(self) -> NoReturn:
         not_to_be_copied()
 
-    async def __call__(self, call: Call, call_next: Next) -> Response[Any]:
+    def __call__(self, call: Call, call_next: Next) -> Awaitable[Response[Any]]:
         """Answer *call* with the headers added. Raises `ValueError` for a key that cannot be sent."""
         if isinstance(self._authorization, str):
-            return await call_next(attrs.evolve(call, headers=_headers(call, self._authorization)))
+            return call_next(attrs.evolve(call, headers=_headers(call, self._authorization)))
+        return self._with_current_key(call, call_next)
+
+    async def _with_current_key(self, call: Call, call_next: Next) -> Response[Any]:
         with_key = await self._asked(call)
         if isinstance(with_key, ValueError):
             raise with_key

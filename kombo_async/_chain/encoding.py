@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable
 from typing import Any
 
 import attrs
@@ -11,6 +12,6 @@ from kombo_async.middleware import Call, Next
 from kombo_async.response import Response
 
 
-async def encoding(call: Call, call_next: Next) -> Response[Any]:
+def encoding(call: Call, call_next: Next) -> Awaitable[Response[Any]]:
     """Answer *call* with its request encoded. Raises `ValueError` for a value that cannot be sent."""
-    return await call_next(attrs.evolve(call, encoded=encode(call.request)))
+    return call_next(attrs.evolve(call, encoded=encode(call.request)))

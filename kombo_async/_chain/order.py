@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import attrs
 
 from kombo_async._chain.auth import Auth
-from kombo_async._chain.compose import around_attempt, compose
+from kombo_async._chain.compose import Step, around_attempt, compose
 from kombo_async._chain.encoding import encoding
 from kombo_async._chain.limits import Limits
 from kombo_async._chain.logs import logs
@@ -39,7 +39,7 @@ def chain_to(
 ) -> Chain:
     """Build the chain that ends in *http*, the first step outermost."""
     limits = Limits(clock=clock, max_connections=max_connections, shared=shared_limits)
-    steps: list[Middleware] = [
+    steps: list[Step] = [
         # once for each call:
         *middleware,
         logs,

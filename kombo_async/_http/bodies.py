@@ -26,13 +26,12 @@ class FileBody:
         self.length: int = sum(lengths.values()) + sum(len(part) for part in parts if isinstance(part, bytes))
 
     @classmethod
-    async def measured(cls, wire: Encoded) -> FileBody | None:
+    async def measured(cls, encoded: Encoded) -> FileBody:
         """The body of a request with files in it. Raises `ValueError` for a file that is empty or cannot be read."""
-        if not isinstance(wire.body, tuple):
-            return None
-        files = [(place, part) for place, part in enumerate(wire.body) if isinstance(part, FileData)]
+        assert isinstance(encoded.body, tuple)  # noqa: S101 - the caller has looked
+        files = [(place, part) for place, part in enumerate(encoded.body) if isinstance(part, FileData)]
         lengths = {place: await file.measure() for place, file in files}
-        return cls(wire.body, lengths)
+        return cls(encoded.body, lengths)
 
     def __aiter__(self) -> AsyncIterator[bytes]:
         self._reading = self._read()

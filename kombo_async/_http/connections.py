@@ -90,23 +90,6 @@ class Connection:
             await self._inner.aclose()
 
 
-class _Whole:
-    """A body that is already complete. httpx and httpcore use generators for it, and trio complains if one is
-    left unfinished."""
-
-    def __init__(self, content: bytes) -> None:
-        self._content = content
-
-    def __aiter__(self) -> _Whole:
-        return self
-
-    async def __anext__(self) -> bytes:
-        if not self._content:
-            raise StopAsyncIteration
-        content, self._content = self._content, b""
-        return content
-
-
 class Connections(httpx.AsyncBaseTransport):
     """The connections of one client, over one route."""
 
@@ -175,8 +158,7 @@ async def _close_all(unused: deque[Connection]) -> None:
 
 
 def _for_httpcore(request: httpx.Request) -> httpcore.Request:
-    stream = request.stream
-    content: Any = _Whole(b"".join(stream)) if isinstance(stream, httpx.ByteStream) else stream
+    content: Any = request.stream
     url = request.url
     return httpcore.Request(
         request.method,

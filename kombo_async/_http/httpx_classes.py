@@ -37,9 +37,8 @@ def library_of(client: Any) -> ModuleType:
 
 def raw_headers(request: Any) -> list[tuple[bytes, bytes]]:
     """The headers of *request* as they go over the wire."""
-    if "headers" not in vars(request):
-        return request.unparsed_headers  # type: ignore[no-any-return]
-    return request.headers.raw  # type: ignore[no-any-return]
+    raw: list[tuple[bytes, bytes]] | None = getattr(request, "unparsed_headers", None)
+    return request.headers.raw if raw is None else raw
 
 
 @cache
@@ -59,18 +58,32 @@ def classes_of(library: ModuleType) -> Classes:
             """No cookies."""
             return none
 
+    class Content(module.ByteStream):  # type: ignore[misc]
+        def __init__(self, content: bytes) -> None:
+            super().__init__(content)
+            self._whole = content
+
+        def __aiter__(self) -> Any:
+            return _Whole(self._whole)
+
     class Request(module.Request):  # type: ignore[misc]
         def __init__(self, method: str, url: Any, headers: list[tuple[bytes, bytes]], body: bytes, extensions: Any):
             self.method = method
             self.url = url
-            self.unparsed_headers = headers
-            self.stream = module.ByteStream(body)
+            self.unparsed_headers: list[tuple[bytes, bytes]] | None = headers
+            self.stream = Content(body)
             self.extensions = extensions
 
-        @cached_property
+        @property
         def headers(self) -> Any:
             """The headers; parsing them takes httpx long."""
-            return module.Headers(self.unparsed_headers)
+            if self.unparsed_headers is not None:
+                self._parsed, self.unparsed_headers = module.Headers(self.unparsed_headers), None
+            return self._parsed
+
+        @headers.setter
+        def headers(self, headers: Any) -> None:
+            self._parsed, self.unparsed_headers = module.Headers(headers), None
 
     class SentRequest(module.Request):  # type: ignore[misc]
         def __init__(self, sent: Any) -> None:
@@ -96,8 +109,10 @@ def classes_of(library: ModuleType) -> Classes:
 
 
 class _Once:
-    """What httpx takes for an async generator that gives one request. Its own leave one behind for the garbage
-    collector, of which trio complains, when a call is cancelled."""
+    """What httpx takes for an async generator that gives one request.
+
+    httpx's own generators are left to the garbage collector when a call is cancelled, of which trio complains.
+    """
 
     __slots__ = ("_request",)
 
@@ -112,3 +127,21 @@ class _Once:
 
     async def aclose(self) -> None:
         self._request = None
+
+
+class _Whole:
+    """The iterator of a body that is there already."""
+
+    __slots__ = ("_content",)
+
+    def __init__(self, content: bytes) -> None:
+        self._content = content
+
+    def __aiter__(self) -> _Whole:
+        return self
+
+    async def __anext__(self) -> bytes:
+        if not self._content:
+            raise StopAsyncIteration
+        content, self._content = self._content, b""
+        return content

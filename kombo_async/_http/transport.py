@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Awaitable
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -203,16 +203,21 @@ class Http:
         )
         return failure, cause_of(error)
 
-    async def _response(self, attempt: _Attempt) -> Response[Any]:
+    def _response(self, attempt: _Attempt) -> Awaitable[Response[Any]]:
+        if isinstance(attempt.encoded.body, tuple):
+            return self._response_to_files(attempt)
+        self._prepare(attempt, None)
+        return self._exchange(attempt)
+
+    async def _response_to_files(self, attempt: _Attempt) -> Response[Any]:
         files = await FileBody.measured(attempt.encoded)
-        if files is not None and self._connections is None:
+        if self._connections is None:
             files.before_chunk = attempt.call.before_write  # transports other than ours do not call it
         self._prepare(attempt, files)
         try:
             return await self._exchange(attempt)
         finally:
-            if files is not None:
-                await files.aclose()
+            await files.aclose()
 
     def _prepare(self, attempt: _Attempt, files: FileBody | None) -> None:
         """Build the request of *attempt*. It does not wait here, since tracebacks may show local variables."""
@@ -286,6 +291,7 @@ class Http:
                     await raw.aclose()
         raw.elapsed = timedelta(seconds=time.perf_counter() - start)
         raw.next_request = None
+        raw.stream = self._library.ByteStream(b"")  # httpx's holds the response: a circle for the garbage collector
         raw.request = self._classes.sent_request(attempt.request)
         attempt.request = None
         call = attempt.call
