@@ -2,9 +2,25 @@
 
 from __future__ import annotations
 
-import asyncio
+import sys
+from typing import Any
 
 import anyio
+
+
+def asyncio_loop() -> Any:
+    """The running event loop of asyncio; None under trio. Raises `RuntimeError` outside of both.
+
+    asyncio is not imported for it, which takes long: whoever runs one of its loops has done so.
+    """
+    asyncio: Any = sys.modules.get("asyncio")
+    if asyncio is not None:
+        try:
+            return asyncio.get_running_loop()
+        except RuntimeError:
+            if "trio" not in sys.modules:
+                raise
+    return None
 
 
 class Clock:
@@ -12,10 +28,8 @@ class Clock:
 
     def time(self) -> float:
         """The current time; only differences are meaningful."""
-        try:
-            return asyncio.get_running_loop().time()
-        except RuntimeError:  # of trio
-            return anyio.current_time()
+        loop = asyncio_loop()
+        return anyio.current_time() if loop is None else float(loop.time())
 
     async def sleep(self, seconds: float) -> None:
         """Wait for *seconds*."""

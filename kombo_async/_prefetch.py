@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import sys
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
@@ -10,6 +9,8 @@ from contextvars import copy_context
 from typing import Any, Generic, TypeVar, cast
 
 import anyio
+
+from kombo_async._clock import asyncio_loop
 
 T = TypeVar("T")
 
@@ -27,9 +28,8 @@ class Prefetch(Generic[T]):
         """Set once it has ended, however it ended."""
         self._result: T | None = None
         self._error: Exception | None = None
-        try:
-            loop = asyncio.get_running_loop()
-        except RuntimeError:
+        loop = asyncio_loop()
+        if loop is None:
             trio: Any = sys.modules["trio"]
             self._call_soon: Callable[[Callable[[], object]], object] = trio.lowlevel.current_trio_token().run_sync_soon
             self._task: Any = trio.lowlevel.spawn_system_task(self._run, context=copy_context())

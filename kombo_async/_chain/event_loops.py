@@ -16,6 +16,7 @@ import attrs
 
 from kombo_async._chain.auth import not_to_be_copied
 from kombo_async._chain.order import Chain
+from kombo_async._clock import asyncio_loop
 from kombo_async.middleware import Call, Next
 from kombo_async.response import Response
 
@@ -106,16 +107,9 @@ class PerEventLoop:
 
 
 def _running_loop() -> Any:
-    """The running event loop. Its library has been imported by now; importing asyncio takes long."""
-    asyncio: Any = sys.modules.get("asyncio")
-    if asyncio is not None:
-        try:
-            return asyncio.get_running_loop()
-        except RuntimeError:
-            if "trio" not in sys.modules:
-                raise
-    trio: Any = sys.modules["trio"]
-    return trio.lowlevel.current_trio_token()
+    """The running event loop, or trio's token for it."""
+    loop = asyncio_loop()
+    return sys.modules["trio"].lowlevel.current_trio_token() if loop is None else loop
 
 
 def _is_running(loop: Any) -> bool:
