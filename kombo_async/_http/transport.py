@@ -6,7 +6,6 @@ transport knows whether a request was written; over any other, a request that wa
 
 from __future__ import annotations
 
-import sys
 import time
 from collections.abc import AsyncGenerator, Awaitable
 from datetime import timedelta
@@ -19,7 +18,7 @@ from kombo_async._clock import Clock
 from kombo_async._codec.decode import decode
 from kombo_async._http.bodies import FileBody, Unreadable, is_small, read
 from kombo_async._http.httpx_classes import classes_of, library_of
-from kombo_async._version import __version__
+from kombo_async._http.requests import Requests
 from kombo_async.errors import ConnectionFailed, TimedOut
 from kombo_async.middleware import Call
 from kombo_async.response import Response
@@ -28,9 +27,6 @@ if TYPE_CHECKING:
     import httpx
 
 NoAnswer: TypeAlias = ConnectionFailed | TimedOut
-
-MAX_CACHED_URLS = 1_000
-USER_AGENT = f"kombo-async/{__version__} python/{sys.version_info.major}.{sys.version_info.minor}"
 
 
 class _Attempt:
@@ -97,9 +93,7 @@ class Http:
         self._client: Any = None
         self._connections: Any = None
         self._url: Any = None
-        self._urls: dict[str, Any] = {}
-        self._keeps_connections = True
-        """Whether a connection may serve another request: where unread data on it would be seen, or there is none."""
+        self._requests: Any = None
         self._was_used = False
         self._closed = False
 
@@ -124,7 +118,13 @@ class Http:
             self._connections = Connections(route, self._max_response_bytes)
             self._transport = Front(self._connections, route)
         drop_lines_of(self._library.__name__)
-        self._keeps_connections = self._connections is not None or self._is_of_no_loop()
+        self._requests = Requests(
+            self._library,
+            self._url,
+            build=None if self._callers_client is None else self._callers_client.build_request,
+            connect_timeout=self._connect_timeout,
+            keeps_connections=self._connections is not None or self._is_of_no_loop(),
+        )
         self._client = self._callers_client or self._classes.client(
             transport=self._transport, trust_env=False, timeout=None, event_hooks={"response": [_put_location_aside]}
         )
@@ -206,70 +206,18 @@ class Http:
     def _response(self, attempt: _Attempt) -> Awaitable[Response[Any]]:
         if isinstance(attempt.encoded.body, tuple):
             return self._response_to_files(attempt)
-        self._prepare(attempt, None)
+        attempt.request = self._requests.make(attempt.call, attempt.seconds, attempt.progress, None)
         return self._exchange(attempt)
 
     async def _response_to_files(self, attempt: _Attempt) -> Response[Any]:
         files = await FileBody.measured(attempt.encoded)
         if self._connections is None:
             files.before_chunk = attempt.call.before_write  # transports other than ours do not call it
-        self._prepare(attempt, files)
+        attempt.request = self._requests.make(attempt.call, attempt.seconds, attempt.progress, files)
         try:
             return await self._exchange(attempt)
         finally:
             await files.aclose()
-
-    def _prepare(self, attempt: _Attempt, files: FileBody | None) -> None:
-        """Build the request of *attempt*. It does not wait here, since tracebacks may show local variables."""
-        call, encoded = attempt.call, attempt.encoded
-        headers = {"Accept": "application/json", "Accept-Encoding": "gzip", **call.headers}
-        if encoded.content_type:
-            headers["Content-Type"] = encoded.content_type
-        if self._callers_client is None:
-            headers["User-Agent"] = USER_AGENT
-        if not self._keeps_connections:
-            headers["Connection"] = "close"
-        before_the_end = max(attempt.seconds / 2, attempt.seconds - 0.05)  # to know that nothing was sent
-        extensions = {
-            "timeout": {
-                "connect": min(self._connect_timeout, before_the_end),
-                "read": None,
-                "write": None,
-                "pool": before_the_end,
-            },
-            "kombo_async.progress": attempt.progress,
-        }
-        method = call.operation.method
-        url = self._url_of(encoded.target)
-        if self._callers_client is None and files is None:
-            body = encoded.body or b""
-            if body or method in ("POST", "PUT", "PATCH"):
-                headers["Content-Length"] = str(len(body))
-            raw = [(name.encode("ascii"), value.encode("ascii")) for name, value in headers.items()]
-            attempt.request = self._classes.request(method, url, [(b"Host", url.netloc), *raw], body, extensions)
-        else:
-            if files is not None:
-                headers["Content-Length"] = str(files.length)
-            make = self._library.Request if self._callers_client is None else self._client.build_request
-            attempt.request = make(
-                method, url, headers=headers, content=encoded.body if files is None else files, extensions=extensions
-            )
-            attempt.request.headers.pop("Cookie", None)  # a caller's client may have some of another key's answers
-        if _OTEL in sys.modules:
-            from kombo_async._http.stand_ins import hide_query
-
-            hide_query(attempt.request)
-
-    def _url_of(self, target: str) -> Any:
-        """The URL of *target*. Parsing is slow in httpx, so URLs without a query, which come again, are cached."""
-        url = self._urls.get(target)
-        if url is None:
-            url = self._url.copy_with(raw_path=self._url.raw_path.rstrip(b"/") + target.encode("ascii"))
-            if "?" not in target:
-                if len(self._urls) >= MAX_CACHED_URLS:
-                    self._urls.clear()
-                self._urls[target] = url
-        return url
 
     async def _exchange(self, attempt: _Attempt) -> Response[Any]:
         """Send, read the response to its end, and decode it."""
@@ -337,7 +285,6 @@ class _Unknown:
 
 
 _NOT_KNOWN = _Unknown()
-_OTEL = "opentelemetry.instrumentation.httpx"
 
 
 def _progress(call: Call) -> Any:
