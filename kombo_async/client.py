@@ -230,6 +230,7 @@ class AsyncKomboClient:
 
         Args:
             requests: Requests (or a `bulk.Row` each, to name its key or integration), from any iterable or async one.
+                If it raises, the rows that it gave before are sent, then the error is raised.
             journal: Where to record what became of each row, which makes the run interruptible and resumable: the path
                 of a SQLite file, or a `Journal`; None keeps nothing beyond the run.
             key: Gives the key of a row in the journal. By default that is the integration, job and person of an

@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 import logging
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Awaitable, Mapping
 from datetime import timedelta
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
@@ -21,6 +21,7 @@ from kombo_async.bulk._outcome import Outcome
 from kombo_async.bulk._reconcile import LONGEST_ACTION, Found, Look, NotSure, NotThere, Reconciler, Verdict
 from kombo_async.bulk._settings import Settings
 from kombo_async.bulk._waiting import wait_until
+from kombo_async.errors import KomboError
 
 if TYPE_CHECKING:
     from kombo_async.client import AsyncKomboClient
@@ -29,7 +30,13 @@ logger: logging.Logger = logging.getLogger("kombo_async.bulk")
 
 ROUNDS = 3
 """How often a row is searched for and sent again, at most, if each sending ends in doubt."""
+SYNCED_WITHIN = 60.0
+"""Seconds that an answer of `synced_since` may take. After one that took longer, it has to answer at once."""
 UNPROVEN = "it was not found, which proves nothing: it may still be in progress, or Kombo's copy may be behind"
+
+
+class _TooSlow(Exception):
+    """A function of the caller's took too long."""
 
 
 class Doubts:
@@ -51,6 +58,8 @@ class Doubts:
         self._stopped = stopped
         self._being_sent = being_sent
         self._waiting: dict[RowKey, float] = {}
+        self._patience = SYNCED_WITHIN
+        """Seconds that the next answer of `synced_since` may take."""
 
     @property
     def waiting(self) -> Mapping[RowKey, float]:
@@ -116,7 +125,7 @@ class Doubts:
                 if (fault := machine_fault(error)) is not None:
                     raise fault from None
                 logger.warning("looking for a row in doubt failed: %s", type(error).__name__)
-                return NotSure(f"looking for it failed: {error}")
+                return NotSure(f"looking for it failed: {_reason(error)}")
             if not isinstance(verdict, NotThere) or proven:
                 return verdict
             until = self._when_over(doubt)
@@ -165,8 +174,17 @@ class Doubts:
         if self._settings.synced_since is None or entry.last_sent is None:
             return False
         answer: Any = self._settings.synced_since(integration_id, entry.last_sent + LONGEST_ACTION)
-        answer = await answer if inspect.isawaitable(answer) else answer
+        if inspect.isawaitable(answer):
+            answer = await self._within_time(answer)
         return answer is True  # the text "no" would be truthy, too; without proof nothing is sent again
+
+    async def _within_time(self, answer: Awaitable[object]) -> object:
+        """The result of *answer*. Raises `_TooSlow` if that takes too long."""
+        clock = self._clock.clock
+        with clock.until(clock.time() + self._patience):
+            return await answer
+        self._patience = 0.0
+        raise _TooSlow(f"synced_since: no answer within {SYNCED_WITHIN:.0f} seconds")
 
     def _when_over(self, doubt: Doubt) -> float | None:
         """When `resend_after` has certainly passed, on the client's clock; None if never."""
@@ -190,6 +208,11 @@ class Doubts:
 
     def _now(self) -> float:
         return self._clock.clock.time()
+
+
+def _reason(error: Exception) -> str:
+    """Why a search failed. Only our own errors are quoted: others may name people."""
+    return str(error) if isinstance(error, KomboError | _TooSlow) else type(error).__name__
 
 
 def _why(entry: Entry) -> str:

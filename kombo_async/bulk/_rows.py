@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import traceback
 from collections import Counter
 from collections.abc import Hashable
 from contextlib import suppress
@@ -59,7 +60,7 @@ class Rows:
         self._met: dict[RowKey, Item] = {}
         """The rows in progress."""
         self._subjects = Counter[str]()
-        """The names of the rows that are being sent."""
+        """The subjects of the rows that are being sent."""
         self.doubts: Doubts = Doubts(self._kombo, journal, settings, self._clock, stopped, self._subjects)
         self.on_gate_change: Any = lambda: None
         self._sends = anyio.Event()
@@ -85,7 +86,7 @@ class Rows:
         except Exception as error:  # from the request or the caller's `key`: without a key it cannot be sent
             if machine_fault(error) is not None:
                 raise
-            return _unknown(row, self._integration_id, error)
+            return _unknown(row, self._integration_id, _without_its_text(error))
         under_way = self._met.get(item.key)
         if under_way is not None:
             return _met(item, under_way.entry)
@@ -261,6 +262,15 @@ def _checked_key(key: object) -> str:
     except UnicodeEncodeError:
         raise InvalidInput(InputFault("key", "must be valid Unicode")) from None
     return key
+
+
+def _without_its_text(error: Exception) -> InvalidInput:
+    """The error of a row that cannot be identified. Only ours may be quoted: others may name people."""
+    if isinstance(error, InvalidInput):
+        return error
+    frames = traceback.extract_tb(error.__traceback__)
+    where = f" in {frames[-1].name}, line {frames[-1].lineno}" if frames else ""
+    return InvalidInput(InputFault("", f"the row cannot be identified: {type(error).__name__}{where}"))
 
 
 def _met(item: Item, entry: Entry | None) -> Outcome:

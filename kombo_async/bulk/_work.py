@@ -151,7 +151,11 @@ class Work:
     async def _one(self) -> bool:
         """Finish one row, or put it aside; False if there is none left."""
         if len(self._later) < MOST_DEFERRED and not self._stopped.is_set():
-            numbered = await self._source.next()
+            try:
+                numbered = await self._source.next()
+            except Exception as error:  # the source's own: the rows that it gave before are sent all the same
+                self._error = self._error or error
+                numbered = None
             if numbered is not None:
                 await self._begin(*numbered)
                 return True

@@ -58,6 +58,10 @@ class SqliteJournal:
         self.path: Path = Path(path)
         if self.path.name in ("", ":memory:") or "\0" in self.path.name:
             raise ValueError("journal: must be the path of a file; None keeps nothing beyond the run")
+        try:
+            os.fsencode(self.path)
+        except UnicodeEncodeError:
+            raise ValueError("journal: the path holds characters that no file name can have") from None
         self.job = job
         self._run = 0
         self._under_way: set[RowKey] = set()

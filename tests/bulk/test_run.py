@@ -12,7 +12,7 @@ import httpx
 import pytest
 
 from kombo_async import AsyncKomboClient, RetryPolicy, ats, general
-from kombo_async.bulk import Outcome, Row
+from kombo_async.bulk import ApplicationReconciler, Outcome, Row
 from kombo_async.sandbox import BASE_URL, SandboxTransport
 from tests.bulk.conftest import CREATE, INTEGRATION, Bench, by_name
 
@@ -247,6 +247,13 @@ async def test_a_source_that_stops_in_the_middle_is_not_at_its_end(
         {"journal": 5},
         {"journal": ":memory:"},
         {"journal": ""},
+        {"key": 3},
+        {"synced_since": True},
+        {"ordered": "no"},
+        {"retry_refused": 1},
+        {"reconcilers": {ats.CreateApplication: 3}},
+        {"reconcilers": {ats.CreateApplication: ApplicationReconciler}},
+        {"reconcilers": {"CreateApplication": ApplicationReconciler()}},
         {"options": {"timeoutt": 3}},
         {"options": {"timeout": float("nan")}},
     ],
