@@ -23,7 +23,7 @@ from kombo_async._cli.operation import operation_names, request_class
 from kombo_async._cli.progress import Progress, progress
 from kombo_async._cli.texts import CellFault
 from kombo_async._cli.writing import GuardedCsv, check_output, open_private, replaced
-from kombo_async.errors import KomboError
+from kombo_async.errors import InvalidInput, KomboError
 from kombo_async.model import field_names, to_dict
 from kombo_async.operations import REQUESTS
 from kombo_async.options import RetryPolicy
@@ -99,10 +99,15 @@ class Export:
         wanted: Any = _list_request(model)
         if as_json and output is None:
             raise click.UsageError("--json needs --output, since the records go to stdout")
+        output = None if output == Path("-") else output
         check_output("--output", output, [])
+        kind = _kind(output, kind)
         connection = Connection(integration_id, base_url, region)
         connection.require_integration(wanted.operation)
         fields: dict[str, Any] = {"page_size": page_size}
+        for option, text in (("--updated-after", updated_after), ("--cursor", cursor)):
+            if text is not None and not text.strip():  # an empty variable of a script would export everything
+                raise click.UsageError(f"{option}: is empty; leave it out to export everything")
         fields |= {"updated_after": updated_after} if updated_after else {}
         fields |= {"include_deleted": True} if include_deleted else {}
         fields |= {"cursor": cursor} if cursor else {}
@@ -110,13 +115,15 @@ class Export:
             key, mark, value = each.partition("=")
             if not mark:
                 raise click.UsageError(f"--filter {each}: must be NAME=VALUE")
+            if key in fields:
+                raise click.UsageError(f"--filter {key}: is given twice; separate several values with commas")
             fields[key] = _filter_value(wanted, key, value)
         known = {key: value for key, value in fields.items() if key != "page_size" or key in wanted.operation.query}
         return cls(
-            request=wanted.from_dict(known),
+            request=_built(wanted, known),
             item=get_args(data_type(wanted))[0],
             output=output,
-            kind=kind or ("csv" if output is not None and output.suffix.lower() == ".csv" else "jsonl"),
+            kind=kind,
             as_json=as_json,
             connection=connection,
         )
@@ -133,31 +140,44 @@ class Export:
 
     async def run(self) -> int:
         """Run the export and return the exit code."""
-        offset = self._resume()
-        with _opened(self.partial, offset) as file, progress(None, as_json=self.as_json) as shown:
-            if not offset and self.kind == "csv":
-                GuardedCsv(file).writerow(field_names(self.item))
-            async with self.connection.client(retry=RetryPolicy(attempts=6)) as kombo:
+        async with self.connection.client(retry=RetryPolicy(attempts=6)) as kombo:
+            with _opened(self.partial) as file, progress(None, as_json=self.as_json) as shown:
+                offset = self._resume()
+                if self.output is not None:
+                    file.truncate(offset)
+                    file.seek(offset)
+                if not offset and self.kind == "csv":
+                    GuardedCsv(file).writerow(field_names(self.item))
                 try:
                     await self._copy(Pages(kombo.send, self.request), file, shown)
                 except KomboError as failure:
                     self._print_failure(failure)
                     return 1
-            file.flush()
-            if self.output is not None:
-                os.fsync(file.fileno())
-        if self.output is not None and self.partial is not None and self.place is not None:
-            self.partial.replace(self.output)
-            self.place.unlink(missing_ok=True)
+                file.flush()
+                if self.output is not None:
+                    os.fsync(file.fileno())
+                    if os.name != "nt":
+                        self._finish()  # before the lock is released: another run would continue the file
+        if os.name == "nt":  # where an open file cannot be renamed
+            self._finish()
         shown.event("summary", {"records": self.records})
         note(f"{self.records:,} records")
         return 0
 
+    def _finish(self) -> None:
+        if self.output is not None and self.partial is not None and self.place is not None:
+            self.partial.replace(self.output)
+            self.place.unlink(missing_ok=True)
+
     async def _copy(self, pages: Pages[Any], file: Any, shown: Progress) -> None:
         async for response in pages.responses():
             page: Page[Any] = response.data
-            self._write(file, response.raw_response.content)
-            file.flush()
+            try:
+                self._write(file, response.raw_response.content)
+                file.flush()
+            except OSError as error:
+                error.filename = error.filename or str(self.partial or "stdout")
+                raise
             self.records += len(page.results)
             self.cursor = page.next
             self._remember(file)
@@ -183,7 +203,7 @@ class Export:
 
     def _resume(self) -> int:
         """Resume an interrupted export; returns the number of bytes already written."""
-        if self.place is None or self.partial is None or not self.place.exists() or not self.partial.exists():
+        if self.place is None or self.partial is None or not self.place.exists() or not self.partial.stat().st_size:
             return 0
         try:
             state: dict[str, Any] = json.loads(self.place.read_text(encoding="utf-8"))
@@ -227,10 +247,30 @@ def _list_request(model: str) -> type[Request[Any]]:
     return wanted
 
 
-def _opened(path: Path | None, offset: int) -> Any:
+def _kind(output: Path | None, kind: str | None) -> str:
+    """The format of the export. Raises `click.UsageError` if the name of the file says another one, or none."""
+    by_name = {".jsonl": "jsonl", ".ndjson": "jsonl", ".csv": "csv"}.get(output.suffix.lower()) if output else None
+    if output is None or by_name is None:
+        if kind is None and output is not None:
+            raise click.UsageError(f"--output {output}: the name must end in .jsonl or .csv; or pass --format")
+        return kind or "jsonl"
+    if kind not in (None, by_name):
+        raise click.UsageError(f"--output {output}: the name says {by_name}, but --format says {kind}")
+    return by_name
+
+
+def _built(request: Any, fields: dict[str, Any]) -> Any:
+    try:
+        return request.from_dict(fields)
+    except InvalidInput as error:
+        faults = "; ".join(f"--{fault.path.replace('_', '-')}: {fault.message}" for fault in error.faults)
+        raise click.UsageError(faults) from None
+
+
+def _opened(path: Path | None) -> Any:
     if path is None:
         return io.TextIOWrapper(os.fdopen(os.dup(sys.stdout.fileno()), "wb"), encoding="utf-8", newline="")
-    return open_private(path, offset=offset)
+    return open_private(path)
 
 
 def _filter_value(request: Any, name: str, value: str) -> Any:

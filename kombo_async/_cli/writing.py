@@ -12,6 +12,11 @@ from typing import Any, TextIO
 
 import click
 
+try:
+    import fcntl
+except ImportError:  # pragma: no cover - Windows
+    fcntl = None  # type: ignore[assignment]
+
 _FORMULA = frozenset("=+-@\t\r")
 
 
@@ -40,7 +45,10 @@ def _is_same(one: Path, other: Path) -> bool:
 def replaced(path: Path, *, encoding: str = "utf-8") -> Generator[TextIO]:
     """Open a file that replaces *path* if the block succeeds; otherwise *path* stays as it was."""
     path = Path(os.path.realpath(path))
-    handle, temporary = tempfile.mkstemp(prefix=f".{path.name[:100]}.", suffix=".tmp", dir=path.parent)  # 0600
+    try:
+        handle, temporary = tempfile.mkstemp(prefix=f".{path.name[:60]}.", suffix=".tmp", dir=path.parent)  # 0600
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, str(path)) from None
     try:
         with os.fdopen(handle, "w", encoding=encoding, newline="", errors="backslashreplace") as file:
             yield file
@@ -53,16 +61,24 @@ def replaced(path: Path, *, encoding: str = "utf-8") -> Generator[TextIO]:
         raise
 
 
-def open_private(path: Path, *, offset: int = 0) -> TextIO:
-    """Open *path* for writing from *offset*, readable only by its owner."""
+def open_private(path: Path) -> TextIO:
+    """Open *path* for reading and writing, readable only by its owner, and locked until it is closed.
+
+    Raises `click.UsageError` if another run has it open.
+    """
     flags = os.O_RDWR | os.O_CREAT | getattr(os, "O_BINARY", 0) | getattr(os, "O_NOFOLLOW", 0)
     handle = os.open(path, flags, 0o600)
+    try:
+        if fcntl is not None:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        if not os.path.samestat(os.fstat(handle), os.stat(path)):  # the other run has just ended, and renamed it
+            raise BlockingIOError
+    except (BlockingIOError, FileNotFoundError):
+        os.close(handle)
+        raise click.UsageError(f"{path} is being written by another run; wait until it ends") from None
     with suppress(OSError, AttributeError):
         os.fchmod(handle, 0o600)
-    os.ftruncate(handle, offset)
-    file = os.fdopen(handle, "r+", encoding="utf-8", newline="", errors="surrogatepass")
-    file.seek(offset)
-    return file
+    return os.fdopen(handle, "r+", encoding="utf-8", newline="", errors="surrogatepass")
 
 
 def guarded(value: Any) -> Any:

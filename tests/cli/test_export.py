@@ -5,6 +5,8 @@ from __future__ import annotations
 import csv
 import json
 
+import pytest
+
 from tests.cli.conftest import Shell
 
 
@@ -77,3 +79,52 @@ def test_what_is_no_list_is_wrong_use(shell: Shell) -> None:
     for arguments in (("ats.nothing",), ("ats.candidates", "--filter", "shoe=9"), ("ats.jobs", "--updated-after", "x")):
         result = shell.export(*arguments)
         assert result.exit_code == 2, result.output
+
+
+def test_two_exports_into_one_file_do_not_mix(shell: Shell) -> None:
+    """The second one is refused while the first one runs; the file is whole, and the next export replaces it."""
+    arguments = ("ats.candidates", "-o", str(shell.folder / "c.jsonl"), "--page-size", "1")
+    shell.sandbox.set_latency(reads=0.1)
+    try:
+        first = shell.popen("export", *arguments)
+        shell.wait_for(lambda: (shell.folder / "c.jsonl.cursor").exists())
+        second = shell.export(*arguments)
+        assert (second.exit_code, "is being written by another run" in second.stderr) == (2, True), second.stderr
+        _, errors = first.communicate()
+    finally:
+        shell.sandbox.set_latency(reads=0)
+    assert first.returncode == 0, errors
+    assert len({record["id"] for record in shell.lines("c.jsonl")}) == len(shell.lines("c.jsonl")) == 30
+    assert shell.export(*arguments[:3]).exit_code == 0
+    assert sorted(path.name for path in shell.folder.iterdir()) == ["c.jsonl"]
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (("-o", "x.xlsx"), "--output x.xlsx: the name must end in .jsonl or .csv; or pass --format"),
+        (("-o", "x"), "--output x: the name must end in"),
+        (("-o", "x.csv", "--format", "jsonl"), "--output x.csv: the name says csv, but --format says jsonl"),
+        (("--updated-after", ""), "--updated-after: is empty; leave it out to export everything"),
+        (("--updated-after", "yesterday"), "--updated-after: must be a date such as 2026-05-19"),
+        (("--cursor", " "), "--cursor: is empty"),
+        (("--filter", "email=a@b.com", "--filter", "email=c@d.com"), "--filter email: is given twice"),
+        (("--filter", "page_size=3"), "--filter page_size: is given twice"),
+    ],
+)
+def test_an_export_that_means_two_things_is_refused(shell: Shell, options: tuple[str, ...], said: str) -> None:
+    """An empty variable of a script is not "everything", and JSON is not put into an Excel file."""
+    result = shell.export("ats.candidates", *options)
+    assert (result.exit_code, said in result.stderr) == (2, True), result.output
+    assert not list(shell.folder.iterdir())
+    assert not shell.sandbox.requests("GetAtsCandidates")
+
+
+@pytest.mark.parametrize("options", [("-o", "-"), ("-o", "x.txt", "--format", "jsonl"), ("-o", "x.NDJSON")])
+def test_an_export_goes_where_it_is_told(shell: Shell, options: tuple[str, ...]) -> None:
+    """`-` is stdout; --format allows any name."""
+    result = shell.export("ats.jobs", *options)
+    assert result.exit_code == 0, result.output
+    text = result.stdout if options[1] == "-" else (shell.folder / options[1]).read_text()
+    assert all(json.loads(line)["id"] for line in text.splitlines())
+    assert [path.name for path in shell.folder.iterdir()] == ([] if options[1] == "-" else [options[1]])
