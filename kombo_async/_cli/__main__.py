@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import sys
+from difflib import get_close_matches
 from functools import partial
 from importlib import import_module
 from importlib.util import find_spec
@@ -42,7 +43,11 @@ class _Commands(click.Group):
         return [name for name in _COMMANDS if find_spec(f"kombo_async._cli.{name}") is not None]
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        if cmd_name not in self.list_commands(ctx):
+        names = self.list_commands(ctx)
+        if cmd_name not in names:
+            near = get_close_matches(cmd_name, names, n=1)
+            if near:
+                ctx.fail(f"No such command {cmd_name!r}; did you mean {near[0]}?")
             return None
         command: click.Command = import_module(f"kombo_async._cli.{cmd_name}").command
         return command

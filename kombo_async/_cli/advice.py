@@ -31,6 +31,10 @@ def advice(row: RowResult) -> str:
     """What to do about *row*."""
     if row.faults:
         return " ".join(dict.fromkeys(CURES.get(fault.kind, CORRECT) for fault in row.faults))
+    if row.result == "unsent" and row.status_code is not None:
+        why = meaning(row.status_code, row.code, from_kombo=True)
+        if why in (Meaning.SET_UP, Meaning.UNSUPPORTED):
+            return f"{_BY_MEANING[why]} Then run the same command again."
     if row.result != "refused":
         return "" if row.result == "done" and not row.warnings else _BY_RESULT.get(row.result, "")
     if row.code in _BY_CODE:

@@ -57,7 +57,10 @@ async def _check(connection: Connection) -> dict[str, object]:
         except SyncPending as failure:
             result["problem"] = f"the first sync has not finished yet: {failure}"
         except NotFound as failure:
-            result["problem"] = f"there is no such integration for this key: {failure}"
+            what = (
+                "this key has no such integration" if failure.from_kombo else "this is not the address of Kombo's API"
+            )
+            result["problem"] = f"{what}: {failure}"
         except KomboError as failure:
             result["problem"] = str(failure)
     return result

@@ -79,6 +79,9 @@ def _exit_code(error: BaseException) -> int:
     if isinstance(error, KeyboardInterrupt | click.Abort):
         _say("stopped")
         return INTERRUPTED
+    if isinstance(error, click.exceptions.NoArgsIsHelpError):
+        click.echo(error.format_message(), err=True)
+        return WRONG_USE
     if isinstance(error, click.ClickException):
         _say(" ".join(error.format_message().split("\n")) + _help_of(error))
         return error.exit_code

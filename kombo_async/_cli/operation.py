@@ -51,6 +51,5 @@ def request_class(name: str) -> type[Request[Any]]:
                 found: Any = getattr(module, exported)
                 if isinstance(found, type) and issubclass(found, Request):
                     return REQUESTS[found.operation.id]
-    raise click.UsageError(
-        f"there is no operation {name!r}{near(name, list(operation_names()))} kombo-async operations lists them all"
-    )
+    hint = near(name, list(operation_names())) or "; kombo-async operations lists all"
+    raise click.UsageError(f"there is no operation {name!r}{hint}")

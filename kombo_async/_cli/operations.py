@@ -10,7 +10,7 @@ import click
 from kombo_async._cli.columns import fields_of, takes_files
 from kombo_async._cli.console import echo
 from kombo_async._cli.fields import required_below
-from kombo_async._cli.operation import operation_names, request_class
+from kombo_async._cli.operation import NAMESPACES, operation_names, request_class
 from kombo_async._codec.strict import MISSING
 from kombo_async.errors import InvalidInput
 from kombo_async.operations import REQUESTS
@@ -21,15 +21,18 @@ from kombo_async.request import Request
 @click.argument("name", required=False)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def command(name: str | None, as_json: bool) -> None:
-    """List the operations; with NAME, the fields of one, as --map, --set and --filter take them."""
-    if name is None:
-        _list(as_json)
+    """List the operations; with NAME, the fields of one, as --map, --set and --filter take them.
+
+    NAME may also be a namespace, such as ats.
+    """
+    if name is None or name in NAMESPACES:
+        _list(as_json, name)
     else:
         _describe(name, as_json)
 
 
-def _list(as_json: bool) -> None:
-    names = operation_names()
+def _list(as_json: bool, namespace: str | None) -> None:
+    names = {name: known for name, known in operation_names().items() if namespace in (None, name.partition(".")[0])}
     if as_json:
         echo({name: _summary(REQUESTS[kombo_id]) for name, kombo_id in names.items()})
         return

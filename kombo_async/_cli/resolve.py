@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 import sys
+from pathlib import Path
 from typing import Any
 
 import anyio
@@ -46,6 +47,8 @@ def command(
     JOURNAL is a file or a Redis URL. Look in the connected system, then say what you found. The beginning of a KEY is
     enough. Exit codes: 0 nothing is in doubt any more, 2 usage error, 3 some rows still are.
     """
+    if Path(journal).is_dir():
+        raise click.UsageError(f"{journal}: is a folder; pass the journal in it")
     told = [*found, *((key, None) for key in send_again), *((key, None) for key in give_up)]
     is_asking = sys.stdin.isatty() and sys.stdout.isatty() and not (told or as_json) if ask is None else ask
 

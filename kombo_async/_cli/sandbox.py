@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import re
 from datetime import UTC, datetime
 from typing import Any
 
@@ -31,6 +32,13 @@ def _pair(_: click.Context, option: click.Parameter, value: str | None) -> Any:
     return numbers[0] if len(numbers) == 1 else tuple(numbers)
 
 
+def _key(_: click.Context, __: click.Parameter, value: str) -> str:
+    """A key that can be sent in a header and pasted into a shell."""
+    if not re.fullmatch(r"[!-~]+", value):
+        raise click.BadParameter("must be non-empty ASCII without spaces")
+    return value
+
+
 @click.command()
 @click.option(
     "--port",
@@ -41,7 +49,9 @@ def _pair(_: click.Context, option: click.Parameter, value: str | None) -> Any:
 )
 @click.option("--seed", default=1, show_default=True, help="Seed; a different number generates different records.")
 @_sizes
-@click.option("--api-key", default=API_KEY, show_default=True, help="The API key that callers must send.")
+@click.option(
+    "--api-key", callback=_key, default=API_KEY, show_default=True, help="The API key that callers must send."
+)
 @click.option("--integrations/--no-integrations", default=True, help="Start with integrations, or with none.")
 @click.option("--latency", callback=_pair, help="Seconds that actions take: 2, or median and 95th percentile (2,30).")
 @click.option("--read-latency", callback=_pair, help="Seconds that everything else takes.")

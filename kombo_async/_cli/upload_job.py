@@ -35,7 +35,6 @@ from kombo_async._cli.writing import check_output
 from kombo_async.bulk import Bulk, JournalDamaged, JournalError, Row, SqliteJournal
 from kombo_async.client import AsyncKomboClient
 from kombo_async.errors import KomboError
-from kombo_async.options import resolve_base_url
 
 GRACE = 1.0
 """Seconds that requests in flight have to finish after a second Ctrl-C."""
@@ -232,8 +231,7 @@ class Job:
         """The journal's path: by default beside the input, named after the job rather than the file."""
         if self.journal is not None:
             return self.journal
-        address = resolve_base_url(self.connection.base_url, self.connection.region, allow_http=True)
-        host = re.sub(r"^https?://|/v1/?$", "", address)
+        host = self.connection.host
         operation, _, integration = self._job_name.partition(" ")
         parts = [integration or "all", operation, *([] if host == "api.kombo.dev" else [host])]
         name = re.sub(r"[^\w.-]+", "-", " ".join(parts)).strip("-")
