@@ -28,6 +28,7 @@ from kombo_async import (
     general,
 )
 from kombo_async._codec.decode import LONGEST_MESSAGE, decode
+from kombo_async._codec.retry_after import retry_after
 from tests.support.wire import CANDIDATE, failure, old_failure, success
 
 HTML = b"<html><head><title>502 Bad Gateway</title></head><body>nginx</body></html>"
@@ -124,6 +125,11 @@ def test_may_have_applied(status: int, code: str | None, may_have: bool) -> None
         ({"Retry-After": "inf"}, None),
         ({"Retry-After": "nan"}, None),
         ({"Retry-After": "9" * 400}, None),
+        ({"Retry-After": "1e99"}, None),
+        ({"Retry-After": "1_0"}, None),
+        ({"Retry-After": "+7"}, None),
+        ({"Retry-After": "7, 8"}, None),
+        ({"Retry-After": " 7 "}, 7.0),
         ({"Retry-After": "Wed, 99 Oct 99999 07:28:00 GMT"}, None),
         ({}, None),
     ],
@@ -133,6 +139,12 @@ def test_retry_after(header: dict[str, str], seconds: float | None) -> None:
     reply = decoded(ats.GetCandidates, 429, failure(429).content, header)
     assert isinstance(reply, RateLimited)
     assert reply.retry_after == seconds
+
+
+@pytest.mark.parametrize("value", ["\u0667", "\uff17", "\u00b2"])
+def test_digits_of_other_scripts(value: str) -> None:
+    """Only ASCII has digits that a header may have, whatever Python takes for a number."""
+    assert retry_after(value) is None
 
 
 # Bodies

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
+
+_SECONDS = re.compile(r"[0-9]{1,15}(\.[0-9]*)?")
 
 
 def retry_after(value: str | None, *, now: datetime | None = None) -> float | None:
@@ -14,12 +17,8 @@ def retry_after(value: str | None, *, now: datetime | None = None) -> float | No
     if value is None:
         return None
     value = value.strip()
-    try:
-        seconds = float(value)
-    except ValueError:
-        pass
-    else:
-        return seconds if 0 <= seconds < float("inf") else None
+    if _SECONDS.fullmatch(value):
+        return float(value)
     from email.utils import parsedate_to_datetime
 
     try:

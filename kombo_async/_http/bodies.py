@@ -15,7 +15,7 @@ from kombo_async.attachments import FileData
 
 
 class FileBody:
-    """A body with files in it, read part by part as it is sent. Works as an `httpx.AsyncByteStream`."""
+    """A body with files in it, read part by part as it is sent."""
 
     def __init__(self, parts: tuple[bytes | FileData, ...], lengths: dict[int, int]) -> None:
         self._parts = parts

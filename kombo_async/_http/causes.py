@@ -34,6 +34,7 @@ _BY_NAME = {
     "WriteTimeout": "the request could not be sent in time",
     "ReadTimeout": "no response in time",
     "UnsupportedProtocol": "the URL has an unknown scheme",
+    "InvalidURL": "the response redirects to something that is not a URL",
     "LocalProtocolError": "the request is not valid HTTP",
     "RemoteProtocolError": "the response is not valid HTTP",
     "ConnectError": "no connection could be made",

@@ -60,7 +60,7 @@ class Connection:
         headers = response.headers
         for name, value in headers:
             if name.lower() == b"content-encoding":
-                encoding = value.decode("latin-1").strip().lower()
+                encoding += (", " if encoding else "") + value.decode("latin-1").strip().lower()
         if encoding:
             headers = [(name, value) for name, value in headers if name.lower() != b"content-encoding"]
         body = Body("", limit)

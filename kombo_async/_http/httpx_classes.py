@@ -16,6 +16,10 @@ class Classes:
 
     client: Any
     """A client without cookies: those of load balancers are not sent back, and keeping them takes time."""
+    content: Any
+    """A body that is there already."""
+    files: Any
+    """A body that is read as it is sent, a `FileBody`."""
     request: Any
     """A request whose headers are only parsed if somebody looks at them."""
     sent_request: Any
@@ -66,12 +70,22 @@ def classes_of(library: ModuleType) -> Classes:
         def __aiter__(self) -> Any:
             return _Whole(self._whole)
 
+    class Files(module.AsyncByteStream):  # type: ignore[misc]
+        def __init__(self, body: Any) -> None:
+            self._body = body
+
+        def __aiter__(self) -> Any:
+            return aiter(self._body)
+
+        async def aclose(self) -> None:
+            await self._body.aclose()
+
     class Request(module.Request):  # type: ignore[misc]
-        def __init__(self, method: str, url: Any, headers: list[tuple[bytes, bytes]], body: bytes, extensions: Any):
+        def __init__(self, method: str, url: Any, headers: list[tuple[bytes, bytes]], stream: Any, extensions: Any):
             self.method = method
             self.url = url
             self.unparsed_headers: list[tuple[bytes, bytes]] | None = headers
-            self.stream = Content(body)
+            self.stream = stream
             self.extensions = extensions
 
         @property
@@ -105,7 +119,7 @@ def classes_of(library: ModuleType) -> Classes:
             """Send *request* as it is, once."""
             return _Once(request)
 
-    return Classes(Client, Request, SentRequest, AsItIs())
+    return Classes(Client, Content, Files, Request, SentRequest, AsItIs())
 
 
 class _Once:

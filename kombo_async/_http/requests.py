@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
 from types import ModuleType
 from typing import Any
 
@@ -23,7 +22,8 @@ class Requests:
     Args:
         library: httpx or httpx2.
         base_url: Of that library's own type.
-        build: `build_request` of a caller's client, which adds what that client adds; None for ours.
+        client: The caller's client, whose headers are sent, too; None for ours. Its `build_request` is not asked:
+            it adds cookies, which may have come with answers to another key, and its `params` replace our query.
         connect_timeout: Seconds to connect, at most.
         keeps_connections: Whether a connection may serve another request: unread data on it would be seen, or there
             are no connections.
@@ -34,14 +34,13 @@ class Requests:
         library: ModuleType,
         base_url: Any,
         *,
-        build: Callable[..., Any] | None,
+        client: Any,
         connect_timeout: float,
         keeps_connections: bool,
     ) -> None:
-        self._library: Any = library
         self._classes = classes_of(library)
         self._base_url = base_url
-        self._build = build
+        self._client = client
         self._connect_timeout = connect_timeout
         self._keeps_connections = keeps_connections
         self._urls: dict[str, Any] = {}
@@ -56,25 +55,26 @@ class Requests:
         headers = {"Accept": "application/json", "Accept-Encoding": "gzip", **call.headers}
         if encoded.content_type:
             headers["Content-Type"] = encoded.content_type
-        if self._build is None:
+        if self._client is None:
             headers["User-Agent"] = USER_AGENT
         if not self._keeps_connections:
             headers["Connection"] = "close"
         extensions = {"timeout": self._timeouts(seconds), "kombo_async.progress": progress}
         url = self._url_of(encoded.target)
-        if self._build is None and files is None:
-            body: Any = encoded.body or b""
-            if body or method in ("POST", "PUT", "PATCH"):
-                headers["Content-Length"] = str(len(body))
-            raw = [(name.encode("ascii"), value.encode("ascii")) for name, value in headers.items()]
-            request = self._classes.request(method, url, [(b"Host", url.netloc), *raw], body, extensions)
-        else:
-            if files is not None:
-                headers["Content-Length"] = str(files.length)
-            build = self._build or self._library.Request
-            content = encoded.body if files is None else files
-            request = build(method, url, headers=headers, content=content, extensions=extensions)
-            request.headers.pop("Cookie", None)  # a caller's client may have some from answers to another key
+        body: Any = encoded.body or b""
+        if files is not None:
+            headers["Content-Length"] = str(files.length)
+        elif body or method in ("POST", "PUT", "PATCH"):
+            headers["Content-Length"] = str(len(body))
+        raw = [
+            (b"Host", url.netloc),
+            *((name.encode("ascii"), value.encode("ascii")) for name, value in headers.items()),
+        ]
+        if self._client is not None:
+            ours = {name.lower() for name, _ in raw}
+            raw += [(name, value) for name, value in self._client.headers.raw if name.lower() not in ours]
+        stream = self._classes.content(body) if files is None else self._classes.files(files)
+        request = self._classes.request(method, url, raw, stream, extensions)
         if _OTEL in sys.modules:
             from kombo_async._http.stand_ins import hide_query
 

@@ -121,7 +121,7 @@ class Http:
         self._requests = Requests(
             self._library,
             self._url,
-            build=None if self._callers_client is None else self._callers_client.build_request,
+            client=self._callers_client,
             connect_timeout=self._connect_timeout,
             keeps_connections=self._connections is not None or self._is_of_no_loop(),
         )

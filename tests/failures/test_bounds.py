@@ -13,6 +13,7 @@ import pytest
 from kombo_async import BadRequest, ConnectionFailed, RetryPolicy, Success, UnexpectedResponse, ats
 from tests.support.calls import CALLS, CREATE, READ, client, until
 from tests.support.fault_server import Exchange, FaultServer
+from tests.support.transports import Over, each_over
 
 pytestmark = pytest.mark.anyio
 
@@ -58,12 +59,13 @@ async def bomb_in_a_failure(exchange: Exchange) -> None:
     await exchange.answer(418, BOMB, headers={"Content-Encoding": "gzip"})
 
 
+@each_over
 @pytest.mark.parametrize(
     "step", [too_long, too_many_chunks, gzip_bomb, deflate_bomb, bomb_in_a_bomb, bomb_in_a_failure]
 )
-async def test_larger_than_allowed(server: FaultServer, step: Any) -> None:
+async def test_larger_than_allowed(server: FaultServer, over: Over, step: Any) -> None:
     """An answer larger than `max_response_bytes`, decompressed or not, ends the read and is a clear failure."""
-    async with client(server, step, max_response_bytes=MB) as kombo:
+    async with over.client(server, step, max_response_bytes=MB) as kombo:
         tracemalloc.start()
         try:
             result = await kombo.send(CREATE)
@@ -122,7 +124,6 @@ async def test_nested_ten_thousand_deep(server: FaultServer, method: str, status
     assert result.may_have_applied is (method != "GET")
 
 
-@pytest.mark.filterwarnings("ignore:Async generator 'httpx.*:ResourceWarning")  # see test_matrix.py
 async def test_files_are_closed(server: FaultServer, tmp_path: Any) -> None:
     """The file of an attachment is closed when the sending of it breaks off, by the server or by a cancellation."""
     path = tmp_path / "cv.pdf"

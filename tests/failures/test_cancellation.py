@@ -60,7 +60,6 @@ def as_new(kombo: AsyncKomboClient) -> bool:
     return all(not each.in_use and not each.waiting for each in limiters)
 
 
-@pytest.mark.filterwarnings("ignore:Async generator 'httpx.*:ResourceWarning")  # see test_matrix.py
 async def test_a_thousand_random_cancellations(server: FaultServer) -> None:
     """After 1,000 cancellations at random moments no connection, place or task is left."""
     rand = random.Random(3)

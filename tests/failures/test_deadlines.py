@@ -44,7 +44,6 @@ async def late(kombo: AsyncKomboClient, request: Any, deadline: float, **options
     return anyio.current_time() - start - deadline
 
 
-@pytest.mark.filterwarnings("ignore:Async generator 'httpx.*:ResourceWarning")  # see test_matrix.py
 async def test_random_faults(server: FaultServer) -> None:
     """Whatever faults a call meets in whatever order, it is over at its deadline, give or take what the loop needs."""
     rand = random.Random(4)

@@ -160,8 +160,6 @@ async def test_connection_that_is_never_made(
     assert (result.sent, result.may_have_applied) == (not known, not known and method != "GET")
 
 
-# Under trio, httpx leaves its generator of the request's body to the garbage collector when a write fails.
-@pytest.mark.filterwarnings("ignore:Async generator 'httpx.*:ResourceWarning")
 @each_method
 @pytest.mark.parametrize("policy", [ONCE, AGAIN], ids=["once", "again"])
 async def test_cut_before_reading(over: Over, method: str, policy: RetryPolicy) -> None:

@@ -212,18 +212,20 @@ async def test_requests_and_calls(server: FaultServer) -> None:
 
 
 @each_request
-async def test_redirects_take_nothing_along(server: FaultServer, request_: Any) -> None:
+@each_over
+async def test_redirects_take_nothing_along(server: FaultServer, over: Over, request_: Any) -> None:
     """A redirect is not followed: neither key nor body reaches another host."""
     with FaultServer() as other:
 
         async def elsewhere(exchange: Exchange) -> None:
             await exchange.answer(307, b"", headers={"Location": f"{other.url}/ats/candidates"})
 
-        async with httpx.AsyncClient(follow_redirects=True) as http_client:
-            for given in (None, http_client):
-                async with client(server, elsewhere, api_key=KEY, http_client=given) as kombo:
-                    reply = await kombo.send(request_)
-                assert reply.status_code == 307
+        async with over.settings() as sending:
+            if "http_client" in sending:
+                sending["http_client"].follow_redirects = True
+            async with client(server, elsewhere, api_key=KEY, **sending) as kombo:
+                reply = await kombo.send(request_)
+            assert reply.status_code == 307
         assert other.connections == 0
 
 
