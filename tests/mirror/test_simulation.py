@@ -9,12 +9,22 @@ import sys
 import pytest
 
 from tests.mirror.simulation.history import play_seed
+from tests.support.postgres_server import needs_postgres
 
 
-@pytest.mark.parametrize("seed", [0, 2, 13, 18])
+@pytest.mark.parametrize("seed", [0, 13, 18])
 def test_a_history(seed: int) -> None:
     """Whatever happens, after some quiet every table equals a full read."""
     played = play_seed(seed)
+    assert not played.violations, played.described(trace=False)
+
+
+@needs_postgres
+def test_a_history_in_postgres(postgres_address: str) -> None:
+    """So it is in PostgreSQL, on a real server."""
+    pytest.importorskip("asyncpg")
+    pytest.importorskip("uvloop")
+    played = play_seed(11, postgres_address)
     assert not played.violations, played.described(trace=False)
 
 

@@ -5,8 +5,10 @@ from __future__ import annotations
 import argparse
 import sys
 import time
+from contextlib import nullcontext
 
 from tests.mirror.simulation.history import play_seed
+from tests.support.postgres_server import postgres_server
 
 
 def main() -> int:
@@ -17,16 +19,22 @@ def main() -> int:
     parser.add_argument("--replay", type=int, metavar="SEED", help="play one seed and print its trace")
     parser.add_argument("--keep-going", action="store_true", help="do not stop at the first seed that fails")
     parser.add_argument("--mutate", action="store_true", help="switch off one rule after another: which seed notices?")
+    parser.add_argument("--postgres", action="store_true", help="in PostgreSQL, not in SQLite")
     arguments = parser.parse_args()
+    with postgres_server() if arguments.postgres else nullcontext() as address:
+        return _run(arguments, address)
+
+
+def _run(arguments: argparse.Namespace, address: str | None) -> int:
     if arguments.mutate:
         return _mutate(arguments.first, arguments.seeds)
     if arguments.replay is not None:
-        played = play_seed(arguments.replay)
+        played = play_seed(arguments.replay, address)
         print(played.described(trace=True))
         return 1 if played.violations else 0
     began, failed = time.time(), 0
     for seed in range(arguments.first, arguments.first + arguments.seeds):
-        played = play_seed(seed)
+        played = play_seed(seed, address)
         if played.violations:
             failed += 1
             print(played.described(trace=False), flush=True)

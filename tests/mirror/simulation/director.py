@@ -5,19 +5,18 @@ from __future__ import annotations
 import asyncio
 import gc
 import math
-import sqlite3
 from datetime import timedelta
 from functools import partial
-from pathlib import Path
 from random import Random
 from typing import Any
 
 import anyio
 
 from kombo_async import AsyncKomboClient, ats
-from kombo_async.mirror import Mirror, SqliteStore, Table
+from kombo_async.mirror import Mirror, Store, Table
 from kombo_async.webhooks import parse
 from tests.mirror.simulation.kombo import Kombo, Network, data_changed, sync_finished
+from tests.mirror.simulation.places import Place
 from tests.mirror.simulation.scenario import EVERY, INTEGRATIONS, LAG, OVERLAP, QUIET, Scenario
 from tests.mirror.simulation.system import System, stamp
 from tests.simulation.clocks import EPOCH
@@ -35,10 +34,10 @@ TABLES = [
 class Director:
     """Directs one history, from a process of its own, which is Kombo's as well."""
 
-    def __init__(self, plan: Scenario, world: World, path: Path) -> None:
+    def __init__(self, plan: Scenario, world: World, place: Place) -> None:
         self.plan = plan
         self.world = world
-        self.path = path
+        self.place = place
         self.process = Process(world, "director")
         self.process.disturbance = Disturbance(self.process, world.random("none"), {})
         self.systems = {each: System(world.random(each), LAG, self._now) for each in INTEGRATIONS}
@@ -205,17 +204,14 @@ class Director:
             self._mirrors[process] = mirror
             await mirror.run()
 
-    def _store(self) -> SqliteStore:
-        """A store on the file, which fails while it is away."""
-        director = self
+    def _store(self) -> Store:
+        """A store, which fails while it is away."""
 
-        class Store(SqliteStore):
-            async def _run(self, work: Any, *args: Any) -> Any:
-                if director.plan.is_away(director.world.now):
-                    raise sqlite3.OperationalError("the disk is away")
-                return await super()._run(work, *args)
+        def before() -> None:
+            if self.plan.is_away(self.world.now):
+                raise OSError("the store is away")
 
-        return Store(self.path)
+        return self.place.store(before, lambda: self._now() + self._wall_offset)
 
     def _step_clocks(self, by: float) -> None:
         self.world.say("director", f"the machine's clock jumps by {by:.0f} s")

@@ -12,6 +12,7 @@ import pytest
 from kombo_async.mirror import _look, _scheduler
 from tests.mirror.simulation.checks import violations
 from tests.mirror.simulation.director import TABLES, Director
+from tests.mirror.simulation.places import place_at
 from tests.mirror.simulation.scenario import EVERY, Scenario, scenario
 from tests.simulation.clocks import simulated
 from tests.simulation.scheduler import Loop, Stuck, World
@@ -36,12 +37,12 @@ class Played:
         return "\n".join(lines)
 
 
-def play_seed(seed: int) -> Played:
-    """Play *seed*."""
-    return play(scenario(seed))
+def play_seed(seed: int, address: str | None = None) -> Played:
+    """Play *seed*, in SQLite or in the PostgreSQL database at *address*."""
+    return play(scenario(seed), address)
 
 
-def play(plan: Scenario) -> Played:
+def play(plan: Scenario, address: str | None = None) -> Played:
     """Play *plan*."""
 
     async def moment(name: str) -> None:
@@ -50,20 +51,21 @@ def play(plan: Scenario) -> Played:
         await loop.process.disturbance.work(name)
 
     with (
-        simulated(plan.seed, moment) as clocks,
         tempfile.TemporaryDirectory() as folder,
+        place_at(Path(folder), address) as place,
+        simulated(plan.seed, moment) as clocks,
         pytest.MonkeyPatch.context() as patch,
     ):
         patch.setattr(_scheduler, "POLL", 13.0)
         patch.setattr(_look, "UNWATCHED_FULL_EVERY", EVERY)
         patch.setattr(_look, "STALE_FULL_EVERY", EVERY)
         world = World(plan.seed, clocks)
-        director = Director(plan, world, Path(folder) / "mirror.db")
+        director = Director(plan, world, place)
         try:
             task = director.process.start(director.direct())
             world.run(task.done)
             task.result()
-            found = [*director.crashes, *violations(director.path, TABLES, director.systems)]
+            found = [*director.crashes, *violations(place, TABLES, director.systems)]
         except Stuck as error:
             found = [f"STUCK: {error}"]
         finally:
