@@ -11,7 +11,7 @@ import anyio
 def asyncio_loop() -> Any:
     """The running event loop of asyncio; None under trio. Raises `RuntimeError` outside of both.
 
-    asyncio is not imported for it, which takes long: whoever runs one of its loops has done so.
+    asyncio is not imported for it, which takes long: a program that runs one of its loops has imported it.
     """
     asyncio: Any = sys.modules.get("asyncio")
     if asyncio is not None:

@@ -41,7 +41,7 @@ class Prefetch(Generic[T]):
         try:
             with self._scope:
                 self._result = await self._fetch()
-        except Exception as error:  # raised to whoever asks for the result
+        except Exception as error:  # raised by `result`
             self._error = error
         finally:
             self.done.set()

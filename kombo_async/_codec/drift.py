@@ -206,7 +206,7 @@ def _converter() -> cattrs.Converter:
         _reading.get().note(union, "unknown variant")
         return UnknownVariant(tag=tag, data=given)
 
-    converter.register_structure_hook(msgspec.Raw, lambda value, _: value)  # to be read by whoever asked for it
+    converter.register_structure_hook(msgspec.Raw, lambda value, _: value)  # the caller reads it
     converter.register_structure_hook_factory(is_model, models)
     converter.register_structure_hook_factory(is_list, lists)
     converter.register_structure_hook_factory(is_dict, dicts)

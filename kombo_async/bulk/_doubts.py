@@ -36,7 +36,7 @@ UNPROVEN = "it was not found, which proves nothing: it may still be in progress,
 
 
 class _TooSlow(Exception):
-    """A function of the caller's took too long."""
+    """One of the caller's functions took too long."""
 
 
 class Doubts:

@@ -51,7 +51,7 @@ ROWS = (
         return 'ours', row.entry
     end
     -- ..., entry, state, proof, kind of proof, h to hold the row or f to free it.
-    -- What is done is done, whoever has the row by now.
+    -- What is done is done, even if another run has the row by now.
     function steps.record(row, entry, state, proof, kind, hold)
         if state == 'sending' then
             if not row.mine or not lives(row.run) then return 'lapsed', '' end

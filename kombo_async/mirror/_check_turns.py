@@ -45,7 +45,7 @@ async def fences(make: MakeStore) -> None:
 
 
 async def removes(make: MakeStore) -> None:
-    """A removed integration is gone with all its records, and whoever is working on it notices."""
+    """A removed integration is gone with all its records, and the process that is working on it notices."""
     async with opened(make) as store:
         turn = await take_turn(store)
         await store.write(turn, CANDIDATES, [candidate("a", ["t"])], [])

@@ -157,7 +157,7 @@ def test_the_table_is_no_attachment(shell: Shell, cell: str) -> None:
     ("cell", "said"),
     [
         ("https://drive.example/cv.pdf", "is a web address; download the file and give its name"),
-        ("file:///home/ada/cv.pdf", "is a web address; download"),
+        ("file:///C:/Users/ada/cv.pdf", "is a web address; download"),
         ("www.example.com/cv.pdf", "is a web address; download"),
         ("cv", "there is no file 'cv' in this folder; did you mean 'cv.pdf'?"),
         ("Adas_cv.pdf", "did you mean 'Ada_cv.pdf'?"),
