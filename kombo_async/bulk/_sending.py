@@ -36,6 +36,7 @@ LONGEST_UPLOAD = 300.0
 """Seconds after which an incompletely sent request is interrupted; until it is complete, it cannot be performed."""
 NO_ID = "Kombo answered with success, but did not name what was created"
 NOT_KOMBOS = "the response was a success, but not from Kombo"
+NOT_NOW = "its integration accepts no requests at the moment"
 
 
 class NotNow(Exception):
@@ -187,6 +188,10 @@ async def send(
         with_steps = options.copy()
         with_steps["attempt_middleware"] = (*options.get("attempt_middleware", ()), step)
         response = await kombo.send(request, **with_steps)
+    except NotNow:
+        if not step.may_have_applied:
+            await _record_not_now(step, before)
+            raise
     except (NoResponse, ValueError) as failure:
         error = failure
     except TypeError as failure:
@@ -209,6 +214,13 @@ async def send(
         moments=step.moments,
         is_first=step.is_first,
     )
+
+
+async def _record_not_now(step: Leaving, before: Entry) -> None:
+    """Record that an attempt was certainly not performed, if one was made; the row stays this run's."""
+    if step.moments is not None:
+        entry = attrs.evolve(before, state="unsent", message=NOT_NOW)
+        await step.journal.record(step.key, without_people(entry), hold=True)
 
 
 async def _record_broken_off(step: Leaving, before: Entry) -> None:

@@ -12,7 +12,7 @@ import anyio.lowlevel
 import pytest
 
 from kombo_async import RetryPolicy, ats
-from kombo_async.bulk import Outcome, Row
+from kombo_async.bulk import Claim, Entry, JournalLocked, NoJournal, Outcome, Row, RowKey
 from kombo_async.sandbox import Sandbox
 from tests.bulk.conftest import CREATE
 
@@ -20,9 +20,16 @@ pytestmark = pytest.mark.anyio
 NONE = RetryPolicy.none()
 
 
-def sandbox_of(*integrations: str, latency: float = 0.0) -> Sandbox:
+def sandbox_of(*integrations: str, latency: float = 0.0, virtual_time: bool = False) -> Sandbox:
     """A sandbox with these integrations."""
-    sandbox = Sandbox(candidates=0, jobs=3, allow_duplicates=True, integrations=False, latency=latency)
+    sandbox = Sandbox(
+        candidates=0,
+        jobs=3,
+        allow_duplicates=True,
+        integrations=False,
+        latency=latency,
+        virtual_time=virtual_time,
+    )
     for integration in integrations:
         sandbox.add_integration(integration)
     return sandbox
@@ -141,3 +148,36 @@ async def test_looking_ahead_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None
             assert read <= taken + 60 + 50 + 1
             await anyio.lowlevel.checkpoint()
     assert taken == 500
+
+
+class Strict(NoJournal):
+    """A journal as one in Redis is: what is not this run's any more cannot be sent."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.taken: set[RowKey] = set()
+
+    async def claim(self, key: RowKey) -> Claim:
+        """Take the row."""
+        self.taken.add(key)
+        return await super().claim(key)
+
+    async def record(self, key: RowKey, entry: Entry, *, hold: bool = False) -> bool:
+        """Raise what a lease that has lapsed raises."""
+        if entry.state == "sending" and key not in self.taken:
+            raise JournalLocked("another run may have this row")
+        if entry.state != "sending" and not hold:
+            self.taken.discard(key)
+        return await super().record(key, entry, hold=hold)
+
+
+async def test_a_row_that_waits_for_its_integration_stays_this_runs() -> None:
+    """Rows that are about to leave when a first sync is met wait for it, and are sent once it is over."""
+    sandbox = sandbox_of("lever:new", latency=0.5, virtual_time=True)
+    sandbox.faults.add(CREATE, status=429, code="PLATFORM.RATE_LIMIT_EXCEEDED", times=20)
+    sandbox.faults.add(CREATE, status=409, code="INTEGRATION.SETUP_SYNC_PENDING", times=3)
+    retry = RetryPolicy(attempts=30, initial_delay=0.001, max_delay=0.01)
+    async with sandbox.client(retry=retry) as kombo:
+        rows = [row(sandbox, "lever:new", number) for number in range(40)]
+        outcomes = [each async for each in kombo.bulk(rows, journal=Strict())]
+    assert Counter(each.result for each in outcomes) == {"done": 40}
