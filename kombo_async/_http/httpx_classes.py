@@ -64,7 +64,7 @@ def classes_of(library: ModuleType) -> Classes:
 
     class Content(module.ByteStream):  # type: ignore[misc]
         def __init__(self, content: bytes) -> None:
-            super().__init__(content)
+            module.ByteStream.__init__(self, content)
             self._whole = content
 
         def __aiter__(self) -> Any:

@@ -21,7 +21,7 @@ def table_set(tables: Sequence[Table]) -> str:
 def differing(own: str, other: str) -> TablesDiffer:
     """The error for a process with the set *own* while one with the set *other* is running."""
     ours, theirs = ({name for name, _ in json.loads(each)} for each in (own, other))
-    parts = []
+    parts: list[str] = []
     if theirs - ours:
         parts.append(f"it also has {', '.join(sorted(theirs - ours))}")
     if ours - theirs:

@@ -83,7 +83,10 @@ def _elements(archive: zipfile.ZipFile, part: str) -> list[tuple[str, str, dict[
         found.append((above[-1], _local(tag), attributes))
         above.append(_local(tag))
 
-    parser = _parser(start, lambda _: above.pop())
+    def end(_: str) -> None:
+        above.pop()
+
+    parser = _parser(start, end)
     parser.Parse(archive.read(part), True)
     return found
 
