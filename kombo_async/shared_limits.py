@@ -14,7 +14,7 @@ from kombo_async._shared_limits_scripts import ACQUIRE, RELEASE, RENEW
 if TYPE_CHECKING:
     from redis.asyncio import Redis
 
-logger = logging.getLogger("kombo_async.shared_limits")
+logger: logging.Logger = logging.getLogger("kombo_async.shared_limits")
 
 DOCUMENTED_LIMIT = 30
 """How many actions Kombo runs at once per integration, until it says otherwise."""

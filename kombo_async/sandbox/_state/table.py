@@ -58,7 +58,7 @@ class RecordTable(Sequence[StoredRecord]):
         self.name = name
         self.key = key
         self.origin = origin
-        self.indexes = Indexes(key, records, origin, derived, self)
+        self.indexes: Indexes = Indexes(key, records, origin, derived, self)
         self._records = records
         self._count = max(origin.count, records.end())
         self._touches: dict[tuple[str, Any], str] = {}
