@@ -91,8 +91,9 @@ async def settled_by_looking(redis: str, job: str) -> int:
 async def test_eight_workers_of_which_two_fail(tmp_path: Path) -> None:
     """2,000 rows for four integrations go through eight workers, one killed, one stopped for longer than its lease.
 
-    Each is done exactly once, no integration ever has more than 30 actions in flight, and a second run of the same
-    command sends nothing.
+    Each is performed exactly once, no integration ever has more than 30 actions in flight, and a second run of the same
+    command sends nothing. Of what the two had just sent, some may stay in doubt: what is found counts as theirs only
+    if it is certainly no older than that.
     """
     # A row that is sent twice would be made twice here, and not be refused.
     sandbox = Sandbox(integrations=False, candidates=0, jobs=3, latency=0.1, allow_duplicates=True)
@@ -120,11 +121,11 @@ async def test_eight_workers_of_which_two_fail(tmp_path: Path) -> None:
                 os.killpg(processes[1].pid, signal.SIGSTOP)
                 await anyio.sleep(5)
                 os.killpg(processes[1].pid, signal.SIGCONT)
-                assert await ended(first, 150) == 0, (tmp_path / "upload.log").read_text()
+                assert await ended(first, 150) in (0, 3), (tmp_path / "upload.log").read_text()
                 performed = len(sandbox.performed(CREATE))
                 again = start([*UPLOAD, str(rows)], env, tmp_path / "again.log")
                 processes.append(again)
-                assert await ended(again, 30) == 0
+                assert await ended(again, 60) in (0, 3)
             finally:
                 for process in reversed(processes):
                     kill(process)
@@ -139,7 +140,10 @@ async def test_eight_workers_of_which_two_fail(tmp_path: Path) -> None:
     assert len(sandbox.performed(CREATE)) == performed == ROWS
     assert most <= 30
     assert refused < 0.1 * ROWS  # what the stopped worker had in flight no longer counts as a place
-    assert (tmp_path / "again.log").read_text().split() == [str(ROWS), "done"]
+    last = (tmp_path / "again.log").read_text().splitlines()[-1]
+    states = {state: int(number) for number, state in (each.split() for each in last.split(", "))}
+    assert states["done"] + states.get("in_doubt", 0) == ROWS
+    assert states.get("in_doubt", 0) <= 2 * 30  # what two of eight workers can have in flight
 
 
 async def test_a_first_sync_in_progress(tmp_path: Path) -> None:
