@@ -36,7 +36,7 @@ UNPROVEN = "it was not found, which proves nothing: it may still be in progress,
 
 
 class _TooSlow(Exception):
-    """One of the caller's functions took too long."""
+    """A function that the caller passed took too long."""
 
 
 class Doubts:

@@ -69,8 +69,8 @@ def test_machines_share_the_places(processes: int, counts_itself: bool) -> None:
     uploads(system, processes=processes, actions=100, while_running=look)
     refused = system.refused / (system.refused + system.performed)
     assert system.use(since=1, until=0.7 * seconds) >= 0.85  # then some are done, and others find their places
-    assert refused <= {2: 0.01, 4: 0.01, 8: 0.03, 16: 0.1, 32: 0.18}[processes]
-    assert min(halfway) >= {2: 0.5, 4: 0.5, 8: 0.25}.get(processes, 0.02) * sum(halfway) / processes
+    assert refused <= {2: 0.01, 4: 0.01, 8: 0.03, 16: 0.08, 32: 0.15}[processes]
+    assert min(halfway) >= {2: 0.5, 4: 0.5, 8: 0.25}.get(processes, 0.08) * sum(halfway) / processes
 
 
 def test_a_limit_that_shrinks_and_grows_is_followed() -> None:
