@@ -240,10 +240,10 @@ class AsyncKomboClient:
             retry_refused: Whether to send again what Kombo refused in an earlier run.
             reconcilers: By request class: a reconciler identifies rows, and looks for those in doubt. Yours replace
                 or add to the built-in ones for applications and candidates.
-            resend_after: The longest time, by your assurance, until a created record appears in Kombo's lists. A row in
-                doubt that is still missing after that is sent again. With None, only proof allows that.
-            synced_since: Such proof: a function of an integration ID and a time on Kombo's clock that says whether a
-                full sync that began after that time has succeeded.
+            resend_after: The longest that a created record can take to appear in Kombo's lists; you vouch for it. A row
+                in doubt that is still missing after that is sent again. With None, only proof allows that.
+            synced_since: The source of that proof: a function that takes an integration ID and a time on Kombo's clock,
+                and says whether a full sync that began after that time has succeeded.
             settle_wait: How many seconds to wait at the end for `resend_after` to pass, or for rows that another run
                 holds.
             grace: How many seconds requests in flight have to finish when the loop is left or cancelled.

@@ -62,9 +62,9 @@ class Timeout:
     connect: float = attrs.field(default=5.0, validator=number())
     """Seconds to connect."""
     read: float = attrs.field(default=30.0, validator=number())
-    """For a whole attempt of a call that is not an action, since it only reads Kombo's copy or asks the platform."""
+    """Seconds for a whole attempt of any other call: it only reads Kombo's copy or asks the platform."""
     action: float = attrs.field(default=300.0, validator=number())
-    """For a whole attempt of an action."""
+    """Seconds for a whole attempt of an action."""
     documented: bool = True
     """Whether a call gets more time if Kombo documents a timeout (`Operation.timeout`), such as 300 s for
     `ai_apply.bulk_import_job_postings`."""

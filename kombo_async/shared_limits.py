@@ -125,7 +125,9 @@ class SharedLimits:
         try:
             await self._run("release", integration_id, place, wanted)
         except Exception as error:
-            logger.warning("a place was not released, and is free when its lease ends: %s", type(error).__name__)
+            logger.warning(
+                "a place could not be released; it becomes free when its lease ends: %s", type(error).__name__
+            )
 
     async def _run(self, script: str, integration_id: str, *arguments: str | int) -> Any:
         keys = [self._key(integration_id, part) for part in ("places", "waiting", "limit", "seen")]

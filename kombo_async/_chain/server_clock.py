@@ -1,8 +1,8 @@
-"""The server's clock: what time it is at Kombo, from the `Date` of its answers.
+"""The server's clock: what time it is at Kombo, from the `Date` header of its responses.
 
-Clocks of machines differ and step, so no time that two machines compare comes from one of ours. Each answer tells
-within which bounds the server's clock is ahead of this process's monotonic one; together they narrow them. What is
-proof goes by the outer bounds: a `Date` is taken to be the time of its answer, cut to the second, as HTTP has it.
+Machines' clocks differ and are adjusted, so times that two machines compare must not come from our own. Each response
+gives bounds for how far the server's clock is ahead of this process's monotonic clock; together, responses narrow them.
+Proof uses the outer bounds. A `Date` is taken to be the time of its response, truncated to the second, as HTTP defines.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from kombo_async.client import AsyncKomboClient
 
 RESOLUTION = 1.0
-"""A `Date` is cut to whole seconds."""
+"""A `Date` is truncated to whole seconds."""
 ASK_EVERY = 30.0
 """Seconds between two questions for the time to a server that does not tell it."""
 NARROW = 0.1
@@ -59,11 +59,11 @@ class ServerClock:
 
     @property
     def known(self) -> bool:
-        """Whether an answer has told the time."""
+        """Whether a response has told the time."""
         return self._most != float("inf")
 
     async def ask(self, kombo: AsyncKomboClient) -> None:
-        """Have the server tell the time, unless it has already; where it does not, ask again after a while."""
+        """Ask the server for the time unless it is known; if the response does not tell it, ask again after a while."""
         if self.known:
             return
         async with self._asking:
@@ -88,20 +88,20 @@ class ServerClock:
             self._is_narrowed = self.known
 
     async def _question(self, kombo: AsyncKomboClient) -> bool:
-        with suppress(KomboError):  # its answer teaches; that it fails teaches nothing
+        with suppress(KomboError):  # a failure has no `Date` to learn from, or was learned from already
             await kombo.send(CheckApiKey(), retry=RetryPolicy.none())
             return True
         return False
 
     async def __call__(self, call: Call, call_next: Next) -> Response[Any]:
-        """Answer *call*, and learn from the answer."""
+        """Answer *call*, and learn from the response."""
         begun = self.clock.time()
         response = await call_next(call)
         self.learn(response.raw_response.headers, begun, self.clock.time())
         return response
 
     def learn(self, headers: Mapping[str, str], begun: float, ended: float) -> None:
-        """Take in the `Date` of an answer to a request that began and ended at these moments."""
+        """Learn from the `Date` of the response to a request that began and ended at these moments."""
         date = None if "age" in headers else _time(headers.get("date"))  # with an age, it is a cache's copy
         if date is None:
             return

@@ -76,7 +76,7 @@ class ApplicationReconciler(Reconciler):
     async def look(self, look: Look) -> Verdict:
         """See `Reconciler.look`."""
         if look.identity is None:
-            return NotSure("there is no e-mail address to look for it by")
+            return NotSure("it has no e-mail address to search by")
         wanted = Wanted.of(look.request.candidate, _job_id(look.request))  # type: ignore[attr-defined]
         since = None if look.entry.first_sent is None else look.entry.first_sent - MARGIN
         records = [record async for record in _by_email(look, wanted)]

@@ -31,7 +31,7 @@ logger: logging.Logger = logging.getLogger("kombo_async.bulk")
 ROUNDS = 3
 """How often a row is searched for and sent again, at most, if each sending ends in doubt."""
 SYNCED_WITHIN = 60.0
-"""Seconds that an answer of `synced_since` may take. After one that took longer, it has to answer at once."""
+"""Seconds that a call of `synced_since` may take. After one that took longer, the next must return at once."""
 UNPROVEN = "it was not found, which proves nothing: it may still be in progress, or Kombo's copy may be behind"
 
 
@@ -92,7 +92,7 @@ class Doubts:
         )
         if not await self._journal.record(doubt.item.key, without_people(entry)):
             match = attrs.evolve(verdict.match, why="it belongs to another row")
-            return await self._keep(doubt, NotSure("what was found belongs to another row", (match,)))
+            return await self._keep(doubt, NotSure("the record that was found belongs to another row", (match,)))
         changed = entry.digest != doubt.item.entry.digest
         return outcome_of(doubt.item, entry, "changed" if changed else "done", doubt.sent, earlier=doubt.sent is None)
 
@@ -184,7 +184,7 @@ class Doubts:
         with clock.until(clock.time() + self._patience):
             return await answer
         self._patience = 0.0
-        raise _TooSlow(f"synced_since: no answer within {SYNCED_WITHIN:.0f} seconds")
+        raise _TooSlow(f"synced_since: did not return within {SYNCED_WITHIN:.0f} seconds")
 
     def _when_over(self, doubt: Doubt) -> float | None:
         """When `resend_after` has certainly passed, on the client's clock; None if never."""

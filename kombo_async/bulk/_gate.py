@@ -19,7 +19,7 @@ from kombo_async.response import Response
 FAILURES = 5
 """How many consecutive requests may fail as in an outage before no more rows are started."""
 REFUSALS = 20
-"""The same for refusals as one too many: the client slows down by itself unless nothing gets through."""
+"""The same for 429s: the client slows down by itself, so this matters only if nothing gets through."""
 REST = 30.0
 """Seconds until one row tries again; doubled each time it fails."""
 PENDING_FOR = 60.0
@@ -78,7 +78,7 @@ class Gate:
         if isinstance(response, SyncPending):
             if self._probe is None:
                 self._probe = row  # it keeps trying, for all
-            self._shut(PENDING_FOR, response.message or "the first sync is not over")
+            self._shut(PENDING_FOR, response.message or "the first sync has not finished")
             return
         if not _is_outage(response, error):
             self._open()

@@ -74,7 +74,7 @@ ROWS = (
                 if string.find(text, '"proof":"look"', 1, true) then
                     local known = cjson.decode(text)
                     known.state, known.proof, known.ids = 'in_doubt', nil, nil
-                    known.message = 'what was found turned out to be another row'
+                    known.message = 'the record that was found turned out to belong to another row'
                     redis.call('HSET', key, other, flag .. by .. ':' .. mark .. '\\n' .. cjson.encode(known))
                     redis.call('SADD', unfinished, other)
                 end

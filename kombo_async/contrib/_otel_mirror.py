@@ -29,13 +29,13 @@ async def observe_mirror(
             await mirror.run()
 
     By `kombo.integration.id`: `kombo.mirror.lag` (seconds since the tables were up to date), `kombo.mirror.behind`
-    (seconds since something is due that is not done), `kombo.mirror.failures` (in a row) and
+    (how many seconds overdue work has been waiting), `kombo.mirror.failures` (in a row) and
     `kombo.mirror.last_full_sync` (seconds since 1970). By `kombo.mirror.state`: `kombo.mirror.integrations`, their
     number. While the store does not respond, nothing is exported.
 
     Args:
         mirror: The mirror.
-        every: Seconds between two looks into the store.
+        every: Seconds between two reads of the store.
         meter_provider: In place of the global one.
     """
     latest: MirrorStatus | None = None
@@ -45,10 +45,15 @@ async def observe_mirror(
 
     meter = metrics.get_meter("kombo_async", __version__, meter_provider)
     for name, unit, read, description in (
-        ("lag", "s", _of_each(lambda each: each.lag), "Time since the tables were up to date."),
-        ("behind", "s", _of_each(lambda each: each.behind), "Time since something is due that is not done."),
+        ("lag", "s", _of_each(lambda each: each.lag), "Time since the tables were last up to date."),
+        ("behind", "s", _of_each(lambda each: each.behind), "How long overdue work has been waiting."),
         ("failures", "{failure}", _of_each(lambda each: each.failures), "Failures in a row."),
-        ("last_full_sync", "s", _of_each(_last_full_sync), "When all tables had been read completely, since 1970."),
+        (
+            "last_full_sync",
+            "s",
+            _of_each(_last_full_sync),
+            "Time of the last full sync of all tables, as a Unix timestamp.",
+        ),
         ("integrations", "{integration}", _states, "Integrations in each state."),
     ):
         meter.create_observable_gauge(f"kombo.mirror.{name}", [reading(read)], unit=unit, description=description)

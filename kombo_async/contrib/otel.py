@@ -81,7 +81,7 @@ def observe(kombo: AsyncKomboClient, *, meter_provider: metrics.MeterProvider | 
 
     meter = metrics.get_meter("kombo_async", __version__, meter_provider)
     for name, unit, callback, description in (
-        ("kombo.calls.in_flight", "{call}", of_client("in_flight"), "Calls that have a connection."),
+        ("kombo.calls.in_flight", "{call}", of_client("in_flight"), "Calls that hold a connection."),
         ("kombo.calls.waiting", "{call}", of_client("waiting"), "Calls that wait for a connection."),
         ("kombo.actions.in_flight", "{call}", of_actions("in_flight"), "Actions in flight."),
         ("kombo.actions.waiting", "{call}", of_actions("waiting"), "Actions that wait for a place."),
@@ -99,7 +99,7 @@ class OpenTelemetry:
     Metrics: `http.client.request.duration` for each attempt, and `kombo.call.duration` for each call with its waits.
 
     Args:
-        base_url: The client's base URL, if it has its own; used for attempts that get no answer.
+        base_url: The client's base URL, if it has its own; used for attempts that get no response.
         propagate: Send the trace context to Kombo, including any baggage of your app.
         tracer_provider: In place of the global one.
         meter_provider: In place of the global one.

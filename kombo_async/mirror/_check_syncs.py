@@ -28,18 +28,20 @@ async def keeps_watermarks(make: MakeStore) -> None:
     """A watermark stays as the last sync left it, for the query that it belongs to."""
     async with opened(make) as store:
         turn = await take_turn(store)
-        promise("at first there is no watermark", await store.begin(turn, TAGS, full=True) == Watermark())
+        promise("a new table has no watermark", await store.begin(turn, TAGS, full=True) == Watermark())
         after = Watermark(since=SINCE, full_at=SINCE - timedelta(hours=1))
         await finish_sync(store, turn, after)
-        promise("it is as it was set", await store.begin(turn, TAGS, full=False) == after)
+        promise(
+            "begin() returns the watermark that finish() stored", await store.begin(turn, TAGS, full=False) == after
+        )
         await store.want_full(turn, "tags")
-        promise("a full sync is wanted", (await store.watermarks(ID))["tags"].full_wanted)
+        promise("want_full() sets full_wanted", (await store.watermarks(ID))["tags"].full_wanted)
     async with opened(make) as store:
         turn = await take_turn(store)
         mark = (await store.watermarks(ID))["tags"]
-        promise("it is there after reopening", (mark.since, mark.full_wanted) == (SINCE, True))
+        promise("a watermark is still there after reopening", (mark.since, mark.full_wanted) == (SINCE, True))
         other = Table("tags", ats.GetTags(ids=["a"]), columns=["name"])
-        promise("it is forgotten with another question", await store.begin(turn, other, full=False) == Watermark())
+        promise("a watermark for another query is dropped", await store.begin(turn, other, full=False) == Watermark())
 
 
 async def keeps_rewinds(make: MakeStore) -> None:
@@ -51,14 +53,14 @@ async def keeps_rewinds(make: MakeStore) -> None:
         await store.rewind(ID, early)
         await store.rewind(ID, late)
         before = await store.begin(turn, TAGS, full=False)
-        promise("the earliest rewind holds", (before.rewind, before.reach) == (early, early))
+        promise("of several rewinds, the earliest applies", (before.rewind, before.reach) == (early, early))
         earlier = early - timedelta(hours=1)
         await store.rewind(ID, earlier)
         await store.finish(turn, TAGS, before, Watermark(since=SINCE), full=False)
         before = await store.begin(turn, TAGS, full=False)
-        promise("one that came in between is kept", before.rewind == earlier)
+        promise("a rewind that came during a sync is kept for the next", before.rewind == earlier)
         await store.finish(turn, TAGS, before, Watermark(since=SINCE), full=False)
-        promise("one that was heeded is gone", (await store.begin(turn, TAGS, full=False)).rewind is None)
+        promise("a rewind applies to one sync only", (await store.begin(turn, TAGS, full=False)).rewind is None)
 
 
 async def finds_what_was_not_seen(make: MakeStore) -> None:
@@ -70,9 +72,14 @@ async def finds_what_was_not_seen(make: MakeStore) -> None:
         await store.write(turn, TAGS, [tag("t0", "1"), tag("t5", "2"), tag("new", "1")], [], full=True)
         first = await store.unseen(turn, TAGS, "", 4)
         rest = await store.unseen(turn, TAGS, first[-1], 9)
-        promise("it knows what was not met", [*first, *rest] == [f"t{number}" for number in (1, 2, 3, 4, 6, 7, 8)])
+        promise(
+            "unseen() returns the records that a full sync has not seen",
+            [*first, *rest] == [f"t{number}" for number in (1, 2, 3, 4, 6, 7, 8)],
+        )
         await store.begin(turn, TAGS, full=True)
-        promise("a full sync begins with nothing met", len(await store.unseen(turn, TAGS, "", 99)) == 10)
+        promise(
+            "at the start of a full sync, all records are unseen", len(await store.unseen(turn, TAGS, "", 99)) == 10
+        )
 
 
 async def notes_what_is_stale(make: MakeStore) -> None:
@@ -86,25 +93,26 @@ async def notes_what_is_stale(make: MakeStore) -> None:
         await store.write(turn, TAGS, [tag("t1", "2"), tag("t2", "1")], [], blind_spots=spots)
         stale = await store.stale(turn, CANDIDATES, 99)
         promise(
-            "only what changed is stale", [(each.path, each.id, each.read) for each in stale] == [("tags", "t1", False)]
+            "only changed records make others stale",
+            [(each.path, each.id, each.read) for each in stale] == [("tags", "t1", False)],
         )
         nesting = await store.nesting(turn, CANDIDATES, "tags", ["t1"], 99)
-        promise("records with one in a list are found", nesting == ["a", "b"])
+        promise("nesting() finds records by an item of a list", nesting == ["a", "b"])
         nesting = await store.nesting(turn, CANDIDATES, "location", ["place-a", "x"], 99)
-        promise("records with one in an object are found", nesting == ["a"])
+        promise("nesting() finds records by a nested object", nesting == ["a"])
         nesting = await store.nesting(turn, CANDIDATES, "applications.job", ["job-b", "application-a"], 99)
-        promise("records with one in an object within a list are found, by its ID alone", nesting == ["b"])
+        promise("nesting() finds records by an object within a list, and compares only its ID", nesting == ["b"])
         nesting = await store.nesting(turn, CANDIDATES, "applications.current_stage", ["stage-a"], 99)
-        promise("names of fields may have underscores", nesting == ["a"])
+        promise("nested field names may contain underscores", nesting == ["a"])
         nesting = await store.nesting(turn, CANDIDATES, "first_seen_place", ["place-c"], 99)
-        promise("names of fields may have underscores at the top, too", nesting == ["c"])
+        promise("top-level field names may contain underscores", nesting == ["c"])
         await store.settle(turn, CANDIDATES, stale, done=False)
         (again,) = await store.stale(turn, CANDIDATES, 99)
-        promise("what was read is marked", again.read)
+        promise("settle(done=False) marks the entry as read", again.read)
         await anyio.sleep(0.01)
         await store.write(turn, TAGS, [], ["t1"], blind_spots=spots)
         await store.settle(turn, CANDIDATES, [again], done=True)
         (again,) = await store.stale(turn, CANDIDATES, 99)
-        promise("what was noted again stays", not again.read)
+        promise("an entry that was noted again is not settled", not again.read)
         await store.settle(turn, CANDIDATES, [again], done=True)
-        promise("what is settled is gone", await store.stale(turn, CANDIDATES, 99) == [])
+        promise("a settled entry is removed", await store.stale(turn, CANDIDATES, 99) == [])

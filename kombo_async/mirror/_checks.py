@@ -39,7 +39,7 @@ async def refused(what: str, call: Awaitable[Any]) -> None:
         await call
     except LeaseLost:
         return
-    raise AssertionError(f"the store breaks its contract: {what} is refused without a lease")
+    raise AssertionError(f"the store breaks its contract: {what} must raise LeaseLost")
 
 
 async def differing(call: Awaitable[Any]) -> str | None:

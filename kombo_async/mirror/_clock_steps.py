@@ -1,13 +1,13 @@
-"""What moves in a store when its clock is set back: else nothing would be due until it is that late again."""
+"""What a store changes when its clock is set back; otherwise nothing would be due until the clock has caught up."""
 
 from __future__ import annotations
 
 STEP = 1.0
-"""Seconds by which a clock may go back unheeded."""
+"""Seconds that a clock may go back before anything is changed."""
 TIMES = {
     "integrations": ("due_at", "told_at", "looked_at", "lease_until"),
     "processes": ("lease_until",),
     "stale": ("noted_at",),
     "subscribers": ("lease_until",),
 }
-"""The columns with times, by table."""
+"""The columns that hold times, by table."""

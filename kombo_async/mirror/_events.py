@@ -1,4 +1,4 @@
-"""What webhooks tell a mirror. Nothing in them is certain: fields can be missing, or hold something else."""
+"""What webhooks tell a mirror. Their fields may be missing or have the wrong type."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _logger = logging.getLogger("kombo_async.mirror")
 
 @attrs.frozen(kw_only=True)
 class News:
-    """What is new with an integration."""
+    """What a webhook says about an integration."""
 
     integration_id: str
     category: str | None = None

@@ -44,7 +44,7 @@ class Settings:
     retry: RetryPolicy | None
     server_clock: ServerClock
     now: Callable[[], datetime]
-    """The time as Kombo has it."""
+    """The time by Kombo's clock."""
 
 
 class Look:

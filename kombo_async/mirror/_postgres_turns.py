@@ -155,7 +155,7 @@ class PostgresTurns:
         return {row["id"]: row["fence"] for row in rows}
 
     async def keep_time(self, db: Connection) -> None:
-        """Note the time; where the server's clock was set back since the last note, what is to come comes sooner."""
+        """Note the time. If the server's clock was set back since the last note, move all stored times back, too."""
         clock = self._pool.own("clock")
         back: float = await db.fetchval(
             f"WITH was AS (SELECT time FROM {clock} FOR UPDATE) UPDATE {clock} AS c SET time = {NOW} FROM was "

@@ -139,7 +139,7 @@ class SqliteTurns(SqliteConnection):
         return {row[0]: row[1] for row in self._all(sql, until, owner)}
 
     def keep_time(self) -> None:
-        """Note the time; where the machine's clock was set back since the last note, what is to come comes sooner."""
+        """Note the time. If the machine's clock was set back since the last note, move all stored times back, too."""
         now = self._now()
         back = self._one("SELECT time FROM kombo_clock") - now
         if back > STEP:

@@ -23,7 +23,7 @@ def pytest_configure(config: pytest.Config) -> None:
     """Register the marker."""
     config.addinivalue_line(
         "markers",
-        "kombo(**settings): settings of `kombo_sandbox` (as of `Sandbox(...)`, and `scene=`) "
+        "kombo(**settings): settings of `kombo_sandbox` (those of `Sandbox(...)`, and `scene=`) "
         "and of `kombo` (as of `AsyncKomboClient(...)`)",
     )
 

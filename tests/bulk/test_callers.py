@@ -99,7 +99,7 @@ async def test_synced_since_that_does_not_answer(timed_bench: Bench, rows: int) 
         run = kombo.bulk(bench.applications(rows), synced_since=never, settle_wait=0, concurrency=1)
         outcomes = [each async for each in run]
     assert [each.result for each in outcomes] == ["in_doubt"] * rows
-    assert all("synced_since: no answer within 60 seconds" in each.message for each in outcomes)
+    assert all("synced_since: did not return within 60 seconds" in each.message for each in outcomes)
     assert asked == rows
     assert bench.sandbox.clock.time() - began < 90
 

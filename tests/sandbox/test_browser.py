@@ -155,7 +155,7 @@ def test_candidates_are_shown_and_their_files_downloaded(served: Served, page: B
     ("button", "failure", "status", "performed"),
     [
         ("Next call: 500", ServerError, 500, False),
-        ("Next call: done, but answered 500", ServerError, 500, True),
+        ("Next call: succeeds, but returns 500", ServerError, 500, True),
         ("Next call: HTML from a load balancer", ServerError, 502, False),
         ("Next call: connection reset", ConnectionFailed, None, False),
         ("Next call: rate limit", RateLimited, 429, False),

@@ -115,7 +115,7 @@ def test_webhooks_are_added_shown_and_sent_again(served: Served, page: BrowserPa
     page.until("it is there", lambda: [each.url for each in served.sandbox.webhooks.endpoints])
     served.portal.call(lambda: served.kombo.general.trigger_sync())
     row = page.row("webhooks", "sync-finished")
-    assert row[2:4] == ["1", "no answer"]
+    assert row[2:4] == ["1", "no response"]
     page.click("[data-fragment$=webhooks] button", "Send again")
     page.until("it was sent again", lambda: served.sandbox.webhooks.deliveries[-1].attempts == 2)
     page.click("[data-fragment$=webhooks] tr[data-open]", "sync-finished")

@@ -43,7 +43,7 @@ STATES: tuple[tuple[str, dict[str, Any]], ...] = (
 FAULTS: tuple[tuple[str, dict[str, Any]], ...] = (
     ("Next call: 500", {"status": 500, "code": "PLATFORM.UNKNOWN_ERROR", "times": 1}),
     (
-        "Next call: done, but answered 500",
+        "Next call: succeeds, but returns 500",
         {"status": 500, "code": "PLATFORM.UNKNOWN_ERROR", "after_performing": True, "times": 1},
     ),
     ("Next call: HTML from a load balancer", {"status": 502, "html": True, "times": 1}),
@@ -53,7 +53,7 @@ FAULTS: tuple[tuple[str, dict[str, Any]], ...] = (
         {"status": 429, "code": "PLATFORM.RATE_LIMIT_EXCEEDED", "headers": {"Retry-After": "2"}, "times": 1},
     ),
     ("All calls: 2 s slower", {"delay": 2.0}),
-    ("One call in five: 503 of the tool", {"status": 503, "code": "REMOTE.SERVICE_UNAVAILABLE", "probability": 0.2}),
+    ("One call in five: 503 from the tool", {"status": 503, "code": "REMOTE.SERVICE_UNAVAILABLE", "probability": 0.2}),
 )
 
 

@@ -47,7 +47,7 @@ def _passes(request: LoggedRequest, text: str, status: str, integration: str) ->
 
 def _status(request: LoggedRequest) -> str:
     if request.status is None:
-        return badge("no answer", "bad")
+        return badge("no response", "bad")
     status = request.status
     return badge(str(status), "good" if status < 300 else "warn" if status in (409, 429, 503) else "bad")
 
@@ -84,5 +84,5 @@ def draw_request(sandbox: SandboxCore, request: Request) -> str:
         f"{escape(found.integration or 'no integration')}<br>"
         f"{_status(found)} {_breakable(found.code or '')}<br>{found.at} · {found.milliseconds:.1f} ms · "
         f"{done}{fault}{unknown}</p>"
-        f"<strong>Request</strong>{draw_body(found.request_body)}<strong>Answer</strong>{draw_body(found.answer_body)}"
+        f"<strong>Request</strong>{draw_body(found.request_body)}<strong>Response</strong>{draw_body(found.answer_body)}"
     )

@@ -35,7 +35,7 @@ def _endpoint(endpoint: Endpoint) -> str:
 
 def _status(delivery: Delivery) -> str:
     if delivery.status is None:
-        return badge("no answer", "bad")
+        return badge("no response", "bad")
     return badge(str(delivery.status), "good" if delivery.delivered else "bad")
 
 
@@ -59,5 +59,5 @@ def draw_delivery(sandbox: SandboxCore, request: Request) -> str:
         f'<h2>{escape(delivery.type)}</h2><p class="hint">{copyable(delivery.id, "event ID")}<br>'
         f"{copyable(delivery.signature, 'X-Kombo-Signature')}<br>{_status(delivery)} after {delivery.attempts} "
         f"time{'s' if delivery.attempts != 1 else ''}{error}</p>"
-        f"<strong>Body</strong>{draw_body(delivery.body)}<strong>Answer</strong>{draw_body(delivery.answer.encode())}"
+        f"<strong>Body</strong>{draw_body(delivery.body)}<strong>Response</strong>{draw_body(delivery.answer.encode())}"
     )

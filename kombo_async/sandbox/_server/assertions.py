@@ -47,7 +47,7 @@ def describe_mismatch(
 
 
 def _line(request: LoggedRequest) -> str:
-    status = "no answer" if request.status is None else str(request.status)
+    status = "no response" if request.status is None else str(request.status)
     code = f" {request.code}" if request.code else ""
     done = "" if request.performed else ", not done"
     body = f" {msgspec.json.encode(request.body).decode()}" if request.body else ""
