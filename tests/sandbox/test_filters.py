@@ -166,6 +166,14 @@ async def test_a_filter_without_a_value_finds_nobody(sandbox: Sandbox, empty: st
     assert ids(await call(sandbox, "GET", f"/ats/candidates?{empty}")) == []
 
 
+@pytest.mark.parametrize("query", ["ids[]=a", "ids%5B%5D=a", "ids[0]=a", "statuses[]=OPEN", "ids=a&ids=b"])
+async def test_lists_in_other_forms_are_refused(sandbox: Sandbox, query: str) -> None:
+    """An ignored filter would find everything."""
+    refused = await call(sandbox, "GET", f"/ats/jobs?{query}")
+    assert error(refused)[:2] == (400, "PLATFORM.INPUT_INVALID")
+    assert "commas" in error(refused)[2]
+
+
 @pytest.mark.parametrize("size", ["0", "-1", "251", "1000000000", "9" * 30, "1e2", "", "+5", "%D9%A1"])
 async def test_sizes_of_pages_that_there_are_not(sandbox: Sandbox, size: str) -> None:
     """Are refused by their name."""

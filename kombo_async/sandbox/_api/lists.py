@@ -15,7 +15,8 @@ from kombo_async.model import UNSET
 from kombo_async.request import Request, data_type
 from kombo_async.sandbox._api.answers import encode
 from kombo_async.sandbox._api.filters import COMMON, Filter
-from kombo_async.sandbox._api.projection import shaper
+from kombo_async.sandbox._api.projection import emptied, shaper
+from kombo_async.sandbox._state.clock import days, stamp
 from kombo_async.sandbox._state.ids import make_id
 from kombo_async.sandbox._state.indexes import FEW, Record
 from kombo_async.sandbox._state.records import Look
@@ -27,6 +28,8 @@ View: TypeAlias = Callable[[World, Record], Record]
 """A record with its nested records."""
 
 DEFAULT_PAGE = 100
+DELETED_KEPT = days(14)
+"""How long after its deletion Kombo still has the fields of a record."""
 MANY = 50
 """Filters with more values than this are looked up value by value."""
 
@@ -55,13 +58,18 @@ def read_page(world: World, listing: Listing, request: Request[Any]) -> dict[str
     start = _place(_given(request, "cursor"), mark)
     filters = _filters(listing, request)
     deleted_too = bool(_given(request, "include_deleted"))
+    emptied_until = stamp(world.clock.now() - DELETED_KEPT) if deleted_too else ""
+    needs_fields = any(each not in COMMON.values() for each, _ in filters)
     results: list[msgspec.Raw] = []
     for record in _records(world, world.table(listing.table), filters, start):
-        shown = deleted_too or not record.deleted
-        if shown and (not filters or all(each.test(world, record, value) for each, value in filters)):
+        deleted_at: str = record.data.get("remote_deleted_at") or ""
+        if deleted_at and (not deleted_too or (needs_fields and deleted_at <= emptied_until)):
+            continue
+        if not filters or all(each.test(world, record, value) for each, value in filters):
             if len(results) == size:
                 return _page(listing, results, make_cursor(mark, record.place))
-            results.append(encoded(world, listing, record, type(request)))
+            is_empty = bool(deleted_at) and deleted_at <= emptied_until
+            results.append((_emptied if is_empty else encoded)(world, listing, record, type(request)))
     return _page(listing, results, None)
 
 
@@ -79,6 +87,12 @@ def encoded(world: World, listing: Listing, record: StoredRecord, request: type[
         kept = (edition, encode(shaper(item)(listing.view(world, record.data))))
         record.encoded[request.operation.id] = kept
     return msgspec.Raw(kept[1])
+
+
+def _emptied(world: World, listing: Listing, record: StoredRecord, request: type[Request[Any]]) -> msgspec.Raw:
+    """What the list shows of a record that was deleted long ago."""
+    (item,) = get_args(data_type(request))
+    return msgspec.Raw(encode(emptied(shaper(item)(listing.view(world, record.data)), item)))
 
 
 def page_size(request: Request[Any], largest: int) -> int:

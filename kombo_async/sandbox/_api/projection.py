@@ -20,6 +20,24 @@ def shape(data: Any, cls: Any) -> Any:
     return shaper(cls)(data)
 
 
+def emptied(data: dict[str, Any], cls: Any) -> dict[str, Any]:
+    """*data* in the shape of *cls*, with null (or no items) wherever *cls* allows that, but for `_NEVER_EMPTIED`."""
+    for name, empty in _empty_values(cls).items():
+        if name in data:
+            data[name] = empty
+    return data
+
+
+@cache
+def _empty_values(cls: Any) -> dict[str, Any]:
+    names: Mapping[str, str] = getattr(cls, "__wire_names__", {})
+    defaults = ((names.get(field.name, field.name), _default(hint)) for field, hint in field_types(cls))
+    return {name: empty for name, empty in defaults if empty in (None, []) and name not in _NEVER_EMPTIED}
+
+
+_NEVER_EMPTIED = ("id", "changed_at", "remote_deleted_at")
+
+
 def _as_it_is(data: Any) -> Any:
     return data
 

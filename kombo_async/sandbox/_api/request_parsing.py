@@ -80,6 +80,8 @@ def _query(cls: type[Request[Any]], query: str, unknown: list[str] | None) -> di
         if not name:
             continue
         if name not in readers:
+            if name.partition("[")[0] in readers:  # otherwise a mistyped filter would find everything
+                raise InputInvalid(f"{name}: pass {name.partition('[')[0]} once, several values separated by commas")
             if unknown is None:
                 raise InputInvalid(f"{name}: {cls.operation.id} has no such query parameter")
             unknown.append(name)

@@ -9,6 +9,7 @@ from kombo_async.sandbox._api.filters import one_id_of, one_of
 from kombo_async.sandbox._api.lists import Listing
 from kombo_async.sandbox._handlers.registry import LISTINGS, Context, handles
 from kombo_async.sandbox._seed.application_form import FORM, questions
+from kombo_async.sandbox._state.clock import days, parse
 from kombo_async.sandbox._state.ids import make_id
 from kombo_async.sandbox._state.indexes import Record
 from kombo_async.sandbox._state.refusals import InputInvalid, UnknownId
@@ -17,6 +18,9 @@ from kombo_async.sandbox._state.table import StoredRecord
 
 if TYPE_CHECKING:
     from kombo_async import ai_apply
+
+TOKEN_LIFETIME = days(2)
+"""How long an application can be submitted after an inquiry."""
 
 
 def _posting(world: World, record: Record) -> Record:
@@ -131,6 +135,8 @@ def apply(context: Context, request: ai_apply.SubmitJobApplication) -> Record:
     found = list(context.world.table("ai_submissions").where("token", request.submission_token))
     if not found:
         raise InputInvalid("submission_token: unknown; use the one that an inquiry returned")
+    if context.clock.now() >= parse(found[0].data["remote_created_at"]) + TOKEN_LIFETIME:
+        raise InputInvalid("submission_token: expired after 2 days; inquire again")
     posting = _open(context, found[0].data["posting_id"])
     asked = questions()
     for place, answer in enumerate(request.screening_question_answers):

@@ -49,9 +49,11 @@ def make_site(sandbox: SandboxCore) -> Starlette:
 
     async def download(request: Request) -> Response:
         id, token = request.path_params["id"], request.path_params["token"]
-        file = sandbox.file(id)
-        if file is None or not sandbox.file_url("", id).endswith(f"/{token}"):
+        file, expires = sandbox.file(id), sandbox.environment.file_url_expires(id, token)
+        if file is None or expires is None:
             return PlainTextResponse("There is no such file.", 404)
+        if sandbox.clock.time() >= expires:
+            return PlainTextResponse("This URL has expired; read the attachments again for another one.", 403)
         opened = "open" in request.query_params and file.content_type in OPENED
         disposition = f"{'inline' if opened else 'attachment'}; filename*=UTF-8''{quote(file.name)}"
         # Never with its claimed type: an uploaded page must not run as one of the sandbox's own.

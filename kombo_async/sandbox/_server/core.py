@@ -21,7 +21,7 @@ from kombo_async.sandbox._seed.source import Source
 from kombo_async.sandbox._server.assertions import describe_mismatch, includes
 from kombo_async.sandbox._server.faults import Faults
 from kombo_async.sandbox._server.latency import Latency, LatencyLike, latency_of
-from kombo_async.sandbox._server.limits import ACTIONS_AT_ONCE, Concurrency, RateLimit
+from kombo_async.sandbox._server.limits import ACTIONS_AT_ONCE, Concurrency, Imports, RateLimit
 from kombo_async.sandbox._server.logged_request import LoggedRequest
 from kombo_async.sandbox._server.request_log import RequestLog
 from kombo_async.sandbox._server.scenes import Scenes
@@ -90,6 +90,7 @@ class SandboxCore:
         self.request_log: RequestLog = RequestLog()
         self.concurrency: Concurrency = Concurrency(actions_at_once)
         self.rate_limit: RateLimit = RateLimit(self.clock, rate_limit)
+        self.imports: Imports = Imports()
         self.action_latency: Latency | None = latency_of(latency)
         self.read_latency: Latency | None = latency_of(read_latency, "read_latency")
         self._first_latency = (self.action_latency, self.read_latency)
@@ -208,8 +209,8 @@ class SandboxCore:
         return self.environment.file(id)
 
     def file_url(self, root: str, id: str) -> str:
-        """The URL to download the attachment *id*."""
-        return self.environment.file_url(root, id)
+        """The URL to download the attachment *id*, the same all day: the page is drawn again each second."""
+        return self.environment.file_url(root, id, same_for=86_400)
 
     def reset(self) -> None:
         """Restore the initial records, and remove faults, scenes and logged requests. Endpoints stay."""

@@ -1,4 +1,4 @@
-"""Kombo's two limits: actions at once for an integration, and requests in a window of time."""
+"""Kombo's limits: actions at once for an integration, requests in a window of time, one import at a time."""
 
 from __future__ import annotations
 
@@ -65,6 +65,29 @@ class Concurrency:
             yield
         finally:
             self._in_flight[integration_id] -= 1
+
+
+class Imports:
+    """Lets one bulk import of a job feed run at a time, as Kombo does."""
+
+    def __init__(self) -> None:
+        self._running: set[str] = set()
+
+    @contextmanager
+    def running(self, job_feed_id: str) -> Generator[None]:
+        """Run an import of the feed. Raises `Refusal` if there is one already."""
+        if job_feed_id in self._running:
+            raise Refusal(
+                409,
+                "AI_APPLY.JOB_FEED_IMPORT_ALREADY_RUNNING",
+                "An import of this job feed is still running.",
+                title="Import already running",
+            )
+        self._running.add(job_feed_id)
+        try:
+            yield
+        finally:
+            self._running.discard(job_feed_id)
 
 
 class RateLimit:

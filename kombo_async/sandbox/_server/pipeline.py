@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from inspect import isawaitable
 from typing import Any, TypeVar, get_origin
 
@@ -157,11 +157,14 @@ async def _answer(
     assert route.request is not None  # noqa: S101 - it was admitted
     operation = route.request.operation
     kind = incoming.headers.get("content-type", "")
+    if operation.max_body_bytes is not None and len(incoming.body) > operation.max_body_bytes:
+        raise Refusal(413, "PLATFORM.INPUT_INVALID", f"The body has more than {operation.max_body_bytes} bytes.")
     unknown: list[str] | None = None if sandbox.strict else call.unknown
     request = read_request(route.request, route.parameters, incoming.query, kind, incoming.body, unknown)
     call.valid = True
-    await _wait(sandbox, operation)
-    data, warnings = await _do(sandbox, incoming, integration, request)
+    with sandbox.imports.running(route.parameters["job_feed_id"]) if operation.ndjson else nullcontext():
+        await _wait(sandbox, operation)
+        data, warnings = await _do(sandbox, incoming, integration, request)
     call.performed = True
     return success(data, warnings=warnings if operation.action else None)
 

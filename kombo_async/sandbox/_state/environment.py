@@ -22,6 +22,8 @@ from kombo_async.sandbox._state.store import Source, World
 from kombo_async.sandbox._state.tools import Category, category_of
 
 _COPY = "#copy"
+FILE_URL_LIFETIME = 7 * 86_400
+"""How many seconds the URL of an attachment works, like Kombo's."""
 PLATFORM = "platform"
 """In place of an integration for operations without one."""
 
@@ -202,9 +204,19 @@ class Environment:
                     return StoredFile(found.data["file_name"], found.data["content_type"], self._seed_file(found.data))
         return None
 
-    def file_url(self, root: str, id: str) -> str:
-        """The URL to download the attachment *id*."""
-        return f"{root}/_sandbox/files/{id}/{make_id(self.seed, 'file', id)}"
+    def file_url(self, root: str, id: str, *, same_for: int = 1) -> str:
+        """The URL to download the attachment *id*; it works for a week, or up to *same_for* seconds longer."""
+        expires = (int(self.clock.time()) // same_for + 1) * same_for + FILE_URL_LIFETIME
+        return f"{root}/_sandbox/files/{id}/{self._file_token(id, expires)}"
+
+    def file_url_expires(self, id: str, token: str) -> int | None:
+        """When the URL of the attachment *id* with this *token* expires (seconds since 1970); None if it is wrong."""
+        text = token.partition("-")[0]
+        expires = int(text) if text.isdecimal() and text.isascii() and len(text) < 18 else 0
+        return expires if token == self._file_token(id, expires) else None
+
+    def _file_token(self, id: str, expires: int) -> str:
+        return f"{expires}-{make_id(self.seed, 'file', id, expires)}"
 
     def clear(self) -> None:
         """Restore the initial records, without integrations."""
