@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
+from types import TracebackType
 from typing import Generic, TypeVar
 
 import anyio
@@ -19,6 +20,8 @@ class _Batch(Generic[T, R]):
         self.items: list[T] = []
         self.results: Sequence[R] = ()
         self.error: Exception | None = None
+        self.traceback: TracebackType | None = None
+        """Where that was raised first: each caller's own frames are added to it, and not those of all callers."""
         self.done = anyio.Event()
 
 
@@ -46,7 +49,7 @@ class GroupCommit(Generic[T, R]):
         else:
             await batch.done.wait()
         if batch.error is not None:
-            raise batch.error
+            raise batch.error.with_traceback(batch.traceback)
         return batch.results[place]
 
     async def _lead(self, batch: _Batch[T, R]) -> None:
@@ -56,7 +59,7 @@ class GroupCommit(Generic[T, R]):
                 self._batch = _Batch[T, R]()
                 batch.results = await self._commit(batch.items)
         except Exception as error:  # each caller of the batch raises it
-            batch.error = error
+            batch.error, batch.traceback = error, error.__traceback__
         except BaseException:
             batch.error = JournalError("the journal was interrupted during a commit")
             raise
