@@ -123,17 +123,12 @@ class Entry:
     @property
     def is_sent_before(self) -> bool:
         """Whether it may have been done by an earlier sending."""
-        return self.is_unfinished or self.has_times
+        return self.is_unfinished or self.first_sent is not None or self.last_sent is not None
 
     @property
     def is_unfinished(self) -> bool:
         """Whether it may have been done, without anyone knowing."""
         return self.state in ("sending", "in_doubt")
-
-    @property
-    def has_times(self) -> bool:
-        """Whether it says when the row may have been sent."""
-        return self.first_sent is not None or self.last_sent is not None
 
     @property
     def times(self) -> dict[str, Any]:

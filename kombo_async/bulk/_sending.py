@@ -1,30 +1,25 @@
-"""Send one row: record it before it is sent, and turn the response into a journal entry."""
+"""Send one row: record it before it is sent, and record the result."""
 
 from __future__ import annotations
 
 from contextlib import suppress
 from datetime import datetime
-from functools import cache
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 import anyio
 import attrs
-import msgspec
 
 from kombo_async._chain.server_clock import ServerClock
 from kombo_async._clock import Clock
-from kombo_async._codec.codes import meaning_of
-from kombo_async._codec.plain import plain_json
-from kombo_async._escaping import one_line
 from kombo_async._machine_faults import machine_fault
 from kombo_async.bulk._gate import Gate
-from kombo_async.bulk._journal import Entry, Journal, JournalError, RowKey, State, without_people
+from kombo_async.bulk._journal import Entry, Journal, JournalError, RowKey, without_people
 from kombo_async.bulk._reconcile import Reconciler
-from kombo_async.bulk._words import in_words
-from kombo_async.errors import Failure, NoResponse
+from kombo_async.bulk._responses import said_by
+from kombo_async.errors import NoResponse
 from kombo_async.middleware import Call, Next
 from kombo_async.options import Options
-from kombo_async.request import Request, data_type
+from kombo_async.request import Request
 from kombo_async.response import Response, Success
 
 if TYPE_CHECKING:
@@ -34,8 +29,6 @@ LATEST = 5.0
 """The most seconds between the recorded time of sending and the sending; after that, it is recorded again."""
 LONGEST_UPLOAD = 300.0
 """Seconds after which an incompletely sent request is interrupted; until it is complete, it cannot be performed."""
-NO_ID = "Kombo answered with success, but did not name what was created"
-NOT_KOMBOS = "the response was a success, but not from Kombo"
 NOT_NOW = "its integration accepts no requests at the moment"
 
 
@@ -54,7 +47,7 @@ class Sent:
     moments: tuple[float, float] | None = None
     """When the row was sent first and last by this process, on its monotonic clock."""
     is_first: bool = True
-    """Whether the row was certainly never sent before."""
+    """Whether nothing that was sent before this may have been done."""
 
 
 class _TooLate(Exception):
@@ -104,10 +97,10 @@ class Leaving:
     """Whether it may have been done: an attempt was sent, and its response does not clearly say that it was not."""
     moments: tuple[float, float] | None = None
     is_first: bool = attrs.field(init=False, default=True)
-    """Whether the row was certainly never sent before."""
+    """Whether nothing that was sent before this may have been done."""
 
     def __attrs_post_init__(self) -> None:
-        self.is_first = not self.entry.has_times
+        self.is_first = self.entry.first_sent is None
 
     @property
     def last_sent(self) -> datetime | None:
@@ -202,7 +195,9 @@ async def send(
     except BaseException:
         await _record_broken_off(step, before)
         raise
-    entry = _judge(request, reconciler, step, before, response, error)
+    said = said_by(request, reconciler, before, response, error, may_have_applied=step.may_have_applied)
+    times = {"last_sent": step.last_sent, "finished": step.clock.earliest(clock.time())}
+    entry = attrs.evolve(step.entry, **{**times, **said})
     await step.journal.record(step.key, without_people(entry), hold=entry.state == "in_doubt")
     if (fault := machine_fault(error)) is not None:
         raise fault
@@ -231,121 +226,3 @@ async def _record_broken_off(step: Leaving, before: Entry) -> None:
         entry = attrs.evolve(before, state="unsent", message="interrupted before it was sent")
     with anyio.CancelScope(shield=True), suppress(JournalError):  # the exception being raised says more
         await step.journal.record(step.key, without_people(entry))
-
-
-def _judge(
-    request: Request[Any],
-    reconciler: Reconciler | None,
-    step: Leaving,
-    before: Entry,
-    response: Response[Any] | None,
-    error: Exception | None,
-) -> Entry:
-    """The journal entry for this response, or for its absence."""
-    said: dict[str, Any] = {"last_sent": step.last_sent}
-    if isinstance(response, Success):
-        said |= _said_by_success(request, reconciler, response)
-    else:
-        said |= _said_by_failure(reconciler, step, before, response, error)
-        if said["state"] in ("refused", "unsent"):  # it was not done, so there is nothing to search for
-            said |= before.times
-    return attrs.evolve(step.entry, finished=step.clock.earliest(step.clock.clock.time()), **said)
-
-
-def _said_by_failure(
-    reconciler: Reconciler | None, step: Leaving, before: Entry, response: Failure | None, error: Exception | None
-) -> dict[str, Any]:
-    """What the journal keeps of a failure."""
-    if response is None:
-        return {"state": _state_without_answer(error, step), "message": in_words(error) if error else ""}
-    return {
-        "state": _state_of(response, reconciler, before),
-        "status_code": response.status_code,
-        "code": response.code,
-        "message": one_line(response.message),
-        "log_url": response.log_url,
-    }
-
-
-def _said_by_success(request: Request[Any], reconciler: Reconciler | None, response: Success[Any]) -> dict[str, Any]:
-    """What the journal keeps of a success."""
-    ids = (reconciler or _ANY).ids(request, response.data)
-    wrong = _why_not_done(type(request), response, ids)
-    said: dict[str, Any] = {
-        "status_code": response.status_code,
-        "warnings": tuple(
-            each.message for each in response.warnings if isinstance(getattr(each, "message", None), str)
-        ),
-        "code": None,
-        "message": wrong,
-    }
-    if not wrong:
-        return {**said, "state": "done", "proof": "answer", "ids": ids}
-    return {**said, "state": "unsent" if request.operation.safe else "in_doubt"}
-
-
-def _why_not_done(request: type[Request[Any]], response: Success[Any], ids: Any) -> str:
-    """Why this success does not prove that anything was done; empty if it does."""
-    envelope = _envelope(response.raw_response.content)
-    if envelope is None:
-        return NOT_KOMBOS
-    if not request.operation.safe and (
-        bytes(envelope.data) in (b"", b"null") or (_names_what_it_makes(cast("Any", request)) and not ids.get("id"))
-    ):
-        return NO_ID
-    return ""
-
-
-class _Any(Reconciler):
-    """For request classes without a reconciler."""
-
-    async def look(self, look: Any) -> Any:
-        """Never called."""
-        raise NotImplementedError
-
-
-_ANY = _Any()
-
-
-class _Envelope(msgspec.Struct):
-    status: str = ""
-    data: msgspec.Raw = msgspec.Raw(b"")
-
-
-def _envelope(body: bytes) -> _Envelope | None:
-    """Kombo's success envelope; None if the body is something else."""
-    try:
-        envelope = msgspec.json.decode(body, type=_Envelope)
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-        plain: Any = plain_json(body)  # which also reads invalid JSON, such as half a surrogate pair
-        if not isinstance(plain, dict):
-            return None
-        data: Any = plain.get("data")  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]
-        envelope = _Envelope(status=str(plain.get("status")), data=msgspec.Raw(b"null" if data is None else b"{}"))  # pyright: ignore[reportUnknownArgumentType, reportUnknownMemberType]
-    return envelope if envelope.status == "success" else None
-
-
-@cache
-def _names_what_it_makes(request: Any) -> bool:
-    """Whether responses to this request class have the `id` of what was created."""
-    try:
-        answer = data_type(request)
-    except TypeError:
-        return False
-    return isinstance(answer, type) and attrs.has(answer) and any(each.name == "id" for each in attrs.fields(answer))
-
-
-def _state_of(failure: Failure, reconciler: Reconciler | None, before: Entry) -> State:
-    if failure.may_have_applied:
-        return "in_doubt"
-    if before.is_sent_before and reconciler is not None and reconciler.already_there(failure):
-        return "in_doubt"  # it exists, and may be what we sent before
-    return "refused" if meaning_of(failure).blames_request else "unsent"
-
-
-def _state_without_answer(error: Exception | None, step: Leaving) -> State:
-    if isinstance(error, NoResponse):
-        return "in_doubt" if error.may_have_applied or step.may_have_applied else "unsent"
-    if step.may_have_applied:
-        return "in_doubt"
-    return "refused" if machine_fault(error) is None else "unsent"

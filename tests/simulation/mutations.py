@@ -15,6 +15,7 @@ from kombo_async.bulk import RowKey, SqliteJournal, sqlite
 from kombo_async.bulk import _applications as applications
 from kombo_async.bulk import _doubts as doubts
 from kombo_async.bulk import _redis_scripts as scripts
+from kombo_async.bulk import _responses as responses
 from kombo_async.bulk import _rows as rows
 from kombo_async.bulk import _sending as sending
 from kombo_async.bulk._file_guard import FileGuard
@@ -53,7 +54,7 @@ def _key_of_anybody(patch: pytest.MonkeyPatch) -> None:
 
 
 def _done_without_id(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(sending, "_why_not_done", lambda request, response, ids: "")
+    patch.setattr(responses, "_why_not_done", lambda request, response, ids: "")
 
 
 def _all_is_new(patch: pytest.MonkeyPatch) -> None:
@@ -116,7 +117,7 @@ def _own_clock(patch: pytest.MonkeyPatch) -> None:
 
 
 def _refused_whatever_was_before(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(sending, "_state_of", lambda *_: "refused")
+    patch.setattr(responses, "_state_of", lambda *_: "refused")
 
 
 def _no_last_check(patch: pytest.MonkeyPatch) -> None:
