@@ -8,8 +8,9 @@ and is reported.
 Two clocks decide what is "no earlier": the connected system says when a record was created (`remote_created_at`),
 Kombo's `Date` when the row was first sent. The latter is known within bounds, so a record is new only if it was created
 after the upper bound, and old only if everything that its creation time may have been truncated from is before the
-lower bound. In between, it is in doubt. Two things no record can tell: that somebody else created it after our first
-attempt, and that the connected system's clock is ahead of Kombo's. See docs/bulk.md, rule 3.
+lower bound. In between, it is in doubt. To be ignored as old, it must be a day older still, since the connected
+system's clock may be behind. Two things no record can tell: that somebody else created it after our first attempt, and
+that the connected system's clock is ahead of Kombo's. See docs/bulk.md, rule 3.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ from kombo_async.bulk._identity import Identity
 from kombo_async.bulk._job_looks import JobLooks
 from kombo_async.bulk._journal import Match, RowKey
 from kombo_async.bulk._people import normal_email, normal_name, spellings
-from kombo_async.bulk._reconcile import Found, Look, NotSure, NotThere, Reconciler, Verdict, ids_of, is_before
+from kombo_async.bulk._reconcile import Found, Look, NotSure, NotThere, Reconciler, Verdict, ids_of
 from kombo_async.bulk._records import Record, Wanted, applications_of, is_for
 from kombo_async.errors import Failure, InputFault, InvalidInput
 from kombo_async.request import Request
@@ -162,23 +163,22 @@ def _judge(look: Look, wanted: Wanted, records: Sequence[Record], owners: Mappin
 def _why_not(look: Look, wanted: Wanted, record: Record, owners: Mapping[str, RowKey]) -> str | None:
     """Why *record* is not proof of the row: empty if it is, None if it is certainly unrelated."""
     new = look.is_new(record.created)
-    first = look.entry.first_sent
-    if first is not None and record.deleted is not None and is_before(record.deleted, first):
+    if look.is_old(record.deleted):
         return None  # it was deleted before the row was sent
     if record.has_email(wanted):
         if not record.application_id:
-            return _why_partial(record, new)
+            return _why_partial(record, is_old=look.is_old(record.created))
         if record.application_id in owners:
             return "this application belongs to another row"
-    elif new is False or not owners.keys().isdisjoint((record.application_id, record.candidate_id)):
+    elif look.is_old(record.created) or not owners.keys().isdisjoint((record.application_id, record.candidate_id)):
         return None  # only the name matches, or nothing is known: somebody else's
     return _why_unsure(look, wanted, record, new)
 
 
-def _why_partial(record: Record, new: bool | None) -> str | None:
+def _why_partial(record: Record, *, is_old: bool) -> str | None:
     if record.deleted is not None:
         return "the candidate has since been deleted, perhaps with an application"
-    if record.has_applications or new is False:
+    if record.has_applications or is_old:
         return None  # somebody who was already there, without an application for this job
     return "the candidate is there without an application: the row may be partly done"
 

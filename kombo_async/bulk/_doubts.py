@@ -5,8 +5,9 @@ from __future__ import annotations
 import inspect
 import logging
 from collections import Counter
-from collections.abc import Awaitable, Mapping
+from collections.abc import Awaitable, Mapping, Sequence
 from datetime import timedelta
+from functools import partial
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +22,7 @@ from kombo_async.bulk._outcome import Outcome
 from kombo_async.bulk._reconcile import LONGEST_ACTION, Found, Look, NotSure, NotThere, Reconciler, Verdict
 from kombo_async.bulk._settings import Settings
 from kombo_async.bulk._waiting import wait_until
+from kombo_async.bulk._words import joined
 from kombo_async.errors import KomboError
 
 if TYPE_CHECKING:
@@ -78,7 +80,8 @@ class Doubts:
             return await self._done(doubt, verdict)
         if isinstance(verdict, NotSure):
             return await self._keep(doubt, verdict)
-        return doubt.item.entry.at_times_of(self._timed(doubt))
+        # What was sent so far was not done: only what is created from now on can be the row's.
+        return attrs.evolve(doubt.item.entry, last_sent=self._timed(doubt).last_sent)
 
     async def _done(self, doubt: Doubt, verdict: Found) -> Outcome:
         entry = attrs.evolve(
@@ -97,10 +100,8 @@ class Doubts:
         return outcome_of(doubt.item, entry, "changed" if changed else "done", doubt.sent, earlier=doubt.sent is None)
 
     async def _keep(self, doubt: Doubt, verdict: NotSure) -> Outcome:
-        why = _why(doubt.entry)
-        entry = attrs.evolve(
-            self._timed(doubt), state="in_doubt", message=f"{why}; {verdict.why}", found=tuple(verdict.found)
-        )
+        message = joined(_why(doubt.entry), verdict.why)
+        entry = attrs.evolve(self._timed(doubt), state="in_doubt", message=message, found=tuple(verdict.found))
         await self._journal.record(doubt.item.key, entry)
         return outcome_of(doubt.item, entry, "in_doubt", doubt.sent, earlier=doubt.sent is None)
 
@@ -152,8 +153,12 @@ class Doubts:
             identity=item.identity,
             integration_id=item.integration_id,
             entry=self._timed(doubt),
-            owners=self._journal.owners,
+            owners=partial(self._owners, item.key),
         )
+
+    async def _owners(self, this: RowKey, ids: Sequence[str]) -> Mapping[str, RowKey]:
+        """The rows other than *this* that these IDs are the proof of: a run that was held up may have settled it."""
+        return {id: key for id, key in (await self._journal.owners(ids)).items() if key != this}
 
     def _timed(self, doubt: Doubt) -> Entry:
         """The entry with the server's times filled in, now that they are known."""

@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 LONGEST_ACTION = timedelta(minutes=15)
 """How long after sending an action may still be in progress, according to Kombo ("up to minutes")."""
 
+LONGEST_SKEW = timedelta(days=1)
+"""How far behind Kombo's the clock of a connected system may be: its own time zone, reported as UTC, too."""
+
 
 @attrs.frozen
 class Found:
@@ -80,6 +83,11 @@ class Look:
         if by is not None and created >= by:
             return True
         return False if is_before(created, first) else None
+
+    def is_old(self, moment: datetime | None) -> bool:
+        """Whether *moment* is before the row's first attempt, even if it comes from a clock that is behind."""
+        first = self.entry.first_sent
+        return first is not None and is_time(moment) and is_before(moment, first - LONGEST_SKEW)
 
     def is_close(self, created: datetime | None) -> bool:
         """Whether *created* is too close to the row's first sending to say which came first."""

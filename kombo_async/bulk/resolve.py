@@ -22,6 +22,7 @@ from datetime import datetime
 import attrs
 
 from kombo_async.bulk._journal import Entry, Journal, JournalError, Match, RowKey, without_people
+from kombo_async.bulk._words import joined
 from kombo_async.bulk.sqlite import SqliteJournal
 
 _NEVER = Entry(state="unsent", digest="")
@@ -125,7 +126,7 @@ class Doubts:
     async def give_up(self, key: str) -> Doubt:
         """Leave the row: it is never sent again, and no longer in doubt. Raises `UnknownDoubt`."""
         doubt = await self.get(key)
-        entry = attrs.evolve(doubt.entry, state="given_up", message=f"given up by hand; {doubt.why}")
+        entry = attrs.evolve(doubt.entry, state="given_up", message=joined("given up by hand", doubt.why))
         await self._record(doubt, entry)
         return attrs.evolve(doubt, entry=entry)
 

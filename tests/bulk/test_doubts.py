@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -14,10 +15,12 @@ from kombo_async import ats
 from kombo_async._chain.adaptive_limiter import FIRST_LIMIT
 from kombo_async.bulk import (
     ApplicationReconciler,
+    Claim,
     Entry,
     Found,
     Look,
     Match,
+    NoJournal,
     Reconciler,
     RowKey,
     SqliteJournal,
@@ -26,6 +29,7 @@ from kombo_async.bulk import (
     read_journal,
 )
 from kombo_async.bulk._identity import shows_of, subject_of
+from kombo_async.bulk.resolve import open_doubts
 from kombo_async.sandbox import BASE_URL
 from tests.bulk.conftest import CREATE, INTEGRATION, Bench, by_name
 from tests.support.calls import until
@@ -122,8 +126,9 @@ async def test_an_older_application_is_not_taken_for_ours(bench: Bench, tmp_path
 
 
 @pytest.mark.parametrize("ours", [True, False])
-async def test_already_there_is_no_proof(bench: Bench, tmp_path: Path, ours: bool) -> None:
+async def test_already_there_is_no_proof(timed_bench: Bench, tmp_path: Path, ours: bool) -> None:
     """`ATS.APPLICATION_ALREADY_EXISTS` refuses a row that was never sent; one that was is done only if it is found."""
+    bench = timed_bench
     async with bench.client() as kombo:
         await leave_in_doubt(bench, tmp_path / "j", "ada0", timedelta(seconds=5))
         real, looks = bench.sandbox.faults, 0
@@ -138,6 +143,17 @@ async def test_already_there_is_no_proof(bench: Bench, tmp_path: Path, ours: boo
         outcomes = await by_name(run)
     assert (outcomes["ada0"].result, outcomes["ada1"].result) == ("done" if ours else "in_doubt", "refused")
     assert looks > 1
+
+
+async def test_a_reason_that_is_a_sentence_is_told_as_a_part_of_one(bench: Bench, tmp_path: Path) -> None:
+    """Kombo's messages end with full stops; in the middle of ours there is none."""
+    bench.sandbox.faults.add(CREATE, status=500, code="PLATFORM.UNKNOWN_ERROR", message="It failed. Sorry.")
+    async with bench.client() as kombo:
+        outcomes = await by_name(kombo.bulk(bench.applications(1), journal=tmp_path / "j"))
+    assert outcomes["ada0"].message.startswith("It failed. Sorry; it was not found")
+    async with open_doubts(tmp_path / "j") as doubts:
+        left = await doubts.give_up(outcomes["ada0"].key)
+    assert left.entry.message.startswith("given up by hand; It failed. Sorry; it was not found")
 
 
 async def test_a_failing_look_settles_nothing(bench: Bench, tmp_path: Path) -> None:
@@ -180,6 +196,27 @@ async def test_operations_without_a_reconciler_stay_in_doubt(bench: Bench) -> No
         assert [each.result async for each in kombo.bulk([request])] == ["in_doubt"]
         run = kombo.bulk([request], reconcilers={ats.AddCandidateResultLink: Links()})
         assert [each.ids async for each in run] == [{"id": "it"}]
+
+
+async def test_what_a_held_up_run_recorded_of_a_row_is_this_rows(timed_bench: Bench) -> None:
+    """Another run that had the row before may have found its record: then it is still this row's, and no other's."""
+    bench = timed_bench
+
+    class Settled(NoJournal):
+        key: RowKey | None = None
+
+        async def claim(self, key: RowKey) -> Claim:
+            self.key = key
+            return await super().claim(key)
+
+        async def owners(self, ids: Sequence[str]) -> Mapping[str, RowKey]:
+            assert self.key is not None
+            return dict.fromkeys(ids, self.key)
+
+    bench.sandbox.faults.add(CREATE, status=500, code="PLATFORM.UNKNOWN_ERROR", after_performing=True, times=1)
+    async with bench.client() as kombo:
+        outcomes = await by_name(kombo.bulk(bench.applications(1), journal=Settled()))
+    assert outcomes["ada0"].result == "done"
 
 
 async def test_idempotent_operations_are_simply_repeated(bench: Bench) -> None:

@@ -13,6 +13,7 @@ import pytest
 from kombo_async.bulk import Entry, Look, RowKey, SqliteJournal
 from kombo_async.bulk._reconcile import is_before
 from tests.bulk.conftest import CREATE, Bench, by_name
+from tests.bulk.lists import applications, client, people
 
 pytestmark = pytest.mark.anyio
 NOW = timedelta(0)
@@ -20,11 +21,19 @@ NOON = datetime(2026, 11, 27, 12, tzinfo=UTC)
 LOST: dict[str, Any] = {"status": 500, "code": "PLATFORM.TASK_TIMED_OUT", "after_performing": True}
 NOT_DONE: dict[str, Any] = {"status": 500, "code": "PLATFORM.TASK_TIMED_OUT"}
 
+BUSY: dict[str, Any] = {"status": 429, "code": "PLATFORM.RATE_LIMIT_EXCEEDED", "headers": {"retry-after": "20"}}
+
 
 @pytest.fixture
 def bench(timed_bench: Bench) -> Bench:
     """Actions take their time."""
     return timed_bench
+
+
+async def apply_as_somebody(bench: Bench) -> str:
+    """The ID of an application of Ada's that does not come from us."""
+    async with bench.client() as other:
+        return (await other.send(bench.application("ada"))).unwrap().id
 
 
 def look(first: datetime | None, by: datetime | None) -> Look:
@@ -54,6 +63,21 @@ def test_only_what_was_certainly_made_since_is_new(created: Any, is_new: bool | 
     assert (since.is_new(created), since.is_close(created)) == (is_new, is_close)
     assert look(None, None).is_new(created) is None
     assert look(NOON, None).is_new(created) is (None if is_new else is_new)
+
+
+@pytest.mark.parametrize(
+    ("moment", "is_old"),
+    [
+        (NOON - timedelta(days=1, milliseconds=1), True),
+        (NOON - timedelta(days=1) + timedelta(milliseconds=1), False),
+        (NOON - timedelta(hours=8), False),
+        (None, False),
+    ],
+)
+def test_what_is_old_is_older_than_any_clock_is_behind(moment: datetime | None, is_old: bool) -> None:
+    """A record is ignored only if it was there even by a clock that shows another time zone's time."""
+    assert look(NOON, NOON).is_old(moment) is is_old
+    assert not look(None, None).is_old(moment)
 
 
 @pytest.mark.parametrize(
@@ -156,3 +180,90 @@ async def test_a_first_attempt_that_was_clearly_refused_does_not_count(bench: Be
         outcomes = await by_name(kombo.bulk([bench.application("ada")]))
     assert (outcomes["ada"].result, bench.made) == ("in_doubt", ["ada"])
     assert "created before this row was first sent" in outcomes["ada"].message
+
+
+async def test_what_came_before_a_row_was_sent_again_is_not_ours(bench: Bench) -> None:
+    """The first sending is proven not to have been done, so what others make before the second one is theirs."""
+    bench.sandbox.faults.add(CREATE, **NOT_DONE, times=1)
+    busy = bench.sandbox.faults.add(CREATE, **BUSY, times=1)
+    theirs: list[str] = []
+
+    async def somebody() -> None:
+        while not busy.struck:
+            await bench.sandbox.clock.sleep(1)
+        await bench.sandbox.clock.sleep(5)
+        theirs.append(await apply_as_somebody(bench))
+        bench.sandbox.faults.add(CREATE, **NOT_DONE, times=1)
+
+    async with bench.client() as kombo, anyio.create_task_group() as tasks:
+        tasks.start_soon(somebody)
+        outcome = (await by_name(kombo.bulk([bench.application("ada")], resend_after=timedelta(seconds=30))))["ada"]
+    assert (outcome.result, [match.ids["id"] for match in outcome.found]) == ("in_doubt", theirs)
+    assert "created before this row was first sent" in outcome.message
+
+
+async def test_what_came_before_the_next_run_sent_a_row_again_is_not_ours(bench: Bench, tmp_path: Path) -> None:
+    """A refusal after that proof changes nothing: the row counts as sent for the first time with the next run."""
+    bench.sandbox.faults.add(CREATE, **NOT_DONE, times=1)
+    bench.sandbox.faults.add(CREATE, **BUSY, times=3)
+    async with bench.client() as kombo:
+        rows = [bench.application("ada")]
+        first = await by_name(kombo.bulk(rows, journal=tmp_path / "j", resend_after=NOW))
+        await bench.sandbox.clock.sleep(60)
+        theirs = await apply_as_somebody(bench)
+        await bench.sandbox.clock.sleep(60)
+        bench.sandbox.faults.add(CREATE, **NOT_DONE, times=1)
+        second = await by_name(kombo.bulk(rows, journal=tmp_path / "j", resend_after=NOW))
+    assert (first["ada"].result, second["ada"].result) == ("unsent", "in_doubt")
+    assert [match.ids["id"] for match in second["ada"].found] == [theirs]
+    assert "created before this row was first sent" in second["ada"].message
+
+
+async def test_a_record_that_was_there_already_is_no_proof(bench: Bench) -> None:
+    """Somebody applied before our second sending, which is refused for it; that it shows only then changes nothing."""
+    bench.sandbox.faults.add(CREATE, **NOT_DONE, times=1)
+    theirs: list[str] = []
+
+    def copy(records: list[Any]) -> list[Any]:
+        return records if bench.asked == 3 else []
+
+    async def somebody() -> None:
+        await bench.sandbox.clock.sleep(10)
+        theirs.append(await apply_as_somebody(bench))
+        bench.sandbox.faults.add(CREATE, status=400, code="ATS.APPLICATION_ALREADY_EXISTS")
+
+    async with client(bench.sandbox, copy) as kombo, anyio.create_task_group() as tasks:
+        tasks.start_soon(somebody)
+        outcome = (await by_name(kombo.bulk([bench.application("ada")], resend_after=timedelta(seconds=30))))["ada"]
+    assert bench.asked == 3
+    assert (outcome.result, [match.ids["id"] for match in outcome.found]) == ("in_doubt", theirs)
+    assert "created before this row was first sent" in outcome.message
+
+
+@pytest.mark.parametrize(("ago", "result"), [(timedelta(hours=8), "in_doubt"), (timedelta(days=2), "done")])
+@pytest.mark.parametrize("what", ["a namesake's application", "a candidate without one", "a deleted one"])
+async def test_what_seems_to_be_made_before_may_come_from_a_clock_that_is_behind(
+    bench: Bench, ago: timedelta, result: str, what: str
+) -> None:
+    """What may be this row's but for its time is told to a person, unless it is older than any clock is behind."""
+    made = (bench.sandbox.clock.now() - ago).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+    def copy(records: list[Any]) -> list[Any]:
+        match what:
+            case "a namesake's application":
+                for person in people(records):
+                    person["email_addresses"] = [{"email_address": "namesake@example.com", "type": None}]
+            case "a candidate without one":
+                return [{**each, "remote_created_at": made, "applications": []} for each in records if "tags" in each]
+            case _:
+                for each in records:
+                    each["remote_deleted_at"] = made
+        for each in applications(records):
+            each["remote_created_at"] = made
+        return records
+
+    bench.sandbox.faults.add(CREATE, status=500, code="PLATFORM.TASK_TIMED_OUT", after_performing=True, times=1)
+    async with client(bench.sandbox, copy) as kombo:
+        outcomes = await by_name(kombo.bulk([bench.application("ada")], resend_after=NOW))
+    assert outcomes["ada"].result == result
+    assert bool(outcomes["ada"].found) is (result == "in_doubt")
