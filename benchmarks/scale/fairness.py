@@ -6,8 +6,8 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from typing import Any
 
+import anyio
 import attrs
-import trio
 
 from benchmarks.scale.scenes import Result, Scene
 from kombo_async import RetryPolicy, Success, ats
@@ -27,12 +27,12 @@ def rows(number: int, integrations: Iterable[str]) -> Iterator[Row]:
 
 async def uploaded(kombo: Kombo, source: Iterable[Row], **settings: Any) -> tuple[Counter[str], float]:
     """What becomes of the rows, and in how many seconds."""
-    start = trio.current_time()
+    start = anyio.current_time()
     results: Counter[str] = Counter()
     async with kombo.client(**settings).bulk(source) as outcomes:
         async for outcome in outcomes:
             results[outcome.result] += 1
-    return results, trio.current_time() - start
+    return results, anyio.current_time() - start
 
 
 def doubts(system: System) -> Result:
@@ -51,9 +51,9 @@ def doubts(system: System) -> Result:
 
 async def timed(client: Any, request: Any, integration_id: str) -> float:
     """How many seconds a call takes."""
-    start = trio.current_time()
+    start = anyio.current_time()
     assert isinstance(await client.send(request, integration_id=integration_id), Success)
-    return trio.current_time() - start
+    return anyio.current_time() - start
 
 
 def read_beside_slow_actions() -> Result:
@@ -62,14 +62,14 @@ def read_beside_slow_actions() -> Result:
     async def scene() -> Result:
         kombo = Kombo()
         client = kombo.client()
-        async with trio.open_nursery() as nursery:
+        async with anyio.create_task_group() as tasks:
             for number in range(10):
                 kombo.systems[f"slow:{number}"] = System(seconds=2.0)
                 for _ in range(200):
-                    nursery.start_soon(timed, client, CREATE, f"slow:{number}")
-            await trio.sleep(5)
+                    tasks.start_soon(timed, client, CREATE, f"slow:{number}")
+            await anyio.sleep(5)
             longest = max([await timed(client, READ, A) for _ in range(20)])
-            nursery.cancel_scope.cancel()
+            tasks.cancel_scope.cancel()
         return Result(f"{longest * 1000:.0f} ms", longest < 0.05)
 
     result: Result = on_virtual_time(scene)
@@ -90,14 +90,14 @@ def beside_a_limited_one(refusal: Refusal) -> Result:
                 response = await client.send(CREATE, integration_id=integration_id)
                 done[isinstance(response, Success)] += 1
 
-        async with trio.open_nursery() as nursery:
+        async with anyio.create_task_group() as tasks:
             for number in range(60):
                 kombo.systems[f"healthy:{number}"] = System(seconds=0.5)
-                nursery.start_soon(work, f"healthy:{number}")
+                tasks.start_soon(work, f"healthy:{number}")
             for _ in range(30 if limited else 0):
-                nursery.start_soon(work, "limited:1")
-            await trio.sleep(10)
-            nursery.cancel_scope.cancel()
+                tasks.start_soon(work, "limited:1")
+            await anyio.sleep(10)
+            tasks.cancel_scope.cancel()
         return done[True] / 10
 
     async def scene() -> Result:
@@ -117,9 +117,9 @@ def used(*, headers: bool) -> Result:
             refusal: Refusal = "concurrency" if headers else "plain"
             kombo.systems[A] = System(limit=limit, seconds=0.4, headers=headers, refusal=refusal)
             client = kombo.client(retry=RetryPolicy(attempts=30))
-            async with trio.open_nursery() as nursery:
+            async with anyio.create_task_group() as tasks:
                 for _ in range(60 * limit):
-                    nursery.start_soon(client.send, CREATE)
+                    tasks.start_soon(client.send, CREATE)
             return kombo.systems[A].use()
 
         part: float = on_virtual_time(scene)
@@ -142,17 +142,17 @@ def machines(number: int) -> Result:
 
         async def send(client: Any) -> None:
             nonlocal longest, failed
-            start = trio.current_time()
+            start = anyio.current_time()
             response = await client.send(CREATE)
             failed += not isinstance(response, Success)
-            longest = max(longest, trio.current_time() - start)
+            longest = max(longest, anyio.current_time() - start)
 
-        async with trio.open_nursery() as nursery:
+        async with anyio.create_task_group() as tasks:
             for each in range(number):
                 client = kombo.client(f"machine {each}")
                 for _ in range(60):
-                    nursery.start_soon(send, client)
-            await trio.sleep(number * 60 * 0.4 / 30 / 2)
+                    tasks.start_soon(send, client)
+            await anyio.sleep(number * 60 * 0.4 / 30 / 2)
             halfway = [kombo.by_client[f"machine {each}"] for each in range(number)]
         refused = system.refused / (system.refused + system.performed)
         least = min(halfway) / (sum(halfway) / number)

@@ -1,20 +1,22 @@
-"""A model of Kombo's limits, for many clients on trio's virtual time: no socket, no real second passes."""
+"""A model of Kombo's limits, for many clients on virtual time: no socket, no real second passes."""
 
 from __future__ import annotations
 
+import random
 from collections import Counter, defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from itertools import pairwise
-from random import Random
-from typing import Any, Literal, TypeAlias
+from typing import Any, Literal, TypeAlias, TypeVar
 
+import anyio
 import attrs
 import httpx
-import trio
-import trio.testing
 
 from kombo_async import AsyncKomboClient, RetryPolicy, ats, hris
+from tests.support.virtual_loop import run
 from tests.support.wire import APPLICATION
+
+T = TypeVar("T")
 
 Refusal: TypeAlias = Literal["concurrency", "platform", "plain", "remote", "error", "pending"]
 
@@ -61,7 +63,7 @@ class System:
     def begin(self) -> None:
         """Begin an action."""
         self._change(+1)
-        self.last_begun = trio.current_time()
+        self.last_begun = anyio.current_time()
 
     def end(self) -> None:
         """End an action."""
@@ -69,7 +71,7 @@ class System:
 
     def _change(self, by: int) -> None:
         self.in_flight += by
-        self.changes.append((trio.current_time(), self.in_flight))
+        self.changes.append((anyio.current_time(), self.in_flight))
 
     def use(self, *, since: float | None = None, until: float | None = None) -> float:
         """Which part of its places was used, on average over a time; by default from the first action to the last.
@@ -91,7 +93,6 @@ class Kombo(httpx.AsyncBaseTransport):
     systems: defaultdict[str, System] = attrs.field(factory=lambda: defaultdict(System))
     read_seconds: float = 0.02
     spread: float = 0.2
-    random: Random = attrs.field(factory=lambda: Random(7))
     extra_headers: dict[str, str] = attrs.field(factory=dict)
     by_client: Counter[str] = attrs.field(factory=Counter)
     asked: int = 0
@@ -101,17 +102,17 @@ class Kombo(httpx.AsyncBaseTransport):
         self.asked += 1
         system = self.systems[request.headers["x-integration-id"]]
         if request.method == "GET":
-            await trio.sleep(self.read_seconds)
+            await anyio.sleep(self.read_seconds)
             if system.down:
                 return self._refuse(system)
             return httpx.Response(200, json=_success({"results": [], "next": None}), headers=self.extra_headers)
         if system.down or system.in_flight >= system.limit:
-            await trio.sleep(0.005)
+            await anyio.sleep(0.005)
             return self._refuse(system)
         system.begin()
-        seconds = system.seconds * (1 + self.spread * (2 * self.random.random() - 1))
+        seconds = system.seconds * (1 + self.spread * (2 * random.random() - 1))
         try:
-            await trio.sleep(seconds)
+            await anyio.sleep(seconds)
             remaining = system.limit - system.in_flight + (not system.counts_itself)
         finally:
             system.end()
@@ -145,6 +146,11 @@ def _success(data: object, **more: object) -> dict[str, object]:
     return {"status": "success", "data": data, **more}
 
 
-def on_virtual_time(scene: Callable[[], Any]) -> Any:
-    """Run *scene* under trio, whose clock jumps to the next thing that happens."""
-    return trio.run(scene, clock=trio.testing.MockClock(autojump_threshold=0))
+def on_virtual_time(scene: Callable[[], Coroutine[Any, Any, T]], *, seed: int = 7) -> T:
+    """Run *scene* on a clock that jumps to the next thing that happens; the same *seed* plays the same scene."""
+    before = random.getstate()
+    random.seed(seed)
+    try:
+        return run(scene())
+    finally:
+        random.setstate(before)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from itertools import product
 from typing import Any
 
+import anyio
 import httpx
 import pytest
-import trio
 
 from kombo_async import ErrorDetail, RateLimited, RetryPolicy, Success
 from kombo_async._chain.adaptive_limiter import FIRST_LIMIT, AdaptiveLimiter, Turn
@@ -16,21 +17,23 @@ from tests.scale.model import CREATE, Kombo, Refusal, System, on_virtual_time
 A = "greenhouse:a"
 
 
-def uploads(system: System, *, processes: int = 1, actions: int = 1000, while_running: Any = None) -> None:
+def uploads(
+    system: System, *, processes: int = 1, actions: int = 1000, while_running: Any = None, seed: int = 7
+) -> None:
     """Let *processes* machines send *actions* each to *system*."""
 
     async def scene() -> None:
         kombo = Kombo()
         kombo.systems[A] = system
-        async with trio.open_nursery() as nursery:
+        async with anyio.create_task_group() as tasks:
             for number in range(processes):
                 client = kombo.client(f"machine {number}", retry=RetryPolicy(attempts=30))
                 for _ in range(actions):
-                    nursery.start_soon(client.send, CREATE)
+                    tasks.start_soon(client.send, CREATE)
             if while_running is not None:
-                nursery.start_soon(while_running, kombo)
+                tasks.start_soon(while_running, kombo)
 
-    on_virtual_time(scene)
+    on_virtual_time(scene, seed=seed)
 
 
 @pytest.mark.parametrize("counts_itself", [True, False])
@@ -54,8 +57,9 @@ def test_one_client_finds_all_places_without_headers(limit: int, refusal: Refusa
     assert system.refused <= 0.05 * system.performed
 
 
-@pytest.mark.parametrize("counts_itself", [True, False])
-@pytest.mark.parametrize("processes", [2, 4, 8, 16, 32])
+@pytest.mark.parametrize(
+    ("processes", "counts_itself"), [*product([2, 4, 8, 16], [True, False]), (32, False), (50, True)]
+)
 def test_machines_share_the_places(processes: int, counts_itself: bool) -> None:
     """Machines that know nothing of each other use nearly all places, and none goes without."""
     halfway: list[int] = []
@@ -63,14 +67,27 @@ def test_machines_share_the_places(processes: int, counts_itself: bool) -> None:
     seconds = processes * 100 * system.seconds / system.limit  # what it takes if all places are used
 
     async def look(kombo: Kombo) -> None:
-        await trio.sleep(seconds / 2)
+        await anyio.sleep(seconds / 2)
         halfway.extend(kombo.by_client[f"machine {number}"] for number in range(processes))
 
     uploads(system, processes=processes, actions=100, while_running=look)
     refused = system.refused / (system.refused + system.performed)
     assert system.use(since=1, until=0.7 * seconds) >= 0.85  # then some are done, and others find their places
-    assert refused <= {2: 0.01, 4: 0.01, 8: 0.03, 16: 0.08, 32: 0.15}[processes]
-    assert min(halfway) >= {2: 0.5, 4: 0.5, 8: 0.25}.get(processes, 0.08) * sum(halfway) / processes
+    assert refused <= {2: 0.01, 4: 0.01, 8: 0.01, 16: 0.04, 32: 0.08, 50: 0.15}[processes]
+    least = {2: 0.6, 4: 0.6, 8: 0.3, 16: 0.08, 32: 0.2, 50: 0.2}[processes]
+    assert min(halfway) >= least * sum(halfway) / processes
+
+
+def test_a_scene_plays_the_same_again() -> None:
+    """What happens on virtual time depends on the seed, and on nothing else."""
+
+    def played(seed: int) -> list[tuple[float, int]]:
+        system = System(limit=10)
+        uploads(system, processes=8, actions=10, seed=seed)
+        assert system.refused, "chance has a part in it: rests after refusals"
+        return system.changes
+
+    assert played(1) == played(1) != played(2)
 
 
 def test_a_limit_that_shrinks_and_grows_is_followed() -> None:
@@ -78,15 +95,15 @@ def test_a_limit_that_shrinks_and_grows_is_followed() -> None:
     system = System(limit=30, seconds=0.4)
 
     async def change(kombo: Kombo) -> None:
-        await trio.sleep(5)
+        await anyio.sleep(5)
         system.limit = 5
-        await trio.sleep(2)
+        await anyio.sleep(2)
         before = system.refused
-        await trio.sleep(10)
+        await anyio.sleep(10)
         assert system.refused - before <= 1
         assert system.use(since=7, until=17) >= 0.9
         system.limit = 60
-        await trio.sleep(7)
+        await anyio.sleep(7)
         assert system.use(since=19, until=24) >= 0.9
 
     uploads(system, actions=2000, while_running=change)
@@ -100,15 +117,15 @@ def test_places_that_others_leave_are_taken() -> None:
         kombo = Kombo()
         kombo.systems[A] = system
         last = kombo.client("the one that is left")
-        async with trio.open_nursery() as nursery:
+        async with anyio.create_task_group() as tasks:
             for _ in range(1200):
-                nursery.start_soon(last.send, CREATE)
-            async with trio.open_nursery() as others:
+                tasks.start_soon(last.send, CREATE)
+            async with anyio.create_task_group() as others:
                 for number in range(3):
                     client = kombo.client(f"machine {number}")
                     for _ in range(100):
                         others.start_soon(client.send, CREATE)
-            alone = trio.current_time()
+            alone = anyio.current_time()
         assert system.use(since=alone + 2, until=system.last_begun) >= 0.95
 
     on_virtual_time(scene)

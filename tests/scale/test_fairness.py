@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import anyio
 import pytest
-import trio
 
 from kombo_async import RateLimited, RetryPolicy, Success
 from tests.scale.model import CREATE, READ, Kombo, System, on_virtual_time
@@ -13,10 +13,10 @@ from tests.scale.model import CREATE, READ, Kombo, System, on_virtual_time
 
 async def timed(kombo: Any, request: Any, integration_id: str) -> float:
     """How many seconds a call takes."""
-    start = trio.current_time()
+    start = anyio.current_time()
     reply = await kombo.send(request, integration_id=integration_id)
     assert isinstance(reply, Success)
-    return trio.current_time() - start
+    return anyio.current_time() - start
 
 
 def test_reads_never_wait_behind_actions() -> None:
@@ -25,15 +25,15 @@ def test_reads_never_wait_behind_actions() -> None:
     async def scene() -> None:
         kombo = Kombo()
         client = kombo.client()
-        async with trio.open_nursery() as nursery:
+        async with anyio.create_task_group() as tasks:
             for number in range(10):
                 kombo.systems[f"slow:{number}"] = System(seconds=20.0)
                 for _ in range(200):
-                    nursery.start_soon(timed, client, CREATE, f"slow:{number}")
-            await trio.sleep(60)
+                    tasks.start_soon(timed, client, CREATE, f"slow:{number}")
+            await anyio.sleep(60)
             for _ in range(8):
                 assert await timed(client, READ, "greenhouse:a") < 0.05
-            nursery.cancel_scope.cancel()
+            tasks.cancel_scope.cancel()
 
     on_virtual_time(scene)
 
@@ -45,13 +45,13 @@ def test_integrations_take_turns() -> None:
         kombo = Kombo()
         kombo.systems["busy:1"] = System(limit=1000, seconds=0.1)
         client = kombo.client(max_connections=10)
-        async with trio.open_nursery() as nursery:
+        async with anyio.create_task_group() as tasks:
             for _ in range(5000):
-                nursery.start_soon(timed, client, CREATE, "busy:1")
-            await trio.sleep(10)
+                tasks.start_soon(timed, client, CREATE, "busy:1")
+            await anyio.sleep(10)
             kombo.systems["small:1"] = System(seconds=0.1)
             assert await timed(client, CREATE, "small:1") < 0.5
-            nursery.cancel_scope.cancel()
+            tasks.cancel_scope.cancel()
 
     on_virtual_time(scene)
 
@@ -72,14 +72,14 @@ def test_one_limited_integration_slows_nobody_else(code: Any) -> None:
                 reply = await client.send(CREATE, integration_id=integration_id)
                 done += isinstance(reply, Success)
 
-        async with trio.open_nursery() as nursery:
+        async with anyio.create_task_group() as tasks:
             for number in range(8):
                 kombo.systems[f"healthy:{number}"] = System(seconds=0.05)
-                nursery.start_soon(work, f"healthy:{number}")
+                tasks.start_soon(work, f"healthy:{number}")
             for _ in range(30 if limited else 0):
-                nursery.start_soon(work, "limited:1")
-            await trio.sleep(10)
-            nursery.cancel_scope.cancel()
+                tasks.start_soon(work, "limited:1")
+            await anyio.sleep(10)
+            tasks.cancel_scope.cancel()
         assert kombo.systems["limited:1"].refused < 40
         return done / 10
 
@@ -99,11 +99,11 @@ def test_two_refused_integrations_pause_the_client() -> None:
         client = kombo.client(retry=RetryPolicy.none())
         assert isinstance(await client.send(CREATE, integration_id="a:1"), RateLimited)
         kombo.systems["d:1"] = System(seconds=0.1)
-        start = trio.current_time()
+        start = anyio.current_time()
         assert isinstance(await client.send(CREATE, integration_id="b:1"), RateLimited)
-        assert trio.current_time() - start < 1, "one refused integration pauses nobody else"
+        assert anyio.current_time() - start < 1, "one refused integration pauses nobody else"
         await timed(client, READ, "d:1")
-        assert trio.current_time() - start >= 5, "after the second all calls wait as long as Kombo asks"
+        assert anyio.current_time() - start >= 5, "after the second all calls wait as long as Kombo asks"
 
     on_virtual_time(scene)
 
@@ -158,9 +158,9 @@ def test_a_system_that_takes_five_at_once_is_not_hammered() -> None:
         kombo = Kombo()
         system = kombo.systems["greenhouse:a"] = System(limit=5, seconds=0.4, refusal="remote", headers=False)
         client = kombo.client()
-        async with trio.open_nursery() as nursery:
+        async with anyio.create_task_group() as tasks:
             for _ in range(2000):
-                nursery.start_soon(client.send, CREATE)
+                tasks.start_soon(client.send, CREATE)
         assert system.refused < 40
         assert system.use() > 0.95
 
