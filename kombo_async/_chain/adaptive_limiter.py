@@ -15,12 +15,21 @@ from kombo_async.response import Response
 
 DOCUMENTED_LIMIT = 30
 """How many actions Kombo runs at once per integration (since 2026-03-20), until `Concurrency-Limit` says otherwise."""
-FIRST_LIMIT = 4
+FIRST_LIMIT = 3
 """How many a client starts with, since it cannot know how many others use."""
-LOWEST_LIMIT = 0.25
-"""Below one, a client pauses between actions: a quarter of a place is one place for a quarter of the time."""
-KEPT_AFTER_REFUSAL = 0.8
-"""The fraction of its limit that a client keeps when it meets others that want their share."""
+LOWEST_LIMIT = 0.3
+"""Below one, a client rests between actions: 0.3 is one place for 30 % of the time."""
+ACTIONS_IN_A_ROW = 8
+"""How many actions a client runs one after the other before it rests for all of them.
+
+Who sends the next action right after a response takes the place that has just become free; who comes back from a rest
+may be refused.
+"""
+LONGEST_OWED = 5.0
+"""Seconds of rest after which a client rests earlier than that, because its actions are slow."""
+KEPT_AFTER_REFUSAL, KEPT_AFTER_NEXT = 0.8, 0.5
+"""The fraction of its limit that a client keeps when it meets others that want their share, and when it is refused
+again before anything got through."""
 GIVEN_UP_WHEN_FULL = 0.1
 """The fraction of its limit that a client gives up in a round in which Kombo has no room left for others."""
 CAUTIOUS_ROUNDS = 3
@@ -30,7 +39,7 @@ Actions that end together make places look free that are about to be taken again
 """
 LEFT_FREE = 1
 """Places that clients sharing a limit leave for newcomers."""
-FIRST_REST, LONGEST_REST = 0.2, 2.0
+FIRST_REST, LONGEST_REST = 0.5, 2.0
 """Seconds without an action after a refusal that involves others: the most after one, and after many in a row."""
 LONGEST_PATIENCE = 64
 """The most rounds before a client tries one more place than ever worked."""
@@ -72,6 +81,8 @@ class AdaptiveLimiter(Limiter):
         self._quiet_rounds = 0
         self._refusals = 0
         self._rest_until = 0.0
+        self._owed = 0.0
+        self._in_a_row = 0
         self._answers = 0
         self._highest = 0
         self._others = 0.0
@@ -97,11 +108,12 @@ class AdaptiveLimiter(Limiter):
 
     def release(self) -> None:
         """End a turn."""
-        self._fraction = self._rand()
+        if not self._shared:
+            self._fraction = self._rand()
         super().release()
 
     def _has_room(self) -> bool:
-        return self.in_use < max(1, int(self.limit + self._fraction))  # 2.4 means 2, and 3 for 40 % of the turns
+        return self.in_use < max(1, int(self.limit + self._fraction))  # 2.4 means 2, and 3 for 40 % of the time
 
     def learn(self, response: Response[object], turn: Turn, *, refused: bool, retry_after: float | None = None) -> None:
         """Adapt to the *response* to the action of *turn*.
@@ -130,7 +142,8 @@ class AdaptiveLimiter(Limiter):
             self._patience = min(LONGEST_PATIENCE, 2 * self._patience)
         else:
             self._shared = True
-            self.limit = max(LOWEST_LIMIT, self.limit * KEPT_AFTER_REFUSAL)
+            kept = KEPT_AFTER_REFUSAL if self._refusals == 1 else KEPT_AFTER_NEXT
+            self.limit = max(LOWEST_LIMIT, self.limit * kept)
             self._proven = min(self._proven, int(self.limit))
             self._cautious = CAUTIOUS_ROUNDS
             self._rest(backoff(self._refusals, initial_delay=FIRST_REST, max_delay=LONGEST_REST, jitter=True))
@@ -144,8 +157,16 @@ class AdaptiveLimiter(Limiter):
         self._highest = max(self._highest, turn.level)
         if self._answers >= self.limit:
             self._end_round(told=remaining is not None)
-        if self.limit < 1:
-            self._rest((self._clock.time() - turn.began) * (1 / self.limit - 1))
+        self._count_turn(turn)
+
+    def _count_turn(self, turn: Turn) -> None:
+        """Apply the part of the limit that is less than a place, after several actions: see `ACTIONS_IN_A_ROW`."""
+        self._in_a_row += 1
+        lacking = max(0.0, 1 / self.limit - 1)
+        self._owed = self._owed + (self._clock.time() - turn.began) * lacking if lacking else 0.0
+        if self._in_a_row >= ACTIONS_IN_A_ROW or self._owed >= LONGEST_OWED:
+            self._rest(self._owed)
+            self._in_a_row, self._owed, self._fraction = 0, 0.0, self._rand()
 
     def _heed(self, remaining: int, turn: Turn) -> None:
         """Apply `Concurrency-Remaining`: how many more actions Kombo would accept right now, from anyone.
