@@ -37,6 +37,16 @@ async def test_user_agent_and_accept() -> None:
 
 
 @pytest.mark.anyio
+@pytest.mark.parametrize("name", ["User-Agent", "user-agent", "ACCEPT"])
+async def test_defaults_of_headers_can_be_replaced(name: str) -> None:
+    """A caller's `User-Agent` or `Accept`, in any case, replaces the client's own."""
+    handler, sent = answering(page())
+    async with mock_client(handler) as kombo:
+        await kombo.ats.get_candidates(options={"headers": {name: "mine"}})
+    assert sent[0].headers.get_list(name) == ["mine"]
+
+
+@pytest.mark.anyio
 async def test_own_http_client_stays_open() -> None:
     """A caller's `httpx.AsyncClient` is used, headers of its own included, and left open."""
     handler, sent = answering(success({}, []))

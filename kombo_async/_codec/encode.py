@@ -208,6 +208,8 @@ _OURS = frozenset(
         "accept-encoding",
     }
 )
+_REPLACEABLE = {"accept": "Accept", "user-agent": "User-Agent"}
+"""Headers with a default, as the client spells them: the caller's must replace it, not come twice."""
 
 
 def check_headers(headers: Mapping[str, str]) -> dict[str, str]:
@@ -219,11 +221,11 @@ def check_headers(headers: Mapping[str, str]) -> dict[str, str]:
             raise InvalidInput(InputFault("headers", f"a name must be text, not a {type(name).__name__}"))
         if name.lower() in _OURS:
             raise InvalidInput(
-                InputFault("headers", f"{name} is set by the client; use api_key= or integration_id= to choose it")
+                InputFault("headers", f"{name} is set by the client; leave it out, or use api_key= or integration_id=")
             )
         if not _TOKEN.fullmatch(name):
             raise InvalidInput(
                 InputFault("headers", "a name is not a valid header name: use letters, digits and hyphens")
             )
         check_header(f"headers[{name!r}]", value)
-    return dict(headers)
+    return {_REPLACEABLE.get(name.lower(), name): value for name, value in headers.items()}

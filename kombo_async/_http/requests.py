@@ -44,6 +44,9 @@ class Requests:
         self._connect_timeout = connect_timeout
         self._keeps_connections = keeps_connections
         self._urls: dict[str, Any] = {}
+        self._defaults = {"Accept": "application/json", "Accept-Encoding": "gzip"}
+        if client is None:
+            self._defaults["User-Agent"] = USER_AGENT
 
     def make(self, call: Call, seconds: float, progress: Any, files: FileBody | None) -> Any:
         """The request of *call*, for an attempt of so many *seconds*; *files* is the body if it has files in it.
@@ -52,11 +55,9 @@ class Requests:
         """
         encoded, method = call.encoded, call.operation.method
         assert encoded is not None  # noqa: S101 - the chain has encoded it
-        headers = {"Accept": "application/json", "Accept-Encoding": "gzip", **call.headers}
+        headers = {**self._defaults, **call.headers}
         if encoded.content_type:
             headers["Content-Type"] = encoded.content_type
-        if self._client is None:
-            headers["User-Agent"] = USER_AGENT
         if not self._keeps_connections:
             headers["Connection"] = "close"
         extensions = {"timeout": self._timeouts(seconds), "kombo_async.progress": progress}
