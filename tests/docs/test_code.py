@@ -16,7 +16,7 @@ import pytest
 from anyio.from_thread import start_blocking_portal
 
 from kombo_async import AsyncKomboClient
-from kombo_async.sandbox import GREENHOUSE, Sandbox, serve
+from kombo_async.sandbox import GREENHOUSE, Sandbox, default_id, serve
 from tests.docs.pages import ROOT, Block, blocks
 
 PYTHON = blocks("python")
@@ -81,6 +81,8 @@ async def _parameters(kombo: AsyncKomboClient, sandbox: Sandbox) -> dict[str, An
     assert application.candidate is not None
     return {
         "kombo": kombo,
+        "customer": kombo.for_integration(default_id("workday")),
+        "integration_id": GREENHOUSE,
         "sandbox": sandbox,
         "job_id": job.id,
         "application_id": application.id,
