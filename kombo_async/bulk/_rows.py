@@ -12,6 +12,7 @@ import anyio
 import attrs
 
 from kombo_async._chain.server_clock import ServerClock
+from kombo_async._codec.encode import check_header
 from kombo_async._machine_faults import machine_fault
 from kombo_async.bulk._doubts import Doubts
 from kombo_async.bulk._gate import Gate
@@ -125,6 +126,8 @@ class Rows:
     def _item(self, row: Row) -> Item:
         request = row.request
         integration_id = row.integration_id or self._integration_id
+        if row.integration_id:
+            check_header("integration_id", row.integration_id)
         if request.operation.integration and not integration_id:
             raise InvalidInput(InputFault("integration_id", "is missing; pass it to the client or in the Row"))
         reconciler = self._reconciler(request)
@@ -261,6 +264,8 @@ def _checked_key(key: object) -> str:
         key.encode()
     except UnicodeEncodeError:
         raise InvalidInput(InputFault("key", "must be valid Unicode")) from None
+    if "\0" in key:  # where SQLite's JSON functions end a text
+        raise InvalidInput(InputFault("key", "must not contain null characters"))
     return key
 
 

@@ -268,6 +268,20 @@ async def test_a_key_function_that_raises_refuses_its_row(bench: Bench) -> None:
     assert {name: each.result for name, each in outcomes.items()} == {"ada": "done", "eve": "refused", "bob": "done"}
 
 
+@pytest.mark.parametrize("runs", [1, 2])
+async def test_keys_with_null_characters_are_refused(bench: Bench, tmp_path: Path, runs: int) -> None:
+    """A journal in SQLite would cut them there, and take rows for each other, or for new ones."""
+    rows = [Row(bench.application(f"ada{number}"), key=f"list\0{number}") for number in range(2)]
+    rows.append(Row(bench.application("eve"), integration_id="greenhouse:bulk\0eve"))
+    async with bench.client() as kombo:
+        for _ in range(runs):
+            outcomes = await by_name(kombo.bulk(rows, journal=tmp_path / "j"))
+    assert outcomes["ada0"].message == "key: must not contain null characters"
+    assert {each.result for each in outcomes.values()} == {"refused"}
+    assert list(read_journal(tmp_path / "j")) == []
+    assert bench.made == []
+
+
 @pytest.mark.parametrize("code", [errno.EMFILE, errno.ENFILE, errno.ENOSPC, errno.ENOMEM])
 async def test_a_fault_of_the_machine_ends_the_run(bench: Bench, tmp_path: Path, code: int) -> None:
     """No file handles, disk or memory: the run ends as that, and its rows are unsent, to be sent by the next run."""
