@@ -14,9 +14,6 @@ from kombo_async._cli.console import echo
 from kombo_async.bulk import JournalError
 from kombo_async.bulk.resolve import Doubt, Doubts, UnknownDoubt, open_doubts
 
-SHOWN_OF_KEY = 12
-"""How many characters of a key are shown: enough to identify it."""
-
 
 def _found(ctx: click.Context, parameter: click.Parameter, values: tuple[str, ...]) -> list[tuple[str, str]]:
     pairs = [tuple(value.rpartition("=")[::2]) for value in values]
@@ -45,7 +42,9 @@ def command(
     """Show the rows of JOURNAL that are in doubt, and settle them by hand.
 
     JOURNAL is a file or a Redis URL. Look in the connected system, then say what you found. The beginning of a KEY is
-    enough. Exit codes: 0 nothing is in doubt any more, 2 usage error, 3 some rows still are.
+    enough unless it is one of your own.
+
+    Exit codes: 0 nothing is in doubt any more, 2 usage error, 3 some rows still are.
     """
     if Path(journal).is_dir():
         raise click.UsageError(f"{journal}: is a folder; pass the journal in it")
@@ -85,13 +84,13 @@ def _show(doubts: list[Doubt], journal: str) -> None:
     for doubt in doubts:
         _describe(doubt)
     echo(f"{len(doubts):,} in doubt. Look in the connected system, then say what you found:")
-    key = doubts[0].key[:SHOWN_OF_KEY]
+    key = shlex.quote(doubts[0].short_key)
     echo(f"  kombo-async resolve {shlex.quote(journal)} --found {key}=ID | --send-again {key} | --give-up {key}")
 
 
 def _describe(doubt: Doubt) -> None:
     row = f"row {doubt.row}: " if doubt.row else ""
-    echo(f"{doubt.key[:SHOWN_OF_KEY]}  {row}{doubt.about or doubt.row_key.kind}")
+    echo(f"{doubt.short_key}  {row}{doubt.about or doubt.row_key.kind}")
     where = f" for {doubt.integration_id}" if doubt.integration_id else ""
     if doubt.sent is not None:
         echo(f"  sent {doubt.sent:%Y-%m-%d %H:%M:%S} UTC{where}")
@@ -121,11 +120,11 @@ async def _ask(doubts: Doubts, left: list[Doubt]) -> None:
                 break
             try:
                 if answer == "f":
-                    _say("done", await doubts.found(doubt.key, click.prompt("ID of the created record")))
+                    _say("done", await doubts.found(doubt, click.prompt("ID of the created record")))
                 elif answer == "s":
-                    _say("will be sent again by the next run", await doubts.send_again(doubt.key))
+                    _say("will be sent again by the next run", await doubts.send_again(doubt))
                 elif answer == "g":
-                    _say("given up", await doubts.give_up(doubt.key))
+                    _say("given up", await doubts.give_up(doubt))
                 else:
                     continue
                 break
@@ -136,7 +135,7 @@ async def _ask(doubts: Doubts, left: list[Doubt]) -> None:
 
 
 def _say(what: str, doubt: Doubt) -> None:
-    echo(f"{doubt.key[:SHOWN_OF_KEY]}: {what}")
+    echo(f"{doubt.short_key}: {what}")
 
 
 def _plain(doubt: Doubt) -> dict[str, Any]:

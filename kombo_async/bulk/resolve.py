@@ -4,7 +4,7 @@
 
     async with open_doubts("upload.journal") as doubts:
         async for doubt in doubts:
-            print(doubt.key, doubt.about, doubt.why, doubt.found)
+            print(doubt.key, doubt.about, doubt.why, doubt.found)    # the methods take a doubt or its key
         await doubts.found("5f3a", "HPEb3Vx8ZTGmBcyoUiqBBiTw")     # it was done: this is its ID
         await doubts.send_again("9c01")                            # it was not done: the next run sends it
         await doubts.give_up("b7e2")                               # leave it; it is never sent again
@@ -15,6 +15,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import datetime
@@ -25,6 +26,11 @@ from kombo_async.bulk._journal import Entry, Journal, JournalError, Match, RowKe
 from kombo_async.bulk._words import joined
 from kombo_async.bulk.sqlite import SqliteJournal
 
+SHORT = 12
+"""How many characters of a digest to show."""
+ENOUGH = 4
+"""How many characters of a digest name a row, at least."""
+_DIGEST = re.compile("[0-9a-f]{32}")
 _NEVER = Entry(state="unsent", digest="")
 
 
@@ -41,8 +47,18 @@ class Doubt:
 
     @property
     def key(self) -> str:
-        """The row's key. Its first characters are enough if they are unique."""
+        """The row's key."""
         return self.row_key.key
+
+    @property
+    def short_key(self) -> str:
+        """As much of the key as is enough to name the row: all of it if it is a key of yours."""
+        return self.key[:SHORT] if _DIGEST.fullmatch(self.key) else self.key
+
+    @property
+    def name(self) -> str:
+        """Its key with its integration and kind, which together are unique."""
+        return "@".join(filter(None, (self.key, self.row_key.integration_id, self.row_key.kind)))
 
     @property
     def integration_id(self) -> str | None:
@@ -90,19 +106,26 @@ class Doubts:
         async for key, entry in self._journal.unfinished():
             yield Doubt(key, entry)
 
-    async def get(self, key: str) -> Doubt:
-        """The row with this key or a key that begins like this. Raises `UnknownDoubt`."""
-        doubts = [doubt async for doubt in self if doubt.key.startswith(key)]
-        exact = [doubt for doubt in doubts if doubt.key == key]
+    async def get(self, key: str | Doubt) -> Doubt:
+        """The row with this key, if it is still in doubt. Raises `UnknownDoubt`.
+
+        The beginning of a key is enough unless it is a key of yours: "1" is not the beginning of "10". If rows of
+        several integrations or kinds have the same key, `Doubt.name` is what tells them apart.
+        """
+        if isinstance(key, Doubt):
+            key = key.name
+        doubts = [doubt async for doubt in self if key in (doubt.key, doubt.name) or _begins(doubt, key)]
+        exact = [doubt for doubt in doubts if key in (doubt.key, doubt.name)] or doubts
         if not doubts:
             raise UnknownDoubt(f"no row in doubt has the key {key!r}")
-        if len(exact or doubts) > 1:
-            raise UnknownDoubt(
-                f"{len(exact or doubts)} rows in doubt have keys that begin with {key!r}: give more of the key"
-            )
-        return (exact or doubts)[0]
+        if len({doubt.key for doubt in exact}) > 1:
+            raise UnknownDoubt(f"{len(exact)} rows in doubt have keys that begin with {key!r}: give more of the key")
+        if len(exact) > 1:
+            names = ", ".join(sorted(doubt.name for doubt in exact))
+            raise UnknownDoubt(f"{len(exact)} rows in doubt have the key {exact[0].key!r}: give one of {names}")
+        return exact[0]
 
-    async def found(self, key: str, id: str) -> Doubt:
+    async def found(self, key: str | Doubt, id: str) -> Doubt:
         """The row is done: *id* is what was created for it.
 
         Raises `UnknownDoubt`, and `ValueError` if another row of the journal is known to have created that.
@@ -116,14 +139,14 @@ class Doubts:
             raise ValueError(f"found: {id} was created by another row of this journal")
         return attrs.evolve(doubt, entry=entry)
 
-    async def send_again(self, key: str) -> Doubt:
+    async def send_again(self, key: str | Doubt) -> Doubt:
         """The row was not done: the next run sends it. Raises `UnknownDoubt`."""
         doubt = await self.get(key)
         entry = attrs.evolve(doubt.entry, state="unsent", found=(), message="").at_times_of(_NEVER)
         await self._record(doubt, entry)
         return attrs.evolve(doubt, entry=entry)
 
-    async def give_up(self, key: str) -> Doubt:
+    async def give_up(self, key: str | Doubt) -> Doubt:
         """Leave the row: it is never sent again, and no longer in doubt. Raises `UnknownDoubt`."""
         doubt = await self.get(key)
         entry = attrs.evolve(doubt.entry, state="given_up", message=joined("given up by hand", doubt.why))
@@ -138,6 +161,11 @@ class Doubts:
         if not written:
             await self._journal.release(doubt.row_key)
         return written
+
+
+def _begins(doubt: Doubt, text: str) -> bool:
+    """Whether *text* is the beginning of the row's key, and enough of it."""
+    return len(text) >= ENOUGH and doubt.key.startswith(text) and doubt.short_key != doubt.key
 
 
 @asynccontextmanager

@@ -26,7 +26,7 @@ from kombo_async.bulk import (
     read_journal,
 )
 from kombo_async.bulk.resolve import UnknownDoubt, open_doubts
-from tests.bulk.conftest import CREATE, Bench, by_name
+from tests.bulk.conftest import CREATE, INTEGRATION, Bench, by_name
 from tests.support.calls import until
 
 pytestmark = pytest.mark.anyio
@@ -345,7 +345,7 @@ async def test_rows_are_settled_by_hand(bench: Bench, tmp_path: Path) -> None:
             assert seen["key-0"].about == f"ada0 Lovelace <ada0@example.com>, job {bench.job_id}"
             assert (seen["key-1"].row, "was not found" in seen["key-1"].why) == ("1", True)
             assert seen["key-0"].sent is not None
-            with pytest.raises(UnknownDoubt, match="3 rows in doubt"):
+            with pytest.raises(UnknownDoubt, match="no row in doubt has the key 'key'"):
                 await doubts.get("key")
             with pytest.raises(ValueError, match="another row"):
                 await doubts.found("key-0", bench.sandbox.performed(CREATE)[0].result["id"])
@@ -363,6 +363,36 @@ async def test_rows_are_settled_by_hand(bench: Bench, tmp_path: Path) -> None:
     assert (outcomes["ada0"].ids, outcomes["ada0"].entry.proof) == ({"id": "by-hand"}, "person")
     assert bench.made == ["ada3", "ada1"]
     assert all(not entry.about for _, entry in read_journal(path))
+
+
+async def test_rows_in_doubt_are_named_without_mistakes(bench: Bench, tmp_path: Path) -> None:
+    """The beginning of a digest is enough, and never of a key of the caller's; one key may be that of several rows."""
+    other = "lever:bulk"
+    bench.sandbox.add_integration(other)
+    bench.sandbox.faults.add(CREATE, status=500, code="PLATFORM.UNKNOWN_ERROR")
+    rows = [
+        Row(bench.application("ada0"), key="10"),
+        Row(bench.application("ada1"), key="7"),
+        Row(bench.application("ada1"), key="7", integration_id=other),
+        Row(bench.application("ada2")),
+    ]
+    async with bench.client() as kombo:
+        outcomes = [each async for each in kombo.bulk(rows, journal=tmp_path / "j")]
+    key = next(each.key for each in outcomes if len(each.key) > 2)
+    async with open_doubts(tmp_path / "j") as doubts:
+        with pytest.raises(UnknownDoubt, match="no row in doubt has the key '1'"):
+            await doubts.send_again("1")
+        with pytest.raises(UnknownDoubt, match=f"give one of 7@{INTEGRATION}@application, 7@{other}@application"):
+            await doubts.send_again("7")
+        await doubts.send_again(f"7@{other}@application")
+        assert [each.integration_id async for each in doubts if each.key == "7"] == [INTEGRATION]
+        for doubt in [each async for each in doubts if each.key == "7"]:
+            await doubts.give_up(doubt)
+        assert (await doubts.get(key[:6])).short_key == key[:12]
+        assert (await doubts.get("10")).short_key == "10"
+        for nothing in ("", "7"):
+            with pytest.raises(UnknownDoubt):
+                await doubts.get(nothing)
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such files")
