@@ -70,6 +70,7 @@ class AdaptiveLimiter(Limiter):
         self.epoch: int = 0
         """Counts refusals; those of actions started in the same epoch count as one."""
         self._rand = rand
+        self._running = 0
         self._fraction = 0.0
         self._kombos_limit = float(DOCUMENTED_LIMIT)
         self._told = False
@@ -102,12 +103,14 @@ class AdaptiveLimiter(Limiter):
                 await self._clock.sleep(self._rest_until - began)
                 began = self._clock.time()
         except BaseException:
-            self.release()
+            super().release()
             raise
-        return Turn(self.in_use, self.epoch, began)
+        self._running += 1
+        return Turn(self._running, self.epoch, began)
 
     def release(self) -> None:
         """End a turn."""
+        self._running -= 1
         if not self._shared:
             self._fraction = self._rand()
         super().release()
