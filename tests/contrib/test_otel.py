@@ -19,6 +19,7 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 from opentelemetry.trace import SpanKind, StatusCode
 
 from kombo_async import ConnectionFailed, RetryPolicy, ServerError, ats
+from kombo_async._chain.adaptive_limiter import FIRST_LIMIT
 from kombo_async.contrib.otel import OpenTelemetry, observe, observe_mirror
 from kombo_async.mirror import Mirror, SqliteStore, Table
 from tests.support.calls import CREATE
@@ -222,11 +223,11 @@ async def test_gauges_show_what_waits() -> None:
         assert kombo.status().actions[INTEGRATION].waiting == 0
         assert kombo.status().actions[INTEGRATION].in_flight == 0
     assert values == {
-        ("kombo.calls.in_flight", None): 4,
+        ("kombo.calls.in_flight", None): FIRST_LIMIT,
         ("kombo.calls.waiting", None): 0,
-        ("kombo.actions.in_flight", INTEGRATION): 4,
-        ("kombo.actions.waiting", INTEGRATION): 3,
-        ("kombo.actions.limit", INTEGRATION): 4.0,
+        ("kombo.actions.in_flight", INTEGRATION): FIRST_LIMIT,
+        ("kombo.actions.waiting", INTEGRATION): 7 - FIRST_LIMIT,
+        ("kombo.actions.limit", INTEGRATION): FIRST_LIMIT,
         ("kombo.pauses", None): 0,
     }
 
