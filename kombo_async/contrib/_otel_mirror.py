@@ -6,10 +6,9 @@ import logging
 from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, NoReturn
 
-import anyio
 from opentelemetry import metrics
 
-from kombo_async._version import __version__
+from kombo_async.contrib._otel_looks import export
 
 if TYPE_CHECKING:
     from kombo_async.mirror import IntegrationHealth, Mirror, MirrorStatus
@@ -38,35 +37,30 @@ async def observe_mirror(
         every: Seconds between two reads of the store.
         meter_provider: In place of the global one.
     """
-    latest: MirrorStatus | None = None
-
-    def reading(read: Read) -> Callable[[metrics.CallbackOptions], Iterable[metrics.Observation]]:
-        return lambda _: () if latest is None else read(latest)
-
-    meter = metrics.get_meter("kombo_async", __version__, meter_provider)
-    for name, unit, read, description in (
-        ("lag", "s", _of_each(lambda each: each.lag), "Time since the tables were last up to date."),
-        ("behind", "s", _of_each(lambda each: each.behind), "How long overdue work has been waiting."),
-        ("failures", "{failure}", _of_each(lambda each: each.failures), "Failures in a row."),
+    await export(
         (
-            "last_full_sync",
-            "s",
-            _of_each(_last_full_sync),
-            "Time of the last full sync of all tables, as a Unix timestamp.",
+            ("kombo.mirror.lag", "s", _of_each(lambda each: each.lag), "Time since the tables were up to date."),
+            (
+                "kombo.mirror.behind",
+                "s",
+                _of_each(lambda each: each.behind),
+                "Time since something is due that is not done.",
+            ),
+            ("kombo.mirror.failures", "{failure}", _of_each(lambda each: each.failures), "Failures in a row."),
+            (
+                "kombo.mirror.last_full_sync",
+                "s",
+                _of_each(_last_full_sync),
+                "When all tables had been read completely, since 1970.",
+            ),
+            ("kombo.mirror.integrations", "{integration}", _states, "Integrations in each state."),
         ),
-        ("integrations", "{integration}", _states, "Integrations in each state."),
-    ):
-        meter.create_observable_gauge(f"kombo.mirror.{name}", [reading(read)], unit=unit, description=description)
-    try:
-        while True:
-            try:
-                latest = await mirror.status()
-            except Exception as error:  # a database that is away must not end the app
-                latest = None
-                _logger.warning("the mirror's status could not be read (%s)", type(error).__name__)
-            await anyio.sleep(every)
-    finally:
-        latest = None
+        mirror.status,
+        every=every,
+        meter_provider=meter_provider,
+        what="the mirror's status",
+        logger=_logger,
+    )
 
 
 def _of_each(value: Callable[[IntegrationHealth], float | None]) -> Read:

@@ -3,6 +3,7 @@
     kombo = AsyncKomboClient(middleware=[OpenTelemetry()])
     observe(kombo)  # gauges of waiting and running calls
     tasks.start_soon(observe_mirror, mirror)  # gauges of a mirror: lag, failures, last full syncs
+    tasks.start_soon(observe_journal, journal)  # gauges of an upload: rows in doubt, and for how long
 
 Each call is a span (`PostAtsCandidates`), and below it each of its attempts one of kind CLIENT (`POST /ats/candidates`)
 by the conventions for HTTP clients, with one exception: there is no `url.full`, since queries and paths can hold
@@ -30,6 +31,7 @@ except ModuleNotFoundError as _error:
 
 from kombo_async._codec.codes import printable
 from kombo_async._version import __version__
+from kombo_async.contrib._otel_journal import observe_journal
 from kombo_async.contrib._otel_mirror import observe_mirror
 from kombo_async.errors import Failure, KomboError
 from kombo_async.middleware import Call, Next
@@ -40,7 +42,7 @@ if TYPE_CHECKING:
     from kombo_async.client import AsyncKomboClient
     from kombo_async.status import ClientStatus
 
-__all__ = ["OpenTelemetry", "observe", "observe_mirror", "Attributes", "Callback", "SECONDS"]
+__all__ = ["OpenTelemetry", "observe", "observe_journal", "observe_mirror", "Attributes", "Callback", "SECONDS"]
 
 Attributes = dict[str, str | int | bool]
 Callback: TypeAlias = "Callable[[metrics.CallbackOptions], Iterable[metrics.Observation]]"
