@@ -13,6 +13,7 @@ import attrs
 
 from kombo_async._chain.server_clock import ServerClock
 from kombo_async.errors import KomboError
+from kombo_async.mirror._endless import ending
 from kombo_async.mirror._records import Record, reading, sorted_out
 from kombo_async.mirror._store import BlindSpot, Store, Turn, Watermark, Written
 from kombo_async.mirror._table import Table, page_size
@@ -192,7 +193,7 @@ class TableSync:
         """Read and write pages; returns the cursor to continue from if others wrote to the table in between."""
         batch = _Batch()
         try:
-            async with aclosing(Pages(self._send, request).pages()) as pages:
+            async with aclosing(Pages(ending(self._send), request).pages()) as pages:
                 async for page in pages:
                     if since is not None and not self._only_changes and self._is_too_long_ago(since):
                         raise _TooLongAgo
@@ -221,7 +222,7 @@ class TableSync:
     async def _look_up(self, ids: Sequence[str]) -> None:
         changes: dict[str, Any] = {"ids": list(ids), "page_size": page_size(self._table.request)}
         found: set[str] = set()
-        async with aclosing(Pages(self._send, reading(self._table.request, **changes)).pages()) as pages:
+        async with aclosing(Pages(ending(self._send), reading(self._table.request, **changes)).pages()) as pages:
             async for page in pages:
                 records, deleted = sorted_out(self._table, page)
                 found.update(each.id for each in records)
