@@ -46,8 +46,11 @@ class Director:
         """Processes that ended by themselves."""
         self._chance = world.random("webhooks")
         self._mirrors: dict[Process, Mirror] = {}
+        self._pauses: dict[Process, dict[int, float]] = {}
         self._hearing: set[asyncio.Task[None]] = set()
         self._wall_offset = 0.0
+        self._untold: dict[str, set[str]] = {each: set() for each in INTEGRATIONS}
+        """Models that changed in a sync that is under way."""
 
     def _now(self) -> float:
         return EPOCH + self.world.now
@@ -87,6 +90,8 @@ class Director:
             self.kombo.failing[integration_id] = 0.0
         for process in self.world.processes:
             process.plan = {}
+        for pauses in self._pauses.values():
+            pauses.clear()
 
     # what happens at Kombo
 
@@ -104,7 +109,7 @@ class Director:
                 system.change()
 
     async def _sync(self, integration_id: str) -> None:
-        """Syncs whose changes show only when they end."""
+        """Syncs whose changes show, and are told, only when they end."""
         chance, system = self.world.random(f"syncs {integration_id}"), self.systems[integration_id]
         while True:
             await anyio.sleep(chance.uniform(60, 3600))
@@ -113,10 +118,16 @@ class Director:
                 return
             began, system.hidden_until = stamp(self._now()), self._now() + took
             await anyio.sleep(took)
-            await self._deliver(sync_finished(integration_id, began))
+            async with anyio.create_task_group() as tasks:
+                models, self._untold[integration_id] = self._untold[integration_id], set()
+                tasks.start_soon(self._deliver, data_changed(integration_id, sorted(models)))
+                tasks.start_soon(self._deliver, sync_finished(integration_id, began))
 
     async def _tell(self, integration_id: str, model: str) -> None:
         """A `data-changed`: lost, late, or twice."""
+        if self.systems[integration_id].hidden_until > self._now():
+            self._untold[integration_id].add(model)
+            return
         for _ in range(self._chance.choice([0, 1, 1, 2])):
             await self._deliver(data_changed(integration_id, [model]))
 
@@ -170,9 +181,13 @@ class Director:
         task, started = process.start(self._mirror(process)), self.world.now
         life = math.inf
         if busy:
-            life = min(chance.uniform(60, 3600), self.plan.runs_until(self.world.now) - self.world.now)
             # At a certain step, killed, or paused for longer than late changes take, a lease, or a timeout.
-            process.plan = {chance.randint(1, 30_000): chance.choice([0, 20.0, 45.0, chance.uniform(60, 1500)])}
+            process.plan = {chance.randint(1, 8000): chance.choice([0, 20.0, 45.0, 135.0, chance.uniform(180, 1500)])}
+            # With a page that it has not written yet, paused for so long that others have long gone on.
+            pauses = {chance.randint(1, 100): chance.uniform(900, 1800)} if chance.random() < 0.3 else {}
+            self._pauses[process] = pauses
+            life = chance.uniform(60, 3600) + sum(pauses.values())
+            life = min(life, self.plan.runs_until(self.world.now) - self.world.now)
         with anyio.move_on_after(life):
             await over.wait()
         self._note_crash(process, task, started)
@@ -183,6 +198,7 @@ class Director:
                 await over.wait()
         process.kill()
         self._mirrors.pop(process, None)
+        self._pauses.pop(process, None)
         self.world.processes.remove(process)
 
     def _note_crash(self, process: Process, task: asyncio.Task[None], started: float) -> None:
@@ -197,8 +213,9 @@ class Director:
         """The program."""
         settings: dict[str, Any] = {"every": EVERY, "overlap": OVERLAP, "full_every": self.plan.full_every}
         settings["keep_changes"] = timedelta(days=60)
+        network = Network(process, self.kombo, self._pauses.get(process, {}))
         async with (
-            AsyncKomboClient("key", base_url="https://kombo.test/v1", transport=Network(process, self.kombo)) as client,
+            AsyncKomboClient("key", base_url="https://kombo.test/v1", transport=network) as client,
             Mirror(client, self._store(), TABLES, integrations=INTEGRATIONS, **settings) as mirror,
         ):
             self._mirrors[process] = mirror

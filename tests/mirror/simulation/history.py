@@ -9,7 +9,7 @@ from pathlib import Path
 import attrs
 import pytest
 
-from kombo_async.mirror import _look, _scheduler
+from kombo_async.mirror import _look, _mirror, _scheduler
 from tests.mirror.simulation.checks import violations
 from tests.mirror.simulation.director import TABLES, Director
 from tests.mirror.simulation.places import place_at
@@ -56,7 +56,10 @@ def play(plan: Scenario, address: str | None = None) -> Played:
         simulated(plan.seed, moment) as clocks,
         pytest.MonkeyPatch.context() as patch,
     ):
-        patch.setattr(_scheduler, "POLL", 13.0)
+        patch.setattr(_scheduler, "POLL", 31.0)
+        for module in (_scheduler, _mirror):
+            patch.setattr(module, "LEASE", 90.0)
+        patch.setattr(_look, "MOST_READ_AGAIN", 4)
         patch.setattr(_look, "UNWATCHED_FULL_EVERY", EVERY)
         patch.setattr(_look, "STALE_FULL_EVERY", EVERY)
         world = World(plan.seed, clocks)

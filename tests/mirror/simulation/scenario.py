@@ -9,11 +9,9 @@ from random import Random
 import attrs
 
 INTEGRATIONS = ("lever:0", "lever:1")
-BUSY = 2 * 3600.0
-"""Seconds in which things happen."""
 EVERY = timedelta(minutes=15)
 OVERLAP = timedelta(minutes=10)
-LAG = 240.0
+LAG = 570.0
 """Seconds after which a change shows at the latest; in records that nest the changed one it may take as long again."""
 QUIET = 4 * EVERY.total_seconds() + 2 * OVERLAP.total_seconds()
 """Seconds in which nothing happens any more, after which all must be right."""
@@ -25,11 +23,15 @@ class Scenario:
     """Drawn from a seed."""
 
     seed: int
+    busy: float
+    """Seconds in which things happen while processes run."""
     processes: int
     missing: dict[str, str]
     """Models whose list an integration does not have."""
     vanish: bool
     """Records vanish without a trace: only full syncs, each half hour, can tell."""
+    weekly: bool
+    """Otherwise everything is read weekly, or else so rarely that nothing but the rules for long pauses helps."""
     syncs: bool
     """What changes during a sync shows when it ends, which can be an hour later, and is told by `sync-finished`."""
     asleep_at: float
@@ -43,12 +45,12 @@ class Scenario:
     @property
     def full_every(self) -> timedelta:
         """How often everything is read."""
-        return timedelta(minutes=30) if self.vanish else timedelta(days=7)
+        return timedelta(minutes=30) if self.vanish else timedelta(days=7 if self.weekly else 60)
 
     @property
     def end(self) -> float:
         """When things cease to happen."""
-        return BUSY + self.asleep_for
+        return self.busy + self.asleep_for
 
     def wakes_in(self, now: float) -> float:
         """Seconds until processes run again; 0 while they may."""
@@ -67,8 +69,10 @@ class Scenario:
 def scenario(seed: int) -> Scenario:
     """The scenario of *seed*."""
     chance = Random(f"{seed} scenario")
+    busy = chance.choice([1200.0, 1800.0, 3600.0, 7200.0])
     return Scenario(
         seed=seed,
+        busy=busy,
         processes=chance.choice([1, 2, 2, 3]),
         missing={
             each: chance.choice(["ats_application_stages", "ats_users"])
@@ -76,12 +80,13 @@ def scenario(seed: int) -> Scenario:
             if chance.random() < 0.3
         },
         vanish=chance.random() < 0.3,
+        weekly=chance.random() < 0.5,
         syncs=chance.random() < 0.3,
-        asleep_at=chance.uniform(0, BUSY),
+        asleep_at=chance.uniform(0, busy),
         asleep_for=chance.choice([0.0, 0.0, 0.0, 3600.0, 12.5 * DAY, 20 * DAY]),
-        away=tuple((chance.uniform(0, BUSY), chance.uniform(1, 1200)) for _ in range(chance.choice([0, 0, 1, 2]))),
+        away=tuple((chance.uniform(0, busy), chance.uniform(1, 1200)) for _ in range(chance.choice([0, 0, 1, 2]))),
         clock_steps=tuple(
-            (chance.uniform(0, BUSY), chance.choice([-25 * 3600.0, -3600.0, -90.0, 3600.0, 25 * 3600.0]))
+            (chance.uniform(0, busy), chance.choice([-25 * 3600.0, -3600.0, -90.0, 3600.0, 25 * 3600.0]))
             for _ in range(chance.choice([0, 0, 0, 1, 2]))
         ),
     )
