@@ -58,6 +58,17 @@ async def removes(make: MakeStore) -> None:
         await refused("write with a turn from before the removal", store.write(turn, TAGS, [tag("a", "1")], []))
         written = await store.write(again, CANDIDATES, [candidate("a", ["t"])], [])
         promise("the records of a removed integration are gone", written.inserted == 1)
+        await store.remove(ID)
+        await store.remove(ID)
+        await store.add(ID, again=False)
+        await store.tell(ID)
+        promise("a removed integration is added only with again=True", await store.integrations() == [])
+        await store.add(ID, "ATS")
+        await store.add(ID, again=False)
+        states = await store.integrations()
+        promise("add() adds a removed integration again", [each.integration_id for each in states] == [ID])
+        taken = await store.take("checks", ID, 60)
+        promise("a turn has the category", taken is not None and taken.category == "ATS")
 
 
 async def gives_turns_in_order(make: MakeStore) -> None:

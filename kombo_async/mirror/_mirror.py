@@ -53,7 +53,8 @@ class Mirror:
         kombo: The client to read with.
         store: Where the tables are: the path of a SQLite file, or a `Store`.
         tables: What to keep.
-        integrations: Which to follow from the start. Those that webhooks mention are followed, too, for good.
+        integrations: Which to follow from the start. Those that webhooks mention are followed, too, until they are
+            deleted.
         every: How often to check for changes without a webhook.
         full_every: How often to read everything again, as a safety net. Each list has its own time in this period.
         overlap: How far back before the last check each check goes, for changes that become visible late.
@@ -179,7 +180,7 @@ class Mirror:
         if news.sync_began is not None and self._is_sensible(news.sync_began):
             await self.store.rewind(news.integration_id, news.sync_began - self._overlap)
         if self._is_followed(news):
-            await self.store.add(news.integration_id, news.category)
+            await self.store.add(news.integration_id, news.category, again=False)
         await self.store.tell(news.integration_id, news.models)
         self._scheduler.wake()
 
@@ -194,7 +195,7 @@ class Mirror:
         self._scheduler.wake()
 
     async def forget(self, integration_id: str) -> None:
-        """Stop following an integration, and remove its records."""
+        """Stop following an integration, and remove its records. Later webhooks do not bring it back; `follow` does."""
         await self.open()
         await self.store.remove(integration_id)
 

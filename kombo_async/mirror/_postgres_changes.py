@@ -91,7 +91,7 @@ class PostgresChanges:
     async def prune(self, seconds: float) -> None:
         """See `Store.prune`."""
         await self._pool.execute(
-            f"DELETE FROM {self._pool.own('changes')} WHERE at <= clock_timestamp() - make_interval(secs => $1) "
+            f"DELETE FROM {self._pool.own('changes')} WHERE at <= to_timestamp({NOW} - $1) "
             f"OR position <= (SELECT min(position) FROM {self._pool.own('subscribers')})",
             float(seconds),
         )
@@ -104,8 +104,8 @@ class PostgresChanges:
         # One writer at a time from here to the commit, so positions become visible in order.
         await db.execute("SELECT pg_advisory_xact_lock(hashtext($1))", f"kombo_async {self._pool.schema} changes")
         await db.execute(
-            f"INSERT INTO {self._pool.own('changes')} (name, integration_id, id, kind, fields, before) "
-            "SELECT $1, $2, * FROM unnest($3::text[], $4::text[], $5::jsonb[], $6::jsonb[])",
+            f"INSERT INTO {self._pool.own('changes')} (at, name, integration_id, id, kind, fields, before) "
+            f"SELECT to_timestamp({NOW}), $1, $2, * FROM unnest($3::text[], $4::text[], $5::jsonb[], $6::jsonb[])",
             table.name,
             integration_id,
             [each.id for each in told],

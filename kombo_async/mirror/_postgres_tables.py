@@ -24,6 +24,7 @@ CREATE TABLE IF NOT EXISTS {schema}.kombo_integrations (
     error text, owner text, lease_until float8 NOT NULL DEFAULT 0, fence bigint NOT NULL DEFAULT 0
 ) WITH (fillfactor = 50);
 CREATE INDEX IF NOT EXISTS kombo_integrations_due ON {schema}.kombo_integrations (lane, due_at);
+CREATE TABLE IF NOT EXISTS {schema}.kombo_removed (id text PRIMARY KEY);
 CREATE TABLE IF NOT EXISTS {schema}.kombo_processes (
     owner text PRIMARY KEY, tables text NOT NULL, lease_until float8 NOT NULL
 );
@@ -43,7 +44,7 @@ CREATE TABLE IF NOT EXISTS {schema}.kombo_stale (
     read boolean NOT NULL DEFAULT false, PRIMARY KEY (integration_id, name, path, id)
 );
 CREATE TABLE IF NOT EXISTS {schema}.kombo_changes (
-    position bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    position bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, at timestamptz NOT NULL,
     name text NOT NULL, integration_id text NOT NULL, id text NOT NULL, kind text NOT NULL, fields jsonb NOT NULL,
     before jsonb NOT NULL
 );

@@ -25,16 +25,33 @@ class PostgresTurns:
         """Remember which tables this process keeps."""
         self._table_set = table_set(tables)
 
-    async def add(self, integration_id: str, category: str | None = None) -> None:
+    async def add(self, integration_id: str, category: str | None = None, *, again: bool = True) -> None:
         """See `Store.add`."""
-        await self._pool.execute(
-            f"INSERT INTO {self._pool.own('integrations')} AS i (id, category, lane, due_at) "
-            f"VALUES ($1, $2, 'long', {NOW}) "
-            "ON CONFLICT (id) DO UPDATE SET category = coalesce(excluded.category, i.category) "
-            "WHERE excluded.category IS DISTINCT FROM i.category AND excluded.category IS NOT NULL",
-            integration_id,
-            category,
-        )
+        integrations, removed = self._pool.own("integrations"), self._pool.own("removed")
+        rows = await self._pool.fetch(f"SELECT category FROM {integrations} WHERE id = $1", integration_id)
+        if rows and category in (None, rows[0]["category"]):
+            return
+        async with self._pool.transaction() as db:
+            await self.lock(db, f"integration {integration_id}")
+            if again:
+                await db.execute(f"DELETE FROM {removed} WHERE id = $1", integration_id)
+            await db.execute(
+                f"INSERT INTO {integrations} AS i (id, category, lane, due_at) "
+                f"SELECT $1, $2, 'long', {NOW} WHERE NOT EXISTS (SELECT 1 FROM {removed} WHERE id = $1) "
+                "ON CONFLICT (id) DO UPDATE SET category = coalesce(excluded.category, i.category)",
+                integration_id,
+                category,
+            )
+
+    async def remove(self, db: Connection, integration_id: str) -> None:
+        """Remove an integration, in the transaction of *db*, and note that it is removed."""
+        await self.lock(db, f"integration {integration_id}")
+        await db.execute(f"DELETE FROM {self._pool.own('integrations')} WHERE id = $1", integration_id)
+        await db.execute(f"INSERT INTO {self._pool.own('removed')} VALUES ($1) ON CONFLICT DO NOTHING", integration_id)
+
+    async def lock(self, db: Connection, what: str) -> None:
+        """Have others who lock *what* wait until the transaction of *db* ends."""
+        await db.execute("SELECT pg_advisory_xact_lock(hashtext($1))", f"kombo_async {self._pool.schema} {what}")
 
     async def integrations(self) -> list[StoredIntegration]:
         """See `Store.integrations`."""
@@ -107,7 +124,7 @@ class PostgresTurns:
         if await db.fetchval(f"SELECT true FROM {processes} WHERE owner = $1 AND lease_until > {NOW}", owner):
             return
         # One after the other, so that no two with different tables join at once.
-        await db.execute("SELECT pg_advisory_xact_lock(hashtext($1))", f"kombo_async {self._pool.schema} join")
+        await self.lock(db, "join")
         await self._check_tables(db)
         await db.execute(f"DELETE FROM {processes} WHERE lease_until <= {NOW}")
         if seconds > 0:

@@ -20,6 +20,7 @@ CREATE TABLE IF NOT EXISTS kombo_integrations (
     owner TEXT, lease_until REAL NOT NULL DEFAULT 0, fence INTEGER NOT NULL DEFAULT 0
 );
 CREATE INDEX IF NOT EXISTS kombo_integrations_due ON kombo_integrations (lane, due_at);
+CREATE TABLE IF NOT EXISTS kombo_removed (id TEXT PRIMARY KEY) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS kombo_fence (highest INTEGER NOT NULL);
 CREATE TABLE IF NOT EXISTS kombo_clock (time REAL NOT NULL);
 CREATE TABLE IF NOT EXISTS kombo_processes (owner TEXT PRIMARY KEY, tables TEXT NOT NULL, lease_until REAL NOT NULL);
@@ -72,6 +73,7 @@ class SqliteTables(SqliteSyncs):
     def remove(self, integration_id: str) -> None:
         """See `Store.remove`."""
         self._db.execute("DELETE FROM kombo_integrations WHERE id = ?", [integration_id])
+        self._db.execute("INSERT OR IGNORE INTO kombo_removed VALUES (?)", [integration_id])
         for name in ("kombo_watermarks", "kombo_seen", "kombo_stale"):
             self._db.execute(f"DELETE FROM {name} WHERE integration_id = ?", [integration_id])
         for table in self._tables:

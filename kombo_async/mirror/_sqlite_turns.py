@@ -14,8 +14,12 @@ from kombo_async.mirror._table_sets import differing
 class SqliteTurns(SqliteConnection):
     """The table of integrations, with leases and fencing tokens."""
 
-    def add(self, integration_id: str, category: str | None) -> None:
+    def add(self, integration_id: str, category: str | None, again: bool) -> None:
         """See `Store.add`."""
+        if again:
+            self._db.execute("DELETE FROM kombo_removed WHERE id = ?", [integration_id])
+        elif self._all("SELECT 1 FROM kombo_removed WHERE id = ?", integration_id):
+            return
         self._db.execute(
             "INSERT INTO kombo_integrations (id, category, lane, due_at) VALUES (?, ?, 'long', ?) "
             "ON CONFLICT DO UPDATE SET category = coalesce(excluded.category, category)",

@@ -172,12 +172,15 @@ class Store(Protocol):
 
     # integrations
 
-    async def add(self, integration_id: str, category: str | None = None) -> None:
-        """Add an integration, due at once. If it exists, only its *category* changes."""
+    async def add(self, integration_id: str, category: str | None = None, *, again: bool = True) -> None:
+        """Add an integration, due at once. If it exists, only its *category* changes.
+
+        One that was removed is added only with *again*: late webhooks must not bring it back.
+        """
         ...
 
     async def remove(self, integration_id: str) -> None:
-        """Remove an integration with its watermarks and all its records, and end its turn."""
+        """Remove an integration with its watermarks and all its records, end its turn, and note that it is removed."""
         ...
 
     async def integrations(self) -> list[StoredIntegration]:

@@ -97,7 +97,7 @@ class PostgresStore:
 
     async def _prepare(self, tables: Sequence[Table]) -> None:
         async with self._pool.transaction() as db:
-            await db.execute("SELECT pg_advisory_xact_lock(hashtext($1))", f"kombo_async {self.schema} open")
+            await self._turns.lock(db, "open")
             await self._rows.open(db, tables, migrate=self._migrate, too_large=TOO_LARGE)
             await self._turns.keep_time(db)
 
@@ -105,14 +105,14 @@ class PostgresStore:
         """See `Store.aclose`."""
         await self._pool.aclose()
 
-    async def add(self, integration_id: str, category: str | None = None) -> None:
+    async def add(self, integration_id: str, category: str | None = None, *, again: bool = True) -> None:
         """See `Store.add`."""
-        await self._turns.add(integration_id, category)
+        await self._turns.add(integration_id, category, again=again)
 
     async def remove(self, integration_id: str) -> None:
         """See `Store.remove`."""
         async with self._pool.transaction() as db:
-            await db.execute(f"DELETE FROM {self._pool.own('integrations')} WHERE id = $1", integration_id)
+            await self._turns.remove(db, integration_id)
             for name in ("watermarks", "seen", "stale"):
                 await db.execute(f"DELETE FROM {self._pool.own(name)} WHERE integration_id = $1", integration_id)
             for table in self._tables:

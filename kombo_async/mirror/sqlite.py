@@ -68,9 +68,9 @@ class SqliteStore:
             if tables is not None:
                 await self._run(tables.close)
 
-    async def add(self, integration_id: str, category: str | None = None) -> None:
+    async def add(self, integration_id: str, category: str | None = None, *, again: bool = True) -> None:
         """See `Store.add`."""
-        await self._do(SqliteTables.add, integration_id, category)
+        await self._do(SqliteTables.add, integration_id, category, again)
 
     async def remove(self, integration_id: str) -> None:
         """See `Store.remove`."""

@@ -12,7 +12,7 @@ import httpx
 import pytest
 
 from kombo_async import InvalidInput, UnexpectedResponse, ats
-from kombo_async.mirror import Mirror, Table
+from kombo_async.mirror import Mirror, Table, _endless
 from kombo_async.webhooks import parse
 from tests.mirror.source import Source
 from tests.mirror.stores import Place
@@ -96,6 +96,26 @@ async def test_pages_that_never_end(place: Place) -> None:
         assert {"a", "z"} <= set(names(place))
 
 
+@pytest.mark.parametrize("same", [True, False], ids=["same records", "new records"])
+async def test_cursors_that_are_always_new(same: bool, place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where each page has a new cursor, the sync ends with an error, too, and what came is there."""
+    monkeypatch.setattr(_endless, "MOST_PAGES", 30)
+    count = 0
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        nonlocal count
+        count += 1
+        number = 1 if same else count
+        return page(tag(f"a{number}", "a"), tag(f"b{number}", "b"), next=f"cursor {count}")
+
+    async with Mirror(mock_client(answer), place.store(), TAGS) as mirror:
+        why = "11 of 12 pages" if same else "it has more than 30 pages"
+        with pytest.raises(UnexpectedResponse, match=f"does not end: {why}"):
+            await mirror.update(INTEGRATION)
+        assert len(names(place)) == (2 if same else 60)
+        assert (await mirror.store.watermarks(INTEGRATION))["tags"].since is None
+
+
 def data_changed(integration_id: Any, **data: Any) -> bytes:
     """A `data-changed` with anything in it."""
     data = {
@@ -116,6 +136,30 @@ async def test_a_webhook_for_no_integration(id: Any, place: Place, caplog: pytes
             await mirror.handle(parse(data_changed(id)))
         assert await mirror.store.integrations() == []
         assert "integration" in caplog.text
+
+
+@pytest.mark.parametrize("event", ["integration-deleted", None], ids=["by webhook", "by hand"])
+async def test_a_webhook_after_the_end(event: str | None, place: Place) -> None:
+    """A webhook that comes late does not bring back what was deleted at Kombo, or forgotten; `follow` does."""
+    source = Source()
+    source.put("t0", "Tag")
+    async with Mirror(mock_client(source), place.store(), TAGS) as mirror:
+        await mirror.handle(parse(data_changed("lever:1")))
+        await mirror.update("lever:1")
+        if event is None:
+            await mirror.forget("lever:1")
+        else:
+            await mirror.handle(parse(json.dumps({"id": "e", "type": event, "data": {"id": "lever:1"}}).encode()))
+        created = {"id": "lever:1", "category": "ATS"}
+        for late in (
+            data_changed("lever:1"),
+            json.dumps({"id": "e", "type": "integration-created", "data": created}).encode(),
+        ):
+            await mirror.handle(parse(late))
+            assert await mirror.store.integrations() == []
+            assert names(place) == {}
+        await mirror.follow("lever:1")
+        assert [each.integration_id for each in await mirror.store.integrations()] == ["lever:1"]
 
 
 @pytest.mark.parametrize("models", [None, 7, "ats_tags", [None], [7], [{"name": None}], [{}]])
