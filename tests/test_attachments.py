@@ -65,7 +65,7 @@ async def test_files_arrive_byte_for_byte(size: int, tmp_path: Path) -> None:
 
 
 async def test_several_files_among_other_fields(tmp_path: Path) -> None:
-    """Files stand where they belong in the body, however many there are, also the same one twice."""
+    """Each file is at its place in the body, however many there are, even if one comes twice."""
     (tmp_path / "cv.txt").write_text("Frank")
     file = ats.AttachmentInput.from_path(tmp_path / "cv.txt", type="CV")
     received: list[Received] = []
@@ -89,7 +89,7 @@ async def test_several_files_among_other_fields(tmp_path: Path) -> None:
 
 
 async def test_retries_read_the_file_again(tmp_path: Path) -> None:
-    """Each attempt sends the whole file, read again: a stream that was spent is never sent empty."""
+    """Each attempt reads the file again and sends all of it; an exhausted stream is never sent empty."""
     opened: list[BinaryIO] = []
 
     def open_() -> BinaryIO:
@@ -113,7 +113,7 @@ async def test_retries_read_the_file_again(tmp_path: Path) -> None:
     ("name", "says"), [("empty.pdf", r"attachment 'empty\.pdf' is empty"), ("missing.pdf", "cannot be read: No such")]
 )
 async def test_empty_and_missing_files(name: str, says: str, tmp_path: Path) -> None:
-    """A file that is not there, or has nothing in it, fails the call before anything is sent."""
+    """A missing or empty file fails the call before anything is sent."""
     (tmp_path / "empty.pdf").touch()
     received: list[Received] = []
     with loopback(keeping(received)) as url:
@@ -127,7 +127,7 @@ async def test_empty_and_missing_files(name: str, says: str, tmp_path: Path) -> 
 
 @pytest.mark.parametrize("real_size", [0, 5, 12, 2 * CHUNK])
 async def test_files_that_change_while_they_are_sent(real_size: int) -> None:
-    """A file that is longer or shorter than it was is an error, and no half of it is taken for a whole."""
+    """A file that grows or shrinks while it is sent is an error, and the server never sees a complete request."""
     received: list[Received] = []
     with loopback(keeping(received)) as url:
         async with a_client(url) as kombo:
@@ -144,7 +144,7 @@ async def test_files_that_change_while_they_are_sent(real_size: int) -> None:
 
 
 async def test_mock_transports_see_the_whole_body() -> None:
-    """Files work through any transport, such as those of tests."""
+    """Files work with any transport, such as mocks in tests."""
     bodies: list[bytes] = []
 
     async def handler(request: httpx.Request) -> httpx.Response:
@@ -174,7 +174,7 @@ async def test_content_types(name: str, content_type: str | None, expected: str)
 
 
 async def test_name_of_a_path_can_be_replaced(tmp_path: Path) -> None:
-    """Another name than the file's own may be sent, and the type is guessed from it."""
+    """The name that is sent can be replaced; the type is guessed from the new one."""
     (tmp_path / "upload-17.tmp").write_bytes(b"x")
     file = ats.AttachmentInput.from_path(str(tmp_path / "upload-17.tmp"), name="cv.pdf", type="CV")
     assert (file.name, file.content_type) == ("cv.pdf", "application/pdf")
@@ -194,7 +194,7 @@ async def test_nothing_is_read_until_it_is_sent(tmp_path: Path) -> None:
 
 
 async def test_names_that_look_like_json(tmp_path: Path) -> None:
-    """A name with quotes and backslashes is text, and nothing of it breaks the body."""
+    """A name with quotes and backslashes does not break the body."""
     name = 'a"b\\c{}.txt'
     received: list[Received] = []
     with loopback(keeping(received)) as url:

@@ -80,7 +80,7 @@ ANSWERS: list[Any] = [
 @pytest.mark.anyio
 @pytest.mark.parametrize(("answer", "cls"), ANSWERS)
 async def test_bodies_over_a_real_socket(answer: bytes, cls: type[Any]) -> None:
-    """Each kind of body comes back as its class, read to its end, or raises that no answer came."""
+    """Each kind of body becomes its class, read to the end, or raises `NoResponse`."""
     with loopback(lambda _: answer) as url:
         async with plain_client(url) as kombo:
             if cls is ConnectionFailed:
@@ -100,7 +100,7 @@ async def test_bodies_over_a_real_socket(answer: bytes, cls: type[Any]) -> None:
 @pytest.mark.anyio
 @pytest.mark.parametrize("encoding", ["identity", "gzip"])
 async def test_answers_that_are_too_large(encoding: str) -> None:
-    """An answer above `max_response_bytes` is not read: it says so, and that a write may have been applied."""
+    """A response over `max_response_bytes` is not read; the failure says so, and that a write may have been applied."""
     body = success({}).content + b" " * 100_000
     answer = raw_answer(200, gzip.compress(body) if encoding == "gzip" else body, {"Content-Encoding": encoding})
     with loopback(lambda _: answer) as url:
@@ -113,7 +113,7 @@ async def test_answers_that_are_too_large(encoding: str) -> None:
 
 @pytest.mark.anyio
 async def test_lost_answers_of_writes_may_have_been_applied() -> None:
-    """A connection that breaks after the request was sent leaves open whether the write was done."""
+    """If the connection breaks after the request was sent, the write may have been applied."""
     received: list[Received] = []
 
     def cut(request: Received) -> bytes:
@@ -132,7 +132,7 @@ async def test_lost_answers_of_writes_may_have_been_applied() -> None:
 
 @pytest.mark.anyio
 async def test_the_last_check_comes_before_each_part_of_a_body_over_a_transport_of_yours() -> None:
-    """`Call.before_write` may keep back a file that is read while it is sent, over any transport."""
+    """`Call.before_write` can stop a file in the middle of being sent, over any transport."""
     parts: list[str] = []
     checks = iter([None, None, PermissionError("too late")])
 

@@ -1,4 +1,4 @@
-"""Lists that break off, go in circles or drift: nothing that was read is lost, and nothing is read for ever."""
+"""Lists that fail midway, go in circles or drift: no record is lost, and reading always ends."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ pytestmark = pytest.mark.anyio
 async def test_failure_in_the_middle(
     answers: dict[str, httpx.Response], read: str, cursor: str | None, cls: type[KomboError]
 ) -> None:
-    """A failure is raised once all that was read has been given, with the cursor to go on from."""
+    """A failure is raised after all records read so far, with the cursor to resume from."""
     server, found = Lists(**answers), list[str]()
     async with mock_client(server) as kombo:
         with pytest.raises(cls) as caught:
@@ -44,7 +44,7 @@ async def test_failure_in_the_middle(
 
 
 async def test_missing_answer_in_the_middle() -> None:
-    """A page for which no answer came raises in the same way, with its cursor."""
+    """A page without a response raises in the same way, with its cursor."""
     server, found = Lists(), list[str]()
 
     async def handler(request: httpx.Request) -> httpx.Response:
@@ -60,7 +60,7 @@ async def test_missing_answer_in_the_middle() -> None:
 
 
 async def test_pages_are_retried_like_any_call() -> None:
-    """An outage in the middle is waited out by the retries, in the prefetch as well."""
+    """Retries wait out an outage in the middle of a list, in the prefetch, too."""
     outages = iter([failure(502), failure(500)])
     server = Lists()
 
@@ -81,7 +81,7 @@ async def test_pages_are_retried_like_any_call() -> None:
     ],
 )
 async def test_repeated_cursor(answers: dict[str, httpx.Response], read: str, cursor: str) -> None:
-    """A list that leads back to a page it has given is ended with an error, not read for ever."""
+    """A list whose cursor repeats ends with an error instead of being read forever."""
     found: list[str] = []
     async with mock_client(Lists(**answers)) as kombo:
         with pytest.raises(UnexpectedResponse, match="goes in circles") as caught:
@@ -91,7 +91,7 @@ async def test_repeated_cursor(answers: dict[str, httpx.Response], read: str, cu
 
 
 async def test_cursor_that_leads_back_to_the_start() -> None:
-    """A list that leads back to the cursor it was begun with is a circle, too."""
+    """So does a list that returns to the cursor it started from."""
     found: list[str] = []
     async with mock_client(Lists(c3=page(candidate("e"), next="c2"))) as kombo:
         with pytest.raises(UnexpectedResponse, match="goes in circles"):
@@ -109,7 +109,7 @@ async def test_cursor_that_leads_back_to_the_start() -> None:
     ],
 )
 async def test_pages_without_results(body: bytes) -> None:
-    """A page that has no list of records is an error with the cursor, not an end in silence."""
+    """A page without a list of records is an error with the cursor, not a silent end."""
     found: list[str] = []
     async with mock_client(Lists(c2=httpx.Response(200, content=body))) as kombo:
         with pytest.raises(UnexpectedResponse, match="no list of results") as caught:
@@ -120,7 +120,7 @@ async def test_pages_without_results(body: bytes) -> None:
 
 @pytest.mark.parametrize("cursor", [b"7", b"0", b"{}", b"[0]", b"true"])
 async def test_cursor_of_another_type(cursor: bytes) -> None:
-    """A page whose cursor is no text has been given before the error: how to go on is not known."""
+    """A page whose next cursor is not text is returned before the error."""
     body = page(candidate("c")).content.replace(b'"next":null', b'"next":' + cursor)
     assert cursor in body
     found: list[str] = []
@@ -132,7 +132,7 @@ async def test_cursor_of_another_type(cursor: bytes) -> None:
 
 
 async def test_page_that_drifts() -> None:
-    """Records that do not fit their types are given all the same, and do not end the list."""
+    """Records that do not fit their types are still returned, and do not end the list."""
     async with mock_client(Lists(c2=page({**CANDIDATE, "id": 5}, "odd", next="c3"))) as kombo:
         found = [each async for each in kombo.ats.get_candidates().items()]
     assert [getattr(each, "id", each) for each in found] == ["a", "b", 5, "odd", "e", "f"]

@@ -1,4 +1,4 @@
-"""The classic calls: each answer that Kombo documents for them comes back as its own class."""
+"""The most common calls: each response that Kombo documents for them becomes its own class."""
 
 from __future__ import annotations
 
@@ -109,7 +109,7 @@ def a_client(base_url: str | None = None) -> AsyncKomboClient:
 
 
 def assert_fails_as(reply: Response[Any], cls: type[Failure], answer: httpx.Response) -> None:
-    """*reply* is exactly the class that *answer* stands for, and keeps all that it says."""
+    """Assert that *reply* has exactly the class for *answer*, and all of its content."""
     assert type(reply) is cls
     error = answer.json()["error"]
     assert reply.status == "error"
@@ -156,7 +156,7 @@ async def test_failures(call: ClassicCall, path: str, body: Any, data: Any, resp
 
 @each_call
 async def test_over_a_real_socket(call: ClassicCall, path: str, body: Any, data: Any) -> None:
-    """The same over real HTTP: what the server reads, and every documented answer."""
+    """The same over real HTTP: what the server receives, and every documented response."""
     answers: list[tuple[httpx.Response, type[Any]]] = [(success(data, []), Success), *FAILURES]
     left, received = [answer for answer, _ in answers], list[Received]()
 
@@ -184,7 +184,7 @@ async def test_over_a_real_socket(call: ClassicCall, path: str, body: Any, data:
 async def test_first_sync_is_waited_for(
     call: ClassicCall, path: str, body: Any, data: Any, respx_mock: respx.MockRouter
 ) -> None:
-    """A call during the first sync goes through once it is over, in the older and in the newer form, sent again."""
+    """A call during the first sync is sent again and succeeds once the sync ends, in the older and the newer form."""
     route = respx_mock.post(f"https://api.kombo.dev/v1{path}").mock(
         side_effect=[old_failure(503), failure(409, "INTEGRATION.SETUP_SYNC_PENDING"), success(data, [])]
     )
@@ -197,7 +197,7 @@ async def test_first_sync_is_waited_for(
 
 
 async def test_match_is_exhaustive(respx_mock: respx.MockRouter) -> None:
-    """`match` over the classes tells all answers apart."""
+    """`match` over the classes distinguishes all responses."""
     respx_mock.post("https://api.kombo.dev/v1/ats/candidates").mock(return_value=old_failure(404))
     async with a_client() as kombo:
         reply = await create_candidate(kombo)

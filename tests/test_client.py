@@ -1,4 +1,4 @@
-"""The client: its settings, what it refuses at once, and what views and calls can choose for themselves."""
+"""The client: its settings, what it refuses at once, and what views and single calls can override."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ LINK: dict[str, Any] = {"label": "Report", "url": "https://example.com/r"}
     ],
 )
 def test_wrong_settings_fail_at_once(settings: dict[str, Any], says: str) -> None:
-    """A setting that cannot work is refused when the client is made, with what to do instead."""
+    """A setting that cannot work is refused when the client is created, with what to do instead."""
     with pytest.raises(ValueError, match=says) as caught:
         AsyncKomboClient(**{"api_key": API_KEY, **settings})
     assert "k3y" not in str(caught.value), "the key is not shown"
@@ -73,7 +73,7 @@ def test_wrong_settings_fail_at_once(settings: dict[str, Any], says: str) -> Non
 @pytest.mark.parametrize("value", [-1, math.nan, "3", None, True, [1]])
 @pytest.mark.parametrize("field", ["attempts", "initial_delay", "max_delay", "max_retry_after", "sync_wait"])
 def test_wrong_retry_policy_fails_at_once(field: str, value: object) -> None:
-    """A retry policy that makes no sense is refused when it is made."""
+    """A retry policy that makes no sense is refused when it is created."""
     with pytest.raises(ValueError, match=f"^{field}: "):
         RetryPolicy(**cast("Any", {field: value}))
 
@@ -82,14 +82,14 @@ def test_wrong_retry_policy_fails_at_once(field: str, value: object) -> None:
     "settings", [{"retry_ambiguous": "false"}, {"jitter": 1}, {"on_wait": 3}, {"attempts": 1.5}, {"attempts": 0}]
 )
 def test_retry_policies_of_wrong_types_fail_at_once(settings: dict[str, Any]) -> None:
-    """The text "false" is not taken for true, least of all where that would do things twice."""
+    """The text "false" is not taken for true, least of all where that could create something twice."""
     with pytest.raises(ValueError, match=f"^{next(iter(settings))}: "):
         RetryPolicy(**settings)
 
 
 @pytest.mark.parametrize("value", [0, math.nan, "3", None])
 def test_wrong_timeouts_fail_at_once(value: object) -> None:
-    """A `Timeout` that makes no sense is refused when it is made."""
+    """A `Timeout` that makes no sense is refused when it is created."""
     with pytest.raises(ValueError, match=r"^read: "):
         Timeout(read=cast("Any", value))
 
@@ -114,7 +114,7 @@ def test_wrong_timeouts_fail_at_once(value: object) -> None:
 async def test_where_calls_go(
     settings: dict[str, Any], environment: dict[str, str], url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The base URL is the one given, else the region's, else the environment's, else the EU's."""
+    """The base URL is the argument, otherwise the region's, otherwise the environment's, otherwise the EU's."""
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
     handler, sent = answering(failure(401))
@@ -125,7 +125,7 @@ async def test_where_calls_go(
 
 @pytest.mark.anyio
 async def test_key_and_integration_come_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    """`KOMBO_API_KEY` and `KOMBO_INTEGRATION_ID` stand in for what is not passed."""
+    """`KOMBO_API_KEY` and `KOMBO_INTEGRATION_ID` are used if nothing is passed."""
     monkeypatch.setenv("KOMBO_API_KEY", "from-environment")
     monkeypatch.setenv("KOMBO_INTEGRATION_ID", "workday:1")
     handler, sent = answering(page())
@@ -136,7 +136,7 @@ async def test_key_and_integration_come_from_the_environment(monkeypatch: pytest
 
 
 def test_repr_has_no_key() -> None:
-    """Printing a client shows where it sends to, not the key."""
+    """Printing a client shows its base URL, not the key."""
     kombo = AsyncKomboClient(API_KEY, integration_id=INTEGRATION)
     assert API_KEY not in repr(kombo)
     assert INTEGRATION in repr(kombo)
@@ -147,7 +147,7 @@ def test_repr_has_no_key() -> None:
 
 @pytest.mark.anyio
 async def test_missing_integration_is_refused() -> None:
-    """An operation that needs an integration says so before anything is sent; a platform one needs none."""
+    """An operation that needs an integration says so before anything is sent; platform operations need none."""
     handler, sent = answering(failure(401))
     async with mock_client(handler, integration_id=None) as kombo:
         with pytest.raises(ValueError, match=r"GetAtsCandidates needs one; .*for_integration"):
@@ -182,7 +182,7 @@ async def test_ids_that_lead_elsewhere_are_refused(bad: str) -> None:
     ],
 )
 async def test_ids_are_escaped(candidate_id: str, segment: bytes) -> None:
-    """Whatever an ID holds, it stays one segment of the path."""
+    """Whatever an ID contains, it stays one segment of the path."""
     handler, sent = answering(success({}, []))
     async with mock_client(handler) as kombo:
         await kombo.ats.add_candidate_result_link(candidate_id, **LINK)
@@ -210,7 +210,7 @@ async def test_wrong_options_are_refused(options: Any, says: str) -> None:
 
 @pytest.mark.anyio
 async def test_closed_client_says_so() -> None:
-    """A client that was closed refuses calls, and being entered again."""
+    """A closed client refuses calls, and cannot be entered again."""
     handler, sent = answering(page())
     kombo = mock_client(handler)
     await kombo.ats.get_candidates()
@@ -247,7 +247,7 @@ async def test_views_share_the_connections() -> None:
 
 
 def test_view_of_nothing_is_refused() -> None:
-    """A view needs an integration ID that can stand in a header."""
+    """A view needs an integration ID that can be sent in a header."""
     kombo = AsyncKomboClient(API_KEY)
     with pytest.raises(ValueError, match="integration_id"):
         kombo.for_integration("a\r\nb")
@@ -268,7 +268,7 @@ async def test_options_of_a_call() -> None:
 
 @pytest.mark.anyio
 async def test_timeout_must_be_more_than_nothing() -> None:
-    """A timeout of zero or less, for the client or one call, is a mistake that is named."""
+    """A timeout of zero or less, for the client or a call, is refused by name."""
     with pytest.raises(ValueError, match="timeout"):
         AsyncKomboClient("key", timeout=0)
     handler, sent = answering(page())
@@ -280,7 +280,7 @@ async def test_timeout_must_be_more_than_nothing() -> None:
 
 @pytest.mark.anyio
 async def test_timeout_deadline_and_retry_of_a_call() -> None:
-    """The time limits and the retry policy of one call hold for it."""
+    """Time limits and a retry policy can be set for a single call."""
     attempts = 0
 
     async def handler(_: httpx.Request) -> httpx.Response:
@@ -303,7 +303,7 @@ async def test_timeout_deadline_and_retry_of_a_call() -> None:
 
 @pytest.mark.anyio
 async def test_actions_get_more_time() -> None:
-    """Without a `timeout`, reads and actions have their own; `Timeout` chooses them."""
+    """Without `timeout=`, reads and actions have different ones; `Timeout` sets them."""
     seen: list[float] = []
 
     async def watch(call: Any, call_next: Any) -> Any:

@@ -1,4 +1,4 @@
-"""The code generator, and what it made: complete, sound at run time, and the same from either kind of document."""
+"""The code generator and its output: complete, valid at run time, and the same from either kind of document."""
 
 from __future__ import annotations
 
@@ -107,7 +107,7 @@ def doc_of(method: Any) -> str:
 
 
 def test_methods_explain_each_parameter() -> None:
-    """An editor shows what a parameter means: the docstring of a method has each of them, with words."""
+    """Every method's docstring explains each parameter, since editors show it."""
     for name, method in methods():
         told = re.findall(r"^    (\w+): (.+)$", doc_of(method).partition("Args:")[2], re.MULTILINE)
         parameters = [each for each in inspect.signature(method).parameters if each != "self"]
@@ -115,7 +115,7 @@ def test_methods_explain_each_parameter() -> None:
 
 
 def test_no_two_methods_say_the_same() -> None:
-    """Methods that look alike are told apart by their docstrings, second names of one call too."""
+    """No two methods have the same docstring, not even two names of one call."""
     told: dict[tuple[str, str], str] = {}
     for name, method in methods():
         namespace = name.partition(".")[0]
@@ -166,7 +166,7 @@ def test_files_take_what_their_model_has() -> None:
 
 
 def test_the_table_of_operations_is_a_mapping() -> None:
-    """It can be iterated, counted and asked, and refuses what it does not know."""
+    """It can be iterated and counted, and raises `KeyError` for unknown names."""
     assert len(REQUESTS) == len(list(REQUESTS)) == 127
     assert "PostAtsCandidates" in REQUESTS
     with pytest.raises(KeyError):
@@ -175,7 +175,7 @@ def test_the_table_of_operations_is_a_mapping() -> None:
 
 @pytest.mark.parametrize("namespace", NAMESPACES)
 def test_each_namespace_gives_all_its_names(namespace: str) -> None:
-    """What `dir` lists can be had, and what it does not list is refused as usual."""
+    """Every name in `dir` can be imported; other names raise as usual."""
     package = importlib.import_module(f"kombo_async.{namespace}")
     for name in dir(package):
         assert getattr(package, name) is not None
@@ -194,7 +194,7 @@ def test_all_annotations_resolve() -> None:
 
 
 def test_msgspec_accepts_every_answer() -> None:
-    """A decoder can be made for each answer and each event: no union is beyond it."""
+    """msgspec can make a decoder for each response and each event."""
     for request in REQUESTS.values():
         msgspec.json.Decoder(data_type(request), dec_hook=lambda _, value: value)
     for event in EVENTS.values():
@@ -211,7 +211,7 @@ def test_operations_name_fields_of_their_requests() -> None:
 
 
 def test_only_left_out_is_a_default() -> None:
-    """No field has another default than UNSET, so that what a caller writes is sent."""
+    """No field has a default other than UNSET: what a caller writes is sent."""
     for cls in generated_classes():
         for field in attrs.fields(cls):
             assert field.default in (attrs.NOTHING, kombo_async.UNSET), f"{cls.__name__}.{field.name}"
@@ -219,7 +219,7 @@ def test_only_left_out_is_a_default() -> None:
 
 @needs_openapi
 def test_late_additions_may_be_missing(document: Any) -> None:
-    """What older payloads lack is never demanded, though the document requires it."""
+    """Fields that older payloads lack are optional, though the document requires them."""
     late = set(required_additions(document))
     assert late
     for name, key in late:
@@ -235,14 +235,14 @@ def test_late_additions_may_be_missing(document: Any) -> None:
 
 @needs_openapi
 def test_the_package_is_up_to_date(capsys: pytest.CaptureFixture[str]) -> None:
-    """`--check` passes for the package as it is, and names.toml knows all that the document has."""
+    """`--check` passes for the package as it is, and names.toml has a name for everything in the document."""
     assert main([str(OPENAPI), "--check"]) == 0
     assert capsys.readouterr().err == ""
 
 
 @needs_openapi
 def test_a_second_run_changes_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """What was just written is what would be written."""
+    """Running it twice changes nothing."""
     assert main([str(OPENAPI), "--output", str(tmp_path)]) == 0
     assert main([str(OPENAPI), "--output", str(tmp_path), "--check"]) == 0
     capsys.readouterr()
@@ -252,7 +252,7 @@ def test_a_second_run_changes_nothing(tmp_path: Path, capsys: pytest.CaptureFixt
 
 @needs_openapi
 def test_check_names_what_is_stale(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """A changed, a missing and a left-over file each fail the check; files by hand are nobody's business."""
+    """A changed, missing or left-over file fails the check; hand-written files are ignored."""
     main([str(OPENAPI), "--output", str(tmp_path)])
     (tmp_path / "ats" / "jobs.py").write_text("# changed\n")
     (tmp_path / "hris" / "groups.py").unlink()
@@ -269,7 +269,7 @@ def test_check_names_what_is_stale(tmp_path: Path, capsys: pytest.CaptureFixture
 
 @needs_openapi
 def test_the_published_document_gives_the_same(document: Any, files: dict[str, str]) -> None:
-    """No hint of the facts-only document is needed, and no dialect of the other one is in the way."""
+    """The published document needs no hints, and its dialect makes no difference."""
     found, warnings = generate(published(document))
     assert warnings == []
     assert {name for name in files if files[name] != found.get(name)} == set()
@@ -278,13 +278,13 @@ def test_the_published_document_gives_the_same(document: Any, files: dict[str, s
 
 @needs_openapi
 def test_no_prose_is_copied(document: Any) -> None:
-    """Descriptions stay where they are."""
+    """No description from the document ends up in the code."""
     assert not [name for name, text in generate(published(document))[0].items() if PROSE in text]
 
 
 @needs_openapi
 def test_something_new_gets_a_name_and_a_warning(document: Any) -> None:
-    """A newer document still generates; what names.toml lacks is listed."""
+    """A newer document can be generated; names missing from names.toml are listed."""
     newer = json.loads(json.dumps(document))
     room = {"type": "object", "properties": {"floor": {"type": "integer"}}, "required": ["floor"]}
     data = {"type": "object", "properties": {"rooms": {"type": "array", "items": room}}, "required": ["rooms"]}
@@ -302,7 +302,7 @@ def test_something_new_gets_a_name_and_a_warning(document: Any) -> None:
 
 
 def test_the_request_of_a_write_waits_for_the_connected_system() -> None:
-    """Without hints, an action is what documents warnings, or writes to a connected system."""
+    """Without hints, an action is an operation that documents warnings, or writes to a connected system."""
 
     def operation(name: str, warnings: bool = False) -> Any:
         properties = {"data": {"type": "object"}, **({"warnings": {"type": "array"}} if warnings else {})}
@@ -380,7 +380,7 @@ def test_plain_schemas(schema: Any, shape: Any) -> None:
 
 
 def test_all_of_holds_together_at_every_depth() -> None:
-    """Two parts that say something of the same property both count."""
+    """If two parts describe the same property, both apply."""
     one = {"type": "object", "properties": {"tool": {"type": "object", "properties": {"a": {"type": "string"}}}}}
     two = {"properties": {"tool": {"properties": {"b": {"type": "string"}}, "required": ["b"]}}, "required": ["tool"]}
     tool = Object((Field("a", STR), Field("b", STR, required=True)))
@@ -388,7 +388,7 @@ def test_all_of_holds_together_at_every_depth() -> None:
 
 
 def test_a_property_of_null_alone_takes_the_known_schema() -> None:
-    """Null alone means "anything", unless we know better."""
+    """A type of only null means "anything", unless we know better."""
     schema = {"type": "object", "properties": {"day": {"type": "null"}, "thing": {"type": "null"}}}
     assert shape_of(schema) == Object((Field("day", Null(Scalar("date"))), Field("thing", ANY)))
 

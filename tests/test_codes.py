@@ -1,4 +1,4 @@
-"""What Kombo's status codes and error codes mean: the whole table, and what an answer without Kombo's JSON proves."""
+"""What Kombo's status codes and error codes mean: the whole table, and what a response without Kombo's JSON proves."""
 
 from __future__ import annotations
 
@@ -48,12 +48,12 @@ from kombo_async.errors import Failure
     ],
 )
 def test_kombos_own_answers(status: int, code: str | None, expected: Meaning) -> None:
-    """The code decides where it has a meaning; else its family; else the status."""
+    """A known code decides; otherwise its family; otherwise the status."""
     assert meaning(status, code, from_kombo=True) is expected
 
 
 NOTHING_DONE = {401, 404, 405, 407, 411, 413, 414, 415, 417, 421, 426, 429, 431}
-"""Statuses that something on the way gives before it passes a request on."""
+"""Statuses that a proxy or load balancer returns before it passes a request on."""
 
 BODIES = {"html": b"<html>Sorry</html>", "text": b"upstream said no", "empty": b"", "json": b'{"message": "no"}'}
 
@@ -61,7 +61,7 @@ BODIES = {"html": b"<html>Sorry</html>", "text": b"upstream said no", "empty": b
 @pytest.mark.parametrize("body", BODIES.values(), ids=BODIES)
 @pytest.mark.parametrize("status", [*range(200, 600), 600, 999])
 def test_answers_of_something_on_the_way(status: int, body: bytes) -> None:
-    """To a write they leave open what was done, unless the status alone says that the request was not passed on."""
+    """They leave it open whether a write was done, unless the status shows that the request was not passed on."""
     if 200 <= status < 300 and body == BODIES["json"]:
         return  # readable JSON is a success, if not a confirmed one: see test_decode
     failure = decode(ats.CreateApplication, httpx.Response(status, content=body), body, attempts=1)
@@ -72,14 +72,14 @@ def test_answers_of_something_on_the_way(status: int, body: bytes) -> None:
 
 @pytest.mark.parametrize("status", [200, 302, 400, 403, 408, 460, 499, 502])
 def test_reads_have_no_effect(status: int) -> None:
-    """Whatever comes for a read, nothing was applied."""
+    """Whatever the response to a read, nothing was applied."""
     failure = decode(ats.GetCandidates, httpx.Response(status, content=b"Sorry"), b"Sorry", attempts=1)
     assert isinstance(failure, Failure)
     assert not failure.may_have_applied
 
 
 def test_predicates() -> None:
-    """What each meaning lets a caller do: no meaning that was turned away, or that blames the request, is ambiguous."""
+    """What a caller may do for each meaning: none that was turned away, or that blames the request, is ambiguous."""
     assert {each for each in Meaning if each.ambiguous} == {Meaning.REMOTE_RATE_LIMIT, Meaning.OUTAGE, Meaning.UNCLEAR}
     assert {each for each in Meaning if each.turned_away} == {
         Meaning.SYNC_PENDING,
@@ -96,7 +96,7 @@ def test_predicates() -> None:
 
 
 def test_what_a_code_looks_like() -> None:
-    """Only what looks like a code of Kombo's is printed; only domains' own codes are told to an app's callers."""
+    """Only text that looks like one of Kombo's codes is printed; only domain codes reach an app's callers."""
     assert printable("ATS.JOB_CLOSED") == "ATS.JOB_CLOSED"
     for other in (None, "", "frank@example.com", "ATS.", "ats.job", "ATS.JOB CLOSED", "ATS.JOB_CLOSED\n"):
         assert printable(other) is None

@@ -1,4 +1,4 @@
-"""The client's own connections: what they share, what they take from the environment, what can stand in for them."""
+"""The client's own connections: what they share, and what they take from the environment."""
 
 from __future__ import annotations
 
@@ -35,14 +35,14 @@ def _no_proxies(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def server() -> Iterator[FaultServer]:
-    """A server that is well."""
+    """A healthy server."""
     with FaultServer() as running:
         yield running
 
 
 @contextmanager
 def proxy() -> Iterator[tuple[str, list[str]]]:
-    """An HTTP proxy that answers by itself and refuses tunnels; gives its address and the targets it was asked for."""
+    """An HTTP proxy that responds by itself and refuses tunnels; yields its address and the requested targets."""
     asked: list[str] = []
 
     class Handler(BaseHTTPRequestHandler):
@@ -86,7 +86,7 @@ async def test_proxy_of_the_environment(monkeypatch: pytest.MonkeyPatch) -> None
 
 
 async def test_tunnel_that_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    """For https:// a proxy is asked for a tunnel; without one nothing was sent, which a write says."""
+    """For https:// a proxy is asked for a tunnel; if it refuses, a write says that nothing was sent."""
     with proxy() as (address, asked):
         monkeypatch.setenv("HTTPS_PROXY", address)
         async with AsyncKomboClient(
@@ -99,7 +99,7 @@ async def test_tunnel_that_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 async def test_one_tls_context(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Loading the certificate authorities takes long: it is done once for all connections of a client."""
+    """Loading the certificate authorities is slow, so all connections of a client share them."""
     made: list[ssl.SSLContext] = []
     create = httpx.create_ssl_context
 
@@ -120,7 +120,7 @@ async def test_one_tls_context(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @each_over
 async def test_nothing_is_left_for_the_garbage_collector(server: FaultServer, over: Over) -> None:
-    """A response goes when its caller lets go of it: with many calls in flight, looking for circles takes long."""
+    """A response is freed without the garbage collector, which is slow with many calls in flight."""
     async with over.client(server) as kombo:
         await kombo.send(CREATE)
         gc.disable()
@@ -135,7 +135,7 @@ async def test_nothing_is_left_for_the_garbage_collector(server: FaultServer, ov
 
 
 async def test_not_more_connections_than_allowed(server: FaultServer) -> None:
-    """`max_connections` holds for connections, too, and afterwards those in use are used again."""
+    """No more than `max_connections` connections are open, and they are reused."""
     server.latency = 0.1
     async with client(server, max_connections=7) as kombo:
         for _ in range(2):
@@ -148,7 +148,7 @@ async def test_not_more_connections_than_allowed(server: FaultServer) -> None:
 
 
 async def test_handshake_that_is_broken_off(server: FaultServer) -> None:
-    """A call that times out in the TLS handshake leaves no connection open, and says that nothing was sent."""
+    """A call that times out in the TLS handshake closes its connection, and says that nothing was sent."""
     url = server.url.replace("http://", "https://")  # it takes the handshake for a request, and waits for its end
     async with client(server, base_url=url, retry=RetryPolicy.none()) as kombo:
         with pytest.raises(TimedOut) as caught:

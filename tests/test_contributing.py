@@ -1,4 +1,4 @@
-"""What contributors read is true: paths exist, modules can be run, generated files are marked as such."""
+"""CONTRIBUTING.md is true: paths exist, modules can be run, generated files are marked."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ TEXTS = {name: (ROOT / name).read_text("utf-8") for name in ("CONTRIBUTING.md", 
 
 @pytest.mark.parametrize("name", TEXTS)
 def test_paths_exist(name: str) -> None:
-    """Each file and folder that is named is there, but for what is built, and `../shared`, which is the reader's."""
+    """Each file and folder that is named exists, except built ones and `../shared`."""
     quoted = re.findall(r"`([\w./-]+/[\w./-]*|[\w-]+\.(?:md|toml|py))`", TEXTS[name])
     commands = re.findall(r"(?:tests|codegen|benchmarks)/[\w./-]+", TEXTS[name])
     named = [path for path in (*quoted, *commands) if not path.startswith("..")]
@@ -51,7 +51,7 @@ def test_generated_files_are_marked() -> None:
 
 
 def test_hooks_and_workflow() -> None:
-    """The files for pre-commit and hosted CI can be read, use the project's own tools, and name no other source."""
+    """The files for pre-commit and hosted CI are valid, and use only the project's own tools."""
     yaml: Any = pytest.importorskip("yaml")
     hooks = yaml.safe_load((ROOT / ".pre-commit-config.yaml").read_text())
     assert [each["repo"] for each in hooks["repos"]] == ["local"]

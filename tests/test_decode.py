@@ -1,4 +1,4 @@
-"""From an answer's bytes to a `Response`: for any bytes an answer, never an exception."""
+"""From a response's bytes to a `Response`: never an exception, whatever the bytes."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ def decoded(request: Any, status: int, body: bytes, headers: dict[str, str] | No
     ],
 )
 def test_class_by_code_then_status(status: int, code: str | None, cls: type[Failure]) -> None:
-    """The code decides where it has a class, else the status."""
+    """The code decides if it has a class, otherwise the status."""
     answer = failure(status, code)
     reply = decoded(ats.CreateCandidate, status, answer.content, {"Content-Type": "application/json"})
     assert type(reply) is cls
@@ -106,7 +106,7 @@ def test_class_by_code_then_status(status: int, code: str | None, cls: type[Fail
     ],
 )
 def test_may_have_applied(status: int, code: str | None, may_have: bool) -> None:
-    """A failure in the middle of a write may have been applied; one of a read never."""
+    """A write that failed midway may have been applied; a read never."""
     body = failure(status, code).content
     for request, expected in ((ats.CreateCandidate, may_have), (ats.GetCandidates, False)):
         reply = decoded(request, status, body)
@@ -135,7 +135,7 @@ def test_may_have_applied(status: int, code: str | None, may_have: bool) -> None
     ],
 )
 def test_retry_after(header: dict[str, str], seconds: float | None) -> None:
-    """`retry_after` is in seconds, None where the header says nothing that makes sense."""
+    """`retry_after` is in seconds, None if the header makes no sense."""
     reply = decoded(ats.GetCandidates, 429, failure(429).content, header)
     assert isinstance(reply, RateLimited)
     assert reply.retry_after == seconds
@@ -143,7 +143,7 @@ def test_retry_after(header: dict[str, str], seconds: float | None) -> None:
 
 @pytest.mark.parametrize("value", ["\u0667", "\uff17", "\u00b2"])
 def test_digits_of_other_scripts(value: str) -> None:
-    """Only ASCII has digits that a header may have, whatever Python takes for a number."""
+    """Only ASCII digits count in a header, whatever Python accepts as a number."""
     assert retry_after(value) is None
 
 
@@ -151,7 +151,7 @@ def test_digits_of_other_scripts(value: str) -> None:
 
 
 def test_success_is_typed() -> None:
-    """A success becomes models, with times in UTC and warnings."""
+    """A success has models with times in UTC, and warnings."""
     reply = decoded(ats.CreateCandidate, 200, success(CANDIDATE, ["careful"]).content)
     assert isinstance(reply, Success)
     assert isinstance(reply.data, ats.Candidate)
@@ -163,7 +163,7 @@ def test_success_is_typed() -> None:
 
 
 def test_older_envelopes() -> None:
-    """`status` and `warnings` may be missing: it is a success all the same."""
+    """`status` and `warnings` may be missing: it is still a success."""
     for body in ({"data": CANDIDATE}, {"status": "success", "data": CANDIDATE}):
         reply = decoded(ats.CreateCandidate, 200, json.dumps(body).encode())
         assert isinstance(reply, Success)
@@ -172,7 +172,7 @@ def test_older_envelopes() -> None:
 
 
 def test_fields_of_the_future_are_ignored() -> None:
-    """Fields that this version does not know are no drift."""
+    """Unknown fields are not drift."""
     body = {"status": "success", "data": {**CANDIDATE, "new": [1]}, "warnings": [], "meta": {}}
     reply = decoded(ats.CreateCandidate, 201, json.dumps(body).encode())
     assert isinstance(reply, Success)
@@ -196,7 +196,7 @@ UNREADABLE = [
 @pytest.mark.parametrize("body", UNREADABLE)
 @pytest.mark.parametrize("request_", [ats.CreateCandidate, ats.GetCandidates, general.CheckApiKey])
 def test_unreadable_successes(request_: Any, body: bytes) -> None:
-    """A 2xx that is no JSON is an `UnexpectedResponse`, and a write may have been applied."""
+    """A 2xx that is not JSON is an `UnexpectedResponse`, and a write may have been applied."""
     reply = decoded(request_, 200, body)
     assert type(reply) is UnexpectedResponse
     assert reply.message == "a success without readable JSON"
@@ -238,14 +238,14 @@ def test_503_of_a_load_balancer_is_no_pending_sync() -> None:
     ],
 )
 def test_odd_error_objects(error: Any, message: str) -> None:
-    """Errors with other types, endless texts or nothing in them still make a failure."""
+    """Errors with wrong types, endless texts or no content are still failures."""
     reply = decoded(ats.GetCandidates, 400, json.dumps({"status": "error", "error": error}).encode())
     assert type(reply) is BadRequest
     assert (reply.code, reply.title, reply.message, reply.log_url) == (None, None, message, None)
 
 
 def test_error_body_with_success_status() -> None:
-    """Kombo's error under a 200 is no success."""
+    """Kombo's error with a 200 is not a success."""
     reply = decoded(ats.CreateCandidate, 200, failure(400, "ATS.JOB_CLOSED").content)
     assert isinstance(reply, UnexpectedResponse)
     assert reply.code == "ATS.JOB_CLOSED"
@@ -263,7 +263,7 @@ def test_byte_order_mark_and_odd_json() -> None:
 
 
 def test_json_nested_deeply() -> None:
-    """JSON nested 10,000 deep is answered with a class of the union, whatever it is."""
+    """JSON nested 10,000 deep still becomes a class of the union."""
     deep = b'{"a":' * 10_000 + b"1" + b"}" * 10_000
     for status in (200, 400):
         for body in (deep, b'{"status":"success","data":{"id":' + deep + b"}}"):
@@ -279,7 +279,7 @@ def test_json_nested_deeply() -> None:
 )
 @settings(max_examples=200, deadline=None)
 def test_any_bytes_give_an_answer(status: int, body: bytes, content_type: str) -> None:
-    """Whatever bytes, status and type come, the reply is one of the union, and prints as one line."""
+    """Whatever the bytes, status and content type, the reply is in the union, and prints as one line."""
     for request in (ats.GetCandidates, ats.CreateCandidate, general.CheckApiKey):
         reply = decoded(request, status, body, {"Content-Type": content_type})
         assert isinstance(reply, Success) == (200 <= status < 300 and not isinstance(reply, Failure))
@@ -291,7 +291,7 @@ def test_any_bytes_give_an_answer(status: int, body: bytes, content_type: str) -
 
 @pytest.mark.parametrize("body", [b'{"ok": true}', b"[]", b"0", b'"done"', b"null", b"{}", b'{"status": "success"}'])
 def test_other_json_with_a_2xx_confirms_nothing(body: bytes) -> None:
-    """A success whose JSON is not Kombo's envelope is kept, and not taken for Kombo's word that something was done."""
+    """A success whose JSON is not Kombo's envelope is kept, but does not confirm that something was done."""
     for request in (ats.CreateCandidate, ats.AddCandidateTag, ats.GetCandidates):
         reply = decoded(request, 200, body)
         assert isinstance(reply, Success)
@@ -300,7 +300,7 @@ def test_other_json_with_a_2xx_confirms_nothing(body: bytes) -> None:
 
 @pytest.mark.parametrize("envelope", [{"data": None}, {"data": CANDIDATE, "status": "ok"}, {"data": CANDIDATE}])
 def test_an_envelope_that_lacks_something_confirms_nothing(envelope: dict[str, Any]) -> None:
-    """Neither does one without data, or without its status."""
+    """An envelope without data or status does not, either."""
     status = {} if "status" in envelope or envelope["data"] else {"status": "success"}
     reply = decoded(ats.CreateCandidate, 200, json.dumps({**status, **envelope}).encode())
     assert isinstance(reply, Success)
@@ -308,7 +308,7 @@ def test_an_envelope_that_lacks_something_confirms_nothing(envelope: dict[str, A
 
 
 def test_kombos_own_success_confirms() -> None:
-    """Kombo's envelope with its data does, whether the data fits its types or not."""
+    """Kombo's envelope with data confirms it, whether the data fits its types or not."""
     for data in (CANDIDATE, {**CANDIDATE, "tags": 7}):
         reply = decoded(ats.CreateCandidate, 200, success(data, []).content)
         assert isinstance(reply, Success)
@@ -319,7 +319,7 @@ def test_kombos_own_success_confirms() -> None:
 
 
 def test_a_success_prints_its_type_and_ids() -> None:
-    """And no data of people: not even a remote ID, which may be an e-mail address."""
+    """Printing a success shows no people's data: not even a remote ID, which may be an e-mail address."""
     reply = decoded(ats.CreateCandidate, 200, success({**CANDIDATE, "remote_id": "frank_doe"}, ["x"]).content)
     assert repr(reply) == "<Success 200: Candidate id=26vafvWSRmbhNcxJYqjCzuJg, 1 warnings>"
     assert str(reply) == repr(reply)

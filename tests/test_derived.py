@@ -1,4 +1,4 @@
-"""The document that tests derive from the generated classes says what Kombo's own document says."""
+"""The document that tests derive from the generated classes agrees with Kombo's own."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def faults(schema: Any, source: Any, value: Any) -> list[str]:
 
 @pytest.mark.parametrize("operation_id", sorted(REQUESTS))
 def test_operations_agree(operation_id: str) -> None:
-    """The same parameters, what must be there, and a body of the same fields; full examples fit."""
+    """The same parameters, required fields and bodies; full examples are valid."""
     real, ours = of(document(), operation_id), of(derived(), operation_id)
     found, expected = (
         {(each["name"], each["in"], bool(each.get("required"))) for each in source.get("parameters", ())}
@@ -60,7 +60,7 @@ def test_operations_agree(operation_id: str) -> None:
 
 @pytest.mark.parametrize("type", sorted(EVENTS))
 def test_events_agree(type: str) -> None:
-    """A full event by Kombo's document fits ours."""
+    """A full event from Kombo's document is valid in ours."""
     ours, real = (
         source["webhooks"][type]["post"]["requestBody"]["content"]["application/json"]["schema"]
         for source in (derived(), document())
@@ -69,5 +69,5 @@ def test_events_agree(type: str) -> None:
 
 
 def test_demands_agree() -> None:
-    """What requests demand of values beyond their types is written down, and nothing else is."""
+    """The limits on values beyond their types are listed, and nothing else is."""
     assert {*DEMANDS} == {*demands()}

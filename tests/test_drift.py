@@ -1,4 +1,4 @@
-"""Drift: a success that does not fit its types is kept whole, and each spot of misfit is named."""
+"""Drift: a success that does not fit its types is kept completely, and each spot is listed."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ from tests.support.schemas import Spot, Steps, accepts, all_facts, example, type
 from tests.support.wire import CANDIDATE
 
 WRONG: tuple[Any, ...] = (None, True, 7, 7.5, "plain text", [], {"new": "thing"})
-"""Values to put where the schema says something else."""
+"""Values of the wrong type for any spot."""
 MISSING = object()
 
 
 def success_of(request: Any, body: Any) -> Success[Any]:
-    """What a success with *body* as its JSON is decoded to."""
+    """Decode a success with this *body*."""
     content = json.dumps(body).encode()
     reply = decode(request, httpx.Response(200, content=content), content, attempts=1)
     assert type(reply) is Success
@@ -64,7 +64,7 @@ def candidate_with(**changes: Any) -> Success[Any]:
     ],
 )
 def test_each_kind_of_misfit(field: str, value: Any, drift: Drift) -> None:
-    """A value that does not fit stays as it came, missing is None, and the spot is listed without its value."""
+    """A value that does not fit is kept, a missing one is None, and the spot is listed without the value."""
     reply = candidate_with(**{field: value})
     assert reply.drift == [drift]
     assert isinstance(reply.data, ats.Candidate)
@@ -78,14 +78,14 @@ def test_each_kind_of_misfit(field: str, value: Any, drift: Drift) -> None:
 
 @pytest.mark.parametrize("value", ["FAX", "", "home"])
 def test_new_values_of_enums_are_no_drift(value: str) -> None:
-    """Enums are open: a value that nobody knew is just that value."""
+    """Enums are open: a new value is just that value."""
     reply = candidate_with(phone_numbers=[{"phone_number": "1", "type": value}])
     assert reply.drift == []
     assert reply.data.phone_numbers[0].type == value
 
 
 def test_several_spots() -> None:
-    """All spots are listed, each with its path, in the order of the answer."""
+    """All spots are listed with their paths, in the order of the response."""
     results = [CANDIDATE, {**CANDIDATE, "id": 5, "tags": [{"id": None}]}, "no candidate", CANDIDATE]
     reply = success_of(ats.GetCandidates, {"status": "success", "data": {"results": results, "next": 7}})
     assert isinstance(reply.data, Page)
@@ -117,7 +117,7 @@ def test_several_spots() -> None:
     ],
 )
 def test_odd_envelopes(body: Any, data: Any, paths: list[str]) -> None:
-    """Any JSON is a success, with what there is of its data, and a list of warnings."""
+    """Any JSON is a success, with whatever data it has, and a list of warnings."""
     reply = success_of(ats.CreateCandidate, body)
     assert to_dict(reply.data) == data
     assert [each.path for each in reply.drift if each.path != "status" or "status" in paths] == paths
@@ -125,7 +125,7 @@ def test_odd_envelopes(body: Any, data: Any, paths: list[str]) -> None:
 
 
 def test_unknown_variant_of_a_union() -> None:
-    """An object with a tag that nobody knows keeps all that it holds, as `UnknownVariant`."""
+    """An object with an unknown tag is kept completely, as an `UnknownVariant`."""
     form: dict[str, Any] = {"type": "HOLOGRAM", "size": {"x": 3}}
     question = {
         "id": "1",
@@ -151,14 +151,14 @@ def test_unknown_variant_of_a_union() -> None:
 
 
 def test_values_are_not_told() -> None:
-    """Drift says types, never values: it may be logged."""
+    """Drift lists types, never values, so it can be logged."""
     reply = candidate_with(first_name=["secret person"], changed_at="secret person")
     assert len(reply.drift) == 2
     assert "secret" not in repr(reply.drift)
 
 
 def test_platform_answers_drift_alike() -> None:
-    """The rule holds for answers without pages and without warnings, too."""
+    """The same holds for responses without pages and without warnings."""
     reply = success_of(general.CheckApiKey, {"status": "success", "data": {"environment_id": 5}})
     assert {each.path for each in reply.drift} >= {"data.environment_id"}
 
@@ -184,7 +184,7 @@ def path_of(steps: Steps) -> str:
 
 
 def differences(one: Any, other: Any, path: str) -> Iterator[str]:
-    """Where two structured values differ in type or value, as deep as can be said."""
+    """The deepest paths at which two structured values differ in type or value."""
     if type(one) is not type(other):
         yield path
     elif attrs.has(type(one)):
@@ -206,7 +206,7 @@ def within(path: str, whole: str) -> bool:
 
 
 def misfits(spot: Spot) -> Iterator[Any]:
-    """What does not belong at *spot*."""
+    """Values that do not fit at *spot*."""
     if types(spot.schema) == ["null"]:
         return  # the document says so where it knows no type
     if spot.must_be_there:
@@ -215,7 +215,7 @@ def misfits(spot: Spot) -> Iterator[Any]:
 
 
 def data_spots(operation_id: str) -> tuple[Any, list[Spot]]:
-    """A full answer, and the places of its data, `data` itself included."""
+    """A full response, and the paths of its data, including `data` itself."""
     body, spots = example(all_facts()[operation_id].answer)
     if isinstance(body["data"], dict):
         body["data"].pop("next_cursor", None)  # a deprecated twin of `next`
@@ -225,7 +225,7 @@ def data_spots(operation_id: str) -> tuple[Any, list[Spot]]:
 
 @pytest.mark.parametrize("operation_id", sorted(REQUESTS))
 def test_every_spot_of_every_answer(operation_id: str) -> None:
-    """One misfit anywhere in any answer is named where it is, kept as it came, and changes nothing else."""
+    """One wrong value anywhere in any response is listed by path and kept, and changes nothing else."""
     request = REQUESTS[operation_id]
     body, spots = data_spots(operation_id)
     whole = success_of(request, body)
@@ -251,7 +251,7 @@ def test_every_spot_of_every_answer(operation_id: str) -> None:
 
 
 def test_every_answer_without_what_may_be_left_out() -> None:
-    """Fields that older answers lack are `UNSET` when they are missing, and no drift."""
+    """Fields that older responses lack are `UNSET` if they are missing, and not drift."""
     for operation_id, request in REQUESTS.items():
         body, spots = data_spots(operation_id)
         for spot in spots:

@@ -1,4 +1,4 @@
-"""What drift costs at most: an answer that does not fit at all must not stall the event loop, nor fill the memory."""
+"""What drift costs at most: a response that does not fit at all must not stall the event loop or fill the memory."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def read(content: bytes, request: Any = ats.GetCandidates) -> Success[Any]:
 
 
 def seconds(work: Callable[[], object], times: int = 3) -> float:
-    """The processor's time of the fastest of several runs."""
+    """The CPU time of the fastest of several runs."""
     best = float("inf")
     for _ in range(times):
         start = time.process_time()
@@ -57,7 +57,7 @@ NONSENSE = {
 
 @pytest.mark.parametrize("record", NONSENSE.values(), ids=NONSENSE)
 def test_nonsense_costs_no_more_per_record_than_ten_good_ones(record: Any) -> None:
-    """Hundreds of kB of small wrong records take at most ten times as long as as many good ones; memory likewise."""
+    """Small wrong records take at most ten times as long, and ten times the memory, as the same number of good ones."""
     count = SIZE // (len(json.dumps(record, separators=(",", ":"))) + 1)
     content, good = page_of([record] * count), page_of([CANDIDATE] * 1_000)
     read(content)
@@ -81,7 +81,7 @@ def test_time_is_linear() -> None:
 
 
 def test_the_first_thousand_spots_are_listed_and_the_rest_is_counted() -> None:
-    """All spots count; those listed are the first, in the order of the answer."""
+    """All spots are counted; the first ones are listed, in the order of the response."""
     wrong = {**CANDIDATE, "id": 5}
     reply = read(page_of([wrong] * 1_200))
     assert [each.path for each in reply.drift] == [f"data.results[{index}].id" for index in range(1_000)]
@@ -90,7 +90,7 @@ def test_the_first_thousand_spots_are_listed_and_the_rest_is_counted() -> None:
 
 
 def test_long_keys_make_no_long_paths() -> None:
-    """A key of any length is cut in the paths that hold it."""
+    """Long keys are cut in paths."""
     value = {"x" * 50_000: [{"id": 5, "remote_id": None, "name": "x"}] * 3}
     reading = Reading()
     read_leniently(value, dict[str, list[ats.CandidateTag]], reading)
@@ -99,14 +99,14 @@ def test_long_keys_make_no_long_paths() -> None:
 
 @model
 class Node(Model):
-    """A model that holds itself."""
+    """A model that nests itself."""
 
     id: str
     child: Node | None
 
 
 def test_what_nests_too_deeply_is_kept_and_leaves_the_paths_right() -> None:
-    """The part that is too deep stays plain; what comes after it is found where it is."""
+    """A part that is nested too deeply stays plain; later spots still have the right paths."""
     deep: Any = None
     for _ in range(sys.getrecursionlimit() * 2):
         deep = {"id": "x", "child": deep}
@@ -151,7 +151,7 @@ def test_pages_that_drift_and_pages_that_do_not_in_turn() -> None:
 
 
 def test_empty_objects_share_nothing_that_can_change() -> None:
-    """What is made for an object without any field is like what is made for any other."""
+    """Instances for objects without any known field share nothing mutable."""
     reply = read(page_of([{}, {}]))
     first, second = reply.data.results
     assert isinstance(first, ats.Candidate)

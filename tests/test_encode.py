@@ -59,7 +59,7 @@ BERLIN = timezone(timedelta(hours=2))
     ],
 )
 def test_targets(request_: Request[Any], target: str) -> None:
-    """Each kind of parameter is written as Kombo takes it, and what was left out is not there."""
+    """Each kind of parameter is written as Kombo expects it; what was left out is not sent."""
     wire = encode(request_)
     assert wire.target == target
     assert (wire.body, wire.content_type) == (None, None)
@@ -67,13 +67,13 @@ def test_targets(request_: Request[Any], target: str) -> None:
 
 @pytest.mark.parametrize("value", ["", ".", "..", None, 5])
 def test_values_that_are_no_part_of_a_path(value: Any) -> None:
-    """What would change the path, or is no text at all, is refused with the name of its field."""
+    """A value that would change the path, or is not text, is refused by field."""
     with pytest.raises(ValueError, match="token"):
         encode(connect.GetIntegrationByToken(token=value))
 
 
 def test_comma_in_a_filter_is_refused() -> None:
-    """Kombo splits filters at commas, so a value with one would be two."""
+    """Kombo splits filters at commas, so a value with a comma would become two."""
     with pytest.raises(ValueError, match=r"^ids: .*comma"):
         encode(ats.GetCandidates(ids=["a,b"]))
 
@@ -83,13 +83,13 @@ def test_comma_in_a_filter_is_refused() -> None:
     [(ats.GetCandidates, "updated_after"), (ats.GetApplications, "updated_after")],
 )
 def test_times_without_zone_are_refused(model: Any, field: str) -> None:
-    """A datetime without a time zone could mean any moment, so a request cannot even be made with one."""
+    """A datetime without a time zone is ambiguous, so a request cannot even be created with one."""
     with pytest.raises(ValueError, match=f"{field}: this datetime has no time zone"):
         model(**{field: datetime(2026, 5, 19)})
 
 
 def test_left_out_is_not_null() -> None:
-    """`UNSET` fields are not sent, `None` is sent as null, and nothing has a default of its own."""
+    """`UNSET` fields are not sent, `None` is sent as null, and there are no other defaults."""
     candidate = ats.CandidateInput(first_name="Frank", last_name="Doe", email_address="f@example.com")
     application = ats.CandidateApplicationInput(job_id="1")
     wire = encode(ats.CreateCandidate(candidate=candidate, application=application))
@@ -106,7 +106,7 @@ def test_left_out_is_not_null() -> None:
 
 
 def test_times_in_bodies() -> None:
-    """Times in bodies are in UTC and in Kombo's form, whatever zone they were given in."""
+    """Times in bodies are sent in UTC and in Kombo's format, whatever their zone."""
     absence = hris.CreateAbsence(
         employee_id="1",
         absence_type_id="2",
@@ -127,13 +127,13 @@ def test_times_in_bodies() -> None:
 
 
 def test_empty_bodies() -> None:
-    """An operation that takes a body without fields gets an empty object, one that takes none gets nothing."""
+    """An operation with a body but no fields gets an empty object; one without a body gets nothing."""
     assert encode(general.DeleteIntegration(integration_id="a:b")).body == b"{}"
     assert encode(general.CheckApiKey()).body is None
 
 
 def test_names_that_are_no_identifiers() -> None:
-    """A field whose wire name is no Python name is sent under its wire name."""
+    """A field whose wire name is not a Python identifier is sent under its wire name."""
     request = ats.AddCandidateResultLink(
         candidate_id="1",
         label="Report",
@@ -161,14 +161,14 @@ def test_lines_of_json_from_any_iterable() -> None:
 
 
 def test_what_is_no_json_is_refused() -> None:
-    """A value that has no place in JSON is refused before anything is sent."""
+    """A value that JSON does not have is refused before anything is sent."""
     wrong: Any = object()
     with pytest.raises(ValueError, match="a body cannot contain a object"):
         encode(ats.AddCandidateResultLink(candidate_id="1", label=wrong, url="https://example.com"))
 
 
 def test_floats_that_json_lacks_are_not_sent_as_null() -> None:
-    """Not-a-number and infinity are no JSON; they are refused, not bent into null."""
+    """NaN and infinity are not JSON; they are refused instead of becoming null."""
     for value in (float("nan"), float("inf")):
         with pytest.raises(ValueError, match=r"^candidate\.salary_expectations\.amount: "):
             encode(
@@ -189,7 +189,7 @@ def test_floats_that_json_lacks_are_not_sent_as_null() -> None:
     ["Authorization", "x-integration-id", "HOST", "Content-Type", "Content-Length", "Transfer-Encoding"],
 )
 def test_headers_of_ours_cannot_be_replaced(name: str) -> None:
-    """Headers that the client makes are not for `headers=`."""
+    """Headers that the client sets itself cannot be passed in `headers=`."""
     with pytest.raises(ValueError, match=name):
         check_headers({name: "x"})
 
@@ -302,7 +302,7 @@ PANDAS = pandas.Timestamp("2026-05-19T10:30:00", tz="Europe/Berlin")
     ],
 )
 def test_values_of_other_libraries_go_out_as_their_base(value: Any, wire: str | None) -> None:
-    """A class of a library's own is sent as the text, number or time that it is."""
+    """Subclasses from other libraries are sent as plain text, numbers or times."""
     if wire is None:
         wire = '{"first_name":"F","last_name":"D","email_address":"e"}'
     assert sent(value) == passed_through(value) == wire
@@ -311,14 +311,14 @@ def test_values_of_other_libraries_go_out_as_their_base(value: Any, wire: str | 
 
 @pytest.mark.parametrize("value", [PENDULUM, PANDAS, Moment(2026, 5, 19, 8, 30, tzinfo=UTC)])
 def test_times_of_other_libraries_in_fields_and_queries(value: Any) -> None:
-    """Fields for times make plain times in UTC of them, in bodies and in queries."""
+    """Fields for times convert them to plain times in UTC, in bodies and queries."""
     request = ats.GetCandidates(updated_after=value)
     assert type(request.updated_after) is datetime
     assert encode(request).target == "/ats/candidates?updated_after=2026-05-19T08%3A30%3A00.000Z"
 
 
 def test_while_time_is_frozen() -> None:
-    """freezegun's replacements of `datetime` change nothing in what is sent and read, nor later."""
+    """freezegun's replacements of `datetime` change nothing in what is sent and read, also after it ends."""
     script = """
 import datetime, freezegun, sys
 from kombo_async import ats
@@ -385,7 +385,7 @@ check(later=True)
     ids=lambda value: type(value).__name__,
 )
 def test_what_json_lacks_is_refused_by_its_path(value: Any) -> None:
-    """Nothing is bent into something else: it is named by its path, wherever it is, and never shown."""
+    """No value is silently converted: it is refused by its path, wherever it is, without being shown."""
     for wrong, path in ((value, ""), ([1, value], "[1]"), ({"a": [[value]]}, ".a[0][0]")):
         with pytest.raises(InvalidInput) as caught:
             encode(tool(wrong))
@@ -414,7 +414,7 @@ def test_all_faults_of_a_body_are_told_at_once() -> None:
 
 
 def test_values_that_hold_themselves() -> None:
-    """They are refused like all else, whatever they are made of."""
+    """Values that contain themselves are refused like others, whatever their type."""
     loop: list[Any] = []
     loop.append(loop)
     with pytest.raises(InvalidInput, match="nested too deeply"):
@@ -441,7 +441,7 @@ def test_numbers_that_python_does_not_write(number: int) -> None:
 
 
 def test_lines_are_checked_like_bodies() -> None:
-    """The lines of a bulk import name what is wrong by their index."""
+    """Faults in the lines of a bulk import have the index of the line."""
     postings: Any = [{"job_code": "1"}, {"job_code": b"2"}]
     with pytest.raises(InvalidInput, match=r"^items\[1\]\.job_code: "):
         encode(ai_apply.BulkImportJobPostings(job_feed_id="1", items=postings))
@@ -470,7 +470,7 @@ def test_lines_are_checked_like_bodies() -> None:
     ],
 )
 def test_filters_that_select_nothing_sensible(ids: Any, says: str) -> None:
-    """An empty list or None might read all records instead of none; other things are no filter at all."""
+    """An empty list or None might read all records instead of none; other values are not filters at all."""
     with pytest.raises(InvalidInput, match=f"^ids: .*{says}") as caught:
         encode(ats.GetCandidates(ids=ids))
     assert [fault.path for fault in caught.value.faults] == ["ids"]
@@ -483,13 +483,13 @@ def test_filters_of_several_values(ids: Any) -> None:
 
 
 def test_numbers_and_booleans_in_queries() -> None:
-    """Those of other libraries go out as the number that they are."""
+    """Numbers and booleans from other libraries are sent as plain ones."""
     assert encode(ats.GetCandidates(page_size=numpy.int64(50))).target.endswith("?page_size=50")  # type: ignore[arg-type]
     assert encode(ats.GetCandidates(include_deleted=True)).target.endswith("?include_deleted=true")
 
 
 def test_a_target_that_is_too_long_names_the_field_and_what_to_do() -> None:
-    """3,000 IDs make no request that a server takes; 250 do, which is a page."""
+    """3,000 IDs are too many for a URL; 250, a whole page, are not."""
     many = [f"{number:024}" for number in range(3_000)]
     with pytest.raises(InvalidInput, match=r"^ids: 3,000 values: .* ask for about 318 at a time") as caught:
         encode(ats.GetCandidates(ids=many, email="f@example.com"))
@@ -504,14 +504,14 @@ def test_a_target_that_is_too_long_names_the_field_and_what_to_do() -> None:
 
 
 def test_lone_surrogates_in_paths() -> None:
-    """An ID with one is refused by its field."""
+    """An ID with a lone surrogate is refused by field."""
     with pytest.raises(InvalidInput, match=r"^token: .*surrogate"):
         encode(connect.GetIntegrationByToken(token="a\ud800"))
 
 
 @pytest.mark.parametrize("name", ["X-Trace", "x_trace", "X.Trace", "X-Trace-2"])
 def test_headers_of_users(name: str) -> None:
-    """Any name that HTTP allows is one."""
+    """Any header name that HTTP allows is accepted."""
     assert check_headers({name: "a b"}) == {name: "a b"}
 
 
@@ -524,7 +524,7 @@ def test_names_that_are_no_headers(name: str) -> None:
 
 @pytest.mark.parametrize("value", ["", " x", "x ", "x\r\ny", "x\0", "x\x7f", "x\ty", "\x1b[0m", "ä"])
 def test_values_that_are_no_headers(value: str) -> None:
-    """Neither do values break out of their line, and no frame of the failure shows them."""
+    """Invalid header values are refused, and no frame of the traceback shows them."""
     with pytest.raises(InvalidInput, match=r"^headers\['X-Trace'\]: must be non-empty ASCII") as caught:
         check_headers({"X-Trace": value})
     innermost = caught.traceback[-1].frame

@@ -1,4 +1,4 @@
-"""Failures: attrs values and exceptions at once, that print, copy, pickle and raise as both should."""
+"""Failures are attrs values and exceptions: they print, copy, pickle and raise as both should."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ PERSON = "frank.doe@example.com"
 
 
 def failed(cls: type[Failure] = NotFound, status: int = 404, message: str = "No such job.", **fields: Any) -> Any:
-    """A failure whose answer still has its request, with the key and a person in it."""
+    """A failure whose response still has its request, with the key and people's data."""
     request = httpx.Request(
         "POST",
         f"https://api.kombo.dev/v1/ats/candidates?email={PERSON}",
@@ -91,14 +91,14 @@ def test_prints_one_readable_line(cls: type[Any]) -> None:
 
 
 def test_long_and_broken_messages_stay_on_one_line() -> None:
-    """Line breaks in what Kombo says do not break the line that is printed."""
+    """Line breaks in Kombo's message do not break the printed line."""
     assert str(failed(message="One\n\ttwo\r\n three")).startswith("404 ATS.JOB_CLOSED: One two three (")
 
 
 @pytest.mark.parametrize("field", ["code", "message", "log_url"])
 @pytest.mark.parametrize("acting", ["\x1b[2J", "\x9b31m", "\x07", "\r", "\u202e", "\u2028", "\ud800"])
 def test_what_acts_on_a_terminal_is_printed_as_escapes(field: str, acting: str) -> None:
-    """Whatever a server says: printed, it moves no cursor, hides nothing and breaks no line; the field has it whole."""
+    """A printed message cannot control the terminal, whatever the server sent; the field has it unchanged."""
     error = failed()
     error = error.evolve(error=attrs.evolve(error.error, **{field: f"a{acting}b"}))
     assert str(error).isprintable()
@@ -118,7 +118,7 @@ def test_what_acts_on_a_terminal_is_printed_as_escapes(field: str, acting: str) 
     ids=["copy", "deepcopy", "pickle", "evolve"],
 )
 def test_copies_keep_all(cls: type[Any], through: Any) -> None:
-    """A failure survives copying and pickling, with everything that it says, and is a new value each time."""
+    """A failure can be copied and pickled with all its content, and is a new value each time."""
     error = one_of(cls)
     other = through(error)
     assert type(other) is cls
@@ -137,14 +137,14 @@ def test_copies_keep_all(cls: type[Any], through: Any) -> None:
 
 @each_class
 def test_pickles_hold_no_key(cls: type[Any]) -> None:
-    """What goes to other processes, or into a queue, has neither the key nor what was sent."""
+    """A pickle contains neither the key nor what was sent."""
     data = pickle.dumps(one_of(cls))
     for secret in (API_KEY, PERSON, INTEGRATION):
         assert secret.encode() not in data
 
 
 def test_success_copies_and_pickles() -> None:
-    """A success goes to other processes, too, without the key, its answer read or compressed."""
+    """A success can be pickled, too, without the key."""
     import gzip
 
     body = success(CANDIDATE, ["careful"]).content
@@ -188,7 +188,7 @@ def test_failures_are_frozen_but_can_be_raised() -> None:
 
 
 def test_unwrap_raises_a_copy() -> None:
-    """A kept failure does not keep the frames in which it was raised, nor what they hold."""
+    """A stored failure does not hold on to the frames in which it was raised."""
 
     class Heavy:
         """A CV, for example."""

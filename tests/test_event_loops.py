@@ -1,4 +1,4 @@
-"""A client in more than one event loop: one after the other it works, at once it is refused before anything is sent."""
+"""A client in several event loops: one after the other works; at the same time is refused before anything is sent."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ RUNNERS: dict[str, Callable[[Callable[[], Coroutine[Any, Any, Any]]], Any]] = {
 
 @pytest.fixture
 def server() -> Iterator[FaultServer]:
-    """A server that is well."""
+    """A healthy server."""
     with FaultServer() as running:
         yield running
 
@@ -57,7 +57,7 @@ def _wait_until(condition: Callable[[], bool]) -> None:
 
 @pytest.mark.parametrize("runner", RUNNERS)
 def test_several_runs(server: FaultServer, runner: str, caplog: pytest.LogCaptureFixture) -> None:
-    """Three runs in a row work, each over connections of its own that it closes, and so does closing in a fourth."""
+    """Three runs in a row work, each with its own connections; the client can be closed in a fourth."""
     kombo = client(server, retry=RetryPolicy.none())
     for number in range(1, 4):
         RUNNERS[runner](lambda: succeeds(kombo))
@@ -82,7 +82,7 @@ def test_one_loop_after_another(server: FaultServer) -> None:
 
 
 def test_limits_begin_anew(server: FaultServer) -> None:
-    """A run that was broken off while all places were taken and others waited leaves the next one all places."""
+    """A run that is interrupted with all places taken and calls waiting leaves all places to the next run."""
     server.latency = 30
 
     async def broken_off() -> None:
@@ -107,7 +107,7 @@ def test_limits_begin_anew(server: FaultServer) -> None:
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
 @pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
 def test_after_a_fork(server: FaultServer) -> None:
-    """A worker that was forked, even in the middle of the parent's calls, works, and so does the parent."""
+    """A forked worker works, even if it was forked during the parent's calls, and so does the parent."""
     kombo = client(server, retry=RetryPolicy.none())
     asyncio.run(some(kombo))
 
@@ -139,7 +139,7 @@ def test_after_a_fork(server: FaultServer) -> None:
 
 
 def test_several_threads_at_once(server: FaultServer) -> None:
-    """While one thread is at work, another is refused before anything is sent, and told what to do."""
+    """While one thread uses the client, a call in another is refused before anything is sent, with what to do."""
     started, go_on = threading.Event(), threading.Event()
 
     async def held(exchange: Exchange) -> None:
@@ -164,7 +164,7 @@ def test_several_threads_at_once(server: FaultServer) -> None:
 
 
 def test_threads_in_a_race(server: FaultServer) -> None:
-    """However threads meet, each call succeeds or is refused; none is sent twice, none is lost."""
+    """However threads race, each call succeeds or is refused; none is sent twice or lost."""
     kombo = client(server, retry=RetryPolicy.none())
     outcomes: list[str] = []
 
@@ -189,7 +189,7 @@ def test_threads_in_a_race(server: FaultServer) -> None:
 @pytest.mark.parametrize("library", [httpx, httpx2], ids=["httpx", "httpx2"])
 @pytest.mark.parametrize("what", ["http_client", "transport"])
 def test_connections_of_the_callers(server: FaultServer, library: Any, what: str) -> None:
-    """Connections that are the caller's belong to their loop: in another nothing is sent, and it says what to do."""
+    """The caller's own connections belong to one loop: in another, nothing is sent, and the error says what to do."""
     given = library.AsyncClient() if what == "http_client" else library.AsyncHTTPTransport()
     kombo = client(server, **{what: given})
     loop = asyncio.new_event_loop()
@@ -211,7 +211,7 @@ def test_transports_without_connections() -> None:
 
 
 def test_trio_is_not_needed() -> None:
-    """Nothing of trio loads where it is not used."""
+    """trio is not imported unless it is used."""
     import subprocess
 
     code = (

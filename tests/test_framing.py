@@ -1,4 +1,4 @@
-"""Where an answer ends: exactly there, or nowhere that anyone could be sure of."""
+"""Find the end of a response: exactly, or not at all if it is not certain."""
 
 from __future__ import annotations
 
@@ -55,14 +55,14 @@ def reached(*parts: bytes) -> bool:
 
 @each_whole
 def test_whole_answers(answer: bytes) -> None:
-    """Each kind of answer is seen to its end, in one piece or byte by byte."""
+    """The end of each kind of response is found, whether it comes in one piece or byte by byte."""
     assert reached(answer)
     assert reached(*(answer[index : index + 1] for index in range(len(answer))))
 
 
 @each_whole
 def test_half_answers(answer: bytes) -> None:
-    """No part of an answer is taken for the whole of it."""
+    """No part of a response is taken for all of it."""
     for length in range(len(answer)):
         assert not reached(answer[:length]), answer[:length]
 
@@ -70,7 +70,7 @@ def test_half_answers(answer: bytes) -> None:
 @each_whole
 @pytest.mark.parametrize("more", [b"H", b"\r\n", b"\0", *WHOLE.values()])
 def test_more_than_the_answer(answer: bytes, more: bytes) -> None:
-    """Whatever comes after an answer, together with it or apart, makes it unsure, and it stays so."""
+    """Any bytes after a response, together with it or later, make its end uncertain for good."""
     assert not reached(answer + more)
     assert not reached(answer, more)
     assert not reached(answer, more, answer)
@@ -79,14 +79,14 @@ def test_more_than_the_answer(answer: bytes, more: bytes) -> None:
 
 @pytest.mark.parametrize("answer", NEVER_SURE.values(), ids=NEVER_SURE)
 def test_answers_without_a_sure_end(answer: bytes) -> None:
-    """Where the end is not certain, it is never reached."""
+    """If the end is not certain, it is never reported."""
     assert not reached(answer)
     assert not reached(answer, b"0\r\n\r\n")
 
 
 @given(st.lists(st.binary(max_size=40), max_size=6), st.data())
 def test_any_chunks_in_any_pieces(chunks: list[bytes], data: st.DataObject) -> None:
-    """However an answer in chunks is cut into pieces on its way, its end is found, and nothing before it is the end."""
+    """However a chunked response is split on its way, its end is found exactly."""
     body = b"".join(b"%x\r\n%s\r\n" % (len(chunk), chunk) for chunk in chunks if chunk)
     answer = CHUNKED + body + b"0\r\n\r\n"
     cuts = sorted(data.draw(st.lists(st.integers(0, len(answer)), max_size=8)))

@@ -1,4 +1,4 @@
-"""What `import kombo_async` loads, and what it gives."""
+"""What `import kombo_async` loads, and what it exports."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def test_import_loads_next_to_nothing() -> None:
 
 
 def test_building_a_client_loads_no_model() -> None:
-    """A client and a resource of it are made without a model, cattrs, the HTTP library or an event loop."""
+    """Creating a client and a resource loads no model, cattrs, HTTP library or event loop."""
     loaded = loaded_after("import kombo_async; kombo_async.AsyncKomboClient('key').ats")
     generated = tuple(f"kombo_async.{name}." for name in NAMESPACES)
     assert [name for name in loaded if name.startswith(generated)] == ["kombo_async.ats.resource"]
@@ -39,7 +39,7 @@ def test_building_a_client_loads_no_model() -> None:
 
 
 def test_one_request_loads_little() -> None:
-    """A request class brings what it needs, not the models of other topics or tools."""
+    """A request class loads what it needs, not the models of other topics or tools."""
     loaded = loaded_after("from kombo_async import ats; ats.CreateCandidate")
     assert "kombo_async.ats.candidates" in loaded
     assert not [name for name in loaded if name.startswith(("kombo_async.hris", "kombo_async.lms"))]
@@ -48,7 +48,7 @@ def test_one_request_loads_little() -> None:
 
 
 def test_all_is_what_is_importable() -> None:
-    """`__all__` lists each public name once, `dir` shows them, and each is there."""
+    """`__all__` lists each public name once, `dir` shows them, and each can be imported."""
     assert len(set(kombo_async.__all__)) == len(kombo_async.__all__)
     assert set(dir(kombo_async)) == set(kombo_async.__all__)
     for name in kombo_async.__all__:
@@ -74,7 +74,7 @@ def test_namespaces(name: str) -> None:
 
 @pytest.mark.parametrize("module", ["kombo_async", *(f"kombo_async.{name}" for name in NAMESPACES)])
 def test_unknown_names(module: str) -> None:
-    """A name that is not there is an `AttributeError` that says so, and an `ImportError` on import."""
+    """A missing name raises a clear `AttributeError`, and an `ImportError` on import."""
     with pytest.raises(AttributeError, match="no attribute 'Missing'"):
         importlib.import_module(module).Missing  # noqa: B018
     with pytest.raises(ImportError, match="Missing"):

@@ -1,4 +1,4 @@
-"""What a create call costs, in instructions: times differ from run to run, these do not."""
+"""What a create call costs in instructions, which, unlike time, do not differ from run to run."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ import pytest
 from tests.support.instructions import FIGURES, SETS, can_count, count, figures, interpreter, libraries
 
 MARGIN = 1.05
-"""How much more than the figure is still the same."""
+"""The tolerance above the committed figure."""
 OTHER_VERSIONS = 1.15
-"""The same where the figure is that of other versions of the libraries."""
+"""The tolerance if the figure is from other versions of the libraries."""
 KEEP = "`python -m tests.support.instructions` keeps one"
 
 
@@ -37,7 +37,7 @@ def test_a_create_call_costs_no_more_than_it_did() -> None:
 
 
 def skip_loudly(reason: str) -> NoReturn:
-    """Skip, and say so among the warnings too, which nobody overlooks."""
+    """Skip, with a warning that nobody overlooks."""
     warnings.warn(f"NOT CHECKED: instructions of a create call, since {reason}", stacklevel=2)
     pytest.skip(reason)
 

@@ -1,4 +1,4 @@
-"""Logs: one line a call, that says how it went and nothing of keys or people."""
+"""Logs: one line per call, without keys or people's data."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ async def test_failures_are_warnings_with_their_code(caplog: pytest.LogCaptureFi
 
 
 async def test_missing_answers_and_cancelled_calls(caplog: pytest.LogCaptureFixture) -> None:
-    """A call without an answer is a warning; one that was cancelled is only told at DEBUG."""
+    """A call without a response is a warning; a cancelled one is logged at DEBUG."""
 
     async def handler(request: httpx.Request) -> httpx.Response:
         if request.method == "POST":
@@ -89,7 +89,7 @@ async def test_missing_answers_and_cancelled_calls(caplog: pytest.LogCaptureFixt
 
 
 async def test_no_secrets(caplog: pytest.LogCaptureFixture) -> None:
-    """No line of ours has the key, a header, a query, a body, or what Kombo says of a person."""
+    """No line of ours contains the key, a header, a query, a body or Kombo's message."""
     handler, _ = answering(
         success({**CANDIDATE, "first_name": PERSON}, [PERSON]),
         failure(400, "ATS.JOB_CLOSED", f"{PERSON} exists"),

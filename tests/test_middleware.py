@@ -1,4 +1,4 @@
-"""Middleware of the user's own: where it stands, what it may change, and that the change is seen on the wire."""
+"""The user's own middleware: when it runs, what it may change, and that the change reaches the wire."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ LINK = ats.AddCandidateResultLink(candidate_id="1", label="Report", url="https:/
 
 
 class Named:
-    """Notes when it is passed, on the way in and on the way out."""
+    """Records when it is entered and left."""
 
     def __init__(self, name: str, passed: list[str]) -> None:
         self._name = name
@@ -32,7 +32,7 @@ class Named:
 
 
 async def test_order() -> None:
-    """The first middleware is outermost, and each is passed once a call, however often it is retried."""
+    """The first middleware is outermost, and each runs once per call, however often it is retried."""
     passed: list[str] = []
     handler, sent = answering(failure(502), failure(500), page())
     middleware: list[Middleware] = [Named("first", passed), Named("second", passed)]
@@ -65,7 +65,7 @@ async def test_what_a_call_tells() -> None:
 
 
 async def test_answering_by_itself() -> None:
-    """A middleware may answer without calling on, as a cache does."""
+    """A middleware may return a response of its own, as a cache does."""
     cache: dict[str, Response[Any]] = {}
 
     async def caching(call: Call, call_next: Next) -> Response[Any]:
@@ -82,7 +82,7 @@ async def test_answering_by_itself() -> None:
 
 
 async def test_changes_are_seen_on_the_wire() -> None:
-    """Request, headers and integration that a middleware puts in place of the call's own are those that are sent."""
+    """A request, headers and an integration that a middleware replaces are what is sent."""
 
     async def change(call: Call, call_next: Next) -> Response[Any]:
         request: Any = call.request
@@ -130,7 +130,7 @@ async def test_timeout_and_policy_of_a_call() -> None:
 
 
 async def test_failures_are_values_and_missing_answers_raise() -> None:
-    """A middleware gets failures as values; only a missing answer is raised, after the last attempt."""
+    """A middleware gets failures as values; only a missing response raises, after the last attempt."""
     seen: list[str] = []
 
     async def watch(call: Call, call_next: Next) -> Response[Any]:
@@ -171,7 +171,7 @@ async def test_every_page_passes() -> None:
 
 
 async def test_errors_of_a_middleware_pass_through() -> None:
-    """An exception of a middleware's own reaches the caller as it is, and leaves the client usable."""
+    """An exception in a middleware reaches the caller unchanged, and the client still works."""
 
     async def broken(call: Call, call_next: Next) -> Response[Any]:
         if call.operation.safe:

@@ -1,4 +1,4 @@
-"""Every operation: any valid request survives the way to the wire, and any valid answer the way back."""
+"""Every operation: any valid request reaches the wire unchanged, and any valid response comes back unchanged."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ each_operation = pytest.mark.parametrize("operation_id", sorted(REQUESTS))
 
 
 def test_all_operations_are_there() -> None:
-    """Each operation of the document has its request class, and says of itself what the document says."""
+    """Each operation in the document has a request class with the same facts."""
     assert {*REQUESTS} == {*all_facts()}
     for operation_id, facts in all_facts().items():
         operation = REQUESTS[operation_id].operation
@@ -47,7 +47,7 @@ def test_all_operations_are_there() -> None:
 
 
 def test_unknown_operations() -> None:
-    """Looking up what is not there is a `KeyError`, as in any mapping."""
+    """Looking up an unknown operation raises `KeyError`, as in any mapping."""
     with pytest.raises(KeyError):
         REQUESTS["GetNothing"]
     assert "GetNothing" not in REQUESTS
@@ -71,7 +71,7 @@ def test_requests_survive(operation_id: str) -> None:
 
 @each_operation
 def test_methods_send_what_requests_send(operation_id: str) -> None:
-    """Each operation is a method of a resource, which takes the fields of its request and sends the same."""
+    """Each operation has a method that takes the fields of its request, and sends the same."""
     facts, cls = all_facts()[operation_id], REQUESTS[operation_id]
     request = cls.from_dict(full_request(facts))
     namespace = cls.__module__.split(".")[1]
@@ -199,7 +199,7 @@ def test_answers_survive(operation_id: str) -> None:
 
 @each_operation
 def test_the_strategies_are_right(operation_id: str) -> None:
-    """What these tests take for valid is valid by the document, so that they prove what they say."""
+    """What these tests treat as valid is valid according to the document."""
     facts = all_facts()[operation_id]
     for schema in filter(None, (facts.answer, facts.body)):
         assert_valid(schema)

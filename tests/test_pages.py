@@ -73,7 +73,7 @@ async def test_all_pages() -> None:
 
 
 async def test_starting_in_the_middle() -> None:
-    """A read that was broken off goes on from a cursor."""
+    """An interrupted read can resume from a cursor."""
     server = Lists()
     async with mock_client(server) as kombo:
         assert await ids(kombo.ats.get_candidates(cursor="c2")) == list("cdef")
@@ -106,74 +106,62 @@ async def test_next_page_is_fetched_ahead() -> None:
         assert [each.id async for each in items] == list("bcdef")
 
 
-async def test_prefetch_stops_with_the_reading() -> None:
-    """Breaking off cancels the page that is under way; nothing runs on, and the client still works."""
-    server, started, cancelled = Lists(), anyio.Event(), anyio.Event()
+class SecondPageHangs:
+    """A list of three pages, whose second never comes."""
 
-    async def handler(request: httpx.Request) -> httpx.Response:
+    def __init__(self) -> None:
+        self.asked = anyio.Event()
+        self.cancelled = anyio.Event()
+        self._lists = Lists()
+
+    async def __call__(self, request: httpx.Request) -> httpx.Response:
         if request.url.params.get("cursor") == "c2":
-            started.set()
+            self.asked.set()
             try:
                 await anyio.sleep_forever()
             finally:
-                cancelled.set()
-        return server(request)
+                self.cancelled.set()
+        return self._lists(request)
 
-    async with mock_client(handler) as kombo:
+
+async def test_prefetch_stops_with_the_reading() -> None:
+    """Leaving the loop cancels the page in flight; nothing keeps running, and the client still works."""
+    server = SecondPageHangs()
+    async with mock_client(server) as kombo:
         items = kombo.ats.get_candidates().items()
         async for _ in items:
-            await started.wait()
+            await server.asked.wait()
             break
         await items.aclose()
         with anyio.fail_after(5):
-            await cancelled.wait()
+            await server.cancelled.wait()
         assert isinstance(await kombo.ats.get_candidates(), Success)
 
 
 async def test_break_is_enough() -> None:
-    """A plain `break` cancels the page that is under way, too, once the loop has let go of the list."""
-    server, started, cancelled = Lists(), anyio.Event(), anyio.Event()
-
-    async def handler(request: httpx.Request) -> httpx.Response:
-        if request.url.params.get("cursor") == "c2":
-            started.set()
-            try:
-                await anyio.sleep_forever()
-            finally:
-                cancelled.set()
-        return server(request)
-
-    async with mock_client(handler) as kombo:
+    """A plain `break` cancels the page in flight, too, once nothing refers to the list any more."""
+    server = SecondPageHangs()
+    async with mock_client(server) as kombo:
         async for _ in kombo.ats.get_candidates().items():
-            await started.wait()
+            await server.asked.wait()
             break
         with anyio.fail_after(5):
-            await cancelled.wait()
+            await server.cancelled.wait()
 
 
 async def test_cancelling_the_reader_cancels_the_prefetch() -> None:
-    """When the task that reads is cancelled, so is the page that it waits for."""
-    asked, cancelled = anyio.Event(), anyio.Event()
-
-    async def handler(request: httpx.Request) -> httpx.Response:
-        if request.url.params.get("cursor") == "c2":
-            asked.set()
-            try:
-                await anyio.sleep_forever()
-            finally:
-                cancelled.set()
-        return Lists()(request)
-
+    """Cancelling the reading task cancels the page that it waits for."""
+    server = SecondPageHangs()
     found: list[str] = []
-    async with mock_client(handler) as kombo:
+    async with mock_client(server) as kombo:
         with anyio.fail_after(5):
             async with anyio.create_task_group() as readers:
                 readers.start_soon(ids, kombo.ats.get_candidates(), found)
-                await asked.wait()
+                await server.asked.wait()
                 while len(found) < 2:
                     await anyio.lowlevel.checkpoint()
                 readers.cancel_scope.cancel()
-            await cancelled.wait()
+            await server.cancelled.wait()
     assert found == ["a", "b"]
 
 
@@ -257,7 +245,7 @@ async def test_a_task_that_reads_a_list_can_be_cancelled() -> None:
 
 
 def test_a_list_that_is_not_awaited_asks_for_nothing_and_warns_of_nothing() -> None:
-    """Neither do its iterators."""
+    """A list that is never awaited sends nothing and warns about nothing; neither do its iterators."""
     kombo = mock_client(Lists())
     with warnings.catch_warnings():
         warnings.simplefilter("error")
@@ -322,7 +310,7 @@ async def test_leaving_leaves_no_task_behind(how: str) -> None:
 
 
 async def test_two_tasks_cannot_share_an_iteration() -> None:
-    """A page that is waited for is not given to two tasks: the second is told so."""
+    """Two tasks cannot wait for the same page: the second gets an error."""
     release = anyio.Event()
 
     async def handler(request: httpx.Request) -> httpx.Response:
@@ -343,7 +331,7 @@ async def test_two_tasks_cannot_share_an_iteration() -> None:
 
 
 def test_an_iteration_that_outlives_its_event_loop() -> None:
-    """It can be let go of afterwards, without a word."""
+    """It can be dropped after its event loop has ended, without a warning."""
     kept: list[Any] = []
 
     async def main() -> None:

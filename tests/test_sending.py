@@ -1,4 +1,4 @@
-"""What calls are sent through: the default transport, others, and clients of the caller's own."""
+"""What calls are sent through: the default transport, others, and the caller's own clients."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ async def test_own_http_client_stays_open() -> None:
 
 @pytest.mark.anyio
 async def test_own_http_client_adds_no_key_and_no_cookie() -> None:
-    """Neither another key nor what came with the answers to another key goes out with a call."""
+    """No other key, and no cookie from other responses, is sent with a call."""
     handler, sent = answering(success({}, [], Set_Cookie="session=of-another-key"))
     async with httpx.AsyncClient(transport=httpx.MockTransport(handler), auth=("other", "key")) as http_client:
         for api_key in (API_KEY, "second-key"):
@@ -82,7 +82,7 @@ def test_http_client_that_is_none(http_client: Any) -> None:
 @pytest.mark.anyio
 @pytest.mark.parametrize("timeout", [0.02, 0.2, 3.0, 300.0])
 async def test_time_for_connecting_ends_before_the_attempt_does(timeout: float) -> None:
-    """A transport of the caller's says itself that it got no connection: later nobody knows what was sent."""
+    """The caller's transport times out on connecting before the attempt does, so it is known that nothing was sent."""
     handler, sent = answering(page())
     async with mock_client(handler) as kombo:
         await kombo.ats.get_candidates(options={"timeout": timeout})
@@ -125,7 +125,7 @@ async def test_httpx2_transport_works_alike() -> None:
 @pytest.mark.anyio
 @pytest.mark.parametrize("own_client", [False, True])
 async def test_redirects_are_not_followed(own_client: bool) -> None:
-    """A redirect is an answer, not a way for the key to other hosts, even where the caller's client follows them."""
+    """Redirects are not followed, so the key reaches no other host, even if the caller's client follows them."""
     handler, sent = answering(httpx.Response(307, headers={"Location": "https://elsewhere.example.com/"}))
     transport = httpx.MockTransport(handler)
     async with httpx.AsyncClient(transport=transport, follow_redirects=True) as http_client:
@@ -139,7 +139,7 @@ async def test_redirects_are_not_followed(own_client: bool) -> None:
 
 @pytest.mark.anyio
 async def test_client_works_without_entering() -> None:
-    """`async with` is a convenience: a client works from the first call, and leaves nothing unclosed behind."""
+    """A client works without `async with`, and leaves nothing unclosed."""
     handler, _ = answering(success({**CANDIDATE}, []))
     kombo = mock_client(handler)
     reply = await kombo.send(

@@ -1,4 +1,4 @@
-"""The server's clock is known within bounds that hold, and that are as narrow as is worth asking for."""
+"""The server's clock is known within bounds that are correct, and narrow enough."""
 
 from __future__ import annotations
 
@@ -29,14 +29,14 @@ def bounds(clock: ServerClock, moment: float) -> tuple[float, float]:
 
 
 def test_one_answer_tells_the_time_to_the_second() -> None:
-    """The `Date` is cut to the second, and may have been written at any moment of the call."""
+    """The `Date` is truncated to the second, and may have been written at any moment of the call."""
     clock = ServerClock(Clock())
     answer(clock, 100.0, 7.9, took=0.25)
     assert bounds(clock, 100.0) == (7.0, 8.25)
 
 
 def test_many_answers_tell_it_more_exactly() -> None:
-    """Each answer narrows the bounds: to the distance of two between which the second turned."""
+    """Each response can narrow the bounds."""
     clock = ServerClock(Clock())
     for moment, shows in ((100.0, 7.5), (100.4, 7.9), (100.6, 8.1)):
         answer(clock, moment, shows)
@@ -44,7 +44,7 @@ def test_many_answers_tell_it_more_exactly() -> None:
 
 
 def test_bounds_become_wider_with_time() -> None:
-    """No two clocks run alike: what was learned long ago, or of a moment long ago, is less exact."""
+    """Clocks drift apart: old knowledge, or knowledge of an old moment, is less exact."""
     clock = ServerClock(Clock())
     answer(clock, 100.0, 7.0)
     assert bounds(clock, 1100.0) == pytest.approx((1007 - 1000 * DRIFT, 1008 + 1000 * DRIFT))
@@ -54,7 +54,7 @@ def test_bounds_become_wider_with_time() -> None:
 
 
 def test_servers_that_disagree_make_it_less_exact() -> None:
-    """Where one address is several servers, their clocks differ a little: no time is told more exactly than that."""
+    """Servers behind one address differ a little: no time is known more exactly than that."""
     clock = ServerClock(Clock())
     answer(clock, 100.0, 7.0)
     answer(clock, 100.0, 10.0)  # at least two seconds ahead of the other
@@ -87,7 +87,7 @@ def test_what_is_learned_later_narrows_what_was_known_then() -> None:
 
 
 def test_a_copy_from_a_cache_tells_nothing() -> None:
-    """An answer with an `Age` was written earlier."""
+    """A response with an `Age` was written earlier, so it says nothing about now."""
     clock = ServerClock(Clock())
     clock.learn({"date": formatdate(0, usegmt=True), "age": "7"}, 1.0, 2.0)
     assert not clock.known
@@ -97,7 +97,7 @@ def test_a_copy_from_a_cache_tells_nothing() -> None:
 @pytest.mark.anyio
 @pytest.mark.parametrize("ahead", [0.0, 0.3, 0.999])
 async def test_asking_as_seconds_turn_tells_it_to_a_tenth(ahead: float) -> None:
-    """A few questions at the right moments, once, are enough, wherever in its second the server is."""
+    """A few requests, made as the server's second changes, are enough."""
     sandbox = Sandbox(start=NOON + timedelta(seconds=ahead), virtual_time=True, candidates=0)
     clock = ServerClock(sandbox.clock)
     async with sandbox.client(attempt_middleware=[clock]) as kombo:

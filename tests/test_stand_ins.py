@@ -1,4 +1,4 @@
-"""What people put in the place of HTTP, or around it: respx, pytest-httpx, vcrpy, OpenTelemetry's instrumentation."""
+"""Tools that replace or wrap HTTP: respx, pytest-httpx, vcrpy, OpenTelemetry's instrumentation."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ each_method = pytest.mark.parametrize("method", CALLS)
 
 @pytest.fixture
 def server() -> Iterator[FaultServer]:
-    """A server that is well."""
+    """A healthy server."""
     with FaultServer() as running:
         yield running
 
@@ -48,7 +48,7 @@ async def test_respx(method: str, using: str) -> None:
 
 @pytest.mark.parametrize("using", ["httpcore", "httpx"])
 async def test_respx_that_fails(using: str) -> None:
-    """An answer that a mock loses counts as lost after sending; a connection that it refuses was never made."""
+    """A read error from a mock counts as after sending; a connection error as before."""
     for error, calls in ((httpx.ReadTimeout, 1), (httpx.RemoteProtocolError, 1), (httpx.ConnectError, 3)):
         with respx.mock(base_url="https://api.kombo.dev", using=using) as mocked:
             route = mocked.route().mock(side_effect=error("mocked"))
@@ -151,7 +151,7 @@ async def test_otel_sees_each_attempt(server: FaultServer, spans: Any) -> None:
 
 
 async def test_otel_through_the_callers_client(server: FaultServer, spans: Any) -> None:
-    """The same holds of a client of the caller's."""
+    """The same holds for the caller's own client."""
     async with httpx.AsyncClient() as http_client, client(server, http_client=http_client) as kombo:
         assert isinstance(await kombo.ats.get_candidates(email="frank@example.com"), Success)
     found = client_spans(spans)
@@ -175,7 +175,7 @@ async def test_otel_twice_is_one_span(server: FaultServer, spans: Any) -> None:
 
 
 async def test_otel_does_not_hide_failures(server: FaultServer, spans: Any) -> None:
-    """Traced or not, a create whose answer is lost may have been applied and is not repeated."""
+    """Traced or not, a create whose response is lost may have been applied, and is not repeated."""
 
     async def cut(exchange: Exchange) -> None:
         exchange.perform()

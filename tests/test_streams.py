@@ -1,4 +1,4 @@
-"""TLS over buffers of our own: unread bytes are seen wherever they stand, also those that make half a record."""
+"""TLS over our own buffers: unread bytes are noticed wherever they are, even half a record."""
 
 from __future__ import annotations
 

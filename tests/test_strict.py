@@ -1,4 +1,4 @@
-"""`from_dict`: requests from plain data, where nothing unknown, missing or of another type passes."""
+"""`from_dict`: requests from plain data; anything unknown, missing or of the wrong type is refused."""
 
 from __future__ import annotations
 
@@ -93,7 +93,7 @@ def test_faults_are_named_with_their_path(path: str, value: Any, fault: str) -> 
 
 
 def test_all_faults_are_named_at_once() -> None:
-    """Every fault is told, not only the first, and none with the value."""
+    """Every fault is listed, not only the first, and none shows the value."""
     data = changed("candidate/first_name", ["secret person"])
     data["application"] = {}
     data["extra"] = "secret person"
@@ -109,7 +109,7 @@ def test_all_faults_are_named_at_once() -> None:
 
 @pytest.mark.parametrize("data", [None, [], "x", 5, [("candidate", 1)]])
 def test_other_than_an_object_is_refused(data: Any) -> None:
-    """A request is built from an object, and from nothing else."""
+    """A request is built only from an object."""
     with pytest.raises(ValueError, match=r"\(all of it\): must be an object"):
         ats.CreateCandidate.from_dict(data)
 
@@ -124,14 +124,14 @@ def test_unions_take_each_of_their_types(value: Any) -> None:
 
 
 def test_enums_are_open() -> None:
-    """A value of an enum that is not known yet is let through: Kombo decides."""
+    """A new enum value is accepted: Kombo decides."""
     request = ats.CreateCandidate.from_dict(changed("attachments/0/type", "PORTFOLIO"))
     assert to_dict(request)["attachments"][0]["type"] == "PORTFOLIO"
 
 
 @pytest.mark.parametrize("value", ["2026-05-19", "2026-05-19T08:30:00Z", "2026-05-19T08:30:00.123Z", date(2026, 5, 19)])
 def test_times_come_as_text_or_as_dates(value: Any) -> None:
-    """Times are taken in the forms that Kombo takes, and as Python's own."""
+    """Times are accepted in Kombo's formats, and as Python's types."""
     request = hris.GetEmployees.from_dict({"updated_after": value})
     assert request.updated_after == value
 
@@ -157,13 +157,13 @@ def test_wire_names() -> None:
 
 
 def test_bulk_lines() -> None:
-    """The lines of a bulk import are checked each on its own."""
+    """Each line of a bulk import is checked."""
     with pytest.raises(ValueError, match=r"items\[1\]"):
         ai_apply.BulkImportJobPostings.from_dict({"job_feed_id": "1", "items": [None, None]})
 
 
 def test_repr_shows_no_values() -> None:
-    """Printing a request shows which fields are set, and nothing of the people in them."""
+    """Printing a request shows which fields are set, without people's data."""
     assert repr(ats.CreateCandidate.from_dict(CREATE)) == (
         "<CreateCandidate: candidate, application, screening_question_answers, attachments set>"
     )

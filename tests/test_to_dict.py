@@ -1,4 +1,4 @@
-"""`to_dict`: plain data of anything that a request or an answer can hold, at a price that an export can pay."""
+"""`to_dict`: plain data for anything in a request or response, fast enough for an export."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def test_each_kind_of_value(value: Any, plain: Any) -> None:
 
 
 def test_any_depth() -> None:
-    """What an answer holds may be nested more deeply than Python's stack reaches; nothing may contain itself."""
+    """Data may be nested more deeply than Python's stack allows; nothing may contain itself."""
     depth = sys.getrecursionlimit() * 3
     deep: Any = ats.TagInput(name="x")
     for number in range(depth):
@@ -71,7 +71,7 @@ def test_any_depth() -> None:
 
 
 def test_an_answer_comes_back_as_it_came() -> None:
-    """Whole, and sharing no dict or list with the answer's own, except where any JSON may be."""
+    """Nothing is lost, and no dict or list is shared with the response, except for arbitrary JSON."""
     raw = page({**CANDIDATE, "tags": [{"id": "1", "remote_id": None, "name": "x"}]})
     (record,) = decode(ats.GetCandidates, raw, raw.content, attempts=1).unwrap().results
     plain = to_dict(record)

@@ -1,4 +1,4 @@
-"""What type checkers say of code that uses the client: right code passes, and wrong code does not."""
+"""Type checkers accept right code that uses the client, and find mistakes in wrong code."""
 
 from __future__ import annotations
 

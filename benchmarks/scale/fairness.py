@@ -12,7 +12,7 @@ import attrs
 from benchmarks.scale.scenes import Result, Scene
 from kombo_async import RetryPolicy, Success, ats
 from kombo_async.bulk import Row
-from tests.scale.model import CREATE, READ, Kombo, Refusal, System, on_virtual_time
+from tests.scale.model import CREATE, READ, Kombo, Refusal, System, on_virtual_time, timed
 
 A = "greenhouse:a"
 
@@ -47,13 +47,6 @@ def doubts(system: System) -> Result:
 
     result: Result = on_virtual_time(scene)
     return result
-
-
-async def timed(client: Any, request: Any, integration_id: str) -> float:
-    """How many seconds a call takes."""
-    start = anyio.current_time()
-    assert isinstance(await client.send(request, integration_id=integration_id), Success)
-    return anyio.current_time() - start
 
 
 def read_beside_slow_actions() -> Result:

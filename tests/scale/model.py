@@ -12,7 +12,7 @@ import anyio
 import attrs
 import httpx
 
-from kombo_async import AsyncKomboClient, RetryPolicy, ats, hris
+from kombo_async import AsyncKomboClient, Request, RetryPolicy, Success, ats, hris
 from tests.support.virtual_loop import run
 from tests.support.wire import APPLICATION
 
@@ -154,3 +154,11 @@ def on_virtual_time(scene: Callable[[], Coroutine[Any, Any, T]], *, seed: int = 
         return run(scene())
     finally:
         random.setstate(before)
+
+
+async def timed(client: AsyncKomboClient, request: Request[Any], integration_id: str) -> float:
+    """How many seconds a call takes."""
+    start = anyio.current_time()
+    reply = await client.send(request, integration_id=integration_id)
+    assert isinstance(reply, Success)
+    return anyio.current_time() - start

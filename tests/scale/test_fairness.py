@@ -8,15 +8,7 @@ import anyio
 import pytest
 
 from kombo_async import RateLimited, RetryPolicy, Success
-from tests.scale.model import CREATE, READ, Kombo, System, on_virtual_time
-
-
-async def timed(kombo: Any, request: Any, integration_id: str) -> float:
-    """How many seconds a call takes."""
-    start = anyio.current_time()
-    reply = await kombo.send(request, integration_id=integration_id)
-    assert isinstance(reply, Success)
-    return anyio.current_time() - start
+from tests.scale.model import CREATE, READ, Kombo, System, on_virtual_time, timed
 
 
 def test_reads_never_wait_behind_actions() -> None:

@@ -29,7 +29,7 @@ async def post(client: httpx.AsyncClient, body: Any, signature: str | None) -> h
 
 
 async def test_an_event() -> None:
-    """A signed event is handled and answered with 200; the second time it is a duplicate, which is 200, too."""
+    """A signed event is handled and gets a 200; so does a duplicate, which is not handled."""
     receiver, seen = Receiver(SECRET), list[str]()
 
     @receiver.on("data-changed")
@@ -55,7 +55,7 @@ async def test_an_event() -> None:
     ],
 )
 async def test_what_is_refused(body: bytes, signature: str | None, status: int) -> None:
-    """A bad signature is 401, a bad body 400, one that is too large 413; the answer says why and no more."""
+    """A bad signature gets 401, a bad body 400, one that is too large 413; the response says why and no more."""
     async with caller(Receiver(SECRET, max_body_bytes=1000)) as client:
         raw = None if signature is None else signature.encode("latin-1")
         headers = {} if raw is None else {b"X-Kombo-Signature": raw}
@@ -90,7 +90,7 @@ async def test_other_methods() -> None:
 
 
 async def test_a_handler_that_fails() -> None:
-    """What a handler raises is the framework's to answer: a 500, so that Kombo sends the event again."""
+    """An exception in a handler is left to the framework: a 500, after which Kombo sends the event again."""
     receiver = Receiver(SECRET)
 
     @receiver.on("data-changed")
@@ -104,7 +104,7 @@ async def test_a_handler_that_fails() -> None:
 
 
 async def test_a_caller_who_goes_away() -> None:
-    """A caller who goes away in the middle of the body gets no answer, and nothing is raised."""
+    """A caller who disconnects in the middle of the body gets no response, and nothing is raised."""
     messages = [{"type": "http.request", "body": b"{", "more_body": True}, {"type": "http.disconnect"}]
     sent = list[Any]()
 

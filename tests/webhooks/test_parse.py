@@ -41,7 +41,7 @@ def test_the_union_is_whole() -> None:
 
 @pytest.mark.parametrize("type", sorted(EVENTS))
 def test_each_documented_event(type: str, caplog: pytest.LogCaptureFixture) -> None:
-    """A full event of each documented type is typed without drift, and comes back equal."""
+    """A full event of each documented type is typed without drift, and converts back to the same data."""
     event = parse(body_of(documented()[type]))
     assert isinstance(event, EVENTS[type])
     assert to_dict(event) == documented()[type]
@@ -55,7 +55,7 @@ def test_a_new_type() -> None:
 
 
 def test_new_fields_and_values() -> None:
-    """Fields and values that were added since do no harm."""
+    """New fields and values do no harm."""
     later = copy.deepcopy(DATA_CHANGED)
     later["sent_at"] = "2027-01-01T00:00:00.000Z"
     later["data"] |= {"integration_category": "PAYROLL", "reason": "sync"}
@@ -67,7 +67,7 @@ def test_new_fields_and_values() -> None:
 
 
 def test_what_does_not_fit_stays(caplog: pytest.LogCaptureFixture) -> None:
-    """A missing field is None, one of another type stays as it came; both are logged by path, without the value."""
+    """A missing field is None, one with a wrong type is kept; both are logged by path, without the value."""
     drifted = copy.deepcopy(DATA_CHANGED)
     del drifted["data"]["integration_tool"]
     drifted["data"]["integration_id"] = 77
@@ -84,7 +84,7 @@ def test_what_does_not_fit_stays(caplog: pytest.LogCaptureFixture) -> None:
 
 
 def test_much_that_does_not_fit_is_one_line(caplog: pytest.LogCaptureFixture) -> None:
-    """However many spots an event has, and whatever its ID and keys are made of, the log has one short line of it."""
+    """The log has one short line, however many fields are wrong and whatever the event's ID and keys contain."""
     drifted = copy.deepcopy(DATA_CHANGED)
     drifted["id"] = "1\x1b[2J\n"
     drifted["data"]["changed_models"] = [{"name": 5}] * 3_000
@@ -130,14 +130,14 @@ def test_a_time_stays_usable() -> None:
     ids=lambda body: body[:24].decode("latin-1"),
 )
 def test_bad_bodies(body: bytes) -> None:
-    """What is no event is `InvalidBody`, which is a 400."""
+    """A body that is not an event raises `InvalidBody`, a 400."""
     with pytest.raises(InvalidBody) as caught:
         parse(body)
     assert caught.value.status_code == 400
 
 
 def test_a_byte_order_mark_and_a_lone_surrogate() -> None:
-    """JSON that strict parsers refuse, but that JavaScript writes, is read."""
+    """JSON that JavaScript writes but strict parsers refuse is read."""
     event = parse(b'{"id": "1", "type": "new", "data": "\\ud800"}')
     assert isinstance(event, UnknownEvent)
     assert event.data == "\ud800"
@@ -163,7 +163,7 @@ def test_any_bytes(body: bytes) -> None:
     more=st.dictionaries(st.text(max_size=10), JSON_VALUES, max_size=3),
 )
 def test_any_json(type: str, data: Any, more: dict[str, Any]) -> None:
-    """Any JSON under any type is an event of that type or `InvalidBody`."""
+    """Any JSON with any type is an event of that type or raises `InvalidBody`."""
     body = json.dumps({**more, "id": "1", "type": type, "data": data}).encode()
     try:
         event = parse(body)
@@ -177,7 +177,7 @@ def test_any_json(type: str, data: Any, more: dict[str, Any]) -> None:
 
 @given(data=st.data())
 def test_documented_events_with_one_change(data: st.DataObject) -> None:
-    """A documented event in which one thing is something else, or gone, is still an event of its class."""
+    """A documented event with one value changed or missing is still an event of its class."""
     events = documented()
     event = copy.deepcopy(events[data.draw(st.sampled_from(sorted(events)))])
     holder, key = data.draw(st.sampled_from(list(_places(event["data"]))))

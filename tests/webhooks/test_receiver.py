@@ -1,4 +1,4 @@
-"""Receiving: handlers, events that come twice, and what fails."""
+"""Receiving: handlers, duplicate events, and failures."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ async def test_the_handlers_of_a_type() -> None:
 
 
 async def test_any_other_event() -> None:
-    """What no handler is for goes to the handler of all others, else it is ignored."""
+    """An event without a handler goes to the `on_any_other` handler; without one, it is ignored."""
     receiver, seen = Receiver(SECRET), list[object]()
     assert await receiver.receive(*signed({**OTHER, "id": "1"})) == "ignored"
 
@@ -75,7 +75,7 @@ async def test_a_new_type_by_its_name() -> None:
 
 
 async def test_an_event_that_comes_twice() -> None:
-    """The second delivery of an event is told to have arrived, and handled no more."""
+    """The second delivery of an event is acknowledged, but not handled again."""
     receiver, count = Receiver(SECRET), 0
 
     @receiver.on("data-changed")
@@ -89,7 +89,7 @@ async def test_an_event_that_comes_twice() -> None:
 
 
 async def test_a_handler_that_fails() -> None:
-    """What a handler raises comes out, and the event is handled when it comes again."""
+    """A handler's exception is raised, and the event is handled when it comes again."""
     receiver, calls = Receiver(SECRET), 0
 
     @receiver.on("data-changed")
@@ -105,7 +105,7 @@ async def test_a_handler_that_fails() -> None:
 
 
 async def test_an_event_while_it_is_handled() -> None:
-    """An event that comes again while it is being handled is refused: nobody knows yet whether it will succeed."""
+    """An event that comes again while it is being handled is refused: it may still fail."""
     receiver, began, go_on = Receiver(SECRET), anyio.Event(), anyio.Event()
 
     @receiver.on("data-changed")
@@ -156,7 +156,7 @@ async def test_a_handler_that_hangs() -> None:
 
 
 async def test_what_is_not_taken() -> None:
-    """A wrong signature, a bad body and one that is too large each have their class, and run no handler."""
+    """A wrong signature, a bad body and one that is too large each raise their own error, and run no handler."""
     receiver = Receiver(SECRET, max_body_bytes=1000)
 
     @receiver.on_any_other
@@ -175,7 +175,7 @@ async def test_what_is_not_taken() -> None:
 
 
 async def test_the_memory_is_bounded() -> None:
-    """The memory of handled events keeps the last ones alone."""
+    """Only the last handled events are remembered."""
     seen = MemoryEventDeduplicator(size=2)
     for event_id in ("a", "b", "c"):
         assert await seen.begin(event_id) == "new"
@@ -184,7 +184,7 @@ async def test_the_memory_is_bounded() -> None:
 
 
 async def test_the_secret_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Without `secret`, `KOMBO_WEBHOOK_SECRET` is it; without both, it is said what to pass."""
+    """Without `secret`, `KOMBO_WEBHOOK_SECRET` is used; without both, the error says what to pass."""
     monkeypatch.delenv("KOMBO_WEBHOOK_SECRET", raising=False)
     with pytest.raises(ValueError, match="secret"):
         Receiver()

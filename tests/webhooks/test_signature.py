@@ -26,7 +26,7 @@ VECTORS = [
 
 @pytest.mark.parametrize(("secret", "body", "signature"), VECTORS)
 def test_vectors_of_openssl(secret: str, body: str, signature: str) -> None:
-    """Signatures that OpenSSL made are taken, with padding and without, and ours are the same."""
+    """Signatures made by OpenSSL are accepted, with and without padding, and ours are the same."""
     verify(secret, body.encode(), signature)
     verify(secret, body.encode(), signature + "=")
     assert sign(secret, body.encode()) == signature
@@ -45,34 +45,34 @@ def test_any_secret_and_body(secret: str, body: bytes) -> None:
 
 @given(st.one_of(st.none(), st.text(max_size=100), st.from_regex(r"[A-Za-z0-9_-]{43}=?", fullmatch=True)))
 def test_forged_signatures(signature: str | None) -> None:
-    """Anything else than the signature is `InvalidSignature`: never another exception, and never taken."""
+    """Anything but the right signature raises `InvalidSignature`, never another exception."""
     with pytest.raises(InvalidSignature) as caught:
         verify("secret", b"body", signature)
     assert caught.value.status_code == 401
 
 
 def test_bytes_of_a_header_that_are_no_text() -> None:
-    """A header with bytes that are no text, as aiohttp gives them, is an invalid signature."""
+    """A header whose bytes are not text, as aiohttp passes them on, is an invalid signature."""
     with pytest.raises(InvalidSignature):
         verify("secret", b"body", b"\xff\xfe".decode("utf-8", "surrogateescape"))
 
 
 @pytest.mark.parametrize("change", ["==", " ", "\n", "A"])
 def test_nothing_may_follow_a_signature(change: str) -> None:
-    """A signature with something after it, but one `=`, is not taken."""
+    """A signature followed by anything except one `=` is refused."""
     with pytest.raises(InvalidSignature):
         verify("secret", b"body", sign("secret", b"body") + change)
 
 
 def test_the_standard_alphabet_is_not_taken() -> None:
-    """The signature is base64url; the same bytes in base64 with `+` and `/` are not it."""
+    """The signature is base64url; the same bytes with `+` and `/` are refused."""
     secret, body, signature = VECTORS[0]
     with pytest.raises(InvalidSignature):
         verify(secret, body.encode(), signature.replace("_", "/").replace("-", "+"))
 
 
 def test_several_secrets() -> None:
-    """While one secret replaces another, both are taken, and no third one."""
+    """During a rotation, both secrets are accepted, and no third one."""
     old, new, third = (sign(secret, b"body") for secret in ("old", "new", "third"))
     verify(["old", "new"], b"body", old)
     verify(["old", "new"], b"body", new)
@@ -91,7 +91,7 @@ def test_a_secret_with_a_line_break(secret: str | list[str]) -> None:
 
 @pytest.mark.parametrize("secret", ["secret\ud800", ["secret", "\udfff"]])
 def test_a_secret_with_a_lone_surrogate(secret: str | list[str]) -> None:
-    """A secret that no encoding of text can hold is refused at once, by an error that does not repeat it."""
+    """A secret with a lone surrogate is refused at once, by an error that does not show it."""
     for check in (lambda: Receiver(secret), lambda: verify(secret, b"body", "x")):
         with pytest.raises(ValueError, match="lone surrogates") as caught:
             check()
@@ -99,7 +99,7 @@ def test_a_secret_with_a_lone_surrogate(secret: str | list[str]) -> None:
 
 
 def frames(error: BaseException) -> str:
-    """What tools that report exceptions save: the local variables of all frames of ours."""
+    """The local variables of all our frames, as exception reporters save them."""
     text, traceback = "", error.__traceback__
     while traceback is not None:
         if "kombo_async/webhooks" in traceback.tb_frame.f_code.co_filename:
@@ -111,7 +111,7 @@ def frames(error: BaseException) -> str:
 @pytest.mark.parametrize("call", [lambda s: verify(s, b"body", "x"), lambda s: Receiver(s).check(b"body", "x")])
 @pytest.mark.parametrize("secret", ["topsecret", "topsecret\n", ["topsecret", ""]])
 def test_no_frame_holds_the_secret(call: Callable[[Any], None], secret: Any) -> None:
-    """No local variable of a frame in a traceback has the secret, whatever was wrong."""
+    """No local variable in a traceback contains the secret, whatever went wrong."""
     with pytest.raises((InvalidSignature, ValueError)) as caught:
         call(secret)
     assert frames(caught.value)
@@ -120,6 +120,6 @@ def test_no_frame_holds_the_secret(call: Callable[[Any], None], secret: Any) -> 
 
 @pytest.mark.parametrize("secret", ["", [], ["secret", ""]])
 def test_no_secret(secret: str | list[str]) -> None:
-    """An empty secret, which anyone could sign with, is refused as wrong use."""
+    """An empty secret, which anyone could sign with, is refused."""
     with pytest.raises(ValueError, match="secret"):
         verify(secret, b"body", sign("secret", b"body"))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,6 +13,7 @@ import pytest
 from kombo_async.sandbox import GREENHOUSE, Sandbox
 from tests.conftest import needs_openapi
 from tests.sandbox.calls import integration_of, prepare
+from tests.sandbox.official.client_process import ClientProcess
 from tests.sandbox.official.environments import python_with_client
 from tests.sandbox.served import Served, serve_in_thread
 from tests.support.schemas import all_facts
@@ -23,23 +23,8 @@ pytestmark = [needs_openapi, pytest.mark.timeout(240)]
 SCRIPT = Path(__file__).with_name("python_client.py")
 
 
-class Client:
-    """The official client in a process of its own, told line by line what to do."""
-
-    def __init__(self, served: Served) -> None:
-        self.process = subprocess.Popen(
-            [python_with_client(), str(SCRIPT)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-        )
-        settings = {"url": served.url, "key": served.sandbox.api_key}
-        self.operations: list[str] = self.ask(settings)
-
-    def ask(self, line: Any) -> Any:
-        """Send a line and read the answer."""
-        assert self.process.stdin is not None
-        assert self.process.stdout is not None
-        self.process.stdin.write(json.dumps(line) + "\n")
-        self.process.stdin.flush()
-        return json.loads(self.process.stdout.readline())
+class Client(ClientProcess):
+    """The official client."""
 
     def call(self, operation: str, integration: str = GREENHOUSE, **values: Any) -> Any:
         """Call an operation, through all pages."""
@@ -55,10 +40,8 @@ def served() -> Iterator[Served]:
 
 @pytest.fixture(scope="module")
 def client(served: Served) -> Iterator[Client]:
-    client = Client(served)
-    yield client
-    client.process.kill()
-    client.process.communicate()  # closes its pipes, too
+    with Client.running([str(python_with_client()), str(SCRIPT)], served) as client:
+        yield client
 
 
 def test_every_operation_succeeds_sync_and_async(served: Served, client: Client) -> None:

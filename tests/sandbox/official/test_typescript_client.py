@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -14,6 +12,7 @@ from kombo_async._generated.operations import REQUESTS
 from kombo_async.sandbox import GREENHOUSE, Sandbox
 from tests.conftest import needs_openapi
 from tests.sandbox.calls import integration_of, prepare
+from tests.sandbox.official.client_process import ClientProcess
 from tests.sandbox.official.environments import npm_folder
 from tests.sandbox.served import Served, serve_in_thread
 from tests.support.schemas import all_facts
@@ -23,22 +22,8 @@ pytestmark = [needs_openapi, pytest.mark.timeout(240)]
 SCRIPT = Path(__file__).with_name("typescript_client.mjs")
 
 
-class Client:
-    """The official client in a process of its own, told line by line what to do."""
-
-    def __init__(self, served: Served) -> None:
-        self.process = subprocess.Popen(
-            ["node", str(SCRIPT), str(npm_folder())], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-        )
-        self.operations: list[str] = self.ask({"url": served.url, "key": served.sandbox.api_key})
-
-    def ask(self, line: Any) -> Any:
-        """Send a line and read the answer."""
-        assert self.process.stdin is not None
-        assert self.process.stdout is not None
-        self.process.stdin.write(json.dumps(line) + "\n")
-        self.process.stdin.flush()
-        return json.loads(self.process.stdout.readline())
+class Client(ClientProcess):
+    """The official client."""
 
     def call(
         self, operation: str, values: dict[str, Any], integration: str = GREENHOUSE, *, pages: bool = False
@@ -60,10 +45,8 @@ def served() -> Iterator[Served]:
 
 @pytest.fixture(scope="module")
 def client(served: Served) -> Iterator[Client]:
-    client = Client(served)
-    yield client
-    client.process.kill()
-    client.process.communicate()  # closes its pipes, too
+    with Client.running(["node", str(SCRIPT), str(npm_folder())], served) as client:
+        yield client
 
 
 def test_every_operation_succeeds(served: Served, client: Client) -> None:
