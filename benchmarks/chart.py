@@ -1,4 +1,4 @@
-"""The chart of the README: creates a second by each client, as an SVG that is legible on light and dark pages."""
+"""The chart of the README: creates per second by each client, as an SVG that is legible on light and dark pages."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What `results.md` says."""
+"""The text of `results.md`."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from benchmarks.measure import Figure, cores
 from benchmarks.rows import Row
 
 ABOUT = """\
-Made by `python -m benchmarks`, which installs everything in environments of its own and measures each pair in turn,
-in one run on one machine: all that counts are the ratios. Figures are medians, with the middle half of all rounds in
-brackets. Client and server have a core each; the server is a bare `asyncio.Protocol` that answers ready-made bytes.
-Pages are made up from the types themselves: every field is there, three of four nullable ones are filled, and every
-variant of a union comes up.
+Made by `python -m benchmarks`, which installs everything in separate environments and measures the two sides of each
+pair in turn, in one run on one machine: what matters is the ratio. Figures are medians, with the middle half of all
+rounds in brackets. Client and server have a core each; the server is a bare `asyncio.Protocol` that responds with
+ready-made bytes. Pages are generated from the types: they have every field, with values in three of four nullable ones,
+and every variant of each union.
 """
 
 
@@ -39,7 +39,7 @@ def markdown(
         lines.append("")
     remarks = [row for row in rows if row.remark and row.met]
     lines += [f"- **{row.what}**: {row.remark}" for row in remarks] + [""] * bool(remarks)
-    lines += ["## Creates a second over loopback, 30 at once", "", "| client | calls/s |", "| --- | --- |"]
+    lines += ["## Creates per second over loopback, 30 at once", "", "| client | calls/s |", "| --- | --- |"]
     lines += [f"| {name} | {_figure(figure)} |" for name, figure in throughput.items()]
     lines += ["", "## Where", "", *_where(versions), ""]
     return "\n".join(lines)

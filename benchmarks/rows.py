@@ -77,7 +77,7 @@ def throughput(bench: Bench) -> tuple[list[Row], Mapping[str, Figure]]:
     with serving(bench.peers, bench.data) as url:
         for number in range(bench.rounds):
             for kind, values in found.items():
-                bench.say(f"creates a second by {kind}, round {number + 1} of {bench.rounds}")
+                bench.say(f"creates per second by {kind}, round {number + 1} of {bench.rounds}")
                 values.append(run(bench.peers, "throughput", kind, url, 300 if kind == "ours-50" else 30, 1.0))
     each = {kind: Figure.of(values) for kind, values in found.items()}
     default, thirty = each["httpx"], each["httpx-30"]
@@ -88,7 +88,7 @@ def throughput(bench: Bench) -> tuple[list[Row], Mapping[str, Figure]]:
 
     rows = [
         row("30 at once over loopback, core install", f"bare httpx with {pool}", "ours", httpx, 3.5),
-        row("creates a second, core install", "the official client", "ours", each["official"], 25.0),
+        row("creates per second, core install", "the official client", "ours", each["official"], 25.0),
         row("30 at once with an `httpx2.AsyncClient`", "bare httpx2", "ours-httpx2", each["httpx2"], 1.0),
         row("300 at once for 50 integrations", "its own throughput at 30", "ours-50", each["ours"], 0.9),
     ]

@@ -1,4 +1,4 @@
-"""Creates a second over loopback: `python throughput.py KIND BASE_URL DEFAULT_CONCURRENCY SECONDS`."""
+"""Creates per second over loopback: `python throughput.py KIND BASE_URL DEFAULT_CONCURRENCY SECONDS`."""
 
 from __future__ import annotations
 
