@@ -374,7 +374,7 @@ def _integration_id(value: str | None) -> str | None:
 
 
 def _deadline(seconds: float | None) -> float | None:
-    """Check *value*. A deadline of 0 or less is valid: the call is simply too late."""
+    """Check *seconds*. A deadline of 0 or less is valid: the call is simply too late."""
     if seconds is not None:
         check_number("deadline", seconds, least=-inf)
     return seconds
