@@ -28,8 +28,9 @@ class Bodies:
 
     def __init__(self) -> None:
         self._database = open_database()
-        self._database.isolation_level = None  # autocommit
+        self._database.isolation_level = None
         self._database.execute("CREATE TABLE bodies (id INTEGER PRIMARY KEY, body BLOB NOT NULL)")
+        self._database.execute("BEGIN")  # and never committed: nobody else reads it
         self._bytes = 0
         self._gone = 0
 

@@ -163,8 +163,8 @@ class State:
         self.commit()
 
     def commit(self) -> None:
-        """Write what has changed."""
-        if self._connection.in_transaction:
+        """Write what has changed; not needed without a file, since nobody else reads it."""
+        if self._path is not None and self._connection.in_transaction:
             self._connection.commit()
 
     def close(self) -> None:
