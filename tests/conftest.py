@@ -38,6 +38,6 @@ def anyio_backend(request: pytest.FixtureRequest) -> Any:
 
 @pytest.fixture(scope="module", autouse=True)
 def _nothing_left_open() -> Iterator[None]:
-    """What a module's tests leave open (sockets, loops, generators) is found at its end, not in some later test."""
+    """Sockets, loops and generators that a module's tests leave open are found at its end, not in some later test."""
     yield
     gc.collect()

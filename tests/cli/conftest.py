@@ -1,4 +1,4 @@
-"""A sandbox served over HTTP beside the tests of a module, and the installed command run on it."""
+"""A sandbox over HTTP for each module of tests, and the installed command run against it."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ class Shell:
     environment: dict[str, str]
 
     def run(self, *arguments: str, **environment: str) -> Done:
-        """`kombo-async` in a process of its own, forked from one that has its modules loaded already."""
+        """Run `kombo-async` in its own process, forked from one that has the modules loaded already."""
         out, err = self.folder.parent / "stdout", self.folder.parent / "stderr"
         settings = {**self.environment, **environment}
         process = _FORKS.Process(
@@ -87,7 +87,7 @@ class Shell:
         return subprocess.Popen(command, env=environment, **given)
 
     def write(self, name: str, text: str | bytes) -> str:
-        """A file in the folder; gives its path."""
+        """Write a file in the folder; returns its path."""
         path = self.folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(text if isinstance(text, bytes) else text.encode())
@@ -95,23 +95,23 @@ class Shell:
 
     @property
     def bodies(self) -> list[Any]:
-        """The bodies of all applications that were made in this test."""
+        """The bodies of all applications that were created in this test."""
         return [call.body for call in self.sandbox.performed(CREATE)]
 
     @property
     def emails(self) -> list[str]:
-        """Whoever has been made an application."""
+        """The people who have an application."""
         return sorted(body["candidate"]["email_address"] for body in self.bodies)
 
     def wait_for(self, happened: Callable[[], bool], seconds: float = 30) -> None:
-        """Wait until something has happened."""
+        """Wait until something is true."""
         deadline = time.monotonic() + seconds
         while not happened():
             assert time.monotonic() < deadline, "it did not happen"
             time.sleep(0.01)
 
     def job(self, number: int, integration: str = INTEGRATION) -> Any:
-        """An open job of the sandbox, as it keeps it."""
+        """An open job of the sandbox, as it is stored."""
         table = self.sandbox.world(integration).table("ats_jobs")
         return [row for row in table if row.data["status"] == "OPEN"][number]
 
@@ -152,7 +152,7 @@ def served() -> Iterator[tuple[Sandbox, str, str]]:
 
 @pytest.fixture
 def shell(served: tuple[Sandbox, str, str], tmp_path: Path) -> Shell:
-    """A shell in a folder of its own; the sandbox has no faults and has forgotten the calls of other tests."""
+    """A shell in its own folder; the sandbox has no faults, and an empty request log."""
     sandbox, url, job_id = served
     folder = tmp_path / "work"
     folder.mkdir()

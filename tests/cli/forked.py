@@ -1,4 +1,4 @@
-"""Running the command in a forked process: what the installed script does, without the time that imports take."""
+"""Run the command in a forked process: like the installed script, without the time for imports."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from kombo_async._cli.__main__ import main
 
 
 def run_command(arguments: list[str], folder: str, environment: dict[str, str], out: str, err: str) -> None:
-    """Be `kombo-async` with these arguments, in *folder*, with the outputs in files; ends the process."""
+    """Run `kombo-async` in *folder*, with its output in files, and end the process."""
     for number, path in ((1, out), (2, err)):
         handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
         os.dup2(handle, number)

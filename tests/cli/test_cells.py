@@ -47,21 +47,21 @@ NO_NUMBERS = [
 
 @pytest.mark.parametrize(("cell", "value"), NUMBERS)
 def test_numbers(cell: Any, value: float) -> None:
-    """A number that can be only one is that one."""
+    """An unambiguous number is accepted."""
     assert convert(cell, "number", CellRules()) == value
 
 
 @pytest.mark.parametrize("cell", NO_NUMBERS)
 @pytest.mark.parametrize("decimal", [None, ",", "."])
 def test_no_numbers(cell: Any, decimal: str | None) -> None:
-    """Python's own ideas of a number are none of a spreadsheet."""
+    """Numbers that only Python accepts are refused."""
     with pytest.raises(CellFault, match="not a number"):
         convert(cell, "number", CellRules(decimal=decimal))
 
 
 @pytest.mark.parametrize("cell", ["50,000", "50.000", "1,234", "999.999", "-50.000"])
 def test_numbers_that_could_be_two(cell: str) -> None:
-    """They are refused until `--decimal` says which."""
+    """Ambiguous numbers are refused until `--decimal` decides."""
     with pytest.raises(CellFault, match=r"is ambiguous: .* or .*; pass --decimal"):
         convert(cell, "number", CellRules())
     mark = "," if "," in cell else "."
@@ -72,7 +72,7 @@ def test_numbers_that_could_be_two(cell: str) -> None:
 
 @pytest.mark.parametrize("cell", ["1.5", 1.5, "2,5"])
 def test_whole_numbers(cell: Any) -> None:
-    """A fraction does not fit where whole numbers are asked for."""
+    """Fractions are refused where a whole number is needed."""
     with pytest.raises(CellFault, match="not a whole number"):
         convert(cell, "whole number", CellRules())
 
@@ -93,7 +93,7 @@ def test_whole_numbers(cell: Any) -> None:
     ],
 )
 def test_dates(cell: Any, value: str) -> None:
-    """ISO, and what can be only one day."""
+    """ISO dates and unambiguous ones are accepted."""
     assert convert(cell, "date", CellRules()) == value
 
 
@@ -108,7 +108,7 @@ def test_dates(cell: Any, value: str) -> None:
     ],
 )
 def test_no_dates(cell: Any) -> None:
-    """Days that the calendar lacks, and those that could be two."""
+    """Dates that do not exist, and ambiguous ones, are refused."""
     with pytest.raises(CellFault):
         convert(cell, "date", CellRules())
 
@@ -117,7 +117,7 @@ def test_no_dates(cell: Any) -> None:
     ("form", "cell"), [("DD.MM.YYYY", "03.04.2026"), ("MM/DD/YYYY", "04/03/2026"), ("%d %B %Y", "03 April 2026")]
 )
 def test_the_form_of_dates(form: str, cell: str) -> None:
-    """`--date-format` says it as a spreadsheet or as Python does; others are refused then."""
+    """`--date-format` takes a format as in spreadsheets or as in Python; dates in other formats are refused then."""
     rules = CellRules(date_format=date_format(form))
     assert convert(cell, "date", rules) == "2026-04-03"
     with pytest.raises(CellFault):
@@ -126,7 +126,7 @@ def test_the_form_of_dates(form: str, cell: str) -> None:
 
 @pytest.mark.parametrize("form", ["", "DD", "DD.MM", "nonsense", "%Q"])
 def test_forms_that_are_none(form: str) -> None:
-    """A form must name a whole day."""
+    """A date format must have day, month and year."""
     with pytest.raises(ValueError, match="must contain day, month and year"):
         date_format(form)
 
@@ -153,7 +153,7 @@ def test_forms_that_are_none(form: str) -> None:
     ],
 )
 def test_what_nobody_sees_is_removed(text: str, cleaned: str) -> None:
-    """Zero-width and direction marks, not letters of other scripts that need them."""
+    """Invisible marks are removed, except where other scripts need them."""
     assert clean(text) == cleaned
 
 
@@ -169,7 +169,7 @@ def test_what_nobody_sees_is_removed(text: str, cleaned: str) -> None:
     ],
 )
 def test_control_characters_are_refused_by_name(text: str, name: str) -> None:
-    """What was damaged on the way is not sent."""
+    """Control characters are signs of damage, and not sent."""
     with pytest.raises(CellFault, match=name.replace("+", r"\+")):
         clean(text)
 
@@ -178,7 +178,7 @@ def test_control_characters_are_refused_by_name(text: str, name: str) -> None:
     "text", ["a@b.com", "o'brien+1@x-y.co.uk", "ada@müller.de", "MAILTO:a@b.com", "a@xn--p1ai.com"]
 )
 def test_email_addresses(text: str) -> None:
-    """Accents, hyphens and what a mail program puts before it."""
+    """E-mail addresses with accents and hyphens are accepted, and a leading `mailto:` is dropped."""
     assert check_email(text) == text.removeprefix("MAILTO:")
 
 
@@ -203,7 +203,7 @@ def test_email_addresses(text: str) -> None:
     ],
 )
 def test_no_email_addresses(text: str) -> None:
-    """One address, and nothing beside it."""
+    """Anything but a single e-mail address is refused."""
     with pytest.raises(CellFault, match="is not an e-mail address"):
         check_email(text)
 
@@ -221,13 +221,13 @@ def test_no_email_addresses(text: str) -> None:
     ],
 )
 def test_other_kinds(kind: Kind, cell: Any, value: Any) -> None:
-    """Yes and no in four languages, lists by bars, text of numbers."""
+    """Yes and no in four languages, lists separated by bars, numbers as text."""
     assert convert(cell, kind, CellRules()) == value
 
 
 @pytest.mark.parametrize("cell", ["#N/A", "#REF!", "4,91701E+11", "4.9E+11"])
 def test_what_a_spreadsheet_broke_is_refused(cell: str) -> None:
-    """An error is no value, and digits that are lost do not come back."""
+    """Spreadsheet errors, and numbers that lost digits, are refused."""
     with pytest.raises(CellFault, match="spreadsheet"):
         convert(cell, "text", CellRules())
 
@@ -242,7 +242,7 @@ def test_durations(text: str, seconds: float) -> None:
 
 @pytest.mark.parametrize("text", ["", "30", "nan", "nans", "-1s", "1w", "inf h", "1e3s", "999999999d"])
 def test_no_durations(text: str) -> None:
-    """Anything else is refused."""
+    """Other durations are refused."""
     with pytest.raises(ValueError, match=r"duration|longer"):
         parse_duration(text)
 

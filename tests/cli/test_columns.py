@@ -33,7 +33,7 @@ def test_columns_are_found_by_their_names(shell: Shell, header: str) -> None:
 
 
 def test_what_cannot_be_a_whole_object_is_left_out(shell: Shell) -> None:
-    """A city without a country, or a salary without a period, is told and left out, not the end of the upload."""
+    """A city without a country, or a salary without a period, is left out with a note, and does not end the upload."""
     path = shell.write("p.csv", "Vorname,Nachname,E-Mail,Ort,Gehalt\nAda,L,ada@example.com,Berlin,5\n")
     result = shell.upload(path)
     assert result.exit_code == 0, result.output
@@ -49,7 +49,7 @@ MAPPED = ("--map", "a=first_name", "--map", "b=candidate.last_name", "--map", "c
 
 @pytest.mark.parametrize("target", ["CV", "cv", "resume", "Lebenslauf", "OTHER", "cover_letter"])
 def test_targets_of_files(shell: Shell, target: str) -> None:
-    """What finds a column of files by itself is a target of `--map`, too."""
+    """The names that mark a column of files can also be used in `--map`."""
     shell.write("ada.pdf", b"%PDF")
     result = shell.upload(shell.write("p.csv", PLAIN), *MAPPED, "--map", f"d={target}")
     assert result.exit_code == 0, result.output
@@ -95,7 +95,7 @@ def test_no_known_column_gives_a_hint_that_works(shell: Shell) -> None:
 
 
 def test_a_mapping_is_saved_and_used(shell: Shell) -> None:
-    """`--dry-run --save-mapping` writes what `--mapping` reads, for files of the same make."""
+    """`--dry-run --save-mapping` writes what `--mapping` reads, for similar files."""
     shell.write("ada.pdf", b"%PDF")
     first = "Größe;b;c;d;Start;Gehalt\nAda;L;{0}@example.com;ada.pdf;03.04.2026;50.000\n"
     options = [
@@ -126,7 +126,7 @@ def test_a_mapping_is_saved_and_used(shell: Shell) -> None:
     ],
 )
 def test_a_wrong_mapping_is_one_line(shell: Shell, toml: str, problem: str) -> None:
-    """A mapping by hand is checked like options."""
+    """A hand-written mapping is checked like options."""
     shell.write("m.toml", toml)
     result = shell.upload(shell.write("p.csv", PLAIN), "--mapping", "m.toml")
     assert result.exit_code == 2
@@ -158,7 +158,7 @@ def test_the_job_is_named(shell: Shell) -> None:
 
 
 def test_an_ambiguous_name_of_a_job_is_refused(shell: Shell) -> None:
-    """Two jobs of one name are listed with their IDs, and nothing is sent."""
+    """Two jobs with the same name are listed with their IDs, and nothing is sent."""
     one, other = shell.job(0), shell.job(1)
     before = other.data["name"]
     shell.rename_job(other, one.data["name"])
@@ -188,7 +188,7 @@ def test_each_row_names_its_integration(shell: Shell) -> None:
 
 
 def test_rows_are_known_by_a_key(shell: Shell) -> None:
-    """With `--key`, a row is the same row while its key is, whatever becomes of its other cells."""
+    """With `--key`, a row is the same if its key is, whatever its other cells."""
     header = "id,first_name,last_name,email\n"
     assert shell.upload(shell.write("p.csv", header + "7,Ada,L,ada@example.com\n"), "--key", "id").exit_code == 0
     twice = shell.write("q.csv", header + "7,Ada,L,ada@example.com\n8,Eve,E,e@example.com\n8,Bob,B,b@example.com\n")
@@ -200,7 +200,7 @@ def test_rows_are_known_by_a_key(shell: Shell) -> None:
 
 
 def test_the_journal_belongs_to_the_job(shell: Shell) -> None:
-    """Tomorrow's file may have another name: what was done yesterday is not sent again. `--journal` says otherwise."""
+    """Tomorrow's file may have another name: done rows are not sent again, unless `--journal` names another one."""
     rows = "first_name,last_name,email\nAda,L,ada@example.com\n"
     assert shell.upload(shell.write("monday.csv", rows)).exit_code == 0
     result = shell.upload(shell.write("tuesday.csv", rows + "Bob,B,bob@example.com\n"))

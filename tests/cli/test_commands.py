@@ -1,4 +1,4 @@
-"""The commands of `kombo-async` as a user runs them: in a process of their own, against a sandbox over HTTP."""
+"""The commands of `kombo-async` as a user runs them: in their own process, against a sandbox over HTTP."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def anyio_backend() -> str:
 
 @pytest.mark.anyio
 async def test_help_names_every_command() -> None:
-    """A user finds out by --help what there is."""
+    """--help lists every command."""
     done = await _kombo("--help")
     assert done.returncode == 0
     assert all(name in done.stdout.decode() for name in ("demo", "check", "sandbox"))
@@ -68,7 +68,7 @@ async def test_check_tells_good_from_bad() -> None:
 
 
 def test_lines_act_on_no_terminal(capsys: pytest.CaptureFixture[str]) -> None:
-    """Whatever a server's text holds is printed as text."""
+    """Text from a server cannot control the terminal."""
     echo("one\x1b[2J\n\ttwo \u00e9")
     assert capsys.readouterr().out == "one\\x1b[2J\\n\ttwo \u00e9\n"
 
@@ -86,7 +86,7 @@ async def test_demo_uploads_everything_once() -> None:
 
 @pytest.mark.anyio
 async def test_demo_notices_what_did_not_arrive(tmp_path: Path) -> None:
-    """A refused candidate, and one that the sandbox lost after it said yes, make the demo fail."""
+    """A refused candidate, and one that the sandbox loses after accepting it, make the demo fail."""
     table, _ = make_candidates(tmp_path, 12, seed=3)
     sandbox = Sandbox(seed=1, candidates=0)
     sandbox.add_integration(GREENHOUSE)

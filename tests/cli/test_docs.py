@@ -1,4 +1,4 @@
-"""The page on importing files, followed to the letter: its table, its commands, and what they print."""
+"""The page on importing files is true: its table, its commands, and what they print."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ def test_the_fields_of_the_pages_exist() -> None:
 
 
 def test_the_rules_of_cells() -> None:
-    """What the table of cells calls taken and refused is so."""
+    """The table of cells is right about what is accepted and refused."""
     rows = re.findall(r"^\| (number|date|yes or no) \| (.*?) \| (.*?) \|$", IMPORTING, re.MULTILINE)
     assert len(rows) == 3
     kinds: dict[str, Kind] = {"number": "number", "date": "date", "yes or no": "yes or no"}

@@ -1,4 +1,4 @@
-"""How commands end: exit codes, one line for each mistake, and what goes wrong outside of them."""
+"""How commands end: exit codes, one line for each mistake, and problems outside of them."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ def test_an_upload_needs_an_integration(shell: Shell) -> None:
 
 
 def test_a_busy_port_is_one_line(shell: Shell) -> None:
-    """The sandbox says that the port is taken."""
+    """The sandbox says that the port is in use."""
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
@@ -92,7 +92,7 @@ def test_a_busy_port_is_one_line(shell: Shell) -> None:
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
 @pytest.mark.parametrize("arguments", [("export", "ats.jobs"), ("operations",)])
 def test_a_full_disk_is_one_line(shell: Shell, arguments: tuple[str, ...]) -> None:
-    """What cannot be written is said, with exit code 1."""
+    """A full disk is one line, with exit code 1."""
     with Path("/dev/full").open("wb") as full:
         process = shell.popen(*arguments, stdout=full)
         _, errors = process.communicate()
@@ -102,7 +102,7 @@ def test_a_full_disk_is_one_line(shell: Shell, arguments: tuple[str, ...]) -> No
 
 
 def test_a_reader_that_leaves_ends_an_export_quietly(shell: Shell) -> None:
-    """`| head` is no failure: 141, as of any command, without a word."""
+    """`| head` ends an export with 141 and no message, as usual."""
     process = shell.popen("export", "ats.candidates", "--page-size", "1")
     assert process.stdout is not None
     process.stdout.readline()
@@ -114,7 +114,7 @@ def test_a_reader_that_leaves_ends_an_export_quietly(shell: Shell) -> None:
 
 
 def test_a_reader_that_leaves_stops_no_upload(shell: Shell) -> None:
-    """An upload whose events nobody reads any more goes on to its end."""
+    """An upload continues to its end if nobody reads its events any more."""
     rows = "".join(f"P{n},Q,p{n}@example.com\n" for n in range(120))
     path = shell.write("p.csv", f"first_name,last_name,email\n{rows}")
     process = shell.popen("upload", path, "--json", "--set", f"job_id={shell.job_id}")
@@ -145,7 +145,7 @@ def test_a_console_that_lacks_letters_stops_no_upload(shell: Shell, encoding: st
 
 
 def test_loops_without_signal_handlers_are_stopped_alike(shell: Shell) -> None:
-    """On Windows loops have no signal handlers: Ctrl-C ends what is in flight all the same."""
+    """On Windows, loops have no signal handlers; Ctrl-C still lets requests in flight finish."""
     shell.sandbox.set_latency(actions=0.1)
     rows = "".join(f"P{n},Q,p{n}@example.com\n" for n in range(600))
     path = shell.write("p.csv", f"first_name,last_name,email\n{rows}")
@@ -186,7 +186,7 @@ def test_a_second_signal_breaks_off(shell: Shell) -> None:
 
 @contextmanager
 def outage(shell: Shell, seconds: float) -> Iterator[str]:
-    """An address at which nothing listens for *seconds*, and then a way to the sandbox."""
+    """An address where nothing listens for *seconds*; after that, it leads to the sandbox."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -235,7 +235,7 @@ def outage(shell: Shell, seconds: float) -> Iterator[str]:
 
 
 def test_an_outage_is_waited_out(shell: Shell) -> None:
-    """With `--keep-trying`, a run that begins in an outage goes on when it is over; each row is sent once."""
+    """With `--keep-trying`, a run that starts in an outage continues when it is over; each row is sent once."""
     path = shell.write("p.csv", GOOD)
     with outage(shell, 12) as url:
         result = shell.upload(path, "--base-url", url, "--keep-trying", "2m", "--report", "r.csv")
@@ -245,7 +245,7 @@ def test_an_outage_is_waited_out(shell: Shell) -> None:
 
 
 def test_an_outage_ends_a_run_that_does_not_wait(shell: Shell) -> None:
-    """Without it, rows are told as not sent, with exit code 1; the same command sends them."""
+    """Without `--keep-trying`, rows are reported as not sent, with exit code 1; the same command sends them."""
     path = shell.write("p.csv", GOOD)
     result = shell.upload(path, "--base-url", "http://127.0.0.1:9/v1")
     assert result.exit_code == 1
@@ -273,7 +273,7 @@ def test_logs_are_asked_for(shell: Shell) -> None:
 
 
 def test_check_tells_an_unusable_integration(shell: Shell) -> None:
-    """One whose set-up is incomplete, that is off, or that does not exist."""
+    """An integration with an incomplete setup, a switched-off one and an unknown one are named."""
     good = shell.run("check", "--json")
     assert (good.exit_code, json.loads(good.stdout)["ok"]) == (0, True)
     shell.sandbox.add_integration("greenhouse:unfinished", setup_complete=False)
@@ -301,7 +301,7 @@ def test_shells_complete(shell: Shell, shell_name: str) -> None:
 @pytest.mark.parametrize("output", ["/dev/null", "pipe", "folder"])
 @pytest.mark.parametrize("command", ["export", "upload"])
 def test_what_is_no_file_is_not_replaced(shell: Shell, command: str, output: str) -> None:
-    """A device, a pipe and a folder stay what they are."""
+    """A device, a pipe and a folder are not replaced by an output file."""
     os.mkfifo(shell.folder / "pipe")
     (shell.folder / "folder").mkdir()
     link = shell.folder / "out.csv"
@@ -338,7 +338,7 @@ def test_other_files_are_one_line(shell: Shell, name: str, content: bytes) -> No
 def test_a_report_that_cannot_be_written_stops_no_upload(
     shell: Shell, name: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    """The disk is full: rows go on being counted, the older report stays, and the problem is kept to be told."""
+    """If the disk is full, rows are still counted, the older report stays, and the problem is reported at the end."""
 
     class Full(io.StringIO):
         def write(self, text: str) -> int:
@@ -371,7 +371,7 @@ def test_json_without_nan(shell: Shell) -> None:
 
 
 def test_the_sandbox_prints_what_can_be_pasted(shell: Shell) -> None:
-    """Three lines to export, with an integration that works; no later line takes its place."""
+    """Three `export` lines, with an integration that works."""
     process = shell.popen("sandbox", "--port", "0", environment={"PYTHONUNBUFFERED": "1"})
     assert process.stdout is not None
     try:

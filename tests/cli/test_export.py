@@ -1,4 +1,4 @@
-"""`kombo-async export`: all pages of a list, into a file that can be gone on with."""
+"""`kombo-async export`: all pages of a list, into a file; an interrupted export can be resumed."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from tests.cli.conftest import Shell
 
 
 def test_all_records_are_exported(shell: Shell) -> None:
-    """Every record of every page is in the file once, as Kombo gave it."""
+    """Every record of every page is in the file once, as Kombo sent it."""
     result = shell.export("ats.candidates", "-o", str(shell.folder / "c.jsonl"), "--page-size", "7")
     assert result.exit_code == 0, result.output
     records = [json.loads(line) for line in (shell.folder / "c.jsonl").read_text().splitlines()]
@@ -29,7 +29,7 @@ def test_csv_has_a_column_for_each_field(shell: Shell) -> None:
 
 
 def test_an_export_that_was_broken_off_goes_on(shell: Shell) -> None:
-    """After a failure in the middle, the same command reads only the rest, and the file is whole."""
+    """After a failure in the middle, the same command reads only the rest, and the file is complete."""
     shell.sandbox.faults.add("GetAtsCandidates", status=400, code="REMOTE.INPUT_INVALID", skip=2, times=1)
     arguments = ("ats.candidates", "-o", str(shell.folder / "c.jsonl"), "--page-size", "7")
     broken = shell.export(*arguments)
@@ -47,7 +47,7 @@ def test_an_export_that_was_broken_off_goes_on(shell: Shell) -> None:
 
 
 def test_the_place_of_another_export_is_refused(shell: Shell) -> None:
-    """A file that was begun with other filters is not gone on with."""
+    """An export with other filters does not resume this one."""
     shell.sandbox.faults.add("GetAtsCandidates", status=400, code="REMOTE.INPUT_INVALID", skip=1, times=1)
     arguments = ("ats.candidates", "-o", str(shell.folder / "c.jsonl"), "--page-size", "7")
     assert shell.export(*arguments).exit_code == 1
@@ -56,7 +56,7 @@ def test_the_place_of_another_export_is_refused(shell: Shell) -> None:
 
 
 def test_lists_of_known_values_are_filters_too(shell: Shell) -> None:
-    """A filter whose values Kombo knows, such as the statuses of jobs, is given like any list."""
+    """A filter with known values, such as the statuses of jobs, is passed like any list."""
     output = shell.folder / "jobs.jsonl"
     assert shell.export("ats.jobs", "-o", str(output), "--filter", "statuses=OPEN,DRAFT").exit_code == 0
     assert {json.loads(line)["status"] for line in output.read_text().splitlines()} <= {"OPEN", "DRAFT"}
@@ -75,14 +75,14 @@ def test_filters_reach_kombo(shell: Shell) -> None:
 
 
 def test_what_is_no_list_is_wrong_use(shell: Shell) -> None:
-    """An unknown model, filter or time is exit code 2."""
+    """An unknown model, filter or time ends with exit code 2."""
     for arguments in (("ats.nothing",), ("ats.candidates", "--filter", "shoe=9"), ("ats.jobs", "--updated-after", "x")):
         result = shell.export(*arguments)
         assert result.exit_code == 2, result.output
 
 
 def test_two_exports_into_one_file_do_not_mix(shell: Shell) -> None:
-    """The second one is refused while the first one runs; the file is whole, and the next export replaces it."""
+    """The second is refused while the first runs; the file is complete, and the next export replaces it."""
     arguments = ("ats.candidates", "-o", str(shell.folder / "c.jsonl"), "--page-size", "1")
     shell.sandbox.set_latency(reads=0.1)
     try:
@@ -113,7 +113,7 @@ def test_two_exports_into_one_file_do_not_mix(shell: Shell) -> None:
     ],
 )
 def test_an_export_that_means_two_things_is_refused(shell: Shell, options: tuple[str, ...], said: str) -> None:
-    """An empty variable of a script is not "everything", and JSON is not put into an Excel file."""
+    """An empty variable in a script does not mean "everything", and an export does not write JSON into an .xlsx."""
     result = shell.export("ats.candidates", *options)
     assert (result.exit_code, said in result.stderr) == (2, True), result.output
     assert not list(shell.folder.iterdir())

@@ -1,4 +1,4 @@
-"""Files of people: found whatever the make of their names, and only where they may be; and the files we write."""
+"""People's files: found however their names are encoded, and only in the allowed folder; and the files we write."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def people(*cells: str) -> str:
     ],
 )
 def test_a_file_is_found_whatever_its_name_is_made_of(shell: Shell, cell: str, name: str | bytes) -> None:
-    """Both normal forms, backslashes, another case, and names in Latin-1 or Mac Roman; sent under a readable name."""
+    """Both Unicode forms, backslashes, another case, Latin-1 and Mac Roman; each is sent under a readable name."""
     path = os.fsencode(shell.folder) + b"/" + os.fsencode(name)
     os.makedirs(os.path.dirname(path), exist_ok=True)
     with open(path, "wb") as file:
@@ -54,7 +54,7 @@ def test_a_file_is_found_whatever_its_name_is_made_of(shell: Shell, cell: str, n
 
 
 def test_a_cell_may_name_several_files(shell: Shell) -> None:
-    """Bars part them; one that is missing is a fault of the row."""
+    """Names are separated by bars; a missing file is a fault of the row."""
     for name in ("a.pdf", "b.pdf"):
         shell.write(name, b"%PDF")
     result = shell.upload(shell.write("p.csv", people("a.pdf | b.pdf", "a.pdf|c.pdf")))
@@ -63,7 +63,7 @@ def test_a_cell_may_name_several_files(shell: Shell) -> None:
 
 
 def test_a_file_that_exists_twice_is_refused(shell: Shell) -> None:
-    """Two names that are the same but for the case: nobody can say which is meant."""
+    """Two names that differ only in case are ambiguous, and refused."""
     shell.write("ADA.pdf", b"1")
     shell.write("Ada.pdf", b"2")
     result = shell.upload(shell.write("p.csv", people("ada.pdf")))
@@ -75,7 +75,7 @@ def test_a_file_that_exists_twice_is_refused(shell: Shell) -> None:
     "cell", ["/etc/passwd", "../../../../../../etc/hostname", "link.pdf", "cvs/../../outside.pdf", "folder/x"]
 )
 def test_files_elsewhere_are_refused(shell: Shell, cell: str) -> None:
-    """What is outside the folder is not sent, by no path and no link; --allow-any-file sends it."""
+    """Files outside the folder are not sent, whether by path or link, unless --allow-any-file is given."""
     (shell.folder.parent / "outside.pdf").write_bytes(b"secret")
     (shell.folder / "cvs").mkdir()
     (shell.folder / "link.pdf").symlink_to("/etc/passwd")
@@ -90,7 +90,7 @@ def test_files_elsewhere_are_refused(shell: Shell, cell: str) -> None:
 
 
 def test_the_folder_of_the_files_is_named(shell: Shell) -> None:
-    """`--files-from` is where names start, and all that may be sent."""
+    """Names are relative to `--files-from`, and only its files may be sent."""
     shell.write("cvs/ada.pdf", b"%PDF")
     shell.write("near.pdf", b"%PDF")
     path = shell.write("p.csv", people("ada.pdf", "../near.pdf"))
@@ -100,7 +100,7 @@ def test_the_folder_of_the_files_is_named(shell: Shell) -> None:
 
 
 def test_faults_of_files_are_told_by_kind(shell: Shell) -> None:
-    """Missing, empty, a folder, a device, another computer's path: each is a kind of its own, with what to do."""
+    """Missing, empty, a folder, a device, another computer's path: each is grouped separately, with what to do."""
     shell.write("empty.pdf", b"")
     (shell.folder / "folder.pdf").mkdir()
     os.mkfifo(shell.folder / "pipe.pdf")
@@ -116,7 +116,7 @@ def test_faults_of_files_are_told_by_kind(shell: Shell) -> None:
 
 @pytest.mark.parametrize("suffix", [".doc", ".docx", ".odt", ".rtf", ".pages", ".png", ".heic", ".txt", ".tiff"])
 def test_content_types_are_known(shell: Shell, suffix: str) -> None:
-    """The usual kinds of CVs have their type on each machine."""
+    """The usual kinds of CVs have their content type on every machine."""
     shell.write(f"cv{suffix}", b"x")
     assert shell.upload(shell.write("p.csv", people(f"cv{suffix}"))).exit_code == 0
     assert shell.bodies[0]["attachments"][0]["content_type"] == CONTENT_TYPES[suffix] != "application/octet-stream"
@@ -146,7 +146,7 @@ def test_no_output_replaces_an_input(shell: Shell, option: str, way: str) -> Non
 
 @pytest.mark.parametrize("cell", ["p.csv", "./p.csv", "link.pdf", "night.journal"])
 def test_the_table_is_no_attachment(shell: Shell, cell: str) -> None:
-    """Nobody's CV is the list of all people, nor the journal."""
+    """The input and the journal are never sent as attachments."""
     shell.write("night.journal", b"x")
     (shell.folder / "link.pdf").symlink_to("p.csv")
     result = shell.upload(shell.write("p.csv", people(cell)), "--journal", "night.journal", "--dry-run")
@@ -169,7 +169,7 @@ def test_the_table_is_no_attachment(shell: Shell, cell: str) -> None:
     ],
 )
 def test_a_file_that_is_not_found_says_what_may_help(shell: Shell, cell: str, said: str) -> None:
-    """A web address, a name without its ending, several names with commas: the line says what to write."""
+    """For a web address, a name without its suffix and names separated by commas, the message says what to write."""
     for name in ("cv.pdf", "Ada_cv.pdf", "../secret.pdf"):
         shell.write(name, b"%PDF")
     (shell.folder / "loop.pdf").symlink_to("loop.pdf")
@@ -190,7 +190,7 @@ def test_a_report_is_no_attachment(shell: Shell) -> None:
 
 @pytest.mark.parametrize("name", ["r.csv", "r.jsonl", "r.html"])
 def test_reports_are_for_their_owner(shell: Shell, name: str) -> None:
-    """0600 whatever the umask and whatever was there; no temporary file is left."""
+    """A report has mode 0600, whatever the umask and the older file's mode; no temporary file is left."""
     (shell.folder / name).write_text("last night's")
     (shell.folder / name).chmod(0o644)
     before = os.umask(0)
@@ -205,7 +205,7 @@ def test_reports_are_for_their_owner(shell: Shell, name: str) -> None:
 
 
 def test_exports_are_for_their_owner_and_hold_no_formulas(shell: Shell) -> None:
-    """An export is 0600, and no cell of it is a formula."""
+    """An export has mode 0600, and none of its cells is a formula."""
     job = shell.job(0)
     before = job.data["name"]
     shell.rename_job(job, '=HYPERLINK("http://evil")')
@@ -220,7 +220,7 @@ def test_exports_are_for_their_owner_and_hold_no_formulas(shell: Shell) -> None:
 
 
 def test_a_killed_run_leaves_last_nights_report(shell: Shell) -> None:
-    """The report appears when the run has ended; a run that is killed changes nothing."""
+    """A report is replaced only when the run has ended; a killed run leaves the old one."""
     shell.sandbox.set_latency(actions=0.2)
     (shell.folder / "r.html").write_text("last night's")
     rows = "".join(f"P{n},Q,p{n}@example.com\n" for n in range(500))

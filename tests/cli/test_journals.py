@@ -1,4 +1,4 @@
-"""Journals of uploads: full disks, other names of an operation, and runs that end in the middle."""
+"""Journals of uploads: full disks, other names for an operation, and runs that end midway."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def people(rows: int = ROWS) -> str:
 
 @pytest.mark.parametrize("room", [9_000, 14_000, 20_000, 30_000, 40_000, 50_000, 70_000, 100_000])
 def test_a_full_disk_loses_nothing(shell: Shell, room: int) -> None:
-    """Exit code 1 and one line, wherever the journal stops growing; with room, the same command sends the rest once."""
+    """A full disk is exit code 1 and one line, whenever it happens; with space, the same command sends the rest."""
     shell.write("p.csv", people())
     job = ("--set", f"job_id={shell.job_id}")
     limit = partial(resource.setrlimit, resource.RLIMIT_FSIZE, (room, room))
@@ -40,7 +40,7 @@ def test_a_full_disk_loses_nothing(shell: Shell, room: int) -> None:
 
 
 def test_a_full_disk_before_the_first_row_is_no_damage(shell: Shell) -> None:
-    """Nothing is left behind that would be taken for a damaged journal."""
+    """A disk that is full from the start leaves no damaged journal behind."""
     shell.write("p.csv", people(3))
     limit = partial(resource.setrlimit, resource.RLIMIT_FSIZE, (5_000, 5_000))
     process = shell.popen("upload", "p.csv", "--journal", "j", "--set", f"job_id={shell.job_id}", preexec_fn=limit)
@@ -52,7 +52,7 @@ def test_a_full_disk_before_the_first_row_is_no_damage(shell: Shell) -> None:
 
 @pytest.mark.parametrize("name", ["PostAtsJobsJobIdApplications", "ats.createApplication", "ats.CREATE_application"])
 def test_an_operation_has_one_journal_whatever_it_is_called(shell: Shell, name: str) -> None:
-    """The same people are not sent again because somebody writes the operation in another way."""
+    """Writing the operation's name differently does not send people again."""
     path = shell.write("p.csv", people(3))
     assert shell.upload(path).exit_code == 0
     again = shell.upload(path, "--operation", name)
@@ -61,7 +61,7 @@ def test_an_operation_has_one_journal_whatever_it_is_called(shell: Shell, name: 
 
 
 def test_an_operation_that_reads_is_refused(shell: Shell) -> None:
-    """A list is not called once for each row of a table."""
+    """An operation that only reads is refused."""
     result = shell.upload(shell.write("p.csv", people(3)), "--operation", "ats.get_jobs", job=False)
     assert (result.exit_code, "ats.get_jobs: only reads; use kombo-async export" in result.stderr) == (2, True)
     assert not shell.sandbox.requests("GetAtsJobs")

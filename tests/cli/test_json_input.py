@@ -1,4 +1,4 @@
-"""JSON as programs write it: nothing in it is lost, nothing is taken for something else."""
+"""JSON as programs write it: nothing is lost or misread."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ BOTH = ["ada@example.com", "grace@example.com"]
     ],
 )
 def test_objects_over_several_lines_are_read(shell: Shell, content: str) -> None:
-    """Also one after the other, and with objects inside that nobody uses."""
+    """Objects over several lines are read, also with nested objects that are not used."""
     result = shell.upload(shell.write("p.json", content))
     assert result.exit_code == 0, result.output
     assert shell.emails == BOTH
@@ -47,7 +47,7 @@ def test_objects_over_several_lines_are_read(shell: Shell, content: str) -> None
     ],
 )
 def test_what_is_no_list_of_rows_is_told(shell: Shell, content: str, said: str) -> None:
-    """One line, and nothing is sent: not even what could be read."""
+    """JSON that is not a list of rows is one line, and nothing is sent."""
     result = shell.upload(shell.write("p.json", content))
     assert (result.exit_code, said in result.stderr) == (2, True), result.stderr
     assert result.stderr.count("\n") == 1
@@ -74,6 +74,6 @@ def test_a_line_that_is_wrong_is_refused(shell: Shell, line: str, said: str) -> 
 
 
 def test_a_row_with_many_faults_is_named_once(shell: Shell) -> None:
-    """`rows 1, 1, 1` says nothing that `row 1` does not."""
+    """A row with several faults of one kind is listed once."""
     result = shell.upload(shell.write("p.json", json.dumps([{"candidate": {"first_name": "Ada"}}])))
     assert "2 values do not fit: row 1; the first: candidate.last_name: missing" in result.stdout

@@ -1,4 +1,4 @@
-"""Files that are no tables, or other ones than their names say: what they are is said, and what to do."""
+"""Files that are not tables, or not what their names say: the message says what they are and what to do."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ KINDS: list[tuple[str, str | bytes, str]] = [
 
 @pytest.mark.parametrize(("name", "content", "said"), KINDS, ids=[f"{name}: {said}" for name, _, said in KINDS])
 def test_what_is_no_table_is_named(shell: Shell, name: str, content: str | bytes, said: str) -> None:
-    """One line that says what the file is, and what to do with it; nothing is sent."""
+    """A file that is not a table is one line that says what it is and what to do; nothing is sent."""
     result = shell.upload(shell.write(name, content))
     assert (result.exit_code, said in result.stderr) == (2, True), result.stderr
     assert result.stderr.count("\n") == 1
@@ -75,14 +75,14 @@ def test_what_is_no_table_is_named(shell: Shell, name: str, content: str | bytes
 
 @pytest.mark.parametrize("name", ["people.xls", "people.xlsx", "people.txt", "people", "people.json.csv"])
 def test_text_is_a_table_whatever_its_name(shell: Shell, name: str) -> None:
-    """Many programs call their CSV an Excel file."""
+    """A CSV named like an Excel file is read as CSV, as many programs write it."""
     result = shell.upload(shell.write(name, GOOD.replace(",", "\t")))
     assert result.exit_code == 0, result.output
     assert shell.emails == ["ada@example.com"]
 
 
 def test_a_workbook_that_unpacks_to_too_much_is_refused(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A small file can hold more than the machine has memory."""
+    """A workbook that unpacks to too much for memory is refused."""
     content = archive("xl/workbook.xml", **{"xl/worksheets/sheet1.xml": b"0" * 5_000_000})
     path = shell.write("people.xlsx", content)
     monkeypatch.setattr(kinds, "LARGEST_BOOK", 4_000_000)

@@ -67,7 +67,7 @@ BOTH = ["ada@example.com", "grace@example.com"]
     ],
 )
 def test_csv_files_of_any_make_are_read(shell: Shell, content: bytes) -> None:
-    """Encodings, delimiters, line ends and quotes are found out."""
+    """Encodings, delimiters, line ends and quotes are detected."""
     result = shell.upload(shell.write("people.csv", content))
     assert result.exit_code == 0, result.output
     assert shell.emails == BOTH
@@ -93,7 +93,7 @@ NAMES = {
 @pytest.mark.parametrize(("encoding", "name"), [(encoding, name) for encoding in NAMES for name in NAMES[encoding]])
 @pytest.mark.parametrize("offset", [0, 20_000])
 def test_encodings_are_told_apart(tmp_path: Path, encoding: str, name: str, offset: int) -> None:
-    """A single name tells, also far behind the first buffer."""
+    """A single name is enough to detect the encoding, even far into the file."""
     path = tmp_path / "people.csv"
     path.write_bytes(b"Vorname;Nachname\n" + b"Ada;Lovelace\n" * offset + name.encode(encoding))
     found = find_encoding(Source("people.csv", path, tmp_path))
@@ -101,7 +101,7 @@ def test_encodings_are_told_apart(tmp_path: Path, encoding: str, name: str, offs
 
 
 def test_what_was_chosen_is_said(shell: Shell) -> None:
-    """An encoding that cannot prove itself is told, with a word to check it by; `--encoding` decides."""
+    """A detected encoding is reported with a word to check it by; `--encoding` overrides it."""
     path = shell.write("people.csv", GOOD.replace("Ada", "Jürgen").encode("mac_roman"))
     result = shell.upload(path)
     assert "read as Mac Roman, for example 'Jürgen'" in result.stderr
@@ -114,7 +114,7 @@ def test_what_was_chosen_is_said(shell: Shell) -> None:
 
 @pytest.mark.parametrize("rows", [1, 50_000])
 def test_damaged_utf_8_is_refused(shell: Shell, rows: int) -> None:
-    """One bad byte among UTF-8 is no reason to read all as Windows-1252: the line is named, and nothing is sent."""
+    """One bad byte in UTF-8 does not turn it into Windows-1252: the line is named, and nothing is sent."""
     good = "".join(f"Jürgen,Müller,p{n}@example.com,\n" for n in range(rows)).encode()
     result = shell.upload(shell.write("people.csv", HEADER.encode() + good + b"J\xfcrgen,M,q@example.com,\n"))
     assert result.exit_code == 2
@@ -123,7 +123,7 @@ def test_damaged_utf_8_is_refused(shell: Shell, rows: int) -> None:
 
 
 def test_an_unclear_encoding_is_refused(tmp_path: Path) -> None:
-    """Where two encodings make words of the bytes, both readings are shown."""
+    """If the bytes are words in two encodings, both readings are shown."""
     path = tmp_path / "people.csv"
     path.write_bytes("Name\nGül;Şahin\n".encode("cp1250"))
     with pytest.raises(TableError, match="its encoding is unclear: 'Şahin' in Windows-1250"):
@@ -152,7 +152,7 @@ PEOPLE: list[Sequence[object]] = [
 
 @pytest.mark.parametrize("name", ["people.xlsx", "people.csv", "people.txt"])
 def test_excel_files_are_read(shell: Shell, name: str) -> None:
-    """Dates and numbers are what they are, whatever the file is called."""
+    """Excel files keep their dates and numbers, whatever the file's name."""
     workbook(shell.folder / "book.xlsx", {"Bewerber": PEOPLE})
     (shell.folder / "book.xlsx").rename(shell.folder / name)
     result = shell.upload(name, "--set", "candidate.salary_expectations.period=YEAR")
@@ -164,7 +164,7 @@ def test_excel_files_are_read(shell: Shell, name: str) -> None:
 
 
 def test_the_sheet_is_chosen(shell: Shell) -> None:
-    """The first sheet is read unless `--sheet` names another; a name that is not there lists those that are."""
+    """The first sheet is read unless `--sheet` names another; an unknown name lists the available ones."""
     workbook(shell.folder / "p.xlsx", {"Notes": [["Vorname", "x"], ["a", "b"]], "Bewerber": PEOPLE})
     result = shell.upload("p.xlsx", "--sheet", "Bewerber", "--dry-run")
     assert result.exit_code == 0, result.output
@@ -175,7 +175,7 @@ def test_the_sheet_is_chosen(shell: Shell) -> None:
 
 
 def test_rows_of_excel_are_counted_as_excel_does(shell: Shell) -> None:
-    """The row in a message is the row in the spreadsheet, also under empty rows and a header that begins late."""
+    """Row numbers in messages are those of the spreadsheet, even with empty rows above the header."""
     workbook(shell.folder / "p.xlsx", {"A": [[None], [None], *PEOPLE, ["Bob", "B", "bob", None]]})
     assert "row 7: column 'E-Mail': 'bob' is not an e-mail" in shell.upload("p.xlsx", "--dry-run").stdout
 
@@ -218,13 +218,13 @@ def test_json_is_read(shell: Shell, name: str, content: str) -> None:
     ],
 )
 def test_a_broken_array_is_wrong_use(shell: Shell, content: str, problem: str) -> None:
-    """A JSON file that cannot be read on ends with one line."""
+    """A broken JSON array is one line."""
     result = shell.upload(shell.write("p.json", content))
     assert (result.exit_code, problem in result.stderr) == (2, True), result.stderr
 
 
 def test_a_broken_line_is_the_fault_of_its_row(shell: Shell) -> None:
-    """Deep, cut or other JSON on a line is refused with its number; the other lines are sent."""
+    """A line with broken or too deeply nested JSON is refused by number; the others are sent."""
     deep = '{"candidate": ' + "[" * 100_000
     lines = [json.dumps(REQUESTS[0]), deep, '{"candidate": ', "[1]", json.dumps(REQUESTS[1])]
     result = shell.upload(shell.write("p.jsonl", "\n".join(lines)))
@@ -245,7 +245,7 @@ def test_an_array_is_read_in_flat_memory(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["-", "/dev/stdin"])
 def test_a_pipe_is_read(shell: Shell, name: str) -> None:
-    """A pipe needs to know where its journal is, and is read like a file."""
+    """A pipe is read like a file, and needs `--journal`."""
     process = shell.popen("upload", name, "--set", f"job_id={shell.job_id}", stdin=subprocess.PIPE)
     out, err = process.communicate(GOOD.encode())
     assert (process.returncode, b"--journal" in err) == (2, True), err
@@ -264,7 +264,7 @@ def test_a_pipe_is_read(shell: Shell, name: str) -> None:
 
 
 def test_a_wide_table_is_linear(tmp_path: Path) -> None:
-    """20,000 columns cost 20,000 times one; they took 8 s."""
+    """The cost grows linearly with the number of columns."""
     path = tmp_path / "wide.csv"
     names = [f"c{number}" for number in range(20_000)]
     path.write_text(",".join(names) + "\n" + ",".join(names) + "\n")
@@ -282,7 +282,7 @@ def test_a_wide_table_is_linear(tmp_path: Path) -> None:
     ],
 )
 def test_a_quote_too_few_is_told_with_its_row(shell: Shell, rows: str, row: int, problem: str) -> None:
-    """Rows behind it could be anybody's: nothing is sent, and the row is the one of a spreadsheet."""
+    """An unclosed quote is refused by row, and nothing is sent, since the rows after it may be mixed up."""
     result = shell.upload(shell.write("p.csv", f"first_name,last_name,email\n{rows}"))
     assert (result.exit_code, f"p.csv: row {row}: " in result.stderr) == (2, True), result.stderr
     assert problem in result.stderr
@@ -290,7 +290,7 @@ def test_a_quote_too_few_is_told_with_its_row(shell: Shell, rows: str, row: int,
 
 
 def test_columns_without_a_name_are_told(shell: Shell) -> None:
-    """What is in them is not sent, which nobody has to guess."""
+    """Columns without a name are not sent, and a note says so."""
     path = shell.write("p.csv", "first_name,last_name,email,,,x\nAda,L,ada@example.com,+49 170,,\n")
     result = shell.upload(path)
     assert result.exit_code == 0, result.output
@@ -299,20 +299,20 @@ def test_columns_without_a_name_are_told(shell: Shell) -> None:
 
 @pytest.mark.parametrize(("name", "content"), [("p.csv", HEADER), ("p.json", "[]"), ("p.json", "[\n]\n")])
 def test_a_table_without_rows_is_no_mistake(shell: Shell, name: str, content: str) -> None:
-    """On some nights nobody applies; that is said."""
+    """A table without rows is fine, and reported."""
     result = shell.upload(shell.write(name, content), "--retry-refused")
     assert (result.exit_code, f"{name}: has no rows" in result.stderr) == (0, True), result.output
 
 
 def test_a_pipe_without_a_journal_is_not_waited_for(shell: Shell) -> None:
-    """Nobody has to write all rows into a pipe in order to be told what was missing."""
+    """A missing `--journal` is reported before the pipe is read."""
     os.mkfifo(shell.folder / "pipe")
     result = shell.upload("pipe")
     assert (result.exit_code, "pass --journal FILE" in result.stderr) == (2, True)
 
 
 def test_a_file_that_changes_meanwhile_is_told(tmp_path: Path) -> None:
-    """Rows that have moved would be taken for others."""
+    """A file that changes while it is read is refused, since its rows may have moved."""
     path = tmp_path / "p.csv"
     path.write_text(GOOD)
     table = open_delimited(open_source(path), ReadOptions())
@@ -323,7 +323,7 @@ def test_a_file_that_changes_meanwhile_is_told(tmp_path: Path) -> None:
 
 
 def test_a_title_above_the_header_is_told(shell: Shell) -> None:
-    """In a CSV and in Excel: the row is named, and what to do about it."""
+    """A title above the header is refused by row, in CSV and Excel."""
     workbook(shell.folder / "p.xlsx", {"A": [["Export vom 19.05.2026"], *PEOPLE]})
     path = shell.write("p.csv", f"Export vom 19.05.2026\n{GOOD}")
     for name in (path, "p.xlsx"):
@@ -333,7 +333,7 @@ def test_a_title_above_the_header_is_told(shell: Shell) -> None:
 
 
 def test_what_is_no_file_is_told(shell: Shell) -> None:
-    """A folder, a file that is not there and one that is not to be read are one line."""
+    """A folder, a missing file and an unreadable one are one line."""
     for name in (".", "no-such.csv"):
         result = shell.upload(name)
         assert result.exit_code == 2

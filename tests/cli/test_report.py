@@ -1,4 +1,4 @@
-"""Reports: for machines the same in CSV and JSON Lines, for people a page by kinds, seen in a real browser."""
+"""Reports: for programs as CSV and JSON Lines, for people as a page, tested in a real browser."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ HEADER = "first_name,last_name,email,cv\n"
 
 
 def mixed(shell: Shell) -> str:
-    """A table of rows that end in each way: done, refused, in doubt, with missing files and a bad address."""
+    """A table with rows of each result: done, refused, in doubt, with missing files and a bad address."""
     shell.sandbox.faults.add(CREATE, status=400, code="ATS.JOB_CLOSED", message="<script>alert(1)</script>", times=1)
     shell.sandbox.faults.add(CREATE, status=500, code="PLATFORM.UNKNOWN_ERROR", message="=1+1", skip=1, times=1)
     rows = "".join(f"Ada{n},Lovelace,ada{n}@example.com,\n" for n in range(20))
@@ -26,7 +26,7 @@ def mixed(shell: Shell) -> str:
 
 
 def test_the_page_is_for_a_recruiter(shell: Shell) -> None:
-    """People by name with their row; what is in doubt first; groups of one kind with a cure; nothing from outside."""
+    """The page names people with their rows, doubts first, grouped by reason with what to do; it loads nothing."""
     result = shell.upload(mixed(shell), "--report", "r.html", "--concurrency", "1")
     assert result.exit_code == 3, result.output
     page = (shell.folder / "r.html").read_text()
@@ -94,7 +94,7 @@ def test_more_reasons_than_the_terminal_shows(shell: Shell) -> None:
 
 
 def test_warnings_of_kombo_are_told(shell: Shell) -> None:
-    """What is done with a warning is listed with it."""
+    """Rows that are done with a warning are listed with it."""
     shell.write("ada.pdf", b"%PDF")
     body = {"candidate": {"first_name": "Ada", "last_name": "L", "email_address": "ada@example.com"}}
     body["screening_question_answers"] = [{"question_id": "no-such", "answer": "x"}]  # type: ignore[assignment]
@@ -106,7 +106,7 @@ def test_warnings_of_kombo_are_told(shell: Shell) -> None:
 
 
 def test_the_chart_has_no_zeros_where_nothing_ran() -> None:
-    """The line of durations is broken where no row ended; a page without calls has no chart."""
+    """The line of durations has gaps where no row ended; a page without calls has no chart."""
     timeline = Timeline()
     assert chart(timeline) == ""
     for at in (0.0, 0.1, 5.0, 5.3):
@@ -126,7 +126,7 @@ class TestInABrowser:
 
     @pytest.mark.parametrize("width", [390, 1280])
     def test_it_fits(self, shell: Shell, tmp_path: Path, width: int) -> None:
-        """Nothing is cut off on a phone or a desk, also with long names; lists open by keyboard; nothing is logged."""
+        """Nothing is cut off on phones and desktops, even long names; lists open by keyboard; the console is empty."""
         shell.sandbox.faults.add(CREATE, status=400, code="ATS.JOB_CLOSED", message="x" * 300, times=1)
         long = "Llanfairpwllgwyngyllgogerychwyrndrobwllllantysiliogogogoch"
         rows = "".join(f"{long},{long},a{n}{'b' * 50}@{long}.example.com,\n" for n in range(20))

@@ -40,7 +40,7 @@ def test_it_shows_what_a_person_needs_to_look(doubtful: Shell) -> None:
 
 
 def test_json_is_for_machines(doubtful: Shell) -> None:
-    """One object a line."""
+    """With --json, doubts are one object per line."""
     done = doubtful.run("resolve", "j", "--json")
     (row,) = map(json.loads, done.stdout.splitlines())
     assert row["about"].startswith("Ada Lovelace")
@@ -67,7 +67,7 @@ def test_send_again_is_sent_by_the_next_run(doubtful: Shell) -> None:
 
 
 def test_given_up_is_never_sent(doubtful: Shell) -> None:
-    """The row is refused from then on, also with `--retry-refused`."""
+    """The row is never sent again, even with `--retry-refused`."""
     key = key_of(doubtful.run("resolve", "j").stdout)
     assert doubtful.run("resolve", "j", "--give-up", key).exit_code == 0
     asked = len(doubtful.sandbox.requests(CREATE))

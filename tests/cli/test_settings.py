@@ -24,7 +24,7 @@ GOOD = "first_name,last_name,email\nAda,Lovelace,ada@example.com\n"
 )
 @pytest.mark.parametrize("command", ["upload p.csv --set job_id=x", "export ats.jobs -o jobs.jsonl"])
 def test_a_wrong_setting_is_named(shell: Shell, command: str, name: str, value: str, said: str) -> None:
-    """By its variable or option, without a key that is in it; no file is left behind."""
+    """A wrong setting is named by its variable or option, without showing a key; no file is left behind."""
     shell.write("p.csv", GOOD)
     result = shell.run(*command.split(), **{name: value})
     assert (result.exit_code, said in result.stderr) == (2, True), result.output
@@ -33,13 +33,13 @@ def test_a_wrong_setting_is_named(shell: Shell, command: str, name: str, value: 
 
 
 def test_an_empty_integration_is_none(shell: Shell) -> None:
-    """An empty variable in a script is no integration, and no traceback."""
+    """An empty variable counts as unset."""
     result = shell.run("check", "--integration", "")
     assert (result.exit_code, "No integration was checked" in result.stderr) == (0, True), result.output
 
 
 def test_an_address_that_is_not_kombos_is_told(shell: Shell) -> None:
-    """A path that is missing from the address is no missing integration."""
+    """A base URL without its path is reported as such, not as a missing integration."""
     result = shell.run("check", KOMBO_BASE_URL=shell.environment["KOMBO_BASE_URL"].removesuffix("/v1"))
     assert (result.exit_code, "this is not the address of Kombo's API" in result.stdout) == (1, True), result.output
 
@@ -52,7 +52,7 @@ def test_an_address_that_is_not_kombos_is_told(shell: Shell) -> None:
     ],
 )
 def test_what_nobody_can_send_is_not_just_sent_again(shell: Shell, environment: dict[str, str], cure: str) -> None:
-    """Rows that were not sent since the key or the integration is wrong say so."""
+    """If the key or the integration is wrong, the advice is not just to run it again."""
     result = shell.run("upload", shell.write("p.csv", GOOD), "--set", f"job_id={shell.job_id}", **environment)
     assert (result.exit_code, f"{cure}; kombo-async check says what is wrong." in result.stdout) == (1, True)
 
@@ -72,7 +72,7 @@ def test_what_nobody_can_send_is_not_just_sent_again(shell: Shell, environment: 
     ],
 )
 def test_a_wrong_name_is_one_line(shell: Shell, command: str, said: str) -> None:
-    """With what may have been meant."""
+    """A wrong name is one line, with the nearest names."""
     shell.write("p.csv", GOOD)
     result = shell.run(*command.split())
     assert (result.exit_code, said in result.stderr) == (2, True), result.output
@@ -80,7 +80,7 @@ def test_a_wrong_name_is_one_line(shell: Shell, command: str, said: str) -> None
 
 
 def test_no_command_shows_the_help(shell: Shell) -> None:
-    """On as many lines as it has."""
+    """Without a command, the help is shown."""
     result = shell.run()
     assert (result.exit_code, result.stderr.splitlines()[0]) == (2, "Usage: kombo-async [OPTIONS] COMMAND [ARGS]...")
 

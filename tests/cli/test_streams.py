@@ -1,4 +1,4 @@
-"""A terminal that is not what commands expect: shut streams, and Ctrl-C before anything has begun."""
+"""Unusual terminals: closed streams, and Ctrl-C before anything has started."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def in_sh(shell: Shell, command: str) -> subprocess.CompletedProcess[str]:
 
 @pytest.mark.parametrize("shut", [">&-", "2>&-", "<&-", ">&- 2>&- <&-"])
 def test_an_upload_needs_no_terminal(shell: Shell, shut: str) -> None:
-    """Whatever is shut, as under some schedulers: all rows are sent, and files get no line that was meant for it."""
+    """With closed streams, as under some schedulers, all rows are sent, and no output ends up in other files."""
     shell.write("p.csv", GOOD)
     result = in_sh(shell, f'"$K" upload p.csv --set "$JOB" --report r.csv {shut}')
     assert result.returncode == 0, result.stderr
@@ -34,13 +34,13 @@ def test_an_upload_needs_no_terminal(shell: Shell, shut: str) -> None:
 
 @pytest.mark.parametrize("command", ["operations", "operations ats.create_application", "check", "upload -h"])
 def test_a_command_that_cannot_print_ends_quietly(shell: Shell, command: str) -> None:
-    """With stdout shut there is nothing to say, and nothing to complain about."""
+    """With stdout closed, a command ends quietly."""
     result = in_sh(shell, f'"$K" {command} >&-')
     assert (result.returncode, result.stderr) == (0, "")
 
 
 def test_a_shut_stdin_is_empty(shell: Shell) -> None:
-    """`-` without anything behind it is one line."""
+    """`-` with a closed stdin is one line."""
     result = in_sh(shell, '"$K" upload - --journal j --set "$JOB" <&-')
     assert (result.returncode, result.stderr.count("\n")) == (2, 1)
     assert "the file is empty" in result.stderr
@@ -59,7 +59,7 @@ def test_ctrl_c_while_it_loads(shell: Shell) -> None:
 
 
 def test_a_fault_of_our_own_is_one_line(shell: Shell) -> None:
-    """What nobody foresaw says where it was, and no more; `KOMBO_LOG=debug` shows the rest."""
+    """A bug of ours is one line that says where it is; `KOMBO_LOG=debug` shows the rest."""
     broken = shell.folder / "broken"
     broken.mkdir()
     (broken / "sitecustomize.py").write_text(

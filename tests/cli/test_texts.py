@@ -1,4 +1,4 @@
-"""Texts that another program has spoilt: refused by name, or read as what they plainly were."""
+"""Texts that another program has damaged: refused, or restored if there is no doubt."""
 
 from __future__ import annotations
 
@@ -52,14 +52,14 @@ def test_what_a_text_plainly_was(shell: Shell) -> None:
 
 @pytest.mark.parametrize(("text", "said"), REFUSED)
 def test_what_is_spoilt_is_refused(shell: Shell, text: str, said: str) -> None:
-    """Nothing that says "empty", and no garbled name, becomes somebody's phone number."""
+    """Words for "empty" and garbled letters are refused."""
     result = shell.upload(shell.write("p.csv", table([text])))
     assert (result.exit_code, said in result.stdout) == (1, True), result.output
     assert not shell.bodies
 
 
 def test_what_looks_alike_is_kept(shell: Shell) -> None:
-    """A surname, a French word in quotes, HTML: as they are."""
+    """A surname, a French word in quotes and HTML are kept."""
     result = shell.upload(shell.write("p.csv", table(KEPT, "company")))
     assert result.exit_code == 0, result.output
     assert sorted(body["candidate"]["company"] for body in shell.bodies) == sorted(KEPT)
@@ -76,21 +76,21 @@ def test_words_for_nothing(shell: Shell) -> None:
 
 
 def test_what_all_rows_get_is_checked_once(shell: Shell) -> None:
-    """A wrong address by `--set` is one line, and not a refusal of each row."""
+    """A wrong address in `--set` is one line, not a fault of each row."""
     path = shell.write("p.csv", "first_name,last_name\nAda,Lovelace\n")
     result = shell.upload(path, "--set", "candidate.email_address=ada")
     assert (result.exit_code, "'ada' is not an e-mail address" in result.stderr) == (2, True)
 
 
 def test_a_number_in_json_is_no_decimal(shell: Shell) -> None:
-    """A phone number that JSON has as 491701234567.0 is that number."""
+    """A phone number written as 491701234567.0 in JSON is read as a whole number."""
     person = {"first_name": "Ada", "last_name": "L", "email": "ada@example.com", "phone": 491701234567.0}
     assert shell.upload(shell.write("p.json", json.dumps([person]))).exit_code == 0
     assert shell.bodies[0]["candidate"]["phone_number"] == "491701234567"
 
 
 def test_names_are_printed_on_one_line(shell: Shell) -> None:
-    """Colours and line breaks in names of files and columns reach no terminal; a column must have a clean name."""
+    """Control characters in names of files and columns do not reach the terminal; column names must not have any."""
     path = shell.write("q.csv", "first\x1b[31m_name,last_name,email\nAda,L,ada@example.com\n")
     result = shell.upload(path)
     assert (result.exit_code, "q.csv: row 1, the header: 'first\\x1b[31m_name' contains U+001B" in result.stderr) == (

@@ -1,4 +1,4 @@
-"""`kombo-async upload`: from a file of any make to outcomes, a journal and a report."""
+"""`kombo-async upload`: from any kind of file to outcomes, a journal and a report."""
 
 from __future__ import annotations
 
@@ -30,14 +30,14 @@ def test_a_csv_is_uploaded_with_its_files(shell: Shell) -> None:
 
 
 def test_a_constant_without_a_value_is_wrong_use(shell: Shell) -> None:
-    """`--set job_id=`, as a script with an empty variable gives it, is refused before anything is sent."""
+    """An empty `--set job_id=`, as from an empty variable, is refused before anything is sent."""
     result = shell.upload(shell.write("people.csv", GOOD), "--set", "job_id=", job=False)
     assert (result.exit_code, "'job_id=' is not of the form FIELD=VALUE" in result.stderr) == (2, True)
     assert shell.sandbox.requests(CREATE) == []
 
 
 def test_a_second_run_sends_nothing_and_says_so(shell: Shell) -> None:
-    """A finished upload that is begun again sends nothing."""
+    """Running a finished upload again sends nothing, and says so."""
     path = shell.write("people.csv", GOOD)
     assert shell.upload(path).exit_code == 0
     again = shell.upload(path)
@@ -63,7 +63,7 @@ def test_a_second_run_sends_nothing_and_says_so(shell: Shell) -> None:
     ],
 )
 def test_a_table_that_cannot_be_used_is_wrong_use(shell: Shell, content: str, problem: str) -> None:
-    """A file that is broken as a whole ends with exit code 2 and what to mend, before anything is sent."""
+    """An unusable file ends with exit code 2 and what to correct, before anything is sent."""
     result = shell.upload(shell.write("people.csv", content))
     assert result.exit_code == 2
     assert problem in result.stderr
@@ -162,7 +162,7 @@ def test_it_stops_where_no_row_can_be_sent(shell: Shell) -> None:
 
 
 def test_json_events_are_for_machines(shell: Shell) -> None:
-    """With `--json`, stdout has one event a line: each row, and a summary at the end."""
+    """With `--json`, stdout has one event per line: each row, and a summary at the end."""
     result = shell.upload(shell.write("people.csv", GOOD), "--json", "--limit", "1")
     events = [json.loads(line) for line in result.stdout.splitlines()]
     assert [event["event"] for event in events] == ["row", "summary"]
@@ -187,7 +187,7 @@ def test_wrong_options_are_wrong_use(shell: Shell) -> None:
 
 
 def test_ctrl_c_ends_what_is_in_flight_and_the_next_run_goes_on(shell: Shell) -> None:
-    """After a signal nothing more is begun, what was in flight is finished, and each row is sent once in the end."""
+    """After a signal, no more rows are started and those in flight finish; the next run sends the rest once."""
     shell.sandbox.set_latency(actions=0.05)
     path = shell.write("people.csv", HEADER + "".join(f"P{n},Q,p{n}@example.com,\n" for n in range(300)))
     sent = 0
@@ -210,7 +210,7 @@ def test_ctrl_c_ends_what_is_in_flight_and_the_next_run_goes_on(shell: Shell) ->
 
 
 def test_changed_rows_are_listed_and_not_sent(shell: Shell) -> None:
-    """A row of a person who has applied already, with other details, is told with what was made; the exit code is 0."""
+    """A row for somebody who has applied already with other details is listed, not sent; the exit code is 0."""
     assert shell.upload(shell.write("people.csv", GOOD)).exit_code == 0
     tonight = shell.write("tonight.csv", GOOD.replace("Ada", "Adele") + "Eve,New,eve@example.com,\n")
     result = shell.upload(tonight, "--report", "r.jsonl")
@@ -237,7 +237,7 @@ def test_two_uploads_at_once_send_nothing_twice(shell: Shell) -> None:
 
 
 def test_a_doubt_is_settled_by_the_command_that_the_upload_names(shell: Shell) -> None:
-    """What an upload leaves in doubt is settled by a person, and the next run knows it."""
+    """A doubt can be settled with the printed command, and the next run knows it."""
     shell.sandbox.faults.add(CREATE, status=500, code="PLATFORM.UNKNOWN_ERROR", times=1)
     path = shell.write("people.csv", GOOD)
     doubt = shell.upload(path, "--concurrency", "1")

@@ -34,7 +34,7 @@ def ada(phone: object = None) -> list[object]:
 
 @pytest.mark.parametrize("error", ["#N/A", "#REF!", "#NAME?"])
 def test_an_error_is_no_empty_cell(shell: Shell, error: str) -> None:
-    """A phone number that is an error is refused, and not left out; in a column that nobody uses it does not matter."""
+    """A spreadsheet error is refused instead of left out, unless its column is not used."""
 
     def spoil(sheet: Any) -> None:
         sheet["D2"].data_type = "e"
@@ -48,7 +48,7 @@ def test_an_error_is_no_empty_cell(shell: Shell, error: str) -> None:
 
 
 def test_a_formula_without_a_value_is_no_empty_cell(shell: Shell) -> None:
-    """What a program wrote and no spreadsheet has calculated is refused by its row."""
+    """A formula that was never calculated is refused by row."""
     path = workbook(shell, lambda _: None, ada('="+49" & "170"'), ["Bob", "B", "bob@example.com", None])
     result = shell.upload(path)
     assert "row 2: column 'phone': the formula has no value; open the file in a spreadsheet" in result.stdout
@@ -56,7 +56,7 @@ def test_a_formula_without_a_value_is_no_empty_cell(shell: Shell) -> None:
 
 
 def test_formulas_with_values_are_read(shell: Shell) -> None:
-    """Also those that say nothing, as Excel saves them."""
+    """Formulas with values are read, also empty ones, as Excel saves them."""
     path = workbook(shell, lambda _: None, ada("=A"), ["Bob", "B", "bob@example.com", "=B"])
     with zipfile.ZipFile(shell.folder / path) as book:
         parts = {name: book.read(name) for name in book.namelist()}
@@ -75,7 +75,7 @@ def test_formulas_with_values_are_read(shell: Shell) -> None:
 
 
 def test_zeros_in_front_are_kept(shell: Shell) -> None:
-    """A postal code that a spreadsheet shows as 01067 is that, though it keeps 1067."""
+    """A postal code that a spreadsheet shows as 01067 is read as that, though it stores 1067."""
 
     def pad(sheet: Any) -> None:
         sheet["E1"], sheet["F1"] = "PLZ", "Land"
@@ -110,7 +110,7 @@ def test_hidden_sheets_are_not_read(shell: Shell) -> None:
 
 
 def test_a_column_of_dates_is_no_fault(shell: Shell) -> None:
-    """Numbers and dates in the header are names, and what is not used does not matter."""
+    """Numbers and dates in the header are names; problems in unused columns do not matter."""
     path = workbook(shell, lambda sheet: sheet.insert_cols(1), ada())
     book = openpyxl.load_workbook(shell.folder / path)
     sheet: Any = book.active

@@ -25,7 +25,7 @@ except ModuleNotFoundError as error:
 
 
 def import_without(missing: str, module: str) -> str:
-    """What importing *module* says where the package *missing* is not installed."""
+    """The error from importing *module* if the package *missing* is not installed."""
     code = BLOCK.format(missing=missing, module=module)
     return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60).stdout
 
@@ -51,7 +51,7 @@ def test_a_missing_extra(module: str, missing: str, extra: str) -> None:
     [("kombo_async.contrib.fastapi", "httpx._nothing"), ("kombo_async.contrib.taskiq", "pydantic")],
 )
 def test_something_else_is_missing(module: str, missing: str) -> None:
-    """Another package that is missing is named as it is, without a false cure."""
+    """Any other missing package is reported as usual, without a wrong hint."""
     assert "pip install" not in import_without(missing, module)
 
 

@@ -118,7 +118,7 @@ async def test_a_failure() -> None:
 
 
 async def test_no_answer() -> None:
-    """An attempt that no answer comes to has its class of error and the server that was meant; no exception is kept."""
+    """An attempt without a response has the class of the error and the server's address, but no exception."""
 
     def broken(request: httpx.Request) -> httpx.Response:
         raise httpx.ConnectError("no")
@@ -147,7 +147,7 @@ async def test_metrics() -> None:
 
 
 async def test_no_data_of_people() -> None:
-    """What is exported holds no e-mail address, ID, key, or text of an answer."""
+    """Nothing that is exported contains an e-mail address, an ID, the key or text from a response."""
     recorder = Recorder()
     handler, _ = answering(failure(400, "frank@example.com", "frank@example.com is not known"))
     async with recorder.client(handler) as kombo:
@@ -160,7 +160,7 @@ async def test_no_data_of_people() -> None:
 
 @pytest.mark.parametrize("propagate", [False, True])
 async def test_propagation(propagate: bool) -> None:
-    """The trace's context goes to Kombo only if that is asked for."""
+    """The trace context is sent to Kombo only on request."""
     recorder = Recorder(propagate=propagate)
     handler, sent = answering(page())
     async with recorder.client(handler) as kombo:
@@ -203,7 +203,7 @@ async def test_bulk_runs(tmp_path: Path) -> None:
 
 
 async def test_gauges_show_what_waits() -> None:
-    """Who waits and who is under way is exported, by integration; also from the thread of a metric reader."""
+    """Waiting and running calls are exported by integration, also from a metric reader's thread."""
     recorder = Recorder()
     reader = InMemoryMetricReader()
     let_go = anyio.Event()
@@ -233,7 +233,7 @@ async def test_gauges_show_what_waits() -> None:
 
 
 async def test_pauses_are_counted() -> None:
-    """A pause of the whole client shows while it lasts, and is counted."""
+    """A pause of the whole client is visible while it lasts, and counted."""
     reader = InMemoryMetricReader()
     handler, _ = answering(failure(429, "PLATFORM.RATE_LIMIT_EXCEEDED", headers={"Retry-After": "0"}), page())
     async with mock_client(handler, retry=RetryPolicy.none()) as kombo:

@@ -1,4 +1,4 @@
-"""What web apps answer when a call fails."""
+"""A web app's response when a call fails."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ async def failed(answer: httpx.Response) -> KomboError:
     ],
 )
 async def test_each_failure(answer: httpx.Response, status: int, code: str | None, retry_after: int | None) -> None:
-    """A refusal of what was asked keeps its code, what passes keeps its `Retry-After`, all else is a 502."""
+    """A refusal keeps its code, a temporary failure its `Retry-After`; everything else is a 502."""
     problem = problem_of(await failed(answer))
     assert (problem.status, problem.code, problem.retry_after) == (status, code, retry_after)
     body: dict[str, Any] = json.loads(problem.body)
@@ -58,7 +58,7 @@ async def test_each_failure(answer: httpx.Response, status: int, code: str | Non
 
 @pytest.mark.parametrize(("cls", "status"), [(ConnectionFailed, 502), (TimedOut, 504)])
 def test_no_answer(cls: type[Any], status: int) -> None:
-    """Where no answer came, it is said whether the call may have been done all the same."""
+    """Without a response, the problem says whether the call may have been done."""
     for may_have_applied in (False, True):
         problem = problem_of(cls(message="m", sent=may_have_applied, may_have_applied=may_have_applied))
         assert problem.status == status
@@ -66,7 +66,7 @@ def test_no_answer(cls: type[Any], status: int) -> None:
 
 
 async def test_nothing_leaks() -> None:
-    """What Kombo says, and where its log is, stays inside."""
+    """Kombo's messages and log links are not passed on."""
     problem = problem_of(await failed(failure(400, "ATS.JOB_CLOSED", "frank@example.com applied too late")))
     assert b"frank" not in problem.body
     assert b"kombo" not in problem.body

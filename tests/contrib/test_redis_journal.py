@@ -71,14 +71,14 @@ async def run_of(server: str, job: str, lease: float = 30.0, **settings: Any) ->
 
 
 async def die(journal: RedisJournal) -> None:
-    """End a run as `kill -9` would: it renews its lease no more, and gives nothing back."""
+    """End a run as `kill -9` would: without renewing its lease or giving anything back."""
     assert journal._renewing is not None
     journal._renewing.cancel()
     await anyio.sleep(journal._lease + 0.05)
 
 
 async def test_a_row_from_run_to_run(server: str) -> None:
-    """What is recorded of a row comes back whole in the next run."""
+    """Everything recorded for a row is there in the next run."""
     async with run_of(server, "rows") as first:
         assert await first.claim(KEY) == (await first.claim(RowKey("8", "x", "y")))
         await first.record(KEY, SENDING)
@@ -94,7 +94,7 @@ async def test_a_row_from_run_to_run(server: str) -> None:
 
 
 async def test_a_row_is_one_workers_at_a_time(server: str) -> None:
-    """A row that a living run has is taken for all others; a row given back, or recorded, is free."""
+    """A row that a live run has is held; once released or recorded, it is free."""
     async with run_of(server, "one") as first, run_of(server, "one") as second:
         assert (await first.claim(KEY)).status == "ours"
         assert (await second.claim(KEY)).status == "held"
@@ -107,7 +107,7 @@ async def test_a_row_is_one_workers_at_a_time(server: str) -> None:
 
 
 async def test_the_rows_of_a_dead_run(server: str) -> None:
-    """Once a run's lease has lapsed, what it was sending comes to others as `sending`: it is in doubt."""
+    """Once a run's lease has lapsed, others get the rows it was sending as `sending`: they are in doubt."""
     dead = RedisJournal(server, job="dead", lease=0.2)
     await dead.open(ADDRESS)
     await dead.claim(KEY)
@@ -123,7 +123,7 @@ async def test_the_rows_of_a_dead_run(server: str) -> None:
 
 
 async def test_a_run_that_was_held_up(server: str) -> None:
-    """A run whose lease has lapsed sends nothing more; what it knows to be done is recorded all the same."""
+    """A run whose lease has lapsed sends nothing more, but still records what it knows to be done."""
     async with run_of(server, "held", lease=0.2) as slow, run_of(server, "held") as other:
         await slow.claim(KEY)
         await slow.record(KEY, SENDING)
@@ -143,7 +143,7 @@ async def test_a_run_that_was_held_up(server: str) -> None:
 
 
 async def test_a_row_in_doubt_is_held_while_its_run_looks_for_it(server: str) -> None:
-    """Another run gets it only once the first is through with it; until then the first may send it again."""
+    """Another run gets a row in doubt only when the first has finished with it."""
     doubt = attrs.evolve(SENDING, state="in_doubt")
     async with run_of(server, "looking") as first, run_of(server, "looking") as second:
         await first.claim(KEY)
@@ -169,7 +169,7 @@ async def test_a_lease_is_renewed(server: str) -> None:
 
 
 async def test_a_cancellation_that_is_swallowed(server: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A run ends, though the client of Redis swallows the cancellation of the task that renews its lease."""
+    """A run ends even if the Redis client swallows a cancellation."""
     renewing = anyio.Event()
 
     async def swallow(*_: object) -> None:
@@ -194,7 +194,7 @@ async def test_another_address(server: str) -> None:
 
 
 async def test_a_redis_that_evicts() -> None:
-    """A Redis that may forget rows to make room is refused."""
+    """A Redis that may evict rows is refused."""
     with redis_server("--maxmemory-policy", "allkeys-lru") as url:
         journal = RedisJournal(url, job="evicted")
         with pytest.raises(JournalError, match="evicts"):
@@ -223,7 +223,7 @@ async def test_a_redis_that_is_away() -> None:
 
 @pytest.mark.parametrize("decode", [False, True])
 async def test_a_bulk_run(server: str, decode: bool) -> None:
-    """A bulk run works on it, with a client of the caller's, too: what is done is not sent again."""
+    """A bulk run works with it, also with the caller's own Redis client: what is done is not sent again."""
     sandbox = Sandbox(integrations=False)
     sandbox.add_integration("lever:demo")
     job = next(row.id for row in sandbox.world("lever:demo").table("ats_jobs") if row.data["status"] == "OPEN")
@@ -250,7 +250,7 @@ async def test_a_bulk_run(server: str, decode: bool) -> None:
 
 
 async def test_a_repeated_claim_is_no_duplicate(server: str) -> None:
-    """A client that repeats a claim, since the reply was lost, still gets the row; so it does a record."""
+    """Repeating a claim or a record, because the reply was lost, does no harm."""
     async with run_of(server, "repeated") as journal:
         for _ in range(2):
             assert (await journal._do_with("claim", KEY, "", "token"))[0] == "ours"
@@ -263,7 +263,7 @@ async def test_a_repeated_claim_is_no_duplicate(server: str) -> None:
 
 
 async def test_a_lease_is_checked_by_the_monotonic_clock(server: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Right before anything leaves, a run that was not heard of for its lease sends nothing, whatever Redis says."""
+    """Right before sending, a run whose lease may have lapsed stops, whatever Redis says."""
     async with run_of(server, "monotonic", lease=20) as journal:
         journal.check()
         now = time.monotonic()
@@ -273,7 +273,7 @@ async def test_a_lease_is_checked_by_the_monotonic_clock(server: str, monkeypatc
 
 
 async def test_a_proof_is_one_rows(server: str) -> None:
-    """What was found for one row proves no other; Kombo's own answer takes it from one that only found it."""
+    """A found record proves only one row; a response from Kombo takes it from a row that only found it."""
     other = RowKey("8", KEY.kind, KEY.integration_id)
     found = attrs.evolve(DONE, proof="look")
     async with run_of(server, "proofs") as journal:
@@ -307,7 +307,7 @@ async def test_eviction_is_seen_where_settings_cannot_be_read(policy: str) -> No
 
 
 async def test_a_redis_that_forgets_at_a_restart_is_refused() -> None:
-    """Without an append-only file it is refused, unless the caller takes the risk."""
+    """A Redis without an append-only file is refused, unless the caller accepts the risk."""
     with redis_server("--appendonly", "no") as url:
         journal = RedisJournal(url, job="rdb")
         with pytest.raises(JournalError, match="appendonly yes"):
@@ -319,7 +319,7 @@ async def test_a_redis_that_forgets_at_a_restart_is_refused() -> None:
 
 @pytest.mark.parametrize("what", ["rows", "proofs", "counts", "about", "one row"])
 async def test_rows_that_are_gone_are_missed(server: str, what: str) -> None:
-    """Rows that expired, or that something else removed, are an error for living runs and on opening."""
+    """Rows that expired or were removed are an error, during a run and on opening."""
     job = f"gone {what}"
     client = Redis.from_url(server)
 
@@ -345,7 +345,7 @@ async def test_rows_that_are_gone_are_missed(server: str, what: str) -> None:
 
 
 async def test_a_redis_that_lost_writes_is_noticed(server: str) -> None:
-    """A run that has seen a later state than Redis shows (an older copy took over) stops."""
+    """A run stops if Redis shows an older state than it has seen."""
     client = Redis.from_url(server)
     async with client, run_of(server, "older") as journal:
         await journal.claim(KEY)
@@ -371,7 +371,7 @@ async def test_a_journal_is_forgotten(server: str) -> None:
 
 
 async def test_rows_that_come_together_are_one_command(server: str) -> None:
-    """What many rows need at a time goes to Redis in scripts of 200 commands, and each has its own answer."""
+    """Commands for many rows go to Redis in scripts of up to 200, and each gets its own reply."""
     keys = [RowKey(str(number), "x", "y") for number in range(450)]
     async with (
         Redis.from_url(server) as client,
@@ -399,7 +399,7 @@ async def test_rows_that_come_together_are_one_command(server: str) -> None:
 
 @pytest.mark.timeout(300)
 async def test_two_hundred_uploads_in_one_process(server: str) -> None:
-    """Two hundred tasks of fifty rows, with a journal each, are done, each row once, over a few connections."""
+    """Two hundred tasks of fifty rows, each with a journal, do every row once over a few connections."""
     sent = Counter[str]()
 
     async def answer(request: httpx.Request) -> httpx.Response:
@@ -451,7 +451,7 @@ async def test_many_journals_of_a_process_share_connections(server: str) -> None
 
 
 async def test_what_another_run_has_is_held(server: str) -> None:
-    """A row of another run that is alive is waited for, then told as held; once that run is dead, it is settled."""
+    """A row of another live run is waited for, then reported as held; once that run is dead, it is settled."""
     sandbox = Sandbox(integrations=False, candidates=0)
     sandbox.add_integration("lever:demo")
     job = next(row.id for row in sandbox.world("lever:demo").table("ats_jobs") if row.data["status"] == "OPEN")

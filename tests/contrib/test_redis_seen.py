@@ -43,7 +43,7 @@ async def test_events_among_processes(decode: bool) -> None:
 
 
 async def test_a_handler_that_outlives_its_time() -> None:
-    """Who took longer than `busy_for` neither frees nor ends what another has begun since."""
+    """A process that took longer than `busy_for` cannot release or finish another's claim."""
     with redis_server() as url:
         async with Redis.from_url(url) as redis:
             seen = RedisEventDeduplicator(redis, busy_for=timedelta(milliseconds=50))

@@ -95,7 +95,7 @@ async def test_a_worker_without_client() -> None:
 
 
 async def test_a_first_sync_in_progress() -> None:
-    """A task that meets a first sync in progress holds no worker: it is sent again later, and its result comes then."""
+    """A task that gets `SyncPending` holds no worker: it is sent again later, and has its result then."""
     broker, count_jobs = worker(sandbox_of(calls=2), SyncPendingLater(initial_delay=timedelta(milliseconds=20)))
     await broker.startup()
     task = await count_jobs.kiq()
@@ -149,7 +149,7 @@ async def test_other_failures() -> None:
 
 
 async def test_what_waits_when_a_worker_ends() -> None:
-    """A worker that ends leaves no task of ours behind."""
+    """A worker that ends leaves no waiting task behind."""
     broker, count_jobs = worker(sandbox_of(sync_pending=True), SyncPendingLater())
     await broker.startup()
     await count_jobs.kiq()

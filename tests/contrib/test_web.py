@@ -67,7 +67,7 @@ def headers(signature: str | None) -> dict[str, str]:
 @pytest.mark.parametrize("path", ["/receiver", "/event"])
 @pytest.mark.parametrize(("body", "signature", "status"), DELIVERIES)
 async def test_webhooks_in_fastapi(path: str, body: bytes, signature: str | None, status: int) -> None:
-    """A route of a receiver, and one with the dependency, take events and refuse all else with the right status."""
+    """A receiver's route, and one with the dependency, accept events and refuse all else with the right status."""
     async with fastapi_client(Receiver(SECRET, max_body_bytes=1000)) as client:
         answer = await client.post(path, content=body, headers=headers(signature))
     assert answer.status_code == status
@@ -78,7 +78,7 @@ async def test_webhooks_in_fastapi(path: str, body: bytes, signature: str | None
 @pytest.mark.parametrize("signatures", [2, 3])
 @pytest.mark.parametrize("kind", ["fastapi", "dependency", "aiohttp", "asgi"])
 async def test_a_signature_that_is_there_twice(kind: str, signatures: int) -> None:
-    """A signature's header that comes more than once is refused by all adapters, also if one of them is right."""
+    """All adapters refuse several signature headers, even if one is right."""
     receiver = Receiver(SECRET)
     body, signature = signed(DATA_CHANGED)
     doubled = [("X-Kombo-Signature", signature), ("x-kombo-signature", "wrong"), ("X-Kombo-Signature", signature)]
@@ -98,7 +98,7 @@ async def test_a_signature_that_is_there_twice(kind: str, signatures: int) -> No
 
 
 async def test_failures_in_fastapi() -> None:
-    """A failed call is answered as a problem."""
+    """A failed call becomes a problem response."""
     async with fastapi_client(Receiver(SECRET)) as client:
         answer = await client.get("/")
     assert (answer.status_code, answer.headers["content-type"]) == (502, "application/problem+json")
@@ -121,7 +121,7 @@ def aiohttp_client(receiver: Receiver) -> Any:
 
 @pytest.mark.parametrize(("body", "signature", "status"), DELIVERIES)
 async def test_webhooks_in_aiohttp(body: bytes, signature: str | None, status: int) -> None:
-    """A receiver takes events and refuses all else with the right status."""
+    """A receiver accepts events and refuses everything else with the right status."""
     seen: list[str] = []
     receiver = Receiver(SECRET, max_body_bytes=1000)
 
@@ -136,7 +136,7 @@ async def test_webhooks_in_aiohttp(body: bytes, signature: str | None, status: i
 
 
 async def test_failures_in_aiohttp() -> None:
-    """A failed call is answered as a problem."""
+    """A failed call becomes a problem response."""
     async with aiohttp_client(Receiver(SECRET)) as client:
         answer = await client.get("/")
         text = await answer.text()

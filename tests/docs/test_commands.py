@@ -1,4 +1,4 @@
-"""Commands that the documentation shows can be given: they parse, and the paths, modules and extras in them exist."""
+"""Commands in the documentation are valid: they parse, and their paths, modules and extras exist."""
 
 from __future__ import annotations
 

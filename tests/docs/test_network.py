@@ -1,4 +1,4 @@
-"""The pages about failures and the network are true: what they quote is said."""
+"""The pages about failures and the network are true: the messages they quote exist."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def test_a_wrong_setting_is_told(tmp_path: Path) -> None:
 
 
 def test_messages_are_said() -> None:
-    """What the table quotes is what failures say."""
+    """The table quotes the messages of real failures."""
     table = PAGES["failures.md"].partition("| message |")[2].partition("\n\n")[0]
     quoted = [part for row in table.splitlines()[2:] for part in row.split("|")[1].split(";")]
     source = Path(causes.__file__).read_text() + (Path(causes.__file__).parent / "transport.py").read_text()

@@ -1,4 +1,4 @@
-"""The page about requests and answers is true: its tables say what the code does."""
+"""The page about requests and responses is true: its tables match the code."""
 
 from __future__ import annotations
 
@@ -42,6 +42,6 @@ def table_of_codes() -> str:
 
 
 def test_every_code_is_in_the_table() -> None:
-    """With what the code that decides says of it."""
+    """Every code is in the table, with what the classifier says about it."""
     (rows,) = re.findall(r"<!-- codes -->\n(.*?)<!-- end of codes -->", TEXT, re.DOTALL)
     assert rows.strip() == table_of_codes().strip(), f"put this into the table:\n{table_of_codes()}"

@@ -1,4 +1,4 @@
-"""Whatever comes as an answer, to whatever operation, is a member of the union."""
+"""Any response to any operation becomes a member of the union."""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ def request_of(request: type[Request[Any]]) -> Request[Any]:
 
 @pytest.mark.parametrize("operation_id", list(REQUESTS))
 def test_any_answer_to_any_operation(operation_id: str) -> None:
-    """Arbitrary bytes, statuses and headers as an answer to each operation give a member of the union."""
+    """Arbitrary bytes, statuses and headers in response to each operation give a member of the union."""
     request = request_of(REQUESTS[operation_id])
 
     @settings(max_examples=25, deadline=None, database=None)
@@ -108,7 +108,7 @@ def _without_encoding(kombo: AsyncKomboClient) -> None:
 
 @pytest.mark.anyio
 async def test_any_bytes_over_a_socket(server: FaultServer) -> None:
-    """Arbitrary bytes instead of an answer, over a real connection, give a member of the union or `NoResponse`."""
+    """Arbitrary bytes in place of a response, over a real connection, give a member of the union or `NoResponse`."""
     whole: list[bytes] = []
 
     async def step(exchange: Exchange) -> None:
@@ -148,7 +148,7 @@ def test_any_retry_after(value: str) -> None:
     retry=st.integers(1, 10_000), initial_delay=st.floats(0, 100), max_delay=st.floats(0, 1000), rand=st.floats(0, 1)
 )
 def test_any_backoff(retry: int, initial_delay: float, max_delay: float, rand: float) -> None:
-    """A wait is never longer than `max_delay`, nor than its own step of the doubling."""
+    """A wait is never longer than `max_delay` or its step of the doubling."""
     seconds = backoff(retry, initial_delay=initial_delay, max_delay=max_delay, jitter=True, rand=lambda: rand)
     assert 0 <= seconds <= max_delay
 

@@ -1,4 +1,4 @@
-"""Answers that are odd, malformed or malicious, over each transport: what they come to, and what the next call gets."""
+"""Odd, malformed and malicious responses, over each transport: their result, and what the next call gets."""
 
 from __future__ import annotations
 
@@ -126,7 +126,7 @@ async def outcome(kombo: AsyncKomboClient, request: Any) -> Success[Any] | Kombo
 async def test_answer_to_a_create(
     server: FaultServer, over: Over, answer: bytes, expected: type[Success[Any] | KomboError]
 ) -> None:
-    """A success stays one; anything else leaves the create in doubt; the next call gets what is meant for it."""
+    """A success stays one, anything else leaves the create in doubt, and the next call gets its own response."""
 
     async def step(exchange: Exchange) -> None:
         exchange.perform()
@@ -153,7 +153,7 @@ async def test_answer_to_a_create(
 @each_over
 @pytest.mark.parametrize("location", ["http://[", "javascript:alert(1)", "http://x/" + "x" * 70_000, "//", " ", "\x7f"])
 async def test_redirects_to_nowhere(server: FaultServer, over: Over, location: str) -> None:
-    """They are answers, except where a caller's client reads what it must not follow; the create is in doubt anyway."""
+    """Redirects to nowhere are responses, unless a caller's client parses them; the create is in doubt either way."""
 
     async def step(exchange: Exchange) -> None:
         await exchange.answer(302, b"", headers={"Location": location})
@@ -167,7 +167,7 @@ async def test_redirects_to_nowhere(server: FaultServer, over: Over, location: s
 
 @each_over
 async def test_interim_answers_without_end(server: FaultServer, over: Over) -> None:
-    """A server that never comes to its answer is given no longer than any other."""
+    """A server that sends interim responses forever gets no more time than any other."""
 
     async def step(exchange: Exchange) -> None:
         while True:
@@ -225,7 +225,7 @@ def impatient(*, lingers: bool) -> Iterator[str]:
 @each_over
 @pytest.mark.parametrize("lingers", [True, False], ids=["takes the rest", "closes at once"])
 async def test_answers_before_the_body_was_read(over: Over, lingers: bool) -> None:
-    """An answer that comes early is the answer, if it comes; if the connection breaks first, that is told as such."""
+    """A response before the end of the request counts, if it arrives; otherwise the connection failed."""
     attachment = ats.AttachmentInput.from_bytes(bytes(20_000_000), "cv.pdf", type="CV")
     request = ats.AddCandidateAttachment(candidate_id="candidate", attachment=attachment)
     with impatient(lingers=lingers) as url:
@@ -246,7 +246,7 @@ async def test_answers_before_the_body_was_read(over: Over, lingers: bool) -> No
 
 @each_over
 async def test_cookies_are_not_sent_back(server: FaultServer, over: Over) -> None:
-    """What a server sets with one answer goes out with no other call, whatever its key."""
+    """Cookies from one response are not sent with any other call."""
 
     async def step(exchange: Exchange) -> None:
         await exchange.answer(200, BODY, headers={"Set-Cookie": "session=1; Path=/"})

@@ -1,4 +1,4 @@
-"""Connections that are kept for the next call, and that the server closes meanwhile."""
+"""Kept connections that the server closes in the meantime."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ each_method = pytest.mark.parametrize("method", CALLS)
 
 @each_method
 async def test_closed_between_calls(server: FaultServer, method: str) -> None:
-    """A kept connection that the server has closed surfaces as no failure of any method: nothing is sent over it."""
+    """A kept connection that the server has closed is replaced; no call of any method fails because of it."""
     async with client(server, retry=RetryPolicy.none()) as kombo:
         for number in range(1, 4):
             result = await kombo.send(CALLS[method], headers={"X-Scenario": f"{method}-{number}"})
@@ -37,7 +37,7 @@ async def test_closed_between_calls(server: FaultServer, method: str) -> None:
 @each_method
 @pytest.mark.parametrize("library", [httpx, httpx2], ids=["httpx", "httpx2"])
 async def test_closed_between_calls_of_the_callers_client(server: FaultServer, method: str, library: Any) -> None:
-    """The same holds for a client of the caller's."""
+    """The same holds for the caller's own client."""
     async with library.AsyncClient() as http_client, client(server, http_client=http_client) as kombo:
         for number in range(2):
             result = await kombo.send(CALLS[method], headers={"X-Scenario": f"{method}-{number}"})
@@ -48,7 +48,7 @@ async def test_closed_between_calls_of_the_callers_client(server: FaultServer, m
 
 @each_method
 async def test_closed_just_before_sending(server: FaultServer, method: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A kept connection that is closed while a call is about to use it is seen by a last look before it sends."""
+    """A kept connection that closes right before a call is noticed by a last check before sending."""
     write = NetworkStream.write
 
     async def close_first(stream: NetworkStream, buffer: bytes, timeout: float | None = None) -> None:
@@ -68,7 +68,7 @@ async def test_closed_just_before_sending(server: FaultServer, method: str, monk
 
 
 async def test_cut_under_the_request(server: FaultServer) -> None:
-    """When a kept connection is cut after the request was written, nobody knows who was first: that is told."""
+    """If a kept connection is cut after the request was written, the failure says that it may have been applied."""
 
     async def cut(exchange: Any) -> None:
         exchange.cut()
@@ -95,7 +95,7 @@ async def test_server_that_keeps_nothing(server: FaultServer) -> None:
 
 
 async def test_connections_are_used_again(server: FaultServer) -> None:
-    """Calls one after the other share one connection; no more are made than there are calls at once."""
+    """Consecutive calls share one connection; there are never more connections than concurrent calls."""
     async with client(server) as kombo:
         for _ in range(5):
             await kombo.send(CALLS["GET"])
@@ -108,7 +108,7 @@ async def test_connections_are_used_again(server: FaultServer) -> None:
 
 
 async def test_unused_connections_are_closed(server: FaultServer, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Connections that nobody has used for some seconds are closed when the next call is made."""
+    """Connections that were idle for some seconds are closed at the next call."""
     server.latency = 0.05
     async with client(server) as kombo:
         async with anyio.create_task_group() as calls:
@@ -123,12 +123,12 @@ async def test_unused_connections_are_closed(server: FaultServer, monkeypatch: p
 
 
 def test_kept_for_less_time_than_servers_do() -> None:
-    """No request meets a server that is just closing the connection after the time that servers keep one by default."""
+    """Connections are dropped before servers close them by default."""
     assert uvicorn.Config("app").timeout_keep_alive - KEEPALIVE_EXPIRY >= 1
 
 
 async def test_closing_leaves_nothing_open(server: FaultServer) -> None:
-    """Closing the client closes its connections, and that of a call that was still under way once it is over."""
+    """Closing the client closes its connections; that of a call in flight closes when the call ends."""
     go_on = anyio.Event()
 
     async def hold(call: Any, call_next: Any) -> Any:

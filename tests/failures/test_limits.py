@@ -32,7 +32,7 @@ async def at_once(kombo: Any, request: Any, number: int) -> list[Any]:
 
 
 async def test_all_succeed_with_all_places_in_use(server: FaultServer) -> None:
-    """Many actions at once all succeed: none is refused, and as many are in flight as Kombo allows, but no more."""
+    """Many concurrent actions all succeed: none is refused, and exactly as many run as Kombo allows."""
     server.latency, server.actions_at_once = 0.2, DOCUMENTED_LIMIT
     async with client(server) as kombo:
         results = await at_once(kombo, CREATE, 300)
@@ -41,7 +41,7 @@ async def test_all_succeed_with_all_places_in_use(server: FaultServer) -> None:
 
 
 async def test_first_come_first_served(server: FaultServer) -> None:
-    """Actions are sent in the order in which they were asked for."""
+    """Actions are sent in the order of their calls."""
     server.latency = 0.02
     async with client(server) as kombo, anyio.create_task_group() as calls:
         for number in range(60):
@@ -69,7 +69,7 @@ async def test_views_share_the_places(server: FaultServer) -> None:
 
 
 async def test_reads_pass_by(server: FaultServer) -> None:
-    """Reads of what Kombo has synced do not wait for a place among the actions."""
+    """Reads do not wait for a place among the actions."""
 
     async def hang(exchange: Exchange) -> None:
         await (exchange.succeed() if exchange.method == "GET" else anyio.sleep(5))
@@ -84,7 +84,7 @@ async def test_reads_pass_by(server: FaultServer) -> None:
 
 
 async def test_max_connections(server: FaultServer) -> None:
-    """No more requests are under way at once than `max_connections`; the others wait for their turn."""
+    """At most `max_connections` requests are in flight; the others wait for their turn."""
     server.latency = 0.01
     async with client(server, max_connections=5) as kombo:
         results = await at_once(kombo, READ, 50)
@@ -93,7 +93,7 @@ async def test_max_connections(server: FaultServer) -> None:
 
 
 async def test_a_client_that_is_refused_rests(server: FaultServer) -> None:
-    """While others hold all places, a client with many actions waiting asks now and then, not one after the other."""
+    """While others hold all places, a client with many waiting actions tries one now and then."""
     server.actions_at_once = 0
     policy = RetryPolicy(attempts=50, initial_delay=0.05, max_delay=0.05)
     async with client(server, retry=policy) as kombo:
@@ -147,7 +147,7 @@ async def test_rate_limit_pauses_the_client_once(server: FaultServer) -> None:
 
 
 async def test_refused_together_pauses_once(server: FaultServer) -> None:
-    """Calls in flight together that are all refused make one pause, not one after the other."""
+    """Calls in flight together that are all refused cause one pause."""
     count = 0
 
     async def limited(exchange: Exchange) -> None:
@@ -183,7 +183,7 @@ async def test_absurd_retry_after(server: FaultServer) -> None:
 
 
 async def test_failures_end_the_gentle_start(server: FaultServer) -> None:
-    """After a pause any answer but another refusal counts as a sign of health, a 404 too."""
+    """After a pause, any response except another refusal counts as healthy, even a 404."""
     count = 0
 
     async def limited(exchange: Exchange) -> None:

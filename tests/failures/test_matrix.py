@@ -101,7 +101,7 @@ async def test_without_retries(server: FaultServer, over: Over, fault: Fault, me
 @each_method
 @each_fault
 async def test_fault_that_stays(server: FaultServer, over: Over, fault: Fault, method: str) -> None:
-    """With retries, a fault that stays is met again by those calls alone that cannot do anything twice."""
+    """With retries, a permanent fault is met again only by calls that cannot do anything twice."""
     async with over.client(server, fault.step, retry=AGAIN, timeout=fault.timeout) as kombo:
         result = await outcome(kombo, CALLS[method])
     assert type(result) is fault.failure
@@ -115,7 +115,7 @@ async def test_fault_that_stays(server: FaultServer, over: Over, fault: Fault, m
 @each_method
 @each_fault
 async def test_fault_that_passes(server: FaultServer, over: Over, fault: Fault, method: str) -> None:
-    """With retries, a fault that passes does not show; a DELETE that was done before says so with its 404."""
+    """With retries, a passing fault goes unnoticed, except that a repeated DELETE returns a 404."""
     async with over.client(server, fault.step, succeed, retry=AGAIN, timeout=fault.timeout) as kombo:
         result = await outcome(kombo, CALLS[method])
     if not repeats(fault, method):
@@ -137,7 +137,7 @@ async def test_fault_that_passes(server: FaultServer, over: Over, fault: Fault, 
 async def test_connection_that_is_never_made(
     over: Over, obstacle: Obstacle, method: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A connection that is never made cannot have done anything, so every call tries again, where that is known."""
+    """A connection that was never made cannot have done anything, so every call tries again."""
     with obstacle.begin() as place:
         if place.proxy is not None and over is OURS:
             monkeypatch.setenv("ALL_PROXY", place.proxy)
@@ -163,7 +163,7 @@ async def test_connection_that_is_never_made(
 @each_method
 @pytest.mark.parametrize("policy", [ONCE, AGAIN], ids=["once", "again"])
 async def test_cut_before_reading(over: Over, method: str, policy: RetryPolicy) -> None:
-    """When the server cuts a new connection without reading, nobody can know that, so no POST or PATCH tries again."""
+    """If the server cuts a new connection, it may have read the request, so no POST or PATCH tries again."""
     with FaultServer(deaf=True) as server:
         async with over.client(server, retry=policy) as kombo:
             result = await outcome(kombo, CALLS[method])
@@ -175,7 +175,7 @@ async def test_cut_before_reading(over: Over, method: str, policy: RetryPolicy) 
 @each_method
 @pytest.mark.parametrize("together", [True, False], ids=["together", "apart"])
 async def test_answer_twice(server: FaultServer, over: Over, method: str, together: bool) -> None:
-    """A second answer that nobody asked for, and that is there already, is not taken for that to the next call."""
+    """A second, unrequested response is not taken for the response to the next call."""
     sent = threading.Event()
 
     async def twice(exchange: Exchange) -> None:
@@ -197,7 +197,7 @@ async def test_answer_twice(server: FaultServer, over: Over, method: str, togeth
 
 @each_method
 async def test_repeat_unclear(server: FaultServer, over: Over, method: str) -> None:
-    """Only a caller who asks for it in the policy has a POST or PATCH repeated that may have been done."""
+    """A POST or PATCH that may have been done is repeated only if the policy says so."""
     fault = next(fault for fault in FAULTS if fault.name == "cut_after_performing")
     policy = RetryPolicy(attempts=ATTEMPTS, initial_delay=0.01, retry_ambiguous=True)
     async with over.settings() as sending, client(server, fault.step, succeed, retry=policy, **sending) as kombo:
@@ -207,7 +207,7 @@ async def test_repeat_unclear(server: FaultServer, over: Over, method: str) -> N
 
 
 async def test_later_failure_does_not_hide_an_earlier_attempt(server: FaultServer) -> None:
-    """Once an attempt may have been applied, the call says so, whatever a later attempt comes to."""
+    """Once an attempt may have been applied, the call says so, whatever later attempts return."""
 
     async def cut(exchange: Any) -> None:
         exchange.perform()

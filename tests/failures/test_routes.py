@@ -1,4 +1,4 @@
-"""The way to Kombo: proxies, certificates, names; and what it says when there is none."""
+"""The route to Kombo: proxies, certificates, names; and the messages when there is none."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def far_client(url: str = "https://kombo.invalid/v1", **settings: Any) -> AsyncK
 
 
 async def failure_of(kombo: AsyncKomboClient, request: Any = CREATE, **options: Any) -> NoResponse:
-    """How a call fails without an answer; nothing in it, nor in what led to it, holds the key or a body."""
+    """How a call fails without a response; neither it nor its causes contain the key or a body."""
     async with kombo:
         with pytest.raises(NoResponse) as caught:
             await kombo.send(request, **options)
@@ -92,7 +92,7 @@ async def test_trusted_by_a_file(secure: FaultServer, authority: Authority, monk
 
 
 async def test_unknown_authority(secure: FaultServer) -> None:
-    """A certificate that nobody trusts is told, and nothing was sent."""
+    """An untrusted certificate is reported, and nothing was sent."""
     failure = await failure_of(client(secure, retry=ONCE))
     assert "failed: certificate verify failed: unable to get local issuer certificate" in str(failure)
     assert isinstance(failure.__cause__, ssl.SSLCertVerificationError)
@@ -101,7 +101,7 @@ async def test_unknown_authority(secure: FaultServer) -> None:
 
 
 async def test_other_name(authority: Authority, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A certificate of another host is told by the check that failed."""
+    """A certificate for another host is reported with the failed check."""
     monkeypatch.setenv("SSL_CERT_FILE", str(authority.file))
     with FaultServer(tls=authority.server("elsewhere.invalid")) as server:
         failure = await failure_of(client(server, retry=ONCE))
@@ -110,7 +110,7 @@ async def test_other_name(authority: Authority, monkeypatch: pytest.MonkeyPatch)
 
 
 async def test_not_tls() -> None:
-    """A server that does not speak TLS is told."""
+    """A server that does not speak TLS is reported as such."""
     listener = await anyio.create_tcp_listener(local_host="127.0.0.1")
     port = listener.extra(anyio.abc.SocketAttribute.local_port)
 
@@ -207,7 +207,7 @@ async def test_lost_answer_through_a_proxy(
 
 @pytest.mark.parametrize("status", [403, 407, 502])
 async def test_proxy_that_refuses(status: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What the proxy answered is told; nothing was sent, so every call may be tried again."""
+    """A proxy's refusal is reported; nothing was sent, so every call may be tried again."""
     with Proxy(9, status=status) as proxy:
         monkeypatch.setenv("HTTPS_PROXY", proxy.url)
         failure = await failure_of(far_client(retry=RetryPolicy(attempts=2, initial_delay=0)))
@@ -217,7 +217,7 @@ async def test_proxy_that_refuses(status: int, monkeypatch: pytest.MonkeyPatch) 
 
 
 async def test_socks_proxy_that_refuses(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A SOCKS proxy that refuses is told, too."""
+    """A SOCKS proxy's refusal is reported, too."""
     with Proxy(9, socks=True, status=500) as proxy:
         monkeypatch.setenv("ALL_PROXY", proxy.url)
         failure = await failure_of(far_client())
@@ -226,7 +226,7 @@ async def test_socks_proxy_that_refuses(monkeypatch: pytest.MonkeyPatch) -> None
 
 
 async def test_proxy_that_is_not_there(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A proxy that cannot be reached is told as the proxy, not as Kombo."""
+    """An unreachable proxy is reported as the proxy, not as Kombo."""
     monkeypatch.setenv("HTTPS_PROXY", "http://user:marker-of-a-password@127.0.0.1:9")
     failure = await failure_of(far_client())
     assert "failed: the proxy cannot be reached: connection refused" in str(failure)
@@ -235,7 +235,7 @@ async def test_proxy_that_is_not_there(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 async def test_proxy_that_is_silent(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A proxy has as long to answer as a connection may take, not as long as an action."""
+    """A proxy gets the time to connect, not the time of an action."""
     with Proxy(9, silent=True) as proxy:
         monkeypatch.setenv("HTTPS_PROXY", proxy.url)
         with anyio.fail_after(5):
@@ -245,7 +245,7 @@ async def test_proxy_that_is_silent(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 async def test_loopback_never_goes_to_a_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whatever the environment says, what is for this machine stays on it."""
+    """Requests to this machine never leave it, whatever the environment says."""
     with FaultServer() as server, Proxy(server.port) as proxy:
         for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY"):
             monkeypatch.setenv(name, proxy.url)
@@ -283,7 +283,7 @@ async def test_localhost_that_leads_elsewhere(number: int, monkeypatch: pytest.M
     ],
 )
 async def test_proxies_that_cannot_be_used(name: str, value: str, says: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """They are an error of configuration when the client is opened, which names the variable and shows no password."""
+    """Unusable proxies raise `ConfigurationError` on opening, which names the variable and shows no password."""
     monkeypatch.setenv(name, value)
     with pytest.raises(ConfigurationError, match=says) as caught:
         await far_client().__aenter__()
@@ -292,7 +292,7 @@ async def test_proxies_that_cannot_be_used(name: str, value: str, says: str, mon
 
 
 async def test_socks_without_socksio(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What a SOCKS proxy needs is said when the client is opened."""
+    """Opening the client says what a SOCKS proxy needs."""
     monkeypatch.setenv("ALL_PROXY", "socks5://127.0.0.1:9")
     monkeypatch.setattr("kombo_async._http.route.find_spec", lambda _: None)
     with pytest.raises(ConfigurationError, match=r"ALL_PROXY: socks5:// needs .*pip install 'httpx\[socks\]'"):
@@ -347,7 +347,7 @@ def test_no_proxy(url: str, no_proxy: str, direct: bool, monkeypatch: pytest.Mon
 
 
 async def test_name_that_is_not_known(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A name that cannot be resolved is told."""
+    """A name that cannot be resolved is reported."""
 
     async def unknown(*_: Any, **__: Any) -> Any:
         raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
@@ -360,7 +360,7 @@ async def test_name_that_is_not_known(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 async def test_refused() -> None:
-    """A refused connection is told, with what the system said."""
+    """A refused connection is reported with the system's error."""
     failure = await failure_of(far_client("http://127.0.0.1:9/v1"))
     assert str(failure) == "PostAtsCandidates failed: connection refused"
     assert isinstance(failure.__cause__, ConnectionRefusedError)
@@ -377,7 +377,7 @@ async def test_refused() -> None:
     ],
 )
 async def test_what_the_system_says(number: int, says: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What the system says is told in words, also when only some of a host's addresses fail in that way."""
+    """The system's errors are put into words, even if only some of a host's addresses fail like that."""
 
     async def addresses(host: str, port: int, **_: Any) -> Any:
         return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (f"192.0.2.{last}", port)) for last in (1, 2)]
@@ -393,7 +393,7 @@ async def test_what_the_system_says(number: int, says: str, monkeypatch: pytest.
 
 
 async def test_first_address_that_answers() -> None:
-    """Of a name's addresses the first that answers is used, though another refuses."""
+    """The first of a name's addresses that responds is used, even if another refuses."""
     with FaultServer() as server, pytest.MonkeyPatch.context() as patch:
 
         async def addresses(host: str, port: int, **_: Any) -> Any:
@@ -427,7 +427,7 @@ async def test_address_that_is_silent(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 async def test_lost_connections() -> None:
-    """A connection that broke after sending is told by how it broke."""
+    """A connection that broke after sending is reported with how it broke."""
 
     async def cut(exchange: Exchange) -> None:
         exchange.cut()
@@ -452,7 +452,7 @@ async def test_lost_connections() -> None:
 
 
 async def test_httpx_says_nothing(caplog: pytest.LogCaptureFixture) -> None:
-    """httpx's own line for each request, which has the whole URL, is dropped for ours alone."""
+    """httpx's log line with the whole URL is dropped, but only for our requests."""
     caplog.set_level(logging.INFO)
     with FaultServer() as server:
         async with client(server) as kombo:

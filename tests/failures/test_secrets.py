@@ -1,4 +1,4 @@
-"""Neither the API key nor people's data is found where others may read it: logs, reprs, messages, tracebacks."""
+"""Neither the API key nor people's data ends up in logs, reprs, messages or tracebacks."""
 
 from __future__ import annotations
 
@@ -104,7 +104,7 @@ async def test_each_failure(server: FaultServer, fault: Fault, request_: Any) ->
 @each_request
 @pytest.mark.parametrize("library", [None, httpx, httpx2], ids=["ours", "httpx", "httpx2"])
 async def test_success_and_drift(server: FaultServer, library: Any, request_: Any) -> None:
-    """A success, also one that drifted, shows a person only where the answer itself is printed."""
+    """A success, even with drift, shows people's data only if the data itself is printed."""
 
     async def drifted(exchange: Exchange) -> None:
         data = {"results": [{"first_name": 5, "last_name": [PERSON]}], "next": 7, "id": None}
@@ -164,7 +164,7 @@ async def anyio_free_sleep(seconds: float) -> None:
 
 
 async def test_error_of_a_transport(server: FaultServer) -> None:
-    """An exception that a transport of the caller's raises passes through frames of ours that show neither."""
+    """An exception from the caller's transport passes through our frames, which show neither."""
 
     def broken(_: httpx.Request) -> httpx.Response:
         raise ZeroDivisionError
@@ -230,7 +230,7 @@ async def test_redirects_take_nothing_along(server: FaultServer, over: Over, req
 
 
 async def test_code_that_is_no_code(server: FaultServer, caplog: pytest.LogCaptureFixture) -> None:
-    """What comes as a code and is none stands in no line of a log, which it could break or fill."""
+    """Text in place of a code, which could break or fill a log line, is not logged."""
 
     async def strange(exchange: Exchange) -> None:
         await exchange.fail(400, f"A.B\r\nroot logged in {PERSON}")
@@ -241,7 +241,7 @@ async def test_code_that_is_no_code(server: FaultServer, caplog: pytest.LogCaptu
 
 
 def test_waiting_shows_nothing() -> None:
-    """What `on_wait` is told can be logged as it is."""
+    """What `on_wait` gets is safe to log."""
     failure = NoResponse(message="PostAtsCandidates timed out", sent=True)
     waiting = Waiting(failure=failure, operation=GET.operation, integration_id=None, attempt=1, seconds=1.0, waited=0.0)
     assert clean(repr(waiting))
@@ -263,7 +263,7 @@ BAD_CLIENTS: list[dict[str, Any]] = [
 
 @pytest.mark.parametrize("settings", BAD_CLIENTS)
 async def test_settings_that_are_refused(settings: dict[str, Any]) -> None:
-    """A constructor that refuses its settings shows no key and no password of a URL; a half-made client prints."""
+    """A constructor that refuses settings shows no key or password; a half-made client can be printed."""
     with pytest.raises(ValueError, match=r"\w") as caught:
         AsyncKomboClient(**settings)
     for text in [str(caught.value), *frames(caught.value)]:
@@ -280,7 +280,7 @@ async def test_headers_that_are_refused() -> None:
 
 @pytest.mark.parametrize("given", [f"{KEY}\n", None, 5])
 async def test_function_that_gives_a_bad_key(server: FaultServer, given: Any) -> None:
-    """A function that gives a key which cannot be sent is told, without the key."""
+    """A function that returns an invalid key is reported without the key."""
     async with client(server, api_key=lambda: given) as kombo:
         with pytest.raises(ValueError, match="api_key") as caught:
             await kombo.send(GET)
@@ -329,7 +329,7 @@ async def test_webhook_secrets() -> None:
 
 
 def reachable(value: Any, depth: int = 6) -> Iterator[str]:
-    """All texts that can be read from *value* by its attributes and items, as a debugger shows them."""
+    """All texts that can be reached from *value* through attributes and items, as in a debugger."""
     if isinstance(value, str | bytes):
         yield str(value)
     elif isinstance(value, dict):
@@ -346,7 +346,7 @@ def reachable(value: Any, depth: int = 6) -> Iterator[str]:
 @pytest.mark.parametrize("status", [200, 302, 400])
 @pytest.mark.parametrize("library", [None, httpx, httpx2], ids=["ours", "httpx", "httpx2"])
 async def test_request_of_an_answer(server: FaultServer, library: Any, status: int, request_: Any) -> None:
-    """`raw_response.request` says what was asked for, without a key that anybody could read, and without the body."""
+    """`raw_response.request` shows what was requested, without the key and the body."""
 
     async def step(exchange: Exchange) -> None:
         await exchange.answer(status, {"status": "success", "data": {}}, headers={"Location": f"{server.url}/other"})
@@ -370,7 +370,7 @@ async def test_request_of_an_answer(server: FaultServer, library: Any, status: i
 @each_request
 @each_over
 async def test_what_led_to_a_failure(server: FaultServer, over: Over, request_: Any) -> None:
-    """What a failure is chained to holds neither, wherever one looks, and whatever the call went over."""
+    """The causes of a failure contain neither, over any transport."""
     for fault in FAULTS:
         if not issubclass(fault.failure, NoResponse):
             continue

@@ -37,7 +37,7 @@ each_form = pytest.mark.parametrize("form", [older, middle, current])
 @each_form
 @pytest.mark.parametrize("method", CALLS)
 async def test_waits_until_it_is_over(server: FaultServer, form: object, method: str) -> None:
-    """Every call waits for the first sync, in all three forms of the answer, whatever `attempts` says."""
+    """Every call waits for the first sync, in all three forms of the response, whatever `attempts` says."""
     policy = RetryPolicy(attempts=1, initial_delay=0.01, sync_wait=5)
     steps = [form, form, form, succeed]
     async with client(server, *steps, retry=policy) as kombo:  # type: ignore[arg-type]
@@ -48,7 +48,7 @@ async def test_waits_until_it_is_over(server: FaultServer, form: object, method:
 
 
 async def test_gives_up_when_the_budget_is_spent(server: FaultServer) -> None:
-    """When `sync_wait` is over, the call returns `SyncPending`; it has waited that long and no longer."""
+    """When `sync_wait` is over, the call returns `SyncPending`, and has waited exactly that long."""
     async with client(server, current, retry=RetryPolicy(initial_delay=0.1, sync_wait=0.5)) as kombo:
         start = anyio.current_time()
         result = await kombo.send(CREATE)
@@ -84,7 +84,7 @@ async def test_polls_at_a_polite_pace(server: FaultServer) -> None:
 
 
 async def test_reports_progress(server: FaultServer) -> None:
-    """`on_wait`, async or not, is told before each wait what is waited for, how long, and how long it has been."""
+    """`on_wait`, async or not, is called before each wait with the reason, its length and the total so far."""
     told: list[Waiting] = []
 
     async def note(waiting: Waiting) -> None:
@@ -99,7 +99,7 @@ async def test_reports_progress(server: FaultServer) -> None:
 
 
 async def test_retry_after_is_heeded(server: FaultServer) -> None:
-    """Where Kombo says when to come back, the call comes back then; past the budget it does not wait at all."""
+    """The call waits as long as Kombo asks; if that exceeds the budget, it does not wait at all."""
     waits: list[float] = []
     policy = RetryPolicy(sync_wait=5, on_wait=lambda waiting: waits.append(waiting.seconds))
 
@@ -128,7 +128,7 @@ async def test_waiting_can_be_cancelled(server: FaultServer) -> None:
 
 
 async def test_own_budget(server: FaultServer) -> None:
-    """Waiting for the sync uses up no attempts: the attempts are there for what fails afterwards."""
+    """Waiting for the sync does not count as attempts."""
 
     async def cut(exchange: Exchange) -> None:
         exchange.cut()

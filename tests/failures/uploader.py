@@ -1,4 +1,4 @@
-"""A process of its own that makes many actions at once: `python -m tests.failures.uploader URL NUMBER`.
+"""A process that makes many actions at once: `python -m tests.failures.uploader URL NUMBER`.
 
 It prints what they came to, by class.
 """
