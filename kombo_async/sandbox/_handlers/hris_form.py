@@ -30,7 +30,7 @@ def _options(records: list[Record]) -> Record:
 
 def _form(world: World) -> dict[str, Record]:
     genders = [
-        {"id": word.lower(), "label": word.title(), "unified_value": word, "remote_id": word}
+        {"id": word.lower(), "label": word.capitalize().replace("_", " "), "unified_value": word, "remote_id": word}
         for word in ("MALE", "FEMALE", "NON_BINARY", "NOT_SPECIFIED")
     ]
     locations = [row.data for row in world.table("hris_locations") if not row.deleted]
