@@ -1,9 +1,8 @@
 """The journal in Redis, shared by the workers of any number of machines (extra `[redis]`, asyncio only).
 
 A row belongs to one worker at a time. Each run has a lease, which it renews while it is alive. When the lease lapses,
-the run's rows are free, and the ones it was sending are in doubt. A run that was only paused (on a stopped virtual
-machine, for example) sees by its own monotonic clock, right before sending, that its lease may have lapsed, and sends
-nothing more.
+the run's rows are free, and the ones it was sending are in doubt. A run that was only paused (by SIGSTOP, or with
+its machine) sees by a clock of its own, right before sending, that its lease may have lapsed, and sends nothing more.
 
 Rows are spread over buckets, none of which is too large to remove at once. Commands for many rows are sent together,
 over a few connections that all journals of a process share.
@@ -53,6 +52,11 @@ SLICE = 100
 """How many keys are removed at once."""
 
 
+def _now() -> float:
+    """Seconds on a clock that is never set, and that (on Linux) runs on while the machine is suspended."""
+    return time.clock_gettime(time.CLOCK_BOOTTIME) if hasattr(time, "CLOCK_BOOTTIME") else time.monotonic()
+
+
 class RedisJournal:
     """A journal in Redis, for one process or many.
 
@@ -94,7 +98,7 @@ class RedisJournal:
         with as_journal_errors(repr(self)):
             await self._check_server()
         self.run = uuid.uuid4().hex
-        start = time.monotonic()
+        start = _now()
         answer, known = await self._do(scripts.OPEN, self._milliseconds, FORMAT, address or "", str(BUCKETS))
         if answer in ("format", "address"):
             given = FORMAT if answer == "format" else address
@@ -114,7 +118,7 @@ class RedisJournal:
 
     def check(self) -> None:
         """See `Journal.check`."""
-        if time.monotonic() >= self._sends_until:
+        if _now() >= self._sends_until:
             raise self._lapsed()
 
     async def record(self, key: RowKey, entry: Entry, *, hold: bool = False) -> bool:
@@ -251,7 +255,7 @@ class RedisJournal:
         this = asyncio.current_task()
         while this is not None and not this.cancelling():  # Redis's client may swallow a cancellation
             await asyncio.sleep(self._lease / 4)
-            start = time.monotonic()
+            start = _now()
             try:
                 await self._do(scripts.RENEW, self._milliseconds)
             except (JournalLocked, JournalDamaged):
