@@ -56,9 +56,9 @@ class ApplicationReconciler(Reconciler):
         who = " ".join(name for name in names if name)
         return Identity(
             kind=KIND,
-            parts=(job_id.strip(), normal_email(email)),
+            parts=(job_id, normal_email(email)),
             shows=tuple(map(normal_name, names)),
-            about=f"{who} <{email.strip()}>, job {job_id.strip()}",
+            about=f"{who} <{email.strip()}>, job {job_id}",
         )
 
     def ids(self, request: Request[Any], data: Any) -> Mapping[str, str]:
@@ -225,7 +225,7 @@ def _job_id(request: Any) -> str:
     job_id: object = request.application.job_id if _makes_candidate(request) else request.job_id
     if not isinstance(job_id, str) or not job_id.strip():
         raise InvalidInput(InputFault(where, "must be the ID of a job"))
-    return job_id
+    return job_id.strip()
 
 
 def _names(request: Any) -> tuple[str, str]:

@@ -112,6 +112,19 @@ async def test_rows_of_a_dead_run_are_settled(bench: Bench, tmp_path: Path, perf
     assert sorted(bench.made) == ["ada0", "ada1", "ada2"]
 
 
+async def test_spaces_around_a_job_do_not_hide_what_was_done(timed_bench: Bench, tmp_path: Path) -> None:
+    """The job of a row is the same with spaces around it, and is looked for without them."""
+    bench = timed_bench
+    row = bench.application("ada0")
+    async with bench.client() as kombo:
+        sent = bench.sandbox.clock.now()
+        made = (await kombo.send(row)).unwrap().id
+        await leave_in_doubt(bench, tmp_path / "j", "ada0", bench.sandbox.clock.now() - sent)
+        padded = row.evolve(job_id=f" {row.job_id} ")
+        outcomes = await by_name(kombo.bulk([padded], journal=tmp_path / "j", resend_after=NOW))
+    assert (outcomes["ada0"].result, outcomes["ada0"].ids["id"]) == ("changed", made)
+
+
 async def test_an_older_application_is_not_taken_for_ours(bench: Bench, tmp_path: Path) -> None:
     """A person who applied for the job before the run leaves a doubt that only a person can settle."""
     async with bench.client() as kombo:
