@@ -6,6 +6,8 @@
 
 The real code runs: `AsyncKomboClient.bulk`, the client's chain, `SqliteJournal` on real files, `RedisJournal` with its
 own scripts. What is simulated is around it: time and clocks (`scheduler.py`, `clocks.py`), Kombo, the connected system
-and the network between (`kombo.py`, `system.py`, `network.py`), Redis (`redis_model.py`), and processes that are killed
-and paused. `scenario.py` says what happens in a seed, `history.py` plays it, `invariants.py` says what must hold.
+and the network between (`kombo.py`, `system.py`, `network.py`), Redis (`redis_model.py`), full disks (`files.py`),
+processes that are killed and paused, and people who settle rows by hand (`by_hand.py`). `scenario.py` and
+`troubles.py` say what happens in a seed, `history.py` plays it, and `invariants.py`, `conduct.py` and `undecided.py`
+say what must hold.
 """

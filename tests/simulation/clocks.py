@@ -87,6 +87,7 @@ def simulated(seed: int, moment: Callable[[str], Awaitable[None]]) -> Generator[
         patch.setattr(_asyncio, "CancelScope", OrderedScope)
         patch.setattr(os, "urandom", chance.randbytes)
         patch.setattr(time, "monotonic", lambda: clocks.monotonic)
+        patch.setattr(time, "clock_gettime", lambda _: clocks.monotonic)
         patch.setattr(time, "perf_counter", lambda: clocks.monotonic)
         patch.setattr(sys, "unraisablehook", lambda _: None)  # what was killed is thrown away in the middle
         try:

@@ -111,9 +111,19 @@ def calm(chance: random.Random) -> Fate:
     return Fate(name="ok", performed=work * 0.9, kombo_succeeds=True, answered=work, status=200)
 
 
-def fate(chance: random.Random, longest: float) -> Fate:
-    """What the adversary has in mind; work takes *longest* seconds at most."""
-    kind = chance.choices(list(_KINDS), list(_KINDS.values()))[0]
+def outage(kind: str, chance: random.Random) -> Fate:
+    """What a request meets while the integration is out."""
+    if kind == "no connection":
+        return Fate(name="never connected: outage", answered=0.0, error="ConnectError")
+    if kind == "first sync":
+        body = error("INTEGRATION.SETUP_SYNC_PENDING")
+        return Fate(name="passing: outage", answered=0.05, status=chance.choice((409, 503)), body=body)
+    return Fate(name="error, not done: outage", answered=chance.uniform(0.05, 1), status=502, body=_HTML)
+
+
+def fate(chance: random.Random, longest: float, kind: str = "") -> Fate:
+    """What the adversary has in mind, of this *kind* if given; work takes *longest* seconds at most."""
+    kind = kind or chance.choices(list(_KINDS), list(_KINDS.values()))[0]
     work = min(chance.choice((0.3, 2.0, 12.0, 45.0, 130.0, LONGEST_WORK)), longest) * chance.uniform(0.5, 1)
     early = work * chance.uniform(0.01, 0.95)
     match kind:
@@ -137,6 +147,10 @@ def fate(chance: random.Random, longest: float) -> Fate:
         case "strange success, done" | "strange success, not done":
             performed = early if kind.endswith(", done") else None
             return Fate(name=kind, performed=performed, answered=work, status=200, body=chance.choice(_STRANGE))
+        case "inactive":
+            return Fate(name="passing", answered=early, status=403, body=error("INTEGRATION.INACTIVE"))
+        case "error, done much later":
+            return Fate(name=kind, performed=0.9 * LONGEST_WORK, answered=0.5, status=500, body=_AMBIGUOUS[0][1])
         case "passing":
             status, body, headers = chance.choice(_PASSING)
             return Fate(name=f"{kind} {status}", answered=early, status=status, body=body, headers=headers)

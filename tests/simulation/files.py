@@ -6,14 +6,16 @@ import os
 import shutil
 import sqlite3
 import tempfile
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+import attrs
 import pytest
 
 from kombo_async.bulk import _file_guard
+from kombo_async.bulk import _table as table
 from kombo_async.bulk import redis as redis_journal
 
 
@@ -77,8 +79,16 @@ class JournalFile:
         return True
 
 
+@attrs.define
+class Folder:
+    """A folder for files, on a disk that may be full."""
+
+    path: Path
+    is_full: Callable[[], bool] = lambda: False
+
+
 @contextmanager
-def folder_for_files() -> Generator[Path]:
+def folder_for_files() -> Generator[Folder]:
     """A folder for files, whose open ones are closed at the end."""
     connections: list[sqlite3.Connection] = []
     connect = sqlite3.connect
@@ -89,12 +99,23 @@ def folder_for_files() -> Generator[Path]:
 
     where = "/dev/shm" if os.path.isdir("/dev/shm") else None
     folder = Path(tempfile.mkdtemp(prefix="simulation", dir=where))
+    disk = Folder(folder)
+    write = table.write
+
+    def writing(database: sqlite3.Connection, run: int, entries: Any) -> None:
+        if entries and disk.is_full():
+            error = sqlite3.OperationalError("database or disk is full")
+            error.sqlite_errorcode = sqlite3.SQLITE_FULL
+            raise error
+        write(database, run, entries)
+
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(_file_guard, "_IN_USE", set())  # what a process knows that was killed died with it
         patch.setattr(redis_journal, "BUCKETS", 4)  # a thousand take the model long to look through
         patch.setattr(sqlite3, "connect", remembering)
+        patch.setattr(table, "write", writing)
         try:
-            yield folder
+            yield disk
         finally:
             for each in connections:
                 with suppress(sqlite3.Error):

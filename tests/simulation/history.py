@@ -6,22 +6,22 @@ import asyncio
 import gc
 import traceback
 from contextlib import suppress
-from pathlib import Path
 from typing import Any
 
 import attrs
 
 from kombo_async.bulk import JournalError, SqliteJournal
 from kombo_async.bulk.redis import RedisJournal
+from tests.simulation.by_hand import ByHand
 from tests.simulation.clocks import simulated
 from tests.simulation.disturbance import Disturbance
 from tests.simulation.events import Events
-from tests.simulation.files import JournalFile, folder_for_files
+from tests.simulation.files import Folder, JournalFile, folder_for_files
 from tests.simulation.kombo import Kombo
 from tests.simulation.redis_model import RedisServer
-from tests.simulation.scenario import RunSpec, Scenario, Turn
 from tests.simulation.scheduler import Loop, Process, Stuck, World
-from tests.simulation.system import System
+from tests.simulation.specs import FIRST, Person, RunSpec, Scenario, Turn
+from tests.simulation.system import Application, Candidate, Copy, Integration, System
 from tests.simulation.worker import Told, upload
 
 LEASE = 30.0
@@ -45,7 +45,6 @@ class History:
 
     scenario: Scenario
     world: World
-    system: System
     kombo: Kombo
     told: list[Told] = attrs.field(factory=list)
     ended: list[Ended] = attrs.field(factory=list)
@@ -54,8 +53,20 @@ class History:
     last_began: float = 0.0
     shown_at_last: dict[str, dict[str, Any]] = attrs.field(factory=dict)
     """Kombo's copy of the applications as the last run began."""
-    synced_at_last: list[tuple[float, float]] = attrs.field(factory=list)
-    """The full syncs until then."""
+    synced_at_last: dict[str, list[tuple[float, float]]] = attrs.field(factory=dict)
+    """The full syncs of each integration until then."""
+    by_hand: dict[str, tuple[float, str]] = attrs.field(factory=dict)
+    """What was settled by hand for good, by identity: when, and how."""
+
+    @property
+    def applications(self) -> list[Application]:
+        """All that there are, of all integrations."""
+        return [made for each in self.kombo.integrations.values() for made in each.system.applications]
+
+    @property
+    def partial(self) -> list[tuple[str, Candidate]]:
+        """All candidates of ours that were made without their application."""
+        return [made for each in self.kombo.integrations.values() for made in each.system.partial]
 
 
 def play(scenario: Scenario) -> History:
@@ -69,6 +80,7 @@ def play(scenario: Scenario) -> History:
     with simulated(scenario.seed, moment) as clocks, folder_for_files() as folder:
         world = World(scenario.seed, clocks)
         player = _Player(scenario, world, folder)
+        folder.is_full = player.is_full
         try:
             director = Process(world, "director")
             director.disturbance = Disturbance(director, world.random("none"), {})
@@ -85,33 +97,44 @@ def play(scenario: Scenario) -> History:
 
 
 class _Player:
-    def __init__(self, scenario: Scenario, world: World, folder: Path) -> None:
+    def __init__(self, scenario: Scenario, world: World, folder: Folder) -> None:
         self.scenario = scenario
         self.world = world
-        self.system = System(world, scenario.habits)
+        integrations: dict[str, Integration] = {}
         self.kombo = Kombo(
             world,
-            self.system,
+            integrations,
             identity=self._identity,
             clock_offset=scenario.clock_offset,
+            drift=scenario.drift,
+            outages=scenario.outages,
+            planned={scenario.identity(scenario.turns[0].runs[0].rows[0]): scenario.fates},
             longest_work=scenario.longest_work,
             sends_date=scenario.sends_date,
         )
-        self.history = History(scenario, world, self.system, self.kombo)
-        self.redis = RedisServer(world, scenario.redis)
+        for id in scenario.integrations:
+            system = System(world, scenario.habits, suffix="" if id == FIRST else "b")
+            integrations[id] = Integration(id, system, Copy(system, self.kombo.clock))
+        self.history = History(scenario, world, self.kombo)
+        self.redis = RedisServer(world, scenario.redis, self.is_full)
         self.redis.save()
-        self.files = JournalFile(folder)
+        self.files = JournalFile(folder.path)
         self._turn: Turn | None = None
         self._people = {
             row.email.strip().lower(): row.person for turn in scenario.turns for run in turn.runs for row in run.rows
         }
 
-    def _identity(self, job: str, email: str, company: str) -> str:
-        return f"{company}|p{self._people[email.strip().lower()]}/{job}"
+    def is_full(self) -> bool:
+        """Whether nothing can be written to the journal now."""
+        return not self.kombo.calm and self.scenario.is_full(self.world.now)
+
+    def _identity(self, job: str, email: str, company: str, integration: str) -> str:
+        return f"{company}|p{self._people[email.strip().lower()]}/{job}@{integration.partition(':')[0]}"
 
     async def direct(self) -> None:
         """Play turn by turn."""
-        Events(self.scenario, self.world, self.kombo).begin()
+        for there in self.kombo.integrations.values():
+            Events(self.scenario, self.world, self.kombo, there).begin()
         if self.scenario.journal == "redis" and self.scenario.redis_step is not None:
             at, by = self.scenario.redis_step
             self.world.after(at, lambda: self.redis.step_clock(by))
@@ -120,11 +143,14 @@ class _Player:
             is_last = turn is turns[-1]
             await asyncio.sleep(turn.wait)
             self._before(turn)
+            if turn.person is not None:
+                await self._settle_by_hand(turn.person, turns.index(turn))
             if is_last:
                 self.kombo.calm = self.redis.calm = True
                 self.history.last_began = self.world.now
-                self.history.synced_at_last = list(self.kombo.copy.syncs)
-                self.history.shown_at_last = dict(self.kombo.copy.applications)
+                for id, there in self.kombo.integrations.items():
+                    self.history.synced_at_last[id] = list(there.copy.syncs)
+                    self.history.shown_at_last |= there.copy.applications
                 self.world.say("director", "--- the last run, nothing fails any more")
             elif turn.mishap.endswith(" while running"):
                 self.world.after(self.world.random("mishap").choice((0.3, 2.0, 25.0)), self._mishap_while_running)
@@ -140,18 +166,34 @@ class _Player:
         process = Process(self.world, run.name, wall_offset=run.wall_offset)
         process.disturbance = Disturbance(process, self.world.random(f"latency {run.name}"), run.plan)
         process.plan = run.steps
-        over = asyncio.get_running_loop().create_future()
-        loop = asyncio.get_running_loop()
-        process.when_over = lambda: loop.call_soon(lambda: None if over.done() else over.set_result(None))
-        if self.scenario.journal == "redis":
-            journal: Any = RedisJournal(self.redis.client(process), job="upload", lease=LEASE)  # type: ignore[arg-type]
-        else:
-            journal = SqliteJournal(self.files.path)
+        journal = self._journal(process)
         task = process.start(upload(process, self.kombo, journal, self.scenario, run, self._tell))
         if run.wall_step is not None:
             self.world.after(run.wall_step[0], lambda: self._step_clock(process, run))
         if run.stops_after is not None:
             self.world.after(run.stops_after, lambda: self._stop(process, task))
+        await self._end_of(process, task, run)
+
+    async def _settle_by_hand(self, person: Person, number: int) -> None:
+        name = f"person{number}"
+        self.world.say("director", f"--- {name} settles what is in doubt")
+        process = Process(self.world, name)
+        process.disturbance = Disturbance(process, self.world.random(f"latency {name}"), person.plan)
+        by_hand = ByHand(self.history, self.world.random(name))
+        task = process.start(by_hand.settle(self._journal(process), name))
+        await self._end_of(process, task, RunSpec(name=name, rows=()))
+
+    def _journal(self, process: Process) -> Any:
+        if self.scenario.journal == "redis":
+            return RedisJournal(self.redis.client(process), job="upload", lease=LEASE)  # type: ignore[arg-type]
+        return SqliteJournal(self.files.path)
+
+    async def _end_of(self, process: Process, task: asyncio.Task[None], run: RunSpec) -> None:
+        loop = asyncio.get_running_loop()
+        over = loop.create_future()
+        process.when_over = lambda: loop.call_soon(lambda: None if over.done() else over.set_result(None))
+        if process.killed or process.ended:
+            over.set_result(None)
         with suppress(TimeoutError):
             async with asyncio.timeout(LONGEST_RUN):
                 await over

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from email.utils import format_datetime
 from typing import Any
@@ -12,11 +12,12 @@ from urllib.parse import parse_qs, unquote, urlsplit
 
 import attrs
 
-from tests.simulation import fates
+from tests.simulation import fates, lists
 from tests.simulation.clocks import EPOCH
 from tests.simulation.fates import Fate
 from tests.simulation.scheduler import World
-from tests.simulation.system import Application, Copy, System
+from tests.simulation.specs import Outage
+from tests.simulation.system import Application, Integration
 
 PATH = "/v1/ats"
 WARNING = "The attachment could not be uploaded."
@@ -43,6 +44,11 @@ class Arrived:
     fate: str
     may_work: bool
     """Whether it may be done, or have been."""
+    began: float
+    """When this attempt began, in the process that made it."""
+    answered: float | None
+    """After how many seconds the client hears of it."""
+    integration: str
 
 
 class Kombo:
@@ -51,37 +57,63 @@ class Kombo:
     def __init__(
         self,
         world: World,
-        system: System,
+        integrations: Mapping[str, Integration],
         *,
-        identity: Callable[[str, str, str], str],
+        identity: Callable[[str, str, str, str], str],
         clock_offset: float,
+        drift: float,
+        outages: Sequence[Outage],
+        planned: Mapping[str, Sequence[str]],
         longest_work: float,
         sends_date: bool,
     ) -> None:
         self.world = world
-        self.system = system
-        self.copy = Copy(system, self.clock)
+        self.integrations = integrations
         self.calm = False
         """Whether nothing fails any more."""
         self.arrived: list[Arrived] = []
-        self.on_create: Callable[[str, int], None] = lambda row, attempt: None
+        self.on_create: list[Callable[[str, int], None]] = []
         self.warned: list[str] = []
         """The applications whose answers had a warning."""
         self.unknown: list[str] = []
         """Requests that this model knows nothing of: they make the seed worthless."""
         self._identity = identity
         self._clock_offset = clock_offset
+        self._drift = drift
+        self._outages = outages
+        self._planned_fates = planned
         self._longest_work = longest_work
         self._sends_date = sends_date
         self._attempts = defaultdict[str, int](int)
         self._reads = 0
+        self.begun: list[tuple[str, str, float]] = []
+        """The attempts of processes for rows, whether they arrived or not, and when they began."""
         self._delays = world.random("delays")
 
-    def clock(self) -> datetime:
-        """The time by the server's clock."""
-        return datetime.fromtimestamp(EPOCH + self.world.now + self._clock_offset, UTC)
+    def clock(self, at: float | None = None) -> datetime:
+        """The time by the server's clock, now or *at* another moment."""
+        at = self.world.now if at is None else at
+        return datetime.fromtimestamp(EPOCH + at * (1 + self._drift) + self._clock_offset, UTC)
 
-    def receive(self, process: str, method: str, url: str, body: bytes, answer: Callable[[Answer], None]) -> None:
+    def begins(self, process: str, row: str) -> None:
+        """An attempt for *row* begins in a process; it is not written down yet."""
+        self.begun.append((process, row, self.world.now))
+
+    def is_out(self, integration: str) -> str:
+        """In which way an integration is out now; empty where it is not."""
+        if self.calm:
+            return ""
+        return next((each.kind for each in self._outages if each.strikes(integration, self.world.now)), "")
+
+    def receive(
+        self,
+        process: str,
+        integration: str,
+        method: str,
+        url: str,
+        body: bytes,
+        answer: Callable[[Answer], None],
+    ) -> None:
         """Take a request; *answer* is called once the client hears something."""
         parts = urlsplit(url)
         path, query = parts.path.removeprefix(PATH), {k: v[-1] for k, v in parse_qs(parts.query).items()}
@@ -89,34 +121,54 @@ class Kombo:
             body = b'{"status":"success","data":{"environment_id":"E","customer_id":"C"}}'
             self.world.after(0.1, lambda: answer(self._response(200, body)))
         elif method == "POST":
-            self._create(process, path, json.loads(body), answer)
+            self._create(process, self.integrations[integration], path, json.loads(body), answer)
         elif path in ("/candidates", "/applications"):
-            self._read(process, path, query, answer)
+            self._read(process, self.integrations[integration], path, query, answer)
         else:
             self.unknown.append(f"{method} {url}")
             answer(self._response(404, fates.error("PLATFORM.UNKNOWN", "the simulation does not know this")))
 
     # Creates
 
-    def _create(self, process: str, path: str, body: dict[str, Any], answer: Callable[[Answer], None]) -> None:
+    def _create(
+        self, process: str, there: Integration, path: str, body: dict[str, Any], answer: Callable[[Answer], None]
+    ) -> None:
         as_candidate = path == "/candidates"
         job = body["application"]["job_id"] if as_candidate else unquote(path.split("/")[2])
         job = job.removeprefix("remote:r")
         person = body["candidate"]
-        row = self._identity(job, person["email_address"], person.get("company", ""))
+        row = self._identity(job, person["email_address"], person.get("company", ""), there.id)
         self._attempts[row] += 1
         attempt = self._attempts[row]
         chance = self.world.random(f"fate of {row} {attempt}")
-        fate = fates.calm(chance) if self.calm else fates.fate(chance, self._longest_work)
+        out = self.is_out(there.id)
+        fate = (
+            fates.calm(chance)
+            if self.calm
+            else fates.outage(out, chance)
+            if out
+            else fates.fate(chance, self._longest_work, self._planned(row, attempt))
+        )
         may_work = fate.performed is not None or fate.name.startswith(("lost", "no answer", "error", "strange"))
         self.arrived.append(
-            Arrived(at=self.world.now, row=row, attempt=attempt, process=process, fate=fate.name, may_work=may_work)
+            Arrived(
+                at=self.world.now,
+                row=row,
+                attempt=attempt,
+                process=process,
+                fate=fate.name,
+                may_work=may_work,
+                began=max(at for name, of, at in self.begun if (name, of) == (process, row)),
+                answered=fate.answered,
+                integration=there.id,
+            )
         )
         self.world.say(
             process,
             f"-> create {row} #{attempt}: {fate.name} (performed {_s(fate.performed)}, heard {_s(fate.answered)})",
         )
-        self.on_create(row, attempt)
+        for tell in self.on_create:
+            tell(row, attempt)
         made: list[Application | None] = []
         sent = {
             "email": person["email_address"],
@@ -125,28 +177,44 @@ class Kombo:
             "phone": person.get("phone_number", ""),
         }
         if fate.performed is not None:
-            self.world.after(fate.performed, lambda: self._perform(sent, job, row, attempt, fate, made))
+            self.world.after(fate.performed, lambda: self._perform(there, sent, job, row, attempt, fate, made))
         if fate.answered is not None:
-            self.world.after(fate.answered, lambda: answer(self._created(fate, made, row, as_candidate=as_candidate)))
+            self.world.after(
+                fate.answered, lambda: answer(self._created(there, fate, made, row, as_candidate=as_candidate))
+            )
+
+    def _planned(self, row: str, attempt: int) -> str:
+        planned = self._planned_fates.get(row, ())
+        return planned[attempt - 1] if attempt <= len(planned) else ""
 
     def _perform(
-        self, person: dict[str, str], job: str, row: str, attempt: int, fate: Fate, made: list[Application | None]
+        self,
+        there: Integration,
+        person: dict[str, str],
+        job: str,
+        row: str,
+        attempt: int,
+        fate: Fate,
+        made: list[Application | None],
     ) -> None:
-        done = self.system.apply(person, job, row=row, attempt=attempt, partly=fate.partly)
+        system, copy = there.system, there.copy
+        done = system.apply(person, job, row=row, attempt=attempt, partly=fate.partly)
         if not isinstance(done, Application):
             made.append(None)
             what = "refused: there is one already" if done is None else f"only candidate {done.id} made"
             self.world.say("system", f"{row} #{attempt}: {what}")
-            if done is not None and self.system.habits.shows == "at once":
-                self.copy.take_candidate(done)
+            if done is not None and system.habits.shows == "at once":
+                copy.take_candidate(done)
             return
         made.append(done)
         self.world.say("system", f"{row} #{attempt}: MADE {done.id} of {done.candidate.id} <{done.candidate.email}>")
-        shows = self.system.habits.shows
+        shows = system.habits.shows
         if shows == "at once" or (shows == "successes" and fate.kombo_succeeds):
-            self.world.after(self._delays.uniform(0, 2), lambda: self.copy.take(done))
+            self.world.after(self._delays.uniform(0, 2), lambda: copy.take(done))
 
-    def _created(self, fate: Fate, made: list[Application | None], row: str, *, as_candidate: bool) -> Answer:
+    def _created(
+        self, there: Integration, fate: Fate, made: list[Application | None], row: str, *, as_candidate: bool
+    ) -> Answer:
         if fate.error:
             self.world.say("kombo", f"<- {row}: {fate.error}")
             return Answer(error=fate.error)
@@ -158,13 +226,13 @@ class Kombo:
             self.world.say("kombo", f"<- {row}: 400 ATS.APPLICATION_ALREADY_EXISTS")
             return self._response(400, fates.error("ATS.APPLICATION_ALREADY_EXISTS"))
         if as_candidate:
-            data = self._with_applications(
-                self.copy.candidate(application.candidate), [self.copy.application(application)]
+            data = lists.with_applications(
+                there.copy.candidate(application.candidate), [there.copy.application(application)]
             )
         else:
-            data = self.copy.application(application)
+            data = there.copy.application(application)
             data["candidate"] = {
-                k: v for k, v in self.copy.candidate(application.candidate).items() if k != "applications"
+                k: v for k, v in there.copy.candidate(application.candidate).items() if k != "applications"
             }
             del data["interviews"], data["offers"]
         warnings = [{"message": WARNING}] if fate.warns else []
@@ -178,11 +246,14 @@ class Kombo:
 
     # Lists
 
-    def _read(self, process: str, path: str, query: dict[str, str], answer: Callable[[Answer], None]) -> None:
+    def _read(
+        self, process: str, there: Integration, path: str, query: dict[str, str], answer: Callable[[Answer], None]
+    ) -> None:
         self._reads += 1
         chance = self.world.random(f"read {self._reads}")
         delay = chance.uniform(0.02, 0.5)
-        if not self.calm and chance.random() < 0.06:
+        fails = self.is_out(there.id) or chance.random() < 0.06
+        if not self.calm and fails:
             delay *= 20
             fault = chance.choice((500, 502, 429, 0, 403))
             body = {500: fates.error("PLATFORM.UNKNOWN_ERROR"), 429: fates.error("PLATFORM.RATE_LIMIT_EXCEEDED")}.get(
@@ -192,12 +263,14 @@ class Kombo:
             broken = Answer(error="ReadError") if fault == 0 else self._response(fault, body)
             self.world.after(delay, lambda: answer(broken))
             return
-        self.world.after(delay, lambda: self._answer_list(process, path, query, answer))
+        self.world.after(delay, lambda: self._answer_list(process, there, path, query, answer))
 
-    def _answer_list(self, process: str, path: str, query: dict[str, str], answer: Callable[[Answer], None]) -> None:
-        records = self._candidates(query) if path == "/candidates" else self._applications(query)
+    def _answer_list(
+        self, process: str, there: Integration, path: str, query: dict[str, str], answer: Callable[[Answer], None]
+    ) -> None:
+        records = lists.candidates(there, query) if path == "/candidates" else lists.applications(there, query)
         first = int(query.get("cursor", "0"))
-        size = min(int(query.get("page_size", "100")), self.system.habits.page)
+        size = min(int(query.get("page_size", "100")), there.system.habits.page)
         page = records[first : first + size]
         following = str(first + size) if first + size < len(records) else None
         found = [each["id"] for each in page]
@@ -205,62 +278,10 @@ class Kombo:
         data = {"status": "success", "data": {"results": page, "next": following}}
         answer(self._response(200, json.dumps(data).encode()))
 
-    def _candidates(self, query: dict[str, str]) -> list[dict[str, Any]]:
-        found = [each for each in self.copy.candidates.values() if _passes(each, query)]
-        if "email" in query:
-            wanted = query["email"].lower()
-            found = [e for e in found if any(a["email_address"].lower() == wanted for a in e["email_addresses"])]
-        for name in ("first_name", "last_name"):
-            if name in query:
-                found = [each for each in found if each[name].lower() == query[name].lower()]
-        full = [
-            self._with_applications(
-                each, [a for a in self.copy.applications.values() if a["candidate_id"] == each["id"]]
-            )
-            for each in found
-        ]
-        if "job_ids" in query:
-            jobs = query["job_ids"].split(",")
-            full = [each for each in full if any(a["job"]["id"] in jobs for a in each["applications"])]
-        return full
-
-    def _with_applications(self, candidate: dict[str, Any], applications: list[dict[str, Any]]) -> dict[str, Any]:
-        names = [
-            *("id", "remote_id", "outcome", "rejection_reason_name", "rejected_at", "remote_url", "changed_at"),
-            *("remote_created_at", "remote_updated_at", "current_stage", "job"),
-        ]
-        living = [each for each in applications if each["remote_deleted_at"] is None]
-        return {**candidate, "applications": [{name: each[name] for name in names} for each in living]}
-
-    def _applications(self, query: dict[str, str]) -> list[dict[str, Any]]:
-        found = [each for each in self.copy.applications.values() if _passes(each, query)]
-        if "job_ids" in query:
-            found = [each for each in found if each["job"]["id"] in query["job_ids"].split(",")]
-        if "job_remote_ids" in query:
-            found = [each for each in found if each["job"]["remote_id"] in query["job_remote_ids"].split(",")]
-        if "remote_created_after" in query:
-            after = _moment(query["remote_created_after"])
-            found = [e for e in found if e["remote_created_at"] and _moment(e["remote_created_at"]) >= after]
-        return found
-
     def _response(self, status: int, body: bytes, headers: dict[str, str] | None = None) -> Answer:
         date = {"date": format_datetime(self.clock(), usegmt=True)} if self._sends_date else {}
         kind = "application/json" if body[:1] in (b"{", b"[") else "text/html"
         return Answer(status=status, headers={"content-type": kind, **date, **(headers or {})}, body=body)
-
-
-def _passes(record: dict[str, Any], query: dict[str, str]) -> bool:
-    if record["remote_deleted_at"] is not None and query.get("include_deleted") != "true":
-        return False
-    if "updated_after" in query and _moment(record["changed_at"]) < _moment(query["updated_after"]):
-        return False
-    if "ids" in query and record["id"] not in query["ids"].split(","):
-        return False
-    return "remote_ids" not in query or record["remote_id"] in query["remote_ids"].split(",")
-
-
-def _moment(text: str) -> datetime:
-    return datetime.fromisoformat(text)
 
 
 def _s(seconds: float | None) -> str:

@@ -28,7 +28,8 @@ class Network(httpx.AsyncBaseTransport):
         def hear(answer: Answer) -> None:
             loop.call_soon(lambda: None if heard.done() else heard.set_result(answer))
 
-        self._kombo.receive(self._process.name, request.method, str(request.url), body, hear)
+        integration = request.headers.get("x-integration-id", "")
+        self._kombo.receive(self._process.name, integration, request.method, str(request.url), body, hear)
         await self._disturbance.point(f"{request.method} has left")
         answer = await heard
         await self._disturbance.point(f"{request.method} is answered")

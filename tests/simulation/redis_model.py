@@ -12,7 +12,7 @@ from typing import Any
 
 import fakeredis
 from redis.exceptions import ConnectionError as RedisConnectionError
-from redis.exceptions import ResponseError
+from redis.exceptions import OutOfMemoryError, ResponseError
 
 from tests.simulation.clocks import EPOCH
 from tests.simulation.scheduler import Process, World
@@ -21,8 +21,9 @@ from tests.simulation.scheduler import Process, World
 class RedisServer:
     """What the machine does that Redis runs on."""
 
-    def __init__(self, world: World, settings: Mapping[str, str]) -> None:
+    def __init__(self, world: World, settings: Mapping[str, str], is_full: Callable[[], bool] = lambda: False) -> None:
         self.world = world
+        self.is_full = is_full
         self.settings = settings
         self.starts = 0
         self.wall_offset = 0.0
@@ -130,6 +131,8 @@ class RedisClient:
         disturbance: Any = self._process.disturbance
         await disturbance.work(f"before {name}")
         server = self._server
+        if name == "eval" and server.is_full():
+            raise OutOfMemoryError("command not allowed when used memory > 'maxmemory'.")
         for _ in range(3):
             try:
                 reply = server.run(lambda: do(*args, **kwargs))

@@ -9,116 +9,10 @@ from typing import Literal
 
 import attrs
 
+from tests.simulation import troubles
 from tests.simulation.fates import LONGEST_WORK
+from tests.simulation.specs import DAY, FLAWS, HOUR, Other, RowSpec, RunSpec, Scenario, Turn
 from tests.simulation.system import REWRITES, Habits
-
-HOUR = 3600.0
-DAY = 24 * HOUR
-
-
-FLAWS = ("surrogate", "no email", "bytes", "broken stream", "file name", "no such file")
-
-
-@attrs.frozen(kw_only=True)
-class RowSpec:
-    """A row of the input."""
-
-    key: str
-    person: int
-    job: str
-    email: str
-    first_name: str
-    last_name: str = "Lovelace"
-    phone: str = "+49 30 1"
-    title: str = ""
-    cv: str = ""
-    as_candidate: bool = False
-    flaw: str = ""
-    """What makes it impossible to send: a key of `FLAWS`."""
-
-    def __str__(self) -> str:
-        return f"{self.key}=p{self.person}/{self.job}"
-
-
-@attrs.frozen(kw_only=True)
-class RunSpec:
-    """A run of the upload, in a process of its own."""
-
-    name: str
-    rows: tuple[RowSpec, ...]
-    delay: float = 0.0
-    """Seconds after the beginning of its turn."""
-    wall_offset: float = 0.0
-    wall_step: tuple[float, float] | None = None
-    """After how many seconds the clock of its machine steps, and by how much."""
-    plan: Mapping[int, float] = attrs.field(factory=dict[int, float])
-    """At which moments it is killed (0) or paused (for so many seconds): those at which it talks to the outside."""
-    steps: Mapping[int, float] = attrs.field(factory=dict[int, float])
-    """After which steps of its event loop, likewise."""
-    leaves_after: int | None = None
-    """After how many outcomes it leaves the loop."""
-    stops_after: float | None = None
-    """After how many seconds it is cancelled, as by Ctrl-C."""
-    concurrency: int = 100
-    says_words: bool = True
-    """Whether this run is told `resend_after` and `synced_since`, where the scenario has them."""
-
-
-@attrs.frozen(kw_only=True)
-class Turn:
-    """Runs that go on at the same time, and how long after the turn before."""
-
-    wait: float
-    runs: tuple[RunSpec, ...]
-    mishap: str = ""
-    """What happens to the journal before this turn, or (`... while running`) in it."""
-
-
-@attrs.frozen(kw_only=True)
-class Other:
-    """An application for the person and job of a row that somebody else makes."""
-
-    row: int
-    when: Literal["before", "after"]
-    seconds: float
-    """Before the first run, or after our first request for it has arrived."""
-    same_names: bool
-    touched: float | None = None
-    """When a sync touches it, in seconds after the first run began."""
-
-
-@attrs.frozen(kw_only=True)
-class Scenario:
-    """All that is decided before a seed is played."""
-
-    seed: int
-    journal: Literal["sqlite", "redis"]
-    keyed: bool
-    habits: Habits
-    clock_offset: float
-    """Of Kombo's clock."""
-    sends_date: bool
-    longest_work: float
-    sync_every: float
-    sync_takes: float
-    resend_after: float | None
-    """In seconds; true."""
-    synced_since: bool
-    turns: tuple[Turn, ...]
-    others: tuple[Other, ...]
-    removals: Mapping[int, tuple[str, float]]
-    """By row: `deleted` or `merged`, and how long after it was made (or has shown, where words depend on it)."""
-    redis_step: tuple[float, float] | None = None
-    """When the clock of the machine steps that Redis runs on, and by how much."""
-    crowd: int = 0
-    """How many other people apply for each job."""
-    redis: Mapping[str, str] = attrs.field(factory=dict[str, str])
-
-    @property
-    def has_words(self) -> bool:
-        """Whether the caller says how what was done shows."""
-        return self.resend_after is not None or self.synced_since
-
 
 _EMAILS = (
     "ada{}@example.com",
@@ -133,7 +27,7 @@ _EMAILS = (
 
 def scenario(seed: int) -> Scenario:
     """The scenario of *seed*."""
-    chance = random.Random(f"{seed} scenario")
+    chance, trouble = random.Random(f"{seed} scenario"), random.Random(f"{seed} trouble")
     journal: Literal["sqlite", "redis"] = chance.choice(("sqlite", "redis"))
     keyed = chance.random() < 0.25
     shows = chance.choice(("at once", "at once", "successes", "successes", "sync", "never"))
@@ -142,8 +36,8 @@ def scenario(seed: int) -> Scenario:
     longest_work = chance.choice((3.0, 50.0, LONGEST_WORK))
     latest = longest_work + 10 + (0 if shows == "at once" else 2 * sync_every + 2 * sync_takes)
     words = "none" if shows == "never" else chance.choice(("none", "resend_after", "synced_since", "both"))
-    resend_after = latest * chance.uniform(1, 1.5) if words in ("resend_after", "both") else None
-    rows = _rows(chance, keyed)
+    resend_after = 1.001 * latest * chance.uniform(1, 1.5) if words in ("resend_after", "both") else None
+    rows = troubles.rows(trouble, _rows(chance, keyed))
     plain = Scenario(
         seed=seed,
         journal=journal,
@@ -156,6 +50,7 @@ def scenario(seed: int) -> Scenario:
             refuses_second=chance.random() < 0.15,
             created=chance.choice(("ms", "ms", "ms", "s", "none")),
             page=chance.choice((1, 2, 250)),
+            clock=troubles.system_clock(trouble),
         ),
         clock_offset=chance.choice((0.0, 0.0, 37.0, -HOUR)),
         sends_date=chance.random() < 0.95,
@@ -165,7 +60,7 @@ def scenario(seed: int) -> Scenario:
         resend_after=resend_after,
         synced_since=words in ("synced_since", "both"),
         turns=_turns(chance, journal, rows, keyed, resend_after or latest),
-        others=_others(chance, rows),
+        others=(*_others(chance, rows), *troubles.others(trouble, rows)),
         removals={
             index: (chance.choice(("deleted", "merged")), chance.choice((0.5, 30.0, HOUR)))
             for index in range(len(rows))
@@ -177,7 +72,12 @@ def scenario(seed: int) -> Scenario:
         else None,
         crowd=60 if chance.random() < 0.04 else 0,
     )
-    return _sharpened(chance, plain) if seed % 10 == 9 else plain
+    if seed % 10 == 9:
+        plain = _sharpened(chance, plain)
+    if seed % 10 == 4:
+        orderly = (troubles.proven, troubles.behind, troubles.slow)
+        return orderly[seed // 10 % 3](trouble, plain)
+    return troubles.troubled(trouble, plain)
 
 
 def _sharpened(chance: random.Random, plain: Scenario) -> Scenario:

@@ -8,8 +8,9 @@ import attrs
 
 from tests.simulation.history import play
 from tests.simulation.invariants import violations
-from tests.simulation.scenario import Scenario, scenario
+from tests.simulation.scenario import scenario
 from tests.simulation.scheduler import Stuck
+from tests.simulation.specs import Scenario
 
 
 @attrs.frozen(kw_only=True)

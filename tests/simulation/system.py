@@ -5,13 +5,12 @@ from __future__ import annotations
 import itertools
 import unicodedata
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime
+from datetime import datetime
 from functools import partial
 from typing import Any
 
 import attrs
 
-from tests.simulation.clocks import EPOCH
 from tests.simulation.scheduler import World
 
 Text = Callable[[str], str]
@@ -58,6 +57,8 @@ class Habits:
     """Whether it refuses a second application for the same job."""
     created: str = "ms"
     """What it gives as time of creation: `ms`, `s`, `none`."""
+    clock: float = 0.0
+    """By how many seconds its clock is ahead of Kombo's."""
     page: int = 250
     """How many records Kombo gives on a page, at most."""
 
@@ -94,15 +95,16 @@ class Application:
 class System:
     """The connected system itself."""
 
-    def __init__(self, world: World, habits: Habits) -> None:
+    def __init__(self, world: World, habits: Habits, *, suffix: str = "") -> None:
         self.world = world
         self.habits = habits
+        self._suffix = suffix
         self.candidates: list[Candidate] = []
         """All but `kept`."""
         self.applications: list[Application] = []
         self.partial: list[tuple[str, Candidate]] = []
         """Candidates of ours that were made without their application, with the identity of their row."""
-        self.kept = Candidate("C0000", "kept@example.com", "Kept", "One", "", world.now)
+        self.kept = Candidate(f"C0000{suffix}", "kept@example.com", "Kept", "One", "", world.now)
         """The candidate that others are merged into."""
         self.changes = 0
         """Counts what a sync would see."""
@@ -121,16 +123,19 @@ class System:
             first, last = person["first_name"], person["last_name"]
             if self.habits.renames:
                 first, last = first[:1], last.upper() + "-X"
-            number = next(self._count)
-            candidate = Candidate(f"C{number:04}", email, first, last, person.get("phone", ""), self.world.now)
+            phone, now = person.get("phone", ""), self.world.now
+            candidate = Candidate(self._new_id("C"), email, first, last, phone, now)
             self.candidates.append(candidate)
             if partly and row is not None:
                 self.partial.append((row, candidate))
         if partly:
             return candidate
-        application = Application(f"A{next(self._count):04}", job, candidate, self.world.now, row, attempt)
+        application = Application(self._new_id("A"), job, candidate, self.world.now, row, attempt)
         self.applications.append(application)
         return application
+
+    def _new_id(self, kind: str) -> str:
+        return f"{kind}{next(self._count):04}{self._suffix}"
 
     def find(self, email: str) -> Candidate | None:
         """The candidate that has this address."""
@@ -144,7 +149,7 @@ class System:
 class Copy:
     """Kombo's copy: snapshots of records, by ID, in the form in which Kombo answers."""
 
-    def __init__(self, system: System, clock: Callable[[], datetime]) -> None:
+    def __init__(self, system: System, clock: Callable[[float | None], datetime]) -> None:
         self.system = system
         self.clock = clock
         self.candidates: dict[str, dict[str, Any]] = {}
@@ -189,13 +194,8 @@ class Copy:
     def _time(self, at: float | None) -> str | None:
         if at is None or self.system.habits.created == "none":
             return None
-        moment = self.clock_at(at)
+        moment = self.clock(at + self.system.habits.clock)
         return _iso(moment.replace(microsecond=0) if self.system.habits.created == "s" else moment)
-
-    def clock_at(self, at: float) -> datetime:
-        """What the server's clock showed at *at*."""
-        offset = self.clock().timestamp() - EPOCH - self.system.world.now
-        return datetime.fromtimestamp(EPOCH + at + offset, UTC)
 
     def candidate(self, each: Candidate) -> dict[str, Any]:
         """*each* as Kombo answers it, without its applications."""
@@ -218,8 +218,8 @@ class Copy:
             "remote_created_at": self._time(each.created),
             "remote_updated_at": None,
             "remote_data": None,
-            "changed_at": _iso(self.clock()),
-            "remote_deleted_at": None if each.deleted is None else _iso(self.clock_at(each.deleted)),
+            "changed_at": _iso(self.clock(None)),
+            "remote_deleted_at": None if each.deleted is None else _iso(self.clock(each.deleted)),
             "tags": [],
         }
 
@@ -240,8 +240,8 @@ class Copy:
             "custom_fields": None,
             "integration_fields": [],
             "remote_url": None,
-            "changed_at": _iso(self.clock()),
-            "remote_deleted_at": None if each.deleted is None else _iso(self.clock_at(each.deleted)),
+            "changed_at": _iso(self.clock(None)),
+            "remote_deleted_at": None if each.deleted is None else _iso(self.clock(each.deleted)),
             "remote_created_at": self._time(each.created),
             "remote_updated_at": None,
             "remote_data": None,
@@ -251,6 +251,15 @@ class Copy:
             "interviews": [],
             "offers": [],
         }
+
+
+@attrs.frozen
+class Integration:
+    """A connected system, and Kombo's copy of it."""
+
+    id: str
+    system: System
+    copy: Copy
 
 
 def job(name: str) -> dict[str, Any]:

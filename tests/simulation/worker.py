@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, timedelta
 from typing import Any, BinaryIO
 
 import attrs
 
 from kombo_async import AsyncKomboClient, ats
 from kombo_async.bulk import Outcome, Row
+from kombo_async.middleware import Call, Next
+from kombo_async.response import Response
 from tests.simulation.kombo import Kombo
 from tests.simulation.network import Network
-from tests.simulation.scenario import RowSpec, RunSpec, Scenario
 from tests.simulation.scheduler import Process
-
-INTEGRATION = "greenhouse:simulated"
+from tests.simulation.specs import FIRST, RowSpec, RunSpec, Scenario
 
 
 @attrs.frozen(kw_only=True)
@@ -38,10 +38,30 @@ async def upload(
     if scenario.keyed:
         options["key"] = lambda request: request.candidate.company
     network = Network(process, kombo, process.disturbance)
+    by_request: dict[int, str] = {}
+
+    async def note(call: Call, call_next: Next) -> Response[Any]:
+        """An attempt begins: a record that is made from now on is no earlier than it."""
+        if id(call.request) in by_request:
+            kombo.begins(process.name, by_request[id(call.request)])
+        return await call_next(call)
+
     async with AsyncKomboClient(
-        "key", integration_id=INTEGRATION, base_url="https://kombo.test/v1", transport=network
+        "key",
+        integration_id=FIRST,
+        base_url="https://kombo.test/v1",
+        transport=network,
+        attempt_middleware=(note,),
     ) as client:
-        rows = [Row(request_of(spec, scenario), tag=index) for index, spec in enumerate(run.rows)]
+        rows = [
+            Row(
+                request_of(spec, scenario),
+                tag=index,
+                integration_id=None if spec.integration == FIRST else spec.integration,
+            )
+            for index, spec in enumerate(run.rows)
+        ]
+        by_request |= {id(row.request): scenario.identity(spec) for row, spec in zip(rows, run.rows, strict=True)}
         told = 0
         async with client.bulk(rows, journal=journal, concurrency=run.concurrency, **options) as outcomes:
             async for outcome in outcomes:
@@ -63,8 +83,8 @@ def words(scenario: Scenario, kombo: Kombo) -> dict[str, Any]:
     if scenario.synced_since and "synced_since" in known:
 
         async def synced_since(*arguments: Any) -> bool:
-            moment = next(each for each in arguments if isinstance(each, datetime))
-            began = [kombo.copy.clock_at(began) for began, _ in kombo.copy.syncs]
+            integration, moment = arguments
+            began = [kombo.clock(began) for began, _ in kombo.integrations[integration].copy.syncs]
             return any(each > moment.astimezone(UTC) for each in began)
 
         options["synced_since"] = synced_since
