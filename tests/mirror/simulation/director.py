@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import itertools
 import math
 from datetime import timedelta
 from functools import partial
@@ -13,7 +14,7 @@ from typing import Any
 import anyio
 
 from kombo_async import AsyncKomboClient, ats
-from kombo_async.mirror import Mirror, Store, Table
+from kombo_async.mirror import Mirror, Store, StoreUnavailable, Table
 from kombo_async.webhooks import parse
 from tests.mirror.simulation.kombo import Kombo, Network, data_changed, sync_finished
 from tests.mirror.simulation.places import Place
@@ -183,8 +184,8 @@ class Director:
         if busy:
             # At a certain step, killed, or paused for longer than late changes take, a lease, or a timeout.
             process.plan = {chance.randint(1, 8000): chance.choice([0, 20.0, 45.0, 135.0, chance.uniform(180, 1500)])}
-            # With a page that it has not written yet, paused for so long that others have long gone on.
-            pauses = {chance.randint(1, 100): chance.uniform(900, 1800)} if chance.random() < 0.3 else {}
+            # Right before it writes a page, paused for so long that others have long gone on.
+            pauses = {chance.randint(1, 40): chance.uniform(900, 1800)} if chance.random() < 0.3 else {}
             self._pauses[process] = pauses
             life = chance.uniform(60, 3600) + sum(pauses.values())
             life = min(life, self.plan.runs_until(self.world.now) - self.world.now)
@@ -213,20 +214,23 @@ class Director:
         """The program."""
         settings: dict[str, Any] = {"every": EVERY, "overlap": OVERLAP, "full_every": self.plan.full_every}
         settings["keep_changes"] = timedelta(days=60)
-        network = Network(process, self.kombo, self._pauses.get(process, {}))
+        network = Network(process, self.kombo)
         async with (
             AsyncKomboClient("key", base_url="https://kombo.test/v1", transport=network) as client,
-            Mirror(client, self._store(), TABLES, integrations=INTEGRATIONS, **settings) as mirror,
+            Mirror(client, self._store(process), TABLES, integrations=INTEGRATIONS, **settings) as mirror,
         ):
             self._mirrors[process] = mirror
             await mirror.run()
 
-    def _store(self) -> Store:
+    def _store(self, process: Process) -> Store:
         """A store, which fails while it is away."""
+        writes, pauses = itertools.count(1), self._pauses.get(process, {})
 
-        def before() -> None:
+        def before(work: str) -> None:
+            if work == "write" and (seconds := pauses.get(next(writes))):
+                process.pause(seconds)
             if self.plan.is_away(self.world.now):
-                raise OSError("the store is away")
+                raise StoreUnavailable("the store is away")
 
         return self.place.store(before, lambda: self._now() + self._wall_offset)
 

@@ -11,7 +11,6 @@ from random import Random
 from typing import Any
 
 import anyio
-import anyio.lowlevel
 import httpx
 
 from tests.mirror.simulation.system import LISTS, System
@@ -84,16 +83,11 @@ class Kombo:
 
 
 class Network(httpx.AsyncBaseTransport):
-    """What a client of *process* sends through. What has left goes on without it.
+    """What a client of *process* sends through. What has left goes on without it."""
 
-    *pauses* says with which answers the process is paused, and for how many seconds.
-    """
-
-    def __init__(self, process: Process, kombo: Kombo, pauses: Mapping[int, float]) -> None:
+    def __init__(self, process: Process, kombo: Kombo) -> None:
         self._process = process
         self._kombo = kombo
-        self._pauses = pauses
-        self._answers = 0
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         """Send *request*, and wait for what comes back."""
@@ -108,10 +102,6 @@ class Network(httpx.AsyncBaseTransport):
 
         self._kombo.receive(request, hear)
         answer = await heard
-        self._answers += 1
-        if self._answers in self._pauses:
-            self._process.pause(self._pauses[self._answers])
-            await anyio.lowlevel.checkpoint()
         if isinstance(answer, Exception):
             raise answer
         return answer

@@ -22,8 +22,8 @@ from anyio import to_thread
 from kombo_async.mirror import SqliteStore, Store
 
 T = TypeVar("T")
-Before = Callable[[], None]
-"""Called before each piece of work; it raises while the store is away."""
+Before = Callable[[str], None]
+"""Called before each piece of work, with its name; it raises while the store is away."""
 
 _schemas = itertools.count()
 
@@ -51,7 +51,7 @@ class SqlitePlace:
 
         class _Store(SqliteStore):
             async def _run(self, work: Callable[..., T], *args: Any) -> T:
-                before()
+                before(getattr(args[0] if args else work, "__name__", ""))
                 return await super()._run(work, *args)
 
         return _Store(self._path)
@@ -153,7 +153,7 @@ class _Elsewhere:
 
         async def call(*args: Any, **options: Any) -> Any:
             def work() -> Any:
-                self._before()
+                self._before(name)
                 return self._place.work(method(*args, **options), self._now())
 
             work.__name__ = name
