@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, NoReturn
 from opentelemetry import metrics
 
 from kombo_async.contrib._otel_looks import export
+from kombo_async.mirror import StoreUnavailable
 
 if TYPE_CHECKING:
     from kombo_async.mirror import IntegrationHealth, Mirror, MirrorStatus
@@ -55,12 +56,19 @@ async def observe_mirror(
             ),
             ("kombo.mirror.integrations", "{integration}", _states, "Integrations in each state."),
         ),
-        mirror.status,
+        lambda: _status(mirror),
         every=every,
         meter_provider=meter_provider,
         what="the mirror's status",
         logger=_logger,
     )
+
+
+async def _status(mirror: Mirror) -> MirrorStatus:
+    status = await mirror.status()
+    if status.unavailable is not None:
+        raise StoreUnavailable(status.unavailable)
+    return status
 
 
 def _of_each(value: Callable[[IntegrationHealth], float | None]) -> Read:

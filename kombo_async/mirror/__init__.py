@@ -33,6 +33,7 @@ from kombo_async.mirror._store import (
     Stale,
     Store,
     StoredIntegration,
+    StoreUnavailable,
     TablesDiffer,
     Turn,
     Watermark,
@@ -51,6 +52,7 @@ __all__ = [
     "SqliteStore",
     "LeaseLost",
     "TablesDiffer",
+    "StoreUnavailable",
     # health and changes
     "MirrorStatus",
     "IntegrationHealth",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import anyio
+import attrs
 
 from kombo_async.mirror._checks import (
     CANDIDATES,
@@ -133,6 +134,20 @@ async def keeps_one_set_of_tables(make: MakeStore) -> None:
         await one.renew("one", 0)
         promise("it gets turns once the others have ended", len(await two.claim("two", {"long": 1}, 60)) == 1)
         promise("after that, the others are refused", await differing(one.claim("one", {"long": 1}, 60)) is not None)
+
+
+async def keeps_one_set_of_columns(make: MakeStore) -> None:
+    """Once a process with other columns has taken over, turns from before are lost, also of other integrations."""
+    async with opened(make) as one, opened(make) as two:
+        await one.add(ID)
+        await one.add("lever:2")
+        old = await one.take("one", ID, 60)
+        await two.aclose()
+        await two.open([attrs.evolve(TAGS, columns=["name", "remote_id"]), CANDIDATES])
+        promise("take() gives the turn of another integration", await two.take("two", "lever:2", 60) is not None)
+        promise("take() has ended earlier turns", await two.take("two", ID, 60) is not None)
+        if old is not None:
+            await refused("write with columns from before", one.write(old, TAGS, [tag("a", "1")], []))
 
 
 async def remembers_what_it_was_told(make: MakeStore) -> None:

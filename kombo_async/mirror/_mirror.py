@@ -7,7 +7,7 @@ import math
 import os
 import uuid
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from types import TracebackType
@@ -23,9 +23,9 @@ from kombo_async.errors import InputFault, InvalidInput
 from kombo_async.mirror._blind import Watched
 from kombo_async.mirror._events import News, news_of
 from kombo_async.mirror._look import Look, Settings
-from kombo_async.mirror._scheduler import LEASE, POLL, Scheduler
+from kombo_async.mirror._scheduler import LEASE, POLL, Scheduler, reason
 from kombo_async.mirror._status import MirrorStatus, status_of
-from kombo_async.mirror._store import Ending, LeaseLost, Store, Turn
+from kombo_async.mirror._store import Ending, LeaseLost, Store, StoreUnavailable, Turn
 from kombo_async.mirror._subscription import Subscription
 from kombo_async.mirror._sync import Update
 from kombo_async.mirror._table import ENVIRONMENT, Table, check_names
@@ -148,6 +148,7 @@ class Mirror:
             KomboError: It failed: what was fetched until then stays, and the next update fetches the rest.
             LeaseLost: The integration was removed in the meantime.
             TablesDiffer: A process that is running on the same store keeps other tables.
+            StoreUnavailable: The database cannot be used for now.
             InvalidInput: *integration_id* cannot be one.
         """
         check_header("integration_id", integration_id)
@@ -161,14 +162,15 @@ class Mirror:
             wait = 0.0 if look.long_due else min(self._every.total_seconds(), look.next_in or math.inf)
             ending = Ending(lane="long" if look.long_due else "quick", next_in=wait, succeeded=True)
         finally:
-            with anyio.CancelScope(shield=True):
+            with anyio.CancelScope(shield=True), suppress(StoreUnavailable):  # its lease ends by itself
                 await self.store.release(look.turn, ending)
         return look.updates
 
     async def handle(self, event: Event) -> None:
         """Note what a webhook reports; use `receiver.on_any_other(mirror.handle)`. Fetching the changes is up to `run`.
 
-        Any process may call it; one that runs on the same store does the work.
+        Any process may call it; one that runs on the same store does the work. It raises `StoreUnavailable` while the
+        database cannot be used: then a `Receiver` answers 500, and Kombo sends the webhook again.
         """
         news = news_of(event)
         if news is None:
@@ -202,7 +204,8 @@ class Mirror:
     async def run(self) -> None:
         """Keep all tables in sync until cancelled: whatever is due, the most urgent first, and what webhooks report.
 
-        Failures are logged and retried later. Any number of processes may run on one store.
+        Failures are logged and retried later, those of the database, too, once it has started. Any number of processes
+        may run on one store.
         """
         await self.open()
         for integration_id in self._given:
@@ -217,9 +220,15 @@ class Mirror:
             await self._scheduler.run()
 
     async def status(self) -> MirrorStatus:
-        """The state of the integrations: lag, failures, last full syncs. Its `as_dict` is JSON for a health check."""
-        await self.open()
-        return status_of(await self.store.integrations(), every=self._every.total_seconds())
+        """The state of the integrations: lag, failures, last full syncs. Its `as_dict` is JSON for a health check.
+
+        If the database cannot be used, `unavailable` says why.
+        """
+        try:
+            await self.open()
+            return status_of(await self.store.integrations(), every=self._every.total_seconds())
+        except StoreUnavailable as error:
+            return MirrorStatus(integrations=(), unavailable=str(error))
 
     @asynccontextmanager
     async def changes(self, subscriber: str) -> AsyncGenerator[Subscription]:
@@ -230,7 +239,7 @@ class Mirror:
                     if change.table == "applications" and "current_stage" in change.fields: ...
 
         Each change comes at least once; those of a record come in order. A change is done when the next is requested.
-        Waits while another process is reading for the same subscriber.
+        Waits while another process is reading for the same subscriber, and while the database cannot be used.
         """
         if self._keep_changes is None:
             raise InvalidInput(
@@ -302,7 +311,10 @@ class Mirror:
         while held.get(turn.integration_id) == turn.fence:
             with self._clock.until(self._clock.time() + LEASE / 3):
                 await anyio.sleep_forever()
-            held = dict(await self.store.renew(self._owner, LEASE))
+            try:
+                held = dict(await self.store.renew(self._owner, LEASE))
+            except Exception as error:  # what is written next finds out
+                _logger.warning("the lease of %s could not be renewed: %s", turn.integration_id, reason(error))
         scope.cancel()
 
     async def _prune(self, keep: timedelta) -> None:
@@ -310,6 +322,6 @@ class Mirror:
             try:
                 await self.store.prune(keep.total_seconds())
             except Exception as error:  # a database that is away must not end the mirror
-                _logger.warning("the log of changes could not be pruned (%s)", type(error).__name__)
+                _logger.warning("the log of changes could not be pruned: %s", reason(error))
             with self._clock.until(self._clock.time() + 600):
                 await anyio.sleep_forever()

@@ -8,24 +8,16 @@ from typing import Any, TypeAlias
 
 import anyio
 
-from kombo_async._lazy import missing_extra
-
-try:
-    import asyncpg  # type: ignore[import-untyped]  # pyright: ignore[reportMissingTypeStubs]
-except ModuleNotFoundError as _error:
-    raise missing_extra(_error, "postgres", "asyncpg") from None
-
+from kombo_async.mirror._postgres_errors import driver, translated
 from kombo_async.mirror._postgres_tables import quoted
 from kombo_async.mirror._store import LeaseLost, Turn
-
-_asyncpg: Any = asyncpg
 
 Connection: TypeAlias = Any
 
 NOW = "extract(epoch FROM clock_timestamp())::float8"
 """The database's time, in SQL."""
-TOO_LARGE: type[Exception] = _asyncpg.ProgramLimitExceededError
-"""Raised if a text is too long for an index."""
+CONNECT_TIMEOUT = 10.0
+"""Seconds until a database that does not answer counts as away."""
 
 
 class PostgresPool:
@@ -41,8 +33,9 @@ class PostgresPool:
     async def open(self) -> None:
         """Create the pool unless it is open."""
         if self._pool is None:
-            self._pool = await _asyncpg.create_pool(
-                self._dsn, min_size=0, max_size=self._size, command_timeout=300, reset=_nothing, **self._connect
+            settings = {"timeout": CONNECT_TIMEOUT, "command_timeout": 300, **self._connect}
+            self._pool = await driver.create_pool(
+                self._dsn, min_size=0, max_size=self._size, reset=_nothing, **settings
             )
 
     async def aclose(self) -> None:
@@ -57,7 +50,7 @@ class PostgresPool:
         """A connection in a transaction, which is never cancelled halfway."""
         if self._pool is None:
             raise RuntimeError(f"PostgresStore(schema={self.schema!r}) is not open")
-        with anyio.CancelScope(shield=True):
+        with anyio.CancelScope(shield=True), translated(self.schema):
             async with self._pool.acquire() as connection, connection.transaction():
                 yield connection
 
@@ -85,7 +78,7 @@ class PostgresPool:
         if self._pool is None:
             raise RuntimeError(f"PostgresStore(schema={self.schema!r}) is not open")
         rows: list[Any] = []
-        with anyio.CancelScope(shield=True):
+        with anyio.CancelScope(shield=True), translated(self.schema):
             rows.extend(await self._pool.fetch(sql, *values))
         return rows
 

@@ -27,14 +27,13 @@ class PostgresRows:
         self._unindexed: set[str] = set()
 
     async def open(self, db: Connection, tables: Sequence[Table], *, migrate: bool, too_large: type[Exception]) -> None:
-        """Create (or find) the tables and fill new columns. Texts too long for an index raise *too_large*."""
+        """Create (or find) the tables. Texts too long for an index raise *too_large*."""
         self._tables = tuple(tables)
         if migrate:
             await self._migrate(db)
         await self._check_format(db)
         for name, _, columns in tables_sql.layouts(tables):
             await self._check_columns(db, name, columns)
-        await self._fill(db)
         for statement in tables_sql.indexes(self._schema, tables) if migrate else ():
             try:
                 async with db.transaction():
@@ -81,27 +80,30 @@ class PostgresRows:
             if there[column.name] != column.type:
                 raise RuntimeError(f"{name}.{column.name} is {there[column.name]}, but must be {column.type}")
 
-    async def _fill(self, db: Connection) -> None:
-        """Fill new columns and nested tables from existing records."""
-        known = {
-            (row[0], row[1]) for row in await db.fetch(f"SELECT table_name, name FROM {_own(self._schema, 'columns')}")
-        }
+    async def is_filled(self, db: Connection) -> bool:
+        """Whether all columns were filled by the processes before this one."""
+        known = await self._layouts(db)
+        return all(known.get(table.name) == table.layout for table in self._tables)
+
+    async def fill(self, db: Connection) -> None:
+        """Fill columns and nested tables that the processes before this one did not know, from existing records."""
+        known = await self._layouts(db)
         for table in self._tables:
-            added = [each for each in table.typed_columns if (table.name, each.name) not in known]
-            nested = [
-                each
-                for each, columns in table.typed_nested
-                if any((each.name, name) not in known for name in ("", *(column.name for column in columns)))
-            ]
-            if not added and not nested:
+            if known.get(table.name) == table.layout:
                 continue
-            await self._fill_table(db, table, added, {each.name for each in nested})
-            names = [(table.name, each.name) for each in added]
-            for each, columns in table.typed_nested:
-                names += [(each.name, name) for name in ("", *(column.name for column in columns))]
-            await db.executemany(
-                f"INSERT INTO {_own(self._schema, 'columns')} VALUES ($1, $2) ON CONFLICT DO NOTHING", names
+            columns, nested = table.added(known.get(table.name))
+            if columns or nested:
+                await self._fill_table(db, table, columns, nested)
+            await db.execute(
+                f"INSERT INTO {_own(self._schema, 'layouts')} VALUES ($1, $2) "
+                "ON CONFLICT (name) DO UPDATE SET layout = excluded.layout",
+                table.name,
+                table.layout,
             )
+
+    async def _layouts(self, db: Connection) -> Mapping[str, str]:
+        rows = await db.fetch(f"SELECT name, layout FROM {_own(self._schema, 'layouts')}")
+        return {row["name"]: row["layout"] for row in rows}
 
     async def _fill_table(self, db: Connection, table: Table, added: Sequence[Column], nested: set[str]) -> None:
         after = ("", "")
@@ -113,6 +115,8 @@ class PostgresRows:
             after = (rows[-1][0], rows[-1][1])
             plain = [json.loads(row[2]) for row in rows]
             if added:
+                values = [[each.value(record) for each in added] for record in plain]
+                await self._drop_short_indexes(db, table.name, added, values)
                 names = ", ".join(quoted(each.name) for each in added)
                 sets = ", ".join(f"{quoted(each.name)} = u.{quoted(each.name)}" for each in added)
                 arrays = ", ".join(f"${number}::{each.type}[]" for number, each in enumerate(added, 3))
@@ -121,7 +125,7 @@ class PostgresRows:
                     f"AS u (integration_id, id, {names}) WHERE t.integration_id = u.integration_id AND t.id = u.id",
                     [row[0] for row in rows],
                     [row[1] for row in rows],
-                    *([each.value(record) for record in plain] for each in added),
+                    *(list(column) for column in zip(*values, strict=True)),
                 )
             for row, record in zip(rows, plain, strict=True):
                 await self._put_items(db, row[0], table, [(row[1], record)], only=nested)
@@ -135,7 +139,7 @@ class PostgresRows:
         fit = {each.id: each.fit() for each in (*new, *changed)} if table.keeps_records else {}
         added = [_row(table, each, fit.get(each.id)) for each in new]
         replaced = [_row(table, each, fit.get(each.id)) for each in changed]
-        await self._drop_short_indexes(db, table, (*added, *replaced))
+        await self._drop_short_indexes(db, table.name, table.typed_columns, (row[3:] for row in (*added, *replaced)))
         if added:
             await db.copy_records_to_table(
                 table.name,
@@ -158,15 +162,17 @@ class PostgresRows:
             items = [(id, record.plain) for id, record in fit.items()]
             await self._put_items(db, integration_id, table, items)
 
-    async def _drop_short_indexes(self, db: Connection, table: Table, rows: Iterable[Sequence[Any]]) -> None:
-        """Drop the index on a column once a text is too long for an index."""
-        texts = [(at, each.name) for at, each in enumerate(table.typed_columns, 3) if each.type == "text"]
-        texts = [each for each in texts if index_name(table.name, each[1]) not in self._unindexed]
+    async def _drop_short_indexes(
+        self, db: Connection, table: str, columns: Sequence[Column], rows: Iterable[Sequence[Any]]
+    ) -> None:
+        """Drop the index on a column once a text is too long for an index; *rows* are values of the columns."""
+        texts = [(at, each.name) for at, each in enumerate(columns) if each.type == "text"]
+        texts = [each for each in texts if index_name(table, each[1]) not in self._unindexed]
         if not texts:
             return
         for row in rows:
             for at, name in texts:
-                index = index_name(table.name, name)
+                index = index_name(table, name)
                 value = row[at]
                 if value and len(value) > _LONGEST_INDEXED // 4 and len(value.encode()) > _LONGEST_INDEXED:
                     self._unindexed.add(index)
@@ -189,6 +195,7 @@ class PostgresRows:
                 for id, record in records
                 for position, item in nested.rows(record)
             ]
+            await self._drop_short_indexes(db, nested.name, columns, (row[4:] for row in rows))
             if only is not None:
                 await self._delete_items(db, integration_id, table, [id for id, _ in records], only=only)
             await db.copy_records_to_table(

@@ -33,9 +33,7 @@ CREATE TABLE IF NOT EXISTS {schema}.kombo_watermarks (
     full_at timestamptz, full_wanted boolean NOT NULL DEFAULT false, missing_at timestamptz,
     compares boolean NOT NULL DEFAULT false, PRIMARY KEY (integration_id, name)
 );
-CREATE TABLE IF NOT EXISTS {schema}.kombo_columns (
-    table_name text NOT NULL, name text NOT NULL, PRIMARY KEY (table_name, name)
-);
+CREATE TABLE IF NOT EXISTS {schema}.kombo_layouts (name text PRIMARY KEY, layout text NOT NULL);
 CREATE TABLE IF NOT EXISTS {schema}.kombo_seen (
     integration_id text NOT NULL, name text NOT NULL, id text NOT NULL, PRIMARY KEY (integration_id, name, id)
 );

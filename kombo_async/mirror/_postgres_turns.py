@@ -8,6 +8,7 @@ from typing import Any
 from kombo_async.mirror._clock_steps import STEP, TIMES
 from kombo_async.mirror._models import merged_models, told_models
 from kombo_async.mirror._postgres_pool import NOW, Connection, PostgresPool
+from kombo_async.mirror._postgres_rows import PostgresRows
 from kombo_async.mirror._postgres_tables import quoted
 from kombo_async.mirror._store import Ending, Lane, StoredIntegration, Turn
 from kombo_async.mirror._table import Table
@@ -17,8 +18,9 @@ from kombo_async.mirror._table_sets import differing, table_set
 class PostgresTurns:
     """The table of integrations, with leases and fencing tokens."""
 
-    def __init__(self, pool: PostgresPool) -> None:
+    def __init__(self, pool: PostgresPool, rows: PostgresRows) -> None:
         self._pool = pool
+        self._rows = rows
         self._table_set = ""
 
     def open(self, tables: Sequence[Table]) -> None:
@@ -109,7 +111,7 @@ class PostgresTurns:
     async def take(self, owner: str, integration_id: str, seconds: float) -> Turn | None:
         """See `Store.take`."""
         async with self._pool.transaction() as db:
-            await self._check_tables(db)
+            await self._agree_on_tables(db)
             rows = await db.fetch(
                 f"{self._lease()} WHERE i.id = $3 AND lease_until <= {NOW} RETURNING i.*",
                 owner,
@@ -125,7 +127,7 @@ class PostgresTurns:
             return
         # One after the other, so that no two with different tables join at once.
         await self.lock(db, "join")
-        await self._check_tables(db)
+        await self._agree_on_tables(db)
         await db.execute(f"DELETE FROM {processes} WHERE lease_until <= {NOW}")
         if seconds > 0:
             await db.execute(
@@ -136,13 +138,23 @@ class PostgresTurns:
                 float(seconds),
             )
 
-    async def _check_tables(self, db: Connection) -> None:
+    async def _agree_on_tables(self, db: Connection) -> None:
+        """Raise `TablesDiffer` while a process with other tables is running, else fill columns that are new."""
         other = await db.fetchval(
             f"SELECT tables FROM {self._pool.own('processes')} WHERE tables <> $1 AND lease_until > {NOW} LIMIT 1",
             self._table_set,
         )
         if other is not None:
             raise differing(self._table_set, other)
+        if not await self._rows.is_filled(db):
+            await self.lock(db, "join")
+            # Processes that kept other columns may write no more, also if they were only paused.
+            await db.execute(
+                f"UPDATE {self._pool.own('integrations')} SET owner = NULL, lease_until = 0, "
+                f"fence = nextval('{quoted(self._pool.schema)}.kombo_fence') WHERE id IN (SELECT id FROM "
+                f"{self._pool.own('integrations')} WHERE owner IS NOT NULL ORDER BY id FOR UPDATE)"
+            )
+            await self._rows.fill(db)
 
     def _lease(self) -> str:
         return (

@@ -33,13 +33,12 @@ class Record:
     id: str
     json: str
     """The whole record, as Kombo sent it."""
-    salt: bytes = b""
 
     @cached_property
     def digest(self) -> bytes:
         """Distinguishes changed records from unchanged ones."""
         text = self.json.encode("utf-8", "surrogatepass")
-        return hashlib.blake2b(text, digest_size=12, salt=self.salt).digest()
+        return hashlib.blake2b(text, digest_size=12).digest()
 
     @cached_property
     def plain(self) -> Mapping[str, Any]:
@@ -51,7 +50,7 @@ class Record:
         place of numbers that are too large for any program."""
         if _UNFIT.search(self.json) is None:
             return self
-        return Record(self.id, json.dumps(_cleaned(self.plain), ensure_ascii=False), self.salt)
+        return Record(self.id, json.dumps(_cleaned(self.plain), ensure_ascii=False))
 
 
 def _cleaned(value: Any) -> Any:
@@ -112,7 +111,7 @@ def sorted_out(table: Table, page: Page[Any]) -> tuple[list[Record], list[str]]:
             deleted[head.id] = None
         else:
             deleted.pop(head.id, None)
-            records[head.id] = Record(head.id, text.decode("utf-8", "surrogatepass"), table.salt)
+            records[head.id] = Record(head.id, text.decode("utf-8", "surrogatepass"))
     return list(records.values()), list(deleted)
 
 

@@ -17,7 +17,7 @@ from kombo_async._codec.codes import Meaning, meaning_of, printable
 from kombo_async.errors import Failure, KomboError, RateLimited, SyncPending
 from kombo_async.mirror._lanes import Lanes
 from kombo_async.mirror._look import Look
-from kombo_async.mirror._store import Ending, Lane, LeaseLost, Store, TablesDiffer, Turn
+from kombo_async.mirror._store import Ending, Lane, LeaseLost, Store, StoreUnavailable, TablesDiffer, Turn
 
 _logger = logging.getLogger("kombo_async.mirror")
 
@@ -104,9 +104,7 @@ class Scheduler:
             except Exception as error:  # an unreachable database must not end the mirror
                 failures += 1
                 pause = backoff(failures, initial_delay=1.0, max_delay=30.0, jitter=True)
-                _logger.warning(
-                    "the mirror's store does not respond (%s); next attempt in %.0f s", type(error).__name__, pause
-                )
+                _logger.warning("the mirror waits for its store, next attempt in %.0f s: %s", pause, reason(error))
             else:
                 failures = 0
                 for turn in turns:
@@ -196,22 +194,23 @@ class Scheduler:
             seconds = SET_UP_DELAY
         if isinstance(error, Failure):
             name = printable(error.code) or name
-        unexpected = not isinstance(error, KomboError)
+        unexpected = not isinstance(error, KomboError | StoreUnavailable)
         message = "%s is not up to date, next try in %.0f s: %s"
-        _logger.warning(message, turn.integration_id, seconds, name, exc_info=unexpected)
+        why = reason(error) if isinstance(error, StoreUnavailable) else name
+        _logger.warning(message, turn.integration_id, seconds, why, exc_info=unexpected)
         return Ending(lane="failing", next_in=seconds, failures=failures, error=name)
 
     async def _release(self, turn: Turn, ending: Ending) -> None:
         try:
             await self._store.release(turn, ending)
         except Exception as error:  # its lease ends by itself
-            _logger.warning("%s could not be released (%s)", turn.integration_id, type(error).__name__)
+            _logger.warning("%s could not be released: %s", turn.integration_id, reason(error))
 
     async def _leave(self) -> None:
         try:
             await self._store.renew(self._owner, 0.0)
         except Exception as error:  # it is taken for dead once it has not renewed for a while
-            _logger.warning("the store could not be told that this process ends (%s)", type(error).__name__)
+            _logger.warning("the store could not be told that this process ends: %s", reason(error))
 
     async def _renew_leases(self) -> None:
         while True:
@@ -220,7 +219,7 @@ class Scheduler:
             try:
                 held = await self._store.renew(self._owner, LEASE)
             except Exception as error:
-                _logger.warning("leases could not be renewed (%s)", type(error).__name__)
+                _logger.warning("leases could not be renewed: %s", reason(error))
                 continue
             for integration_id, (fence, scope) in list(self._scopes.items()):
                 if held.get(integration_id, 0) > fence or integration_id not in held:
@@ -228,3 +227,8 @@ class Scheduler:
 
     def _for(self, seconds: float) -> AbstractContextManager[object]:
         return self._clock.until(self._clock.time() + seconds)
+
+
+def reason(error: Exception) -> str:
+    """Why the store failed, for a log: other messages than ours may hold people's data."""
+    return str(error) if isinstance(error, StoreUnavailable) else type(error).__name__

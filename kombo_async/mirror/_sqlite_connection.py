@@ -4,22 +4,42 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any
 
+from kombo_async.mirror._store import StoreUnavailable
 from kombo_async.mirror._table import Table
+
+_AWAY = {
+    sqlite3.SQLITE_BUSY,
+    sqlite3.SQLITE_CANTOPEN,
+    sqlite3.SQLITE_FULL,
+    sqlite3.SQLITE_IOERR,
+    sqlite3.SQLITE_LOCKED,
+    sqlite3.SQLITE_NOMEM,
+    sqlite3.SQLITE_PERM,
+    sqlite3.SQLITE_PROTOCOL,
+    sqlite3.SQLITE_READONLY,
+}
 
 
 class SqliteConnection:
     """One connection to the file at *path*, with the clock *now* and the tables it was opened for."""
 
     def __init__(self, path: str, now: Callable[[], float]) -> None:
-        if path != ":memory:" and not os.path.exists(path):
-            os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))  # people's data: only for the owner
-        self._db = sqlite3.connect(path, timeout=30, isolation_level=None, check_same_thread=False)
-        self._db.execute("PRAGMA journal_mode = WAL")
-        self._db.execute("PRAGMA synchronous = NORMAL")
+        self._path = path if path == ":memory:" else os.path.abspath(path)
+        self._file = (0, 0)
+        with translated(path):
+            if path != ":memory:":
+                os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))  # people's data: only for the owner
+            self._db = sqlite3.connect(path, timeout=30, isolation_level=None, check_same_thread=False)
+            self._db.execute("PRAGMA journal_mode = WAL")
+            self._db.execute("PRAGMA synchronous = NORMAL")
+            if path != ":memory:":
+                found = os.stat(path)
+                self._file = (found.st_dev, found.st_ino)
         self._now = now
         self._tables: tuple[Table, ...] = ()
         self._table_set = ""
@@ -29,15 +49,31 @@ class SqliteConnection:
         """Close the connection."""
         self._db.close()
 
+    def check_file(self) -> None:
+        """Raise `StoreUnavailable` if the file was removed or replaced: what is written would be lost."""
+        if self._path == ":memory:":
+            return
+        try:
+            there = os.stat(self._path)
+        except OSError:
+            there = None
+        if there is None or (there.st_dev, there.st_ino) != self._file:
+            raise StoreUnavailable(
+                f"the SQLite file {self._path!r} was removed or replaced while it was open: restart the process"
+            )
+
     def transaction(self, work: Callable[..., Any], *args: Any) -> Any:
         """Run *work* in a transaction."""
-        self._db.execute("BEGIN IMMEDIATE")
-        try:
-            result = work(*args)
-            self._db.execute("COMMIT")
-        except BaseException:
-            self._db.execute("ROLLBACK")
-            raise
+        self.check_file()
+        with translated(self._path):
+            self._db.execute("BEGIN IMMEDIATE")
+            try:
+                result = work(*args)
+                self._db.execute("COMMIT")
+            except BaseException:
+                if self._db.in_transaction:  # SQLite itself rolls back after some errors
+                    self._db.execute("ROLLBACK")
+                raise
         return result
 
     def _all(self, sql: str, *values: Any) -> list[Any]:
@@ -45,6 +81,22 @@ class SqliteConnection:
 
     def _one(self, sql: str) -> Any:
         return self._db.execute(sql).fetchone()[0]
+
+
+@contextmanager
+def translated(path: str) -> Generator[None]:
+    """Raise errors of SQLite and the system as `StoreUnavailable` or as a `RuntimeError` that names the file."""
+    try:
+        yield
+    except OSError as error:
+        raise StoreUnavailable(f"the SQLite file {path!r} cannot be used: {error.strerror}") from None
+    except sqlite3.DatabaseError as error:
+        code = getattr(error, "sqlite_errorcode", None)
+        if isinstance(code, int) and code & 0xFF in _AWAY:
+            raise StoreUnavailable(f"the SQLite file {path!r} cannot be used: {error}") from None
+        if isinstance(error, sqlite3.IntegrityError | sqlite3.DataError):
+            raise
+        raise RuntimeError(f"the SQLite file {path!r} cannot be used: {error}") from error
 
 
 def quoted(name: str) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Sequence, Set
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
@@ -31,31 +31,30 @@ class SqliteRows(SqliteConnection):
             if column.type != "jsonb":
                 index = quoted(f"{name}.{column.name}")
                 self._db.execute(f'CREATE INDEX IF NOT EXISTS {index} ON "{name}" ({quoted(column.name)})')
-        if added:
-            self._fill(name, added)
 
-    def _fill(self, name: str, columns: Sequence[Column]) -> None:
-        """Fill new columns from existing records."""
+    def _fill(self) -> None:
+        """Fill columns and nested tables that the processes before this one did not know, from existing records."""
+        known = dict(self._all("SELECT name, layout FROM kombo_layouts"))
+        for table in self._tables:
+            if known.get(table.name) != table.layout:
+                self._fill_table(table, *table.added(known.get(table.name)))
+                self._db.execute("INSERT OR REPLACE INTO kombo_layouts VALUES (?, ?)", [table.name, table.layout])
+
+    def _fill_table(self, table: Table, columns: Sequence[Column], nested: Set[str]) -> None:
         names = ", ".join(f"{quoted(column.name)} = ?" for column in columns)
+        items = [(each.name, each, inner) for each, inner in table.typed_nested if each.name in nested]
         after = 0
-        while rows := self._all(f'SELECT rowid, data FROM "{name}" WHERE rowid > ? ORDER BY rowid LIMIT 1000', after):
+        sql = f'SELECT rowid, integration_id, id, data FROM "{table.name}" WHERE rowid > ? ORDER BY rowid LIMIT 1000'
+        while (columns or nested) and (rows := self._all(sql, after)):
             after = rows[-1][0]
-            values = [(*_values(columns, json.loads(data)), rowid) for rowid, data in rows]
-            self._db.executemany(f'UPDATE "{name}" SET {names} WHERE rowid = ?', values)
-
-    def _fill_nested(self, table: Table) -> None:
-        """Fill new tables of nested lists from existing records."""
-        for nested, columns in table.typed_nested:
-            if self._all(f'SELECT 1 FROM "{nested.name}" LIMIT 1'):
-                continue
-            after = 0
-            sql = (
-                f'SELECT rowid, integration_id, id, data FROM "{table.name}" WHERE rowid > ? ORDER BY rowid LIMIT 1000'
-            )
-            while rows := self._all(sql, after):
-                after = rows[-1][0]
-                for _, integration_id, id, data in rows:
-                    self._put_items(nested.name, columns, integration_id, id, nested.rows(json.loads(data)))
+            plain = [(rowid, integration_id, id, json.loads(data)) for rowid, integration_id, id, data in rows]
+            if columns:
+                values = [(*_values(columns, record), rowid) for rowid, _, _, record in plain]
+                self._db.executemany(f'UPDATE "{table.name}" SET {names} WHERE rowid = ?', values)
+            for name, each, inner in items:
+                for _, integration_id, id, record in plain:
+                    self._delete_items(name, integration_id, [id])
+                    self._put_items(name, inner, integration_id, id, each.rows(record))
 
     def _put(self, integration_id: str, table: Table, new: Sequence[Record], changed: Sequence[Record]) -> None:
         columns = [

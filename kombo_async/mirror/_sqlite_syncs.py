@@ -11,13 +11,12 @@ from kombo_async.mirror._diff import Difference, difference
 from kombo_async.mirror._records import Record
 from kombo_async.mirror._sqlite_changes import SqliteChanges
 from kombo_async.mirror._sqlite_connection import from_text, to_text
-from kombo_async.mirror._sqlite_rows import SqliteRows
 from kombo_async.mirror._sqlite_turns import SqliteTurns
 from kombo_async.mirror._store import BlindSpot, Stale, Turn, Watermark, Written
 from kombo_async.mirror._table import Table
 
 
-class SqliteSyncs(SqliteTurns, SqliteRows, SqliteChanges):
+class SqliteSyncs(SqliteTurns, SqliteChanges):
     """What a sync writes during its turn."""
 
     def watermarks(self, integration_id: str) -> Mapping[str, Watermark]:

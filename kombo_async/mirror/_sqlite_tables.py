@@ -28,6 +28,7 @@ CREATE TABLE IF NOT EXISTS kombo_watermarks (
     integration_id TEXT NOT NULL, name TEXT NOT NULL, question TEXT NOT NULL, since TEXT, rewind TEXT, full_at TEXT,
     full_wanted INTEGER NOT NULL DEFAULT 0, missing_at TEXT, PRIMARY KEY (integration_id, name)
 ) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS kombo_layouts (name TEXT PRIMARY KEY, layout TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS kombo_seen (
     integration_id TEXT NOT NULL, name TEXT NOT NULL, id TEXT NOT NULL, PRIMARY KEY (integration_id, name, id)
 ) WITHOUT ROWID;
@@ -68,7 +69,6 @@ class SqliteTables(SqliteSyncs):
             for nested, columns in table.typed_nested:
                 key = "integration_id TEXT NOT NULL, parent_id TEXT NOT NULL, position INTEGER NOT NULL, data TEXT"
                 self._create(nested.name, f"{key}, PRIMARY KEY (integration_id, parent_id, position)", columns)
-            self._fill_nested(table)
 
     def remove(self, integration_id: str) -> None:
         """See `Store.remove`."""

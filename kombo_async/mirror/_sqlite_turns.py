@@ -6,12 +6,13 @@ from collections.abc import Mapping
 
 from kombo_async.mirror._clock_steps import STEP, TIMES
 from kombo_async.mirror._models import merged_models, told_models
-from kombo_async.mirror._sqlite_connection import SqliteConnection, from_text
+from kombo_async.mirror._sqlite_connection import from_text
+from kombo_async.mirror._sqlite_rows import SqliteRows
 from kombo_async.mirror._store import Ending, Lane, LeaseLost, StoredIntegration, Turn
 from kombo_async.mirror._table_sets import differing
 
 
-class SqliteTurns(SqliteConnection):
+class SqliteTurns(SqliteRows):
     """The table of integrations, with leases and fencing tokens."""
 
     def add(self, integration_id: str, category: str | None, again: bool) -> None:
@@ -87,7 +88,7 @@ class SqliteTurns(SqliteConnection):
     def take(self, owner: str, integration_id: str, seconds: float) -> Turn | None:
         """See `Store.take`."""
         now = self._now()
-        self._check_tables(now)
+        self._agree_on_tables(now)
         free = "SELECT 1 FROM kombo_integrations WHERE id = ? AND lease_until <= ?"
         return self._lease(owner, integration_id, now + seconds) if self._all(free, integration_id, now) else None
 
@@ -95,17 +96,25 @@ class SqliteTurns(SqliteConnection):
         """Register a process as running. Raises `TablesDiffer` while one with other tables is."""
         if self._all("SELECT 1 FROM kombo_processes WHERE owner = ? AND lease_until > ?", owner, now):
             return
-        self._check_tables(now)
+        self._agree_on_tables(now)
         self._db.execute("DELETE FROM kombo_processes WHERE lease_until <= ?", [now])
         if seconds > 0:
             sql = "INSERT OR REPLACE INTO kombo_processes VALUES (?, ?, ?)"
             self._db.execute(sql, [owner, self._table_set, now + seconds])
 
-    def _check_tables(self, now: float) -> None:
+    def _agree_on_tables(self, now: float) -> None:
+        """Raise `TablesDiffer` while a process with other tables is running, else fill columns that are new."""
         sql = "SELECT tables FROM kombo_processes WHERE tables <> ? AND lease_until > ?"
         others = self._all(sql, self._table_set, now)
         if others:
             raise differing(self._table_set, others[0][0])
+        before = dict(self._all("SELECT name, layout FROM kombo_layouts"))
+        if any(before.get(table.name) != table.layout for table in self._tables):
+            # Processes that kept other columns may write no more, also if they were only paused.
+            fence = self._one("UPDATE kombo_fence SET highest = highest + 1 RETURNING highest")
+            sql = "UPDATE kombo_integrations SET owner = NULL, lease_until = 0, fence = ? WHERE owner IS NOT NULL"
+            self._db.execute(sql, [fence])
+            self._fill()
 
     def _lease(self, owner: str, integration_id: str, until: float) -> Turn:
         # One counter for all integrations: one that is removed and added again never gets an old token.

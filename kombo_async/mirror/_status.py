@@ -37,11 +37,16 @@ class MirrorStatus:
     """The state of all integrations of a store."""
 
     integrations: tuple[IntegrationHealth, ...]
+    unavailable: str | None = None
+    """Why the store could not be read; `integrations` is empty then."""
 
     @property
     def ok(self) -> bool:
-        """Whether no integration is behind. Failing systems of customers are in `failing`, and do not count here."""
-        return not any(each.state == "behind" for each in self.integrations)
+        """Whether the store is available and no integration behind.
+
+        Failing systems of customers are in `failing`, and do not count here.
+        """
+        return self.unavailable is None and not any(each.state == "behind" for each in self.integrations)
 
     @property
     def failing(self) -> tuple[IntegrationHealth, ...]:
@@ -50,6 +55,8 @@ class MirrorStatus:
 
     def as_dict(self, *, most: int = 100) -> dict[str, Any]:
         """Plain data for a health check: counts, the worst figures, and a limited number of unhealthy integrations."""
+        if self.unavailable is not None:
+            return {"status": "unavailable", "error": self.unavailable}
         states = [each.state for each in self.integrations]
         bad = sorted((each for each in self.integrations if each.state in ("behind", "failing")), key=_worst_first)
         return {

@@ -19,6 +19,10 @@ class LeaseLost(Exception):
     """Another process took over the integration, or it was removed: this one no longer writes for it."""
 
 
+class StoreUnavailable(Exception):
+    """The database cannot be used for now: it is away, full or locked. Its message says why, without secrets."""
+
+
 class TablesDiffer(Exception):
     """Another process that is running keeps other tables in the same store; only one set of them can be right."""
 
@@ -159,11 +163,12 @@ class Store(Protocol):
     """Keeps records by integration and ID. `SqliteStore` is the default; you can write one for your app's database.
 
     Each method is one transaction, durable when it returns. Any number of processes may use one store at the same time.
-    Times are by the store's clock. `kombo_async.mirror.testing` has the checks that a store must pass.
+    Times are by the store's clock. While the database is away, methods raise `StoreUnavailable`.
+    `kombo_async.mirror.testing` has the checks that a store must pass.
     """
 
     async def open(self, tables: Sequence[Table], *, changes: bool = False) -> None:
-        """Create missing tables; with *changes*, keep a change log from now on."""
+        """Create missing tables and columns; with *changes*, keep a change log from now on."""
         ...
 
     async def aclose(self) -> None:
@@ -206,14 +211,15 @@ class Store(Protocol):
 
         Notified ones come first, the longest ago first; then those that are longest due. From then on, *owner* counts
         as running, until it has not renewed for *seconds*, or renews for 0. Raises `TablesDiffer` while another process
-        that counts as running was opened with other tables.
+        that counts as running was opened with other tables, requests or columns. Otherwise, if columns are new, all
+        earlier turns are lost, and the columns are filled from existing records.
         """
         ...
 
     async def take(self, owner: str, integration_id: str, seconds: float) -> Turn | None:
         """Take the turn of one integration, due or not; None while another process has it.
 
-        Raises `TablesDiffer` as `claim` does.
+        Raises `TablesDiffer`, and fills new columns, as `claim` does.
         """
         ...
 

@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import logging
 import uuid
 from collections import deque
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
+from typing import TypeVar
 
 import anyio
 
+from kombo_async._chain.backoff import backoff
 from kombo_async._clock import Clock
-from kombo_async.mirror._store import Change, LeaseLost, Store
+from kombo_async.mirror._store import Change, LeaseLost, Store, StoreUnavailable
+
+_logger = logging.getLogger("kombo_async.mirror")
+T = TypeVar("T")
 
 LEASE = 60.0
 _AT_ONCE = 200
@@ -20,7 +27,7 @@ class Subscription:
     """Changes in order, each at least once. One is done when the next is requested, or with `done`.
 
     A subscriber's position is stored after every 200 changes, and when it waits or ends: later changes come again after
-    a crash.
+    a crash. While the store is unavailable, it waits.
     """
 
     def __init__(self, store: Store, subscriber: str, clock: Clock) -> None:
@@ -52,12 +59,12 @@ class Subscription:
 
     async def _read(self) -> None:
         try:
-            await self.done()
+            await self._patiently(self.done)
         except LeaseLost:
             self._lose()
         while not await self._lease():
             await self._wait(_POLL)
-        changes = await self._store.changes(self._position or 0, _AT_ONCE)
+        changes = await self._patiently(lambda: self._store.changes(self._position or 0, _AT_ONCE))
         if not changes:
             await self._wait(_POLL)
             return
@@ -66,7 +73,7 @@ class Subscription:
 
     async def _lease(self) -> bool:
         """Take or renew the lease; False while another process has it."""
-        leased = await self._store.subscribe(self._subscriber, self._owner, LEASE)
+        leased = await self._patiently(lambda: self._store.subscribe(self._subscriber, self._owner, LEASE))
         if leased is None:
             self._lose()
             return False
@@ -80,7 +87,7 @@ class Subscription:
         self._coming.clear()
 
     async def done(self) -> None:
-        """Store that all changes before the current one are done."""
+        """Store that all changes before the current one are done. Raises `StoreUnavailable` if that fails."""
         if self._done is not None and self._done != self._noted:
             await self._store.acknowledge(self._subscriber, self._owner, self._done)
             self._noted = self._done
@@ -88,9 +95,21 @@ class Subscription:
     async def aclose(self) -> None:
         """Store the subscriber's position, and let another process continue from there."""
         if self._position is not None:
-            with suppress(LeaseLost):
+            with suppress(LeaseLost, StoreUnavailable):
                 await self.done()
                 await self._store.subscribe(self._subscriber, self._owner, 0.0)
+
+    async def _patiently(self, work: Callable[[], Awaitable[T]]) -> T:
+        """Do *work* once the store is available."""
+        failures = 0
+        while True:
+            try:
+                return await work()
+            except StoreUnavailable as error:
+                failures += 1
+                pause = backoff(failures, initial_delay=1.0, max_delay=30.0, jitter=True)
+                _logger.warning("%s waits for %.0f s: %s", self._subscriber, pause, error)
+                await self._wait(pause)
 
     async def _wait(self, seconds: float) -> None:
         with self._clock.until(self._clock.time() + seconds):

@@ -124,10 +124,20 @@ class Table:
         return hashlib.blake2b(text.encode(), digest_size=12).hexdigest()
 
     @cached_property
-    def salt(self) -> bytes:
-        """Part of each record's digest: if columns change, records must be written again."""
-        text = json.dumps([list(self.columns), [[each.name, each.path, list(each.columns)] for each in self.nested]])
-        return hashlib.blake2b(text.encode(), digest_size=8).digest()
+    def layout(self) -> str:
+        """Its columns and nested lists, as a text; see `added`."""
+        parts = [[self.name, "", each.name, each.type] for each in self.typed_columns]
+        for nested, columns in self.typed_nested:
+            parts.append([nested.name, nested.path, "", ""])
+            parts += [[nested.name, nested.path, each.name, each.type] for each in columns]
+        return json.dumps(sorted(parts))
+
+    def added(self, before: str | None) -> tuple[list[Column], set[str]]:
+        """Columns, and names of nested lists, that have to be filled where the table had the layout *before*."""
+        known = {tuple(part) for part in json.loads(before or "[]")}
+        new = [part for part in json.loads(self.layout) if tuple(part) not in known]
+        names = {name for _, path, name, _ in new if not path}
+        return [each for each in self.typed_columns if each.name in names], {name for name, path, _, _ in new if path}
 
     @property
     def filtered(self) -> bool:

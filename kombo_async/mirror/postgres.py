@@ -14,7 +14,8 @@ from kombo_async.errors import InputFault, InvalidInput
 from kombo_async.mirror import _postgres_tables as tables_sql
 from kombo_async.mirror._diff import Difference
 from kombo_async.mirror._postgres_changes import PostgresChanges
-from kombo_async.mirror._postgres_pool import TOO_LARGE, PostgresPool
+from kombo_async.mirror._postgres_errors import TOO_LARGE
+from kombo_async.mirror._postgres_pool import PostgresPool
 from kombo_async.mirror._postgres_rows import PostgresRows
 from kombo_async.mirror._postgres_syncs import PostgresSyncs
 from kombo_async.mirror._postgres_turns import PostgresTurns
@@ -66,7 +67,7 @@ class PostgresStore:
         self._pool = PostgresPool(dsn, schema, pool_size, connect or {})
         self._rows = PostgresRows(schema)
         self._log = PostgresChanges(self._pool)
-        self._turns = PostgresTurns(self._pool)
+        self._turns = PostgresTurns(self._pool, self._rows)
         self._syncs = PostgresSyncs(self._pool, self._rows, self._log)
 
     def __repr__(self) -> str:

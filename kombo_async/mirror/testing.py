@@ -33,6 +33,7 @@ STORE_CHECKS: Sequence[Check] = (
     _check_turns.gives_each_turn_once,
     _check_turns.remembers_what_it_was_told,
     _check_turns.keeps_one_set_of_tables,
+    _check_turns.keeps_one_set_of_columns,
     _check_syncs.finds_what_was_not_seen,
     _check_syncs.notes_what_is_stale,
     _check_records.logs_changes,

@@ -86,32 +86,6 @@ async def test_columns_are_indexed(tmp_path: Path) -> None:
     database.close()
 
 
-async def test_a_column_that_is_added(place: Place) -> None:
-    """A column that is asked for later is filled from the records that are there."""
-    source = Candidates(*(candidate(f"c{number}", first_name=f"Name {number}") for number in range(5)))
-    async with Mirror(mock_client(source), place.store(), [Table("candidates", ats.GetCandidates())]) as mirror:
-        await mirror.update(INTEGRATION)
-    nested = [Nested("phones", "phone_numbers", columns=["phone_number"])]
-    table = Table("candidates", ats.GetCandidates(), columns=["first_name"], nested=nested)
-    async with Mirror(mock_client(source), place.store(), [table]):
-        found = place.query("SELECT first_name FROM candidates ORDER BY id")
-        assert found == [(f"Name {number}",) for number in range(5)]
-        assert place.query("SELECT count(*), min(phone_number) FROM phones") == [(5, "+49 30 1")]
-
-
-async def test_a_column_that_is_no_longer_named(place: Place) -> None:
-    """It stays as it was, also where its record changes."""
-    source = Candidates(candidate("a", first_name="Frank"))
-    table = Table("candidates", ats.GetCandidates(), columns=["first_name"])
-    async with Mirror(mock_client(source), place.store(), [table]) as mirror:
-        await mirror.update(INTEGRATION)
-    source.records[:] = [candidate("a", first_name="Franka"), candidate("b", first_name="Ben")]
-    async with Mirror(mock_client(source), place.store(), [Table("candidates", ats.GetCandidates())]) as mirror:
-        await mirror.update(INTEGRATION, full=True)
-    assert place.query("SELECT id, first_name FROM candidates ORDER BY id") == [("a", "Frank"), ("b", None)]
-    assert place.records("candidates")[INTEGRATION, "a"]["first_name"] == "Franka"
-
-
 async def test_nested_lists(place: Place) -> None:
     """A list in the records is a table of its own, which follows: items come, change, move and go with their record."""
     phones = [{"phone_number": "1", "type": "HOME"}, {"phone_number": "2", "type": "MOBILE"}]

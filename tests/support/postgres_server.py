@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import pwd
 import shutil
+import signal
 import socket
 import subprocess
 import tempfile
@@ -15,6 +16,10 @@ from functools import cache
 from pathlib import Path
 
 import pytest
+
+_PARAMETERS = b"user\0kombo\0database\0postgres\0\0"
+_HELLO = (len(_PARAMETERS) + 8).to_bytes(4, "big") + (3 << 16).to_bytes(4, "big") + _PARAMETERS
+"""The first message of a client."""
 
 
 @cache
@@ -32,37 +37,64 @@ needs_postgres = pytest.mark.skipif(
 )
 
 
-@contextmanager
-def postgres_server(*settings: str) -> Iterator[str]:
-    """Run a server; gives the address of its database. It never runs as root, which it refuses."""
-    programs = _programs()
-    assert programs is not None
-    with tempfile.TemporaryDirectory(prefix="kombo-postgres-") as folder:
-        data = Path(folder) / "data"
+class PostgresServer:
+    """A server that can be stopped and started again. It never runs as root, which it refuses."""
+
+    def __init__(self, folder: Path, *settings: str) -> None:
+        programs = _programs()
+        assert programs is not None
+        data = folder / "data"
         user = _other_user() if os.geteuid() == 0 else None
-        Path(folder).chmod(0o711)
+        folder.chmod(0o711)
         data.mkdir(mode=0o700)
         if user is not None:
             shutil.chown(data, user.pw_uid, user.pw_gid)
-        run_as = {} if user is None else {"user": user.pw_uid, "group": user.pw_gid, "extra_groups": []}
+        self._run_as = {} if user is None else {"user": user.pw_uid, "group": user.pw_gid, "extra_groups": []}
         command = [programs / "initdb", "-D", data, "-A", "trust", "-U", "kombo", "--no-sync", "-E", "UTF8"]
-        subprocess.run(command, check=True, stdout=subprocess.DEVNULL, cwd="/", **run_as)  # type: ignore[call-overload]
+        subprocess.run(command, check=True, stdout=subprocess.DEVNULL, cwd="/", **self._run_as)  # type: ignore[call-overload]
         with socket.socket() as listener:
             listener.bind(("127.0.0.1", 0))
-            port = listener.getsockname()[1]
+            self._port = listener.getsockname()[1]
         options = ["listen_addresses=127.0.0.1", "unix_socket_directories=", "fsync=off", *settings]
-        command = [programs / "postgres", "-D", data, "-p", str(port)]
+        self._command = [programs / "postgres", "-D", data, "-p", str(self._port)]
         for option in options:
-            command += ["-c", option]
-        server = subprocess.Popen(  # type: ignore[call-overload]
-            command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd="/", **run_as
+            self._command += ["-c", option]
+        self._server: subprocess.Popen[bytes] | None = None
+        self.address = f"postgresql://kombo@127.0.0.1:{self._port}/postgres"
+
+    def start(self) -> None:
+        """Start it, and wait until it listens."""
+        self._server = subprocess.Popen(  # type: ignore[call-overload]
+            self._command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd="/", **self._run_as
         )
+        assert self._server is not None
+        _wait_for(self._port, self._server)
+
+    def stop(self) -> None:
+        """End it at once, with all connections."""
+        if self._server is not None:
+            self._server.send_signal(signal.SIGINT)
+            self._server.wait(timeout=20)
+            self._server = None
+
+
+@contextmanager
+def postgres(*settings: str) -> Iterator[PostgresServer]:
+    """Run a server."""
+    with tempfile.TemporaryDirectory(prefix="kombo-postgres-") as folder:
+        server = PostgresServer(Path(folder), *settings)
         try:
-            _wait_for(port, server)
-            yield f"postgresql://kombo@127.0.0.1:{port}/postgres"
+            server.start()
+            yield server
         finally:
-            server.terminate()
-            server.wait(timeout=20)
+            server.stop()
+
+
+@contextmanager
+def postgres_server(*settings: str) -> Iterator[str]:
+    """Run a server; gives the address of its database."""
+    with postgres(*settings) as server:
+        yield server.address
 
 
 def _other_user() -> pwd.struct_passwd:
@@ -79,8 +111,8 @@ def _wait_for(port: int, server: subprocess.Popen[bytes]) -> None:
         assert server.poll() is None, "the PostgreSQL server did not start"
         try:
             with socket.create_connection(("127.0.0.1", port), timeout=1) as connection:
-                connection.sendall(b"\x00\x00\x00\x08\x04\xd2\x16\x2f")  # asks for TLS: an answer means that it listens
-                if connection.recv(1):
+                connection.sendall(_HELLO)
+                if connection.recv(1) == b"R":  # it lets us in; while it is starting up, it answers with an error
                     return
         except OSError:
             pass
