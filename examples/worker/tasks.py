@@ -27,11 +27,15 @@ LEASE = float(os.environ.get("LEASE", "30"))
 """Seconds after which a worker that is not heard of counts as dead, and others take over its rows."""
 RESEND_AFTER = timedelta(seconds=float(os.environ["RESEND_AFTER"])) if "RESEND_AFTER" in os.environ else None
 """How long after it was sent an application surely shows in Kombo's lists, if it was made; unset says nothing."""
+REPLY_TIMEOUT = 15.0
+"""Seconds to wait for a reply from Redis: a busy worker may be late to read it."""
 
-schedules = ListRedisScheduleSource(REDIS_URL)
-broker = ListQueueBroker(REDIS_URL).with_middlewares(SyncPendingLater(schedules))
+schedules = ListRedisScheduleSource(REDIS_URL, socket_timeout=REPLY_TIMEOUT)
+# A worker waits for its next task inside a single command: with a time limit (redis-py's default is 5 s), an idle one
+# would end with a TimeoutError.
+broker = ListQueueBroker(REDIS_URL, socket_timeout=None).with_middlewares(SyncPendingLater(schedules))
 scheduler = TaskiqScheduler(broker, [schedules])
-redis: Redis = Redis.from_url(REDIS_URL)  # pyright: ignore[reportUnknownMemberType] - redis leaves its options untyped
+redis: Redis = Redis.from_url(REDIS_URL, socket_timeout=REPLY_TIMEOUT)  # pyright: ignore[reportUnknownMemberType] - redis leaves its options untyped
 use_kombo(broker, limits=SharedLimits(redis, lease=LEASE))
 
 

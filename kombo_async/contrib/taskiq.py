@@ -2,8 +2,8 @@
 
 ::
 
-    broker = ListQueueBroker("redis://localhost:6379/0").with_middlewares(SyncPendingLater(schedules))
-    use_kombo(broker)
+    broker = ListQueueBroker("redis://localhost:6379/0", socket_timeout=None)  # or an idle worker ends with redis-py 8
+    use_kombo(broker.with_middlewares(SyncPendingLater(schedules)))
 
     @broker.task
     async def reject(application_id: str, kombo: AsyncKomboClient = WORKER_CLIENT) -> None:

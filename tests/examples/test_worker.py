@@ -6,6 +6,7 @@ One of them is killed, one stands still for longer than its lease.
 from __future__ import annotations
 
 import csv
+import importlib
 import os
 import signal
 import subprocess
@@ -78,6 +79,14 @@ async def ended(process: subprocess.Popen[bytes], seconds: float) -> int:
             await anyio.sleep(0.05)
     code: int = process.returncode
     return code
+
+
+def test_an_idle_worker_keeps_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing limits how long a worker waits for its next task: redis-py limits a read to 5 s, unless told."""
+    monkeypatch.syspath_prepend(str(ROOT / "examples" / "worker"))
+    tasks = importlib.import_module("tasks")
+    monkeypatch.delitem(sys.modules, "tasks")
+    assert tasks.broker.connection_pool.connection_kwargs["socket_timeout"] is None
 
 
 async def settled_by_looking(redis: str, job: str) -> int:
