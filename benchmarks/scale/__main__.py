@@ -1,6 +1,6 @@
 """`python -m benchmarks.scale [FOLDER]`: measure each scene, and write `scale.md` (into `benchmarks/`).
 
-It takes about two minutes, and needs `redis-server` and the packages of `[dev]`.
+It takes about three minutes, and needs `redis-server` and the packages of `[dev]`.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
-from benchmarks.scale import costs, fairness
+from benchmarks.scale import costs, fairness, giving_up, producer
 from benchmarks.scale.scenes import Result, Scene
 
 HERE = Path(__file__).parents[1]
@@ -35,7 +35,10 @@ def main() -> None:
     folder = parser.parse_args().folder
     logging.getLogger("kombo_async").setLevel(logging.CRITICAL)
     began = os.getloadavg()[0], time.monotonic()
-    lines = [_line(scene, _measured(scene)) for scene in (*fairness.SCENES, *costs.SCENES)]
+    lines = [
+        _line(scene, _measured(scene))
+        for scene in (*fairness.SCENES, *giving_up.SCENES, *costs.SCENES, *producer.SCENES)
+    ]
     load = f"{began[0]:.1f} at the beginning, {os.getloadavg()[0]:.1f} at the end"
     text = "\n".join(
         [
