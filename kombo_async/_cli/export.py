@@ -22,7 +22,7 @@ from kombo_async._cli.console import note
 from kombo_async._cli.operation import operation_names, request_class
 from kombo_async._cli.progress import Progress, progress
 from kombo_async._cli.texts import CellFault
-from kombo_async._cli.writing import GuardedCsv, check_output, open_private, replaced
+from kombo_async._cli.writing import GuardedCsv, check_output, csv_cell, guarded, open_private, replaced
 from kombo_async.errors import InvalidInput, KomboError
 from kombo_async.model import field_names, to_dict
 from kombo_async.operations import REQUESTS
@@ -186,9 +186,10 @@ class Export:
     def _write(self, file: Any, content: bytes) -> None:
         """Write the records of a page as Kombo sent them: nothing is lost, and nothing is decoded twice."""
         if self.kind == "csv":
-            names = field_names(self.item)
+            names, cells = field_names(self.item), _Cells()
             records = _decode_cells(content).data.results
-            GuardedCsv(file).writerows([_cell(record.get(name, _NULL)) for name in names] for record in records)
+            for record in records:
+                file.write(",".join([cells[bytes(record.get(name, _NULL))] for name in names]) + "\r\n")
         else:
             file.writelines(f"{line}\n" for line in map(_line, _decode_raw(content).data.results))
 
@@ -305,7 +306,10 @@ def _line(record: msgspec.Raw) -> str:
     return (msgspec.json.format(text, indent=-1) if b"\n" in text or b"\r" in text else text).decode()
 
 
-def _cell(value: msgspec.Raw) -> Any:
-    """A field of a record: objects and lists stay JSON."""
-    text = bytes(value)
-    return text.decode() if text[:1] in (b"{", b"[") else _decode_cell(text)
+class _Cells(dict[bytes, str]):
+    """The cells of a page by their JSON: objects and lists stay JSON. Most values occur again and again."""
+
+    def __missing__(self, text: bytes) -> str:
+        value = text.decode() if text[:1] in (b"{", b"[") else _decode_cell(text)
+        cell = self[text] = csv_cell(guarded(value))
+        return cell

@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import csv
+import io
 import json
+from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from kombo_async._cli.writing import GuardedCsv, csv_cell, guarded
 from tests.cli.conftest import Shell
 
 
@@ -128,3 +133,11 @@ def test_an_export_goes_where_it_is_told(shell: Shell, options: tuple[str, ...])
     text = result.stdout if options[1] == "-" else (shell.folder / options[1]).read_text()
     assert all(json.loads(line)["id"] for line in text.splitlines())
     assert [path.name for path in shell.folder.iterdir()] == ([] if options[1] == "-" else [options[1]])
+
+
+@given(st.one_of(st.text(), st.text("\",\r\n =+-@\t'a"), st.booleans(), st.integers(), st.floats(), st.none()))
+def test_cells_are_written_as_by_pythons_csv(value: Any) -> None:
+    """Each record is a line that any reader of CSV takes apart again."""
+    expected = io.StringIO()
+    GuardedCsv(expected).writerow(["id", value])
+    assert f"id,{csv_cell(guarded(value))}\r\n" == expected.getvalue()
