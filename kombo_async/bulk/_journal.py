@@ -98,7 +98,7 @@ class Entry:
     about: str = attrs.field(default="", converter=_valid)
     """A description for people, while it is in progress or in doubt; after that, the journal deletes it."""
     row: str = attrs.field(default="", converter=_valid)
-    """The row's tag, such as its number in a file, if that is a number or text."""
+    """The row's tag, such as its number in a file, if that is a number or text; text goes with `about`."""
     first_sent: datetime | None = None
     """The earliest time that it may have been done: the start of its first sending with an unknown end, or earlier."""
     first_sent_by: datetime | None = None
@@ -222,8 +222,14 @@ def proof_of(entry: Entry) -> str:
 
 
 def without_people(entry: Entry) -> Entry:
-    """*entry* without people's data, once nobody has to search for them any more."""
-    return entry if entry.is_unfinished or not entry.about else attrs.evolve(entry, about="")
+    """*entry* without people's data, once nobody has to search for them any more.
+
+    A tag may be anything of the caller's, such as an address; only short numbers stay.
+    """
+    row = entry.row if entry.row.isdecimal() and len(entry.row) < 9 else ""
+    if entry.is_unfinished or not (entry.about or row != entry.row):
+        return entry
+    return attrs.evolve(entry, about="", row=row)
 
 
 def plain(entry: Entry) -> dict[str, Any]:

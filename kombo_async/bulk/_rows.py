@@ -18,7 +18,7 @@ from kombo_async.bulk._doubts import Doubts
 from kombo_async.bulk._gate import Gate
 from kombo_async.bulk._identity import digest, shows_of, subject_of
 from kombo_async.bulk._item import Doubt, Held, Item, outcome_of
-from kombo_async.bulk._journal import Claim, Entry, Journal, JournalError, RowKey
+from kombo_async.bulk._journal import Claim, Entry, Journal, JournalError, RowKey, without_people
 from kombo_async.bulk._outcome import Outcome, Row
 from kombo_async.bulk._reconcile import Reconciler, Repeatable
 from kombo_async.bulk._sending import Leaving, NotNow, Sent, send
@@ -228,7 +228,7 @@ class Rows:
         if is_new:
             await self._journal.release(item.key)
         else:
-            await self._journal.record(item.key, attrs.evolve(entry, about=""))
+            await self._journal.record(item.key, without_people(entry))
         return outcome_of(item, entry, "unsent")
 
     async def tell_the_time(self) -> None:

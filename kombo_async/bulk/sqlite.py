@@ -226,6 +226,7 @@ class SqliteJournal:
         database.execute("PRAGMA journal_mode = WAL")
         database.execute("PRAGMA synchronous = FULL")
         database.execute("PRAGMA wal_autocheckpoint = 0")
+        database.execute("PRAGMA secure_delete = ON")  # what the journal forgets, its file forgets, too
         database.execute("BEGIN EXCLUSIVE")
         job, known_address, was_open, rows = database.execute("SELECT name, address, is_open, rows FROM job").fetchone()
         if address is not None:

@@ -7,9 +7,12 @@ import shutil
 import sqlite3
 import stat
 import sys
+from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import closing
+from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import anyio
 import pytest
@@ -363,6 +366,32 @@ async def test_rows_are_settled_by_hand(bench: Bench, tmp_path: Path) -> None:
     assert (outcomes["ada0"].ids, outcomes["ada0"].entry.proof) == ({"id": "by-hand"}, "person")
     assert bench.made == ["ada3", "ada1"]
     assert all(not entry.about for _, entry in read_journal(path))
+
+
+async def test_a_finished_journal_knows_no_people(
+    bench: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Names, addresses and tags are deleted with the answer, and their bytes overwritten, however SQLite is built."""
+    connect = sqlite3.connect
+
+    def not_secure(*args: Any, **kwargs: Any) -> sqlite3.Connection:
+        database: sqlite3.Connection = connect(*args, **kwargs)
+        database.execute("PRAGMA secure_delete = OFF")
+        return database
+
+    monkeypatch.setattr(sqlite3, "connect", not_secure)
+    bench.sandbox.faults.add(CREATE, status=500, code="PLATFORM.UNKNOWN_ERROR", times=1)
+    rows = [Row(request, tag=f"{number} tagged") for number, request in enumerate(bench.applications(50))]
+    async with bench.client() as kombo:
+        first = [each async for each in kombo.bulk(rows, journal=tmp_path / "j")]
+        assert b"tagged" in (tmp_path / "j").read_bytes()
+        second = [each async for each in kombo.bulk(rows, journal=tmp_path / "j", resend_after=timedelta())]
+    assert [Counter(each.result for each in outcomes) for outcomes in (first, second)] == [
+        {"done": 49, "in_doubt": 1},
+        {"done": 50},
+    ]
+    kept = (tmp_path / "j").read_bytes()
+    assert [word for word in (b"tagged", b"Lovelace", b"example.com") if word in kept] == []
 
 
 async def test_rows_in_doubt_are_named_without_mistakes(bench: Bench, tmp_path: Path) -> None:
