@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from kombo_async.bulk import JournalError
 from tests.simulation.history import Ended, History
 from tests.simulation.specs import RowSpec
 from tests.simulation.system import Application
@@ -42,9 +43,11 @@ def passes_for_ours(history: History, row: RowSpec, application_id: str | None) 
 
 
 def attempts(history: History, row: RowSpec) -> list[float]:
-    """When the attempts for the row began that may have been done, by what their processes knew."""
+    """When the attempts for the row began that may have been done, by what their processes said of them."""
     this = identity(history, row)
-    not_done = {(each.process, each.row, each.began) for each in history.kombo.arrived if not each.may_work}
+    silent = {each.run.name for each in history.ended if each.killed or isinstance(each.error, JournalError)}
+    refused = [each for each in history.kombo.arrived if not each.may_work and each.process not in silent]
+    not_done = {(each.process, each.row, each.began) for each in refused}
     return [each[2] for each in history.kombo.begun if each[1] == this and each not in not_done]
 
 
