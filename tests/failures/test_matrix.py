@@ -7,6 +7,8 @@ import ssl
 import threading
 from typing import Any
 
+import anyio
+import attrs
 import pytest
 
 from kombo_async import (
@@ -22,8 +24,8 @@ from kombo_async import (
     Timeout,
 )
 from tests.failures.faults import FAULTS, OBSTACLES, TIMEOUT, Again, Fault, Obstacle
-from tests.support.calls import CALLS, client, until
-from tests.support.fault_server import Exchange, FaultServer, answer, succeed
+from tests.support.calls import CALLS, client, scenario, until
+from tests.support.fault_server import Exchange, FaultServer, Step, answer, succeed
 from tests.support.transports import OTHERS, OURS, Over
 from tests.support.wire import API_KEY, INTEGRATION
 
@@ -86,50 +88,69 @@ def may_have_applied(fault: Fault, method: str) -> bool:
     return fault.again is Again.IDEMPOTENT and method != "GET"
 
 
-@each_method
+@attrs.frozen
+class Seen:
+    """What a call came to, and what the server saw of it."""
+
+    kind: type[Success[Any] | KomboError]
+    attempts: int
+    asked: int
+    performed: int
+    may_have_applied: bool | None
+    """None for a success."""
+
+
+async def seen(server: FaultServer, over: Over, *steps: Step, **settings: Any) -> dict[str, Seen]:
+    """What one call of each method, all made at once by clients of their own, comes to when it meets *steps*."""
+    found: dict[str, Seen] = {}
+
+    async def call(method: str) -> None:
+        name = scenario(server, *steps)
+        async with over.client(server, headers={"X-Scenario": name}, **settings) as kombo:
+            result = await outcome(kombo, CALLS[method])
+        applied = None if isinstance(result, Success) else result.may_have_applied
+        found[method] = Seen(type(result), result.attempts, server.asked[name], server.performed[name], applied)
+
+    async with anyio.create_task_group() as tasks:
+        for method in CALLS:
+            tasks.start_soon(call, method)
+    return found
+
+
+def failed(fault: Fault, method: str, attempts: int) -> Seen:
+    """What a call comes to that has met *fault* at each of its *attempts*. A DELETE is done only once."""
+    performed = attempts if fault.performs and method != "DELETE" else int(fault.performs)
+    return Seen(fault.failure, attempts, attempts, performed, may_have_applied(fault, method))
+
+
 @each_fault
-async def test_without_retries(server: FaultServer, over: Over, fault: Fault, method: str) -> None:
+async def test_without_retries(server: FaultServer, over: Over, fault: Fault) -> None:
     """Without retries, each fault comes back as its class after one attempt, and says whether it may have applied."""
-    async with over.client(server, fault.step, retry=ONCE, timeout=fault.timeout) as kombo:
-        result = await outcome(kombo, CALLS[method])
-    assert type(result) is fault.failure
-    assert result.attempts == server.asked.total() == 1
-    assert server.performed.total() == (1 if fault.performs else 0)
-    assert result.may_have_applied is may_have_applied(fault, method)
+    found = await seen(server, over, fault.step, retry=ONCE, timeout=fault.timeout)
+    assert found == {method: failed(fault, method, 1) for method in CALLS}
 
 
-@each_method
 @each_fault
-async def test_fault_that_stays(server: FaultServer, over: Over, fault: Fault, method: str) -> None:
+async def test_fault_that_stays(server: FaultServer, over: Over, fault: Fault) -> None:
     """With retries, a permanent fault is met again only by calls that cannot do anything twice."""
-    async with over.client(server, fault.step, retry=AGAIN, timeout=fault.timeout) as kombo:
-        result = await outcome(kombo, CALLS[method])
-    assert type(result) is fault.failure
-    attempts = ATTEMPTS if repeats(fault, method) else 1
-    assert result.attempts == server.asked.total() == attempts
-    performed = attempts if fault.performs else 0
-    assert server.performed.total() == (min(performed, 1) if method == "DELETE" else performed)
-    assert result.may_have_applied is may_have_applied(fault, method)
+    found = await seen(server, over, fault.step, retry=AGAIN, timeout=fault.timeout)
+    assert found == {method: failed(fault, method, ATTEMPTS if repeats(fault, method) else 1) for method in CALLS}
 
 
-@each_method
 @each_fault
-async def test_fault_that_passes(server: FaultServer, over: Over, fault: Fault, method: str) -> None:
-    """With retries, a passing fault goes unnoticed, except that a repeated DELETE returns a 404."""
-    async with over.client(server, fault.step, succeed, retry=AGAIN, timeout=fault.timeout) as kombo:
-        result = await outcome(kombo, CALLS[method])
-    if not repeats(fault, method):
-        assert type(result) is fault.failure
-        assert result.attempts == server.asked.total() == 1
-    elif method == "DELETE" and fault.performs:
-        assert type(result) is NotFound
-        assert result.may_have_applied
-        assert server.performed.total() == 1
-    else:
-        assert type(result) is Success
-        assert result.attempts == server.asked.total() == 2
-    if method in ("POST", "PATCH"):
-        assert server.performed.total() <= 1
+async def test_fault_that_passes(server: FaultServer, over: Over, fault: Fault) -> None:
+    """With retries, a fault that passes does not show; a DELETE that was done before says so with its 404."""
+
+    def expected(method: str) -> Seen:
+        if not repeats(fault, method):
+            return failed(fault, method, 1)
+        if method == "DELETE" and fault.performs:
+            return Seen(NotFound, 2, 2, 1, may_have_applied=True)
+        return Seen(Success, 2, 2, 2 if fault.performs else 1, may_have_applied=None)
+
+    found = await seen(server, over, fault.step, succeed, retry=AGAIN, timeout=fault.timeout)
+    assert found == {method: expected(method) for method in CALLS}
+    assert max(found[method].performed for method in ("POST", "PATCH")) <= 1
 
 
 @pytest.mark.parametrize("method", ["GET", "PUT", "POST"])
