@@ -1,4 +1,4 @@
-"""What the caller brings along: a source, `key=`, reconcilers, `synced_since=`, a path. None of it loses a row."""
+"""What the caller passes in (a source, `key=`, reconcilers, `synced_since=`, a path) never loses a row."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ pytestmark = pytest.mark.anyio
 
 
 async def test_rows_before_an_error_of_the_source_are_sent(bench: Bench, tmp_path: Path) -> None:
-    """A plain generator that raises before anything could be sent: what it gave is done, doubts are settled."""
+    """If a generator raises, the rows before it are still sent, and doubts settled."""
     bench.sandbox.faults.add(CREATE, status=500, code="PLATFORM.UNKNOWN_ERROR", times=1)
 
     def rows() -> Iterator[ats.CreateApplication]:
@@ -47,7 +47,7 @@ SECRET = "ada@example.com"
 
 @pytest.mark.parametrize("error", [KeyError(SECRET), ValueError(f"no key for {SECRET}"), RuntimeError(SECRET)])
 async def test_the_text_of_an_error_of_key_is_told_to_nobody(bench: Bench, error: Exception) -> None:
-    """It may name a person: the outcome says what was raised, and where."""
+    """The outcome names the exception's type and place, not its text, which may name a person."""
 
     def number_of(request: Any) -> str:
         raise error
@@ -64,7 +64,7 @@ async def test_the_text_of_an_error_of_key_is_told_to_nobody(bench: Bench, error
 
 
 async def test_the_text_of_an_error_of_a_reconciler_is_told_to_nobody(bench: Bench, tmp_path: Path) -> None:
-    """The journal says what was raised, not with which words."""
+    """The journal has the exception's type, not its text."""
     bench.sandbox.faults.add(CREATE, status=500, code="PLATFORM.UNKNOWN_ERROR")
 
     class Broken(ApplicationReconciler):
@@ -83,7 +83,7 @@ async def test_the_text_of_an_error_of_a_reconciler_is_told_to_nobody(bench: Ben
 
 @pytest.mark.parametrize("rows", [1, 3])
 async def test_synced_since_that_does_not_answer(timed_bench: Bench, rows: int) -> None:
-    """It is waited for a minute, once; its rows stay in doubt, and the run ends."""
+    """A `synced_since` that hangs is waited for once, for a minute; its rows stay in doubt, and the run ends."""
     bench = timed_bench
     bench.sandbox.faults.add(CREATE, status=500, code="PLATFORM.UNKNOWN_ERROR")
     asked = 0
@@ -105,14 +105,14 @@ async def test_synced_since_that_does_not_answer(timed_bench: Bench, rows: int) 
 
 
 def test_a_path_that_no_file_can_have(tmp_path: Path) -> None:
-    """Half of a surrogate pair in the path of a journal is refused at once."""
+    """A lone surrogate in a journal's path is refused at once."""
     with pytest.raises(ValueError, match=r"^journal: the path holds characters"):
         SqliteJournal(tmp_path / "a\ud800b")
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="elsewhere, names of files are Unicode")
 async def test_a_path_that_is_not_utf_8(bench: Bench, tmp_path: Path) -> None:
-    """A name of any bytes is as good as any other."""
+    """A journal's path may have any bytes."""
     path = tmp_path / os.fsdecode(b"b\xfccher")
     async with bench.client() as kombo:
         for _ in range(2):

@@ -31,12 +31,12 @@ ROOT = Path(__file__).parents[2]
 
 
 def random_seed() -> int:
-    """Another one each time; `CRASH_SEED` repeats one."""
+    """A different seed each time; `CRASH_SEED` repeats one."""
     return int(os.environ.get("CRASH_SEED") or random.SystemRandom().randrange(10**6))
 
 
 def faulty_sandbox(seed: int) -> Sandbox:
-    """A sandbox that fails in all the ways that leave open what was done."""
+    """A sandbox that fails in all the ways that leave it open whether something was done."""
     sandbox = Sandbox(seed=seed, candidates=0, allow_duplicates=True, latency=(0.01, 0.05))
     sandbox.add_integration(INTEGRATION)
     faults: list[dict[str, Any]] = [
@@ -70,14 +70,14 @@ class Crasher:
     """The ID of the application that was made last for each person, by e-mail."""
 
     def count(self, call: LoggedRequest) -> None:
-        """Take down what the sandbox did."""
+        """Record what the sandbox performed."""
         if call.operation == CREATE and call.performed:
             email = call.body["candidate"]["email_address"]
             self.performed[email] += 1
             self.made[email] = call.result["id"]
 
     async def run(self) -> dict[str, int]:
-        """Kill it so often, then let it finish; gives what the last run says of itself."""
+        """Kill it this often, then let it finish; returns the last run's summary."""
         while self.kills:
             process = self._start()
             try:
@@ -127,7 +127,7 @@ def test_each_row_is_performed_exactly_once_however_often_the_upload_is_killed(
     by_hand = 0
 
     async def settle_by_hand() -> None:
-        """What was made in the second in which it was sent is in doubt; what is found is right all the same."""
+        """Rows created within the second of their sending are in doubt; their possible matches are right."""
         nonlocal by_hand
         async with open_doubts(journal) as doubts:
             for doubt in [each async for each in doubts]:
@@ -169,7 +169,7 @@ def test_each_row_is_performed_exactly_once_however_often_the_upload_is_killed(
 
 @pytest.mark.timeout(300)
 def test_without_your_word_nothing_is_sent_again(tmp_path: Path) -> None:
-    """After kills with faults on, nobody was made twice, and each row that cannot be told is in doubt: exit code 3."""
+    """After kills with faults on, nobody was created twice, and unclear rows are in doubt: exit code 3."""
     sandbox = faulty_sandbox(seed=2)
     journal = tmp_path / "upload.journal"
     rows = 1_500

@@ -1,4 +1,4 @@
-"""Rows in doubt are settled by looking, and sent again only when they are surely not there."""
+"""Rows in doubt are settled by searching, and sent again only if they are definitely missing."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ NOW = timedelta(0)
 
 
 async def leave_in_doubt(bench: Bench, path: Path, name: str, ago: timedelta) -> None:
-    """A journal as a run leaves it that was killed while *name* was being sent, *ago* on the server's clock."""
+    """The journal of a run that was killed while sending *name*, *ago* on the server's clock."""
     key, entry = as_sent(bench.application(name), bench.sandbox.clock.now() - ago)
     journal = SqliteJournal(path)
     await journal.open(BASE_URL)
@@ -48,7 +48,7 @@ async def leave_in_doubt(bench: Bench, path: Path, name: str, ago: timedelta) ->
 
 
 def as_sent(request: ats.CreateApplication, time: datetime) -> tuple[RowKey, Entry]:
-    """What the journal says of a row that is being sent since *time*."""
+    """The journal entry of a row that has been in sending since *time*."""
     identity = ApplicationReconciler().identity(request)
     assert identity is not None
     subject = subject_of(identity, INTEGRATION)
@@ -66,7 +66,7 @@ def as_sent(request: ats.CreateApplication, time: datetime) -> tuple[RowKey, Ent
 
 
 async def test_lost_answers_are_found(timed_bench: Bench) -> None:
-    """What was done, though its answer was lost, is found, and not done again."""
+    """A row whose response was lost is found, and not sent again."""
     bench = timed_bench
     bench.sandbox.faults.add(CREATE, status=500, code="PLATFORM.UNKNOWN_ERROR", after_performing=True, times=2)
     async with bench.client() as kombo:
@@ -80,7 +80,7 @@ async def test_lost_answers_are_found(timed_bench: Bench) -> None:
 
 @pytest.mark.parametrize("resend_after", [None, timedelta(hours=24)])
 async def test_what_does_not_show_stays_in_doubt(bench: Bench, resend_after: timedelta | None) -> None:
-    """What does not show is neither sent again nor guessed, without your word, or before it says so."""
+    """Without `resend_after`, or before it has passed, a missing row is neither sent again nor guessed."""
     bench.sandbox.faults.add(CREATE, status=500, code="PLATFORM.UNKNOWN_ERROR", times=1)
     async with bench.client() as kombo:
         outcomes = await by_name(kombo.bulk(bench.applications(2), concurrency=1, resend_after=resend_after))
@@ -90,7 +90,7 @@ async def test_what_does_not_show_stays_in_doubt(bench: Bench, resend_after: tim
 
 
 async def test_what_is_surely_not_there_is_sent_again(bench: Bench) -> None:
-    """Once it would be visible, what is not there is sent again, within the same run."""
+    """After `resend_after`, a missing row is sent again within the same run."""
     bench.sandbox.faults.add(CREATE, status=500, code="PLATFORM.UNKNOWN_ERROR", times=1)
     async with bench.client() as kombo:
         run = kombo.bulk(bench.applications(2), concurrency=1, resend_after=timedelta(seconds=0.2))
@@ -101,7 +101,7 @@ async def test_what_is_surely_not_there_is_sent_again(bench: Bench) -> None:
 
 @pytest.mark.parametrize("performed", [True, False])
 async def test_rows_of_a_dead_run_are_settled(bench: Bench, tmp_path: Path, performed: bool) -> None:
-    """What a killed run was sending is found if it was done, and sent if it surely was not: once in either case."""
+    """What a killed run was sending is found if it was done, and sent again if not: once in either case."""
     async with bench.client() as kombo:
         if performed:
             await kombo.send(bench.application("ada0"))
@@ -140,7 +140,7 @@ async def test_an_older_application_is_not_taken_for_ours(bench: Bench, tmp_path
 
 @pytest.mark.parametrize("ours", [True, False])
 async def test_already_there_is_no_proof(timed_bench: Bench, tmp_path: Path, ours: bool) -> None:
-    """`ATS.APPLICATION_ALREADY_EXISTS` refuses a row that was never sent; one that was is done only if it is found."""
+    """`ATS.APPLICATION_ALREADY_EXISTS` refuses a row that was never sent; one that was sent is done only if found."""
     bench = timed_bench
     async with bench.client() as kombo:
         await leave_in_doubt(bench, tmp_path / "j", "ada0", timedelta(seconds=5))
@@ -170,7 +170,7 @@ async def test_a_reason_that_is_a_sentence_is_told_as_a_part_of_one(bench: Bench
 
 
 async def test_a_failing_look_settles_nothing(bench: Bench, tmp_path: Path) -> None:
-    """When looking fails, the row stays in doubt, and nothing is sent."""
+    """If the search fails, the row stays in doubt, and nothing is sent."""
     bench.sandbox.faults.add("GetAtsCandidates", status=403, code="INTEGRATION.PERMISSION_MISSING")
     async with bench.client() as kombo:
         await leave_in_doubt(bench, tmp_path / "j", "ada0", timedelta(days=2))
@@ -181,7 +181,7 @@ async def test_a_failing_look_settles_nothing(bench: Bench, tmp_path: Path) -> N
 
 
 async def test_a_row_in_doubt_that_came_back_with_another_name(bench: Bench, tmp_path: Path) -> None:
-    """What to look for is not known any more: it is in doubt, whatever is found."""
+    """A row in doubt that comes back with another name stays in doubt, whatever is found."""
     journal = tmp_path / "j"
     async with bench.client() as kombo:
         bench.sandbox.faults.add(CREATE, status=500, code="PLATFORM.UNKNOWN_ERROR", after_performing=True, times=1)
@@ -196,7 +196,7 @@ async def test_a_row_in_doubt_that_came_back_with_another_name(bench: Bench, tmp
 
 
 async def test_operations_without_a_reconciler_stay_in_doubt(bench: Bench) -> None:
-    """What nothing can look for is reported as in doubt, unless the caller brings a reconciler."""
+    """Operations without a reconciler stay in doubt, unless the caller passes one."""
     operation = "PostAtsCandidatesCandidateIdResultLinks"
     bench.sandbox.faults.add(operation, status=500, code="PLATFORM.UNKNOWN_ERROR")
     request = ats.AddCandidateResultLink(candidate_id="c", label="Score", url="https://example.com/1")
@@ -246,7 +246,7 @@ async def test_idempotent_operations_are_simply_repeated(bench: Bench) -> None:
 
 
 async def test_cancelling_records_what_was_in_flight(bench: Bench, tmp_path: Path) -> None:
-    """A cancelled run without grace leaves what was in flight in doubt, and what had not left unsent."""
+    """A cancelled run without grace leaves rows in flight in doubt, and the others unsent."""
     bench.sandbox.set_latency(actions=5)
     async with bench.client() as kombo, anyio.create_task_group() as tasks:
 
@@ -265,7 +265,7 @@ async def test_cancelling_records_what_was_in_flight(bench: Bench, tmp_path: Pat
 
 
 def test_entries_survive_the_journal(tmp_path: Path) -> None:
-    """Each field of an entry comes back from the file as it was."""
+    """Every field of an entry survives the file."""
     time = datetime.now(UTC).replace(microsecond=125_000)
     entry = Entry(
         state="refused",

@@ -1,4 +1,4 @@
-"""Files of rows: read as they are sent, in constant memory; what is wrong with one is its row's failure alone."""
+"""Files of rows: read as they are sent, in constant memory; a bad file fails only its row."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ asyncio.run(main())
 
 @pytest.fixture
 def sink() -> Iterator[str]:
-    """A server in a process of its own that reads all and keeps nothing."""
+    """A server in its own process that reads everything and keeps nothing."""
     process = subprocess.Popen(
         [sys.executable, "-c", SERVER], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
     )
@@ -94,7 +94,7 @@ def test_thirty_large_files_at_once_take_little_memory(sink: str, tmp_path: Path
 
 @pytest.mark.anyio
 async def test_a_file_that_changes_while_it_is_sent_fails_its_row(bench: Bench, tmp_path: Path) -> None:
-    """A file that was written to after it was measured is its row's failure, and the request never becomes whole."""
+    """A file that changes after it was measured fails its row, and its request is never complete."""
     path = tmp_path / "cv.pdf"
     path.write_bytes(b"x" * (3 * CHUNK))
     cv = ats.AttachmentInput.from_path(path, type="CV")
@@ -115,7 +115,7 @@ async def test_a_file_that_changes_while_it_is_sent_fails_its_row(bench: Bench, 
 
 @pytest.mark.anyio
 async def test_streams_that_give_a_little_at_a_time_are_whole(bench: Bench) -> None:
-    """A stream that reads fewer bytes than asked for still becomes one valid base64."""
+    """A stream that returns fewer bytes than requested still becomes valid base64."""
 
     class Slow(io.BytesIO):
         def read(self, size: int | None = -1, /) -> bytes:
@@ -133,7 +133,7 @@ async def test_streams_that_give_a_little_at_a_time_are_whole(bench: Bench) -> N
 @pytest.mark.anyio
 @pytest.mark.parametrize("fault", ["missing", "empty", "folder"])
 async def test_a_bad_file_is_its_rows_failure(bench: Bench, tmp_path: Path, fault: str) -> None:
-    """A file that is missing, empty or no file refuses its row, with its name, before anything is sent."""
+    """A missing or empty file, or one that is not a file, refuses its row by name before anything is sent."""
     path = tmp_path / "cv.pdf"
     if fault == "empty":
         path.touch()

@@ -1,4 +1,4 @@
-"""What a look finds is a row's only if it can be nobody else's; anything less is in doubt, and told."""
+"""A found record is a row's only if it cannot be anybody else's; anything less is reported as in doubt."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ LOST: dict[str, Any] = {"status": 500, "code": "PLATFORM.TASK_TIMED_OUT", "after
 
 @pytest.fixture
 def bench(timed_bench: Bench) -> Bench:
-    """Actions take their time."""
+    """Actions take time."""
     return timed_bench
 
 
 def time(sandbox: Any, seconds: float) -> str:
-    """A time, so many seconds from now on the server's clock."""
+    """A time this many seconds from now, on the server's clock."""
     moment: datetime = sandbox.clock.now() + timedelta(seconds=seconds)
     return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
@@ -42,7 +42,7 @@ def time(sandbox: Any, seconds: float) -> str:
     ],
 )
 async def test_what_shows_later_is_not_sent_again(bench: Bench, tmp_path: Path, fault: dict[str, Any]) -> None:
-    """What was done, and shows only with the next sync, is in doubt till then, and found after it: never made twice."""
+    """A row that shows only after the next sync is in doubt until then, then found, and never created twice."""
     bench.sandbox.faults.add(CREATE, **fault, after_performing=True, times=1)
     shows = False
 
@@ -61,7 +61,7 @@ async def test_what_shows_later_is_not_sent_again(bench: Bench, tmp_path: Path, 
 
 
 def another(**changes: Any) -> Callable[[Bench], Change]:
-    """Somebody else's application in place of ours, of the same person for the same job."""
+    """Somebody else's application, for the same person and job, in place of ours."""
 
     def of(bench: Bench) -> Change:
         def change(records: list[Any]) -> list[Any]:
@@ -105,7 +105,7 @@ def named(first_name: str) -> Callable[[Bench], Change]:
     ],
 )
 async def test_less_than_proof_is_in_doubt(bench: Bench, found: Callable[[Bench], Change], why: str) -> None:
-    """A record of the same person and job that may be another's work is told, and neither taken nor doubled."""
+    """A record for the same person and job that may be somebody else's is reported, neither taken nor repeated."""
     bench.sandbox.faults.add(CREATE, **LOST, times=1)
     async with client(bench.sandbox, found(bench)) as kombo:
         outcomes = await by_name(kombo.bulk([bench.application("ada")], resend_after=NOW))
@@ -117,7 +117,7 @@ async def test_less_than_proof_is_in_doubt(bench: Bench, found: Callable[[Bench]
 
 
 async def test_one_record_proves_one_row(bench: Bench, tmp_path: Path) -> None:
-    """Two rows in doubt for one person and job, and one application: it is one row's, and the other stays in doubt."""
+    """With two rows in doubt for one person and job, and one application, one row stays in doubt."""
     bench.sandbox.faults.add(CREATE, status=500, code="PLATFORM.UNKNOWN_ERROR", times=1)
     bench.sandbox.faults.add(CREATE, **LOST, times=1)
     rows = [Row(bench.application("ada"), key=key) for key in ("one", "two")]
@@ -131,7 +131,7 @@ async def test_one_record_proves_one_row(bench: Bench, tmp_path: Path) -> None:
 
 
 async def test_two_records_like_it_prove_nothing(bench: Bench) -> None:
-    """Where two applications look the same, nobody can tell which is the row's."""
+    """If two applications look the same, the row stays in doubt."""
     bench.sandbox.faults.add(CREATE, **LOST, times=1)
 
     def twins(records: list[Any]) -> list[Any]:
@@ -162,7 +162,7 @@ async def test_two_records_like_it_prove_nothing(bench: Bench) -> None:
     ],
 )
 async def test_a_rewritten_address_is_the_same_person(bench: Bench, sent: str, kept: str) -> None:
-    """The connected system may write an address in another way: what was made is found all the same."""
+    """An application is found even if the connected system spells the address differently."""
     bench.sandbox.faults.add(CREATE, **LOST, times=1)
 
     def rewrite(records: list[Any]) -> list[Any]:
@@ -180,7 +180,7 @@ async def test_a_rewritten_address_is_the_same_person(bench: Bench, sent: str, k
 
 @pytest.mark.parametrize("kept", ["ada@example.com", "someone@else.example", None])
 async def test_what_only_resembles_is_in_doubt(bench: Bench, kept: str | None) -> None:
-    """A dropped tag, or another address under the same name (a merged record): not sure, so not sent again."""
+    """A dropped tag, or another address with the same name (a merged record), leaves the row in doubt."""
     bench.sandbox.faults.add(CREATE, **LOST, times=1)
 
     def rewrite(records: list[Any]) -> list[Any]:
@@ -198,7 +198,7 @@ async def test_what_only_resembles_is_in_doubt(bench: Bench, kept: str | None) -
 
 
 async def test_a_deleted_record_without_a_name_may_be_anybodys(bench: Bench) -> None:
-    """14 days after a deletion nothing says whose it was: a row in doubt that it may have been stays so."""
+    """A record emptied 14 days after its deletion may be anybody's, so the row stays in doubt."""
     bench.sandbox.faults.add(CREATE, **LOST, times=1)
 
     def emptied(records: list[Any]) -> list[Any]:
@@ -218,7 +218,7 @@ async def test_a_deleted_record_without_a_name_may_be_anybodys(bench: Bench) -> 
 
 
 async def test_looks_read_all_pages(bench: Bench, tmp_path: Path) -> None:
-    """An application that is found on the job's last page alone counts; a page that fails settles nothing."""
+    """A search reads all pages; a page that fails settles nothing."""
     bench.sandbox.set_latency(actions=0)
     bench.sandbox.faults.add(CREATE, **LOST, times=1)
     pages = 0
@@ -246,7 +246,7 @@ async def test_looks_read_all_pages(bench: Bench, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("as_candidate", [False, True])
 async def test_the_jobs_own_id_finds_it_too(bench: Bench, as_candidate: bool) -> None:
-    """`job_id="remote:..."`, which Kombo recommends, is looked for by the job's own ID."""
+    """A `job_id="remote:..."` is searched for by the job's own ID."""
     jobs = bench.sandbox.world(bench_integration(bench)).table("ats_jobs")
     job = next(row for row in jobs if row.id == bench.job_id)
     remote = f"remote:{job.data['remote_id']}"
@@ -267,7 +267,7 @@ def bench_integration(bench: Bench) -> str:
 
 
 async def test_a_candidate_without_an_application_may_be_half_of_it(bench: Bench) -> None:
-    """A new candidate without the application means that it was done in part: a person must look."""
+    """A new candidate without the application may be half done: a person must look."""
     bench.sandbox.faults.add(CREATE, **LOST, times=1)
 
     def half(records: list[Any]) -> list[Any]:
@@ -281,7 +281,7 @@ async def test_a_candidate_without_an_application_may_be_half_of_it(bench: Bench
 
 
 async def test_others_of_the_same_name_are_others(bench: Bench) -> None:
-    """People of one name with addresses of their own, made by other rows, keep no row in doubt."""
+    """People with the same name but different addresses, created by other rows, leave no row in doubt."""
     rows = []
     for number in range(5):
         row = bench.application("ada")
@@ -313,7 +313,7 @@ async def test_time_is_the_servers(
 async def test_a_sync_since_is_proof(
     bench: Bench, tmp_path: Path, answer: bool | None, result: str, awaitable: bool
 ) -> None:
-    """`synced_since` is asked for a sync that began after whatever was sent can no longer be under way."""
+    """`synced_since` is asked about a sync that began after the request can no longer have been in progress."""
     asked: list[tuple[str | None, datetime]] = []
 
     def synced(integration_id: str | None, after: datetime) -> bool | None:

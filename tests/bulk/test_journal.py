@@ -1,4 +1,4 @@
-"""The journal: what earlier runs did is not done again, and a file that is not to be trusted is refused."""
+"""The journal: rows that are done are not sent again, and an unreliable file is refused."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ anyio.run(SqliteJournal(sys.argv[1]).open, "here")
 
 
 async def test_a_second_run_sends_nothing(bench: Bench, tmp_path: Path) -> None:
-    """What is done is skipped, with its IDs from the journal."""
+    """A second run skips rows that are done, with their IDs from the journal."""
     async with bench.client() as kombo:
         first = await by_name(kombo.bulk(bench.applications(20), journal=tmp_path / "j"))
         second = await by_name(kombo.bulk(bench.applications(20), journal=tmp_path / "j"))
@@ -52,7 +52,7 @@ async def test_a_second_run_sends_nothing(bench: Bench, tmp_path: Path) -> None:
 
 
 async def test_a_repeated_row_is_sent_once(bench: Bench, tmp_path: Path) -> None:
-    """The same row twice in one input is sent once, and the second is told to be a duplicate."""
+    """A row that comes twice in one input is sent once; the second is a duplicate."""
     rows = [bench.application("ada"), bench.application("ada")]
     async with bench.client() as kombo:
         results = sorted([each.result async for each in kombo.bulk(rows, journal=tmp_path / "j")])
@@ -73,7 +73,7 @@ async def test_refused_rows_are_retried_only_if_asked(bench: Bench, tmp_path: Pa
 
 
 async def test_what_kombo_says_can_be_printed(bench: Bench, tmp_path: Path) -> None:
-    """A message that would act on a terminal is kept as escapes, for this run and those that read the journal."""
+    """Control characters in Kombo's messages are kept as escapes, in outcomes and the journal."""
     bench.sandbox.faults.add(CREATE, status=400, code="ATS.JOB_CLOSED", message="It is\n \x1b[31mclosed.", times=1)
     async with bench.client() as kombo:
         for _ in range(2):
@@ -82,7 +82,7 @@ async def test_what_kombo_says_can_be_printed(bench: Bench, tmp_path: Path) -> N
 
 
 async def test_a_missing_file_that_was_put_there_is_sent(bench: Bench, tmp_path: Path) -> None:
-    """A row that never left, for want of its file, is tried again by the next run."""
+    """A row whose file was missing is sent by the next run."""
     cv = tmp_path / "cv.pdf"
     person = bench.application("ada").candidate
     row = ats.CreateApplication(
@@ -95,7 +95,7 @@ async def test_a_missing_file_that_was_put_there_is_sent(bench: Bench, tmp_path:
 
 
 async def test_a_journal_in_use_is_refused(bench: Bench, tmp_path: Path) -> None:
-    """Two runs at once on one journal: the second is refused, also from another process, and nothing of it is sent."""
+    """A second run on a journal in use is refused, also from another process, and sends nothing."""
     async with bench.client() as kombo, kombo.bulk(bench.applications(9), journal=tmp_path / "j") as outcomes:
         async for _ in outcomes:
             with pytest.raises(JournalLocked, match="in use by another run"):
@@ -107,7 +107,7 @@ async def test_a_journal_in_use_is_refused(bench: Bench, tmp_path: Path) -> None
 
 
 async def test_a_journal_of_another_job_is_refused(bench: Bench, tmp_path: Path) -> None:
-    """Neither another input's journal nor one of another address of the API is gone on from."""
+    """A journal of another input or another API address is refused."""
     async with bench.client() as kombo:
         await by_name(kombo.bulk(bench.applications(1), journal=SqliteJournal(tmp_path / "j", job="may.csv")))
         with pytest.raises(JournalMismatch, match=r"may\.csv"):
@@ -118,7 +118,7 @@ async def test_a_journal_of_another_job_is_refused(bench: Bench, tmp_path: Path)
 
 @pytest.mark.parametrize("content", [b"name,email\n" * 100, b"SQLite format 3\x00" + b"\xff" * 5000])
 async def test_what_is_no_journal_is_refused(tmp_path: Path, content: bytes) -> None:
-    """A file that is something else, or torn, is refused and left as it is."""
+    """A file that is not a journal, or damaged, is refused and left unchanged."""
     path = tmp_path / "j"
     path.write_bytes(content)
     with pytest.raises(JournalDamaged, match="is not a journal, or is damaged"):
@@ -127,7 +127,7 @@ async def test_what_is_no_journal_is_refused(tmp_path: Path, content: bytes) -> 
 
 
 async def test_another_programs_database_is_refused(tmp_path: Path) -> None:
-    """A SQLite file of another program's is refused and left as it is."""
+    """Another program's SQLite file is refused and left unchanged."""
     path = tmp_path / "j"
     database = sqlite3.connect(path)
     database.execute("CREATE TABLE t (a)")
@@ -137,7 +137,7 @@ async def test_another_programs_database_is_refused(tmp_path: Path) -> None:
 
 
 async def test_a_journal_of_another_version_is_refused(bench: Bench, tmp_path: Path) -> None:
-    """What it says is not guessed at, and nothing is sent."""
+    """A journal of another version is refused, and nothing is sent."""
     async with bench.client() as kombo:
         await by_name(kombo.bulk(bench.applications(1), journal=tmp_path / "j"))
         with closing(sqlite3.connect(tmp_path / "j")) as database:
@@ -161,7 +161,7 @@ async def test_a_damaged_journal_is_refused(bench: Bench, tmp_path: Path) -> Non
 
 
 async def test_a_folder_that_is_not_there_is_told(tmp_path: Path) -> None:
-    """A path that cannot be written to is an error that names it."""
+    """A path in a missing folder is an error that names it."""
     with pytest.raises(JournalError, match="nowhere"):
         await SqliteJournal(tmp_path / "nowhere" / "j").open("here")
     with pytest.raises(JournalError, match="does not exist"):
@@ -169,14 +169,14 @@ async def test_a_folder_that_is_not_there_is_told(tmp_path: Path) -> None:
 
 
 async def test_only_the_owner_can_read_it(bench: Bench, tmp_path: Path) -> None:
-    """The journal is made with permissions for its owner alone."""
+    """Only the owner can read a journal."""
     async with bench.client() as kombo:
         await by_name(kombo.bulk(bench.applications(1), journal=tmp_path / "j"))
     assert stat.S_IMODE((tmp_path / "j").stat().st_mode) == 0o600
 
 
 def test_a_digest_tells_requests_apart_but_not_the_content_of_files(bench: Bench) -> None:
-    """The digest depends on operation, integration and fields, and not on what a file holds."""
+    """The digest depends on operation, integration and fields, but not on the content of files."""
     person = bench.application("ada").candidate
     files = [[ats.AttachmentInput.from_bytes(data, "cv.pdf", type="CV")] for data in (b"one", b"two")]
     one, two = (ats.CreateApplication(job_id="j", candidate=person, attachments=each) for each in files)
@@ -187,7 +187,7 @@ def test_a_digest_tells_requests_apart_but_not_the_content_of_files(bench: Bench
 
 
 async def test_an_entry_that_is_damaged(bench: Bench, tmp_path: Path) -> None:
-    """An entry that says nothing that can be understood is called damaged, and not guessed at."""
+    """An unreadable entry is an error, not guessed at."""
     async with bench.client() as kombo:
         await by_name(kombo.bulk(bench.applications(1), journal=tmp_path / "j"))
     with closing(sqlite3.connect(tmp_path / "j")) as database, database:
@@ -197,7 +197,7 @@ async def test_an_entry_that_is_damaged(bench: Bench, tmp_path: Path) -> None:
 
 
 def other_code(path: Path) -> None:
-    """What any other code of a process may do with a file: POSIX then drops the process's own locks on it."""
+    """Open and close the file, as other code may: POSIX then drops the process's locks on it."""
     path.read_bytes()
 
 
@@ -244,7 +244,7 @@ def lose_the_newest(path: Path) -> None:
 async def test_a_journal_that_is_gone_ends_the_run(
     bench: Bench, tmp_path: Path, happens: Callable[[Path], None]
 ) -> None:
-    """When the file is no longer the one that was opened, nothing more is sent, and the run ends with that."""
+    """If the file is no longer the one that was opened, the run ends with an error and sends nothing more."""
     asked = 0
 
     async def rows() -> AsyncIterator[ats.CreateApplication]:
@@ -263,7 +263,7 @@ async def test_a_journal_that_is_gone_ends_the_run(
 
 
 async def test_an_emptied_journal_is_not_begun_again(bench: Bench, tmp_path: Path) -> None:
-    """A file without content was a journal, or is none: it is refused, and everybody is not sent again."""
+    """An empty file may have been a journal, so it is refused: nobody is sent again."""
     async with bench.client() as kombo:
         await by_name(kombo.bulk(bench.applications(3), journal=tmp_path / "j"))
         empty(tmp_path / "j")
@@ -273,7 +273,7 @@ async def test_an_emptied_journal_is_not_begun_again(bench: Bench, tmp_path: Pat
 
 
 async def test_a_journal_with_rows_removed_is_refused(bench: Bench, tmp_path: Path) -> None:
-    """Rows that something else removed are missed on opening."""
+    """A journal whose rows were removed is refused on opening."""
     async with bench.client() as kombo:
         await by_name(kombo.bulk(bench.applications(3), journal=tmp_path / "j"))
         with closing(sqlite3.connect(tmp_path / "j")) as database, database:
@@ -298,7 +298,7 @@ anyio.run(main)
 
 
 async def test_a_copy_without_its_second_file_is_refused(tmp_path: Path) -> None:
-    """After a kill, the newest rows are in the second file: both together are whole, the first alone is refused."""
+    """After a kill, the newest rows are in the second file; the first alone is refused."""
     path, whole, part = tmp_path / "j", tmp_path / "whole", tmp_path / "part"
     await anyio.run_process([sys.executable, "-c", KILLED, str(path)], check=False)
     for copy in (whole, part):
@@ -318,7 +318,7 @@ async def test_a_copy_without_its_second_file_is_refused(tmp_path: Path) -> None
 
 
 async def test_a_full_disk_is_a_journal_error(bench: Bench, tmp_path: Path) -> None:
-    """When the disk is full the run ends with `JournalError`, and not with what closing meets after it."""
+    """A full disk ends the run with `JournalError`, not with an error from closing."""
     journal = SqliteJournal(tmp_path / "j")
 
     def rows() -> Iterator[ats.CreateApplication]:
@@ -336,7 +336,7 @@ async def test_a_full_disk_is_a_journal_error(bench: Bench, tmp_path: Path) -> N
 
 
 async def test_rows_are_settled_by_hand(bench: Bench, tmp_path: Path) -> None:
-    """A person says what became of the rows in doubt; the next run goes by that."""
+    """A person settles rows in doubt; the next run follows that."""
     bench.sandbox.faults.add(CREATE, status=500, code="PLATFORM.UNKNOWN_ERROR", times=3)
     path = tmp_path / "j"
     async with bench.client() as kombo:
@@ -427,7 +427,7 @@ async def test_rows_in_doubt_are_named_without_mistakes(bench: Bench, tmp_path: 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such files")
 @pytest.mark.parametrize("kind", ["pipe", "folder", "device"])
 async def test_only_files_are_journals(bench: Bench, tmp_path: Path, kind: str) -> None:
-    """A pipe, which would be waited for, a folder and a device are refused at once."""
+    """A pipe, a folder and a device are refused at once."""
     path = tmp_path / "j"
     if kind == "pipe":
         os.mkfifo(path)

@@ -1,4 +1,4 @@
-"""A journal's file is written to in a thread, while other tasks read from it and check that it is the same."""
+"""A journal's file is written in a thread, while other tasks read and check it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from kombo_async.bulk._file_guard import FileGuard
 
 
 def test_a_write_of_our_own_is_not_taken_for_somebody_elses(tmp_path: Path) -> None:
-    """A check in the middle of our own write passes; one after somebody else's does not, nor after both."""
+    """A check during our own write passes; one after somebody else's write fails."""
     path = tmp_path / "j"
     path.write_bytes(b"one")
     guard = FileGuard(path)
@@ -30,7 +30,7 @@ def test_a_write_of_our_own_is_not_taken_for_somebody_elses(tmp_path: Path) -> N
 
 
 def test_a_file_that_is_replaced_during_a_write_is_noticed(tmp_path: Path) -> None:
-    """While we write, only size and time of the file may be new."""
+    """During our own write, only the file's size and time may change."""
     path = tmp_path / "j"
     path.write_bytes(b"one")
     guard = FileGuard(path)
@@ -46,7 +46,7 @@ def test_a_file_that_is_replaced_during_a_write_is_noticed(tmp_path: Path) -> No
 
 @pytest.mark.anyio
 async def test_reading_and_checking_never_disturb_writing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """With each commit brought into the first file at once, rows are looked for and requests leave all the time."""
+    """Reading and checking work during writes and checkpoints."""
     monkeypatch.setattr(sqlite, "CHECKPOINT_PAGES", 1)
     journal = SqliteJournal(tmp_path / "j")
     await journal.open("here")

@@ -1,4 +1,4 @@
-"""An outage, a first sync and a busy integration are that integration's: the others go on."""
+"""An outage, a first sync or a busy integration affects only that integration's rows."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def count(outcomes: list[Outcome]) -> dict[str | None, Counter[str]]:
 
 @pytest.mark.parametrize("fault", [{"status": 500, "code": "REMOTE.SERVICE_UNAVAILABLE"}, {"connection": "reset"}])
 async def test_an_outage_leaves_few_doubts(fault: dict[str, str], tmp_path: Path) -> None:
-    """A connected system that is down leaves at most a few dozen rows in doubt, the rest unsent, and others alone."""
+    """An outage leaves at most a few dozen rows in doubt, the rest unsent, and other integrations unaffected."""
     sandbox = sandbox_of("greenhouse:down", "lever:up")
     sandbox.faults.add(CREATE, integration="greenhouse:down", **fault)  # type: ignore[arg-type]
     integrations = ("greenhouse:down", "lever:up")
@@ -72,7 +72,7 @@ async def test_an_outage_leaves_few_doubts(fault: dict[str, str], tmp_path: Path
 
 
 async def test_one_row_finds_out_that_an_outage_is_over(monkeypatch: pytest.MonkeyPatch) -> None:
-    """After a rest one row goes alone; once it is done, the others follow."""
+    """After a pause, one row is sent alone; once it is done, the others follow."""
     monkeypatch.setattr("kombo_async.bulk._gate.REST", 0.2)
     sandbox = sandbox_of("greenhouse:down")
     sandbox.faults.add(CREATE, status=500, code="REMOTE.SERVICE_UNAVAILABLE", times=5)
@@ -92,7 +92,7 @@ async def test_one_row_finds_out_that_an_outage_is_over(monkeypatch: pytest.Monk
 
 
 async def test_a_pending_first_sync_is_asked_about_once() -> None:
-    """Rows of an integration whose first sync runs do not hold up the others, nor ask one by one."""
+    """Rows of an integration in its first sync do not hold up others, and are not tried one by one."""
     sandbox = sandbox_of("greenhouse:new", *(f"lever:{number}" for number in range(9)))
     sandbox.faults.add(CREATE, integration="greenhouse:new", status=409, code="INTEGRATION.SETUP_SYNC_PENDING")
     integrations = list(sandbox.integrations)
@@ -109,7 +109,7 @@ async def test_a_pending_first_sync_is_asked_about_once() -> None:
 
 
 async def test_a_first_sync_that_ends_lets_all_rows_go() -> None:
-    """While one row waits for the first sync, the others of its integration wait for that one, and are done."""
+    """While one row waits for the first sync, others of its integration wait for it, then are sent."""
     sandbox = sandbox_of("greenhouse:new")
     sandbox.faults.add(CREATE, status=409, code="INTEGRATION.SETUP_SYNC_PENDING", times=6)
     rows = [row(sandbox, "greenhouse:new", number) for number in range(200)]
@@ -119,7 +119,7 @@ async def test_a_first_sync_that_ends_lets_all_rows_go() -> None:
 
 
 async def test_sorted_input_keeps_several_integrations_busy() -> None:
-    """Rows that come integration by integration are sent to several at a time, since the run looks ahead."""
+    """Sorted input keeps several integrations busy, since the run reads ahead."""
     sandbox = sandbox_of(*(f"lever:{number}" for number in range(6)), latency=0.2)
     rows = [row(sandbox, integration, number) for integration in sandbox.integrations for number in range(100)]
     async with sandbox.client() as kombo:
@@ -130,7 +130,7 @@ async def test_sorted_input_keeps_several_integrations_busy() -> None:
 
 
 async def test_looking_ahead_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    """No more rows are read ahead than a bound, whatever waits."""
+    """Reading ahead is bounded, whatever waits."""
     monkeypatch.setattr("kombo_async.bulk._source.LOOK_AHEAD", 50)
     sandbox = sandbox_of("lever:slow", latency=0.05)
     read = 0
@@ -151,7 +151,7 @@ async def test_looking_ahead_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None
 
 
 class Strict(NoJournal):
-    """A journal as one in Redis is: what is not this run's any more cannot be sent."""
+    """A journal as strict as the one in Redis: a row that is no longer this run's cannot be sent."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -172,7 +172,7 @@ class Strict(NoJournal):
 
 
 async def test_a_row_that_waits_for_its_integration_stays_this_runs() -> None:
-    """Rows that are about to leave when a first sync is met wait for it, and are sent once it is over."""
+    """Rows about to be sent when a first sync is noticed wait for it, and are sent once it is over."""
     sandbox = sandbox_of("lever:new", latency=0.5, virtual_time=True)
     sandbox.faults.add(CREATE, status=429, code="PLATFORM.RATE_LIMIT_EXCEEDED", times=20)
     sandbox.faults.add(CREATE, status=409, code="INTEGRATION.SETUP_SYNC_PENDING", times=3)

@@ -61,7 +61,7 @@ NOW = timedelta(0)
 )
 @pytest.mark.parametrize("performed", [True, False])
 async def test_a_success_without_an_id_proves_nothing(timed_bench: Bench, body: bytes, performed: bool) -> None:
-    """A 2xx that is not Kombo's, or does not name what was made, is in doubt until what was made is found."""
+    """A 2xx that is not Kombo's, or has no ID, is in doubt until the record is found."""
     bench = timed_bench
     answers = [httpx.Response(200, content=body, headers={"content-type": "application/json"})]
     if not performed:
@@ -77,7 +77,7 @@ async def test_a_success_without_an_id_proves_nothing(timed_bench: Bench, body: 
 
 
 async def test_an_action_whose_answer_has_no_id_is_done(bench: Bench) -> None:
-    """Where answers name nothing by their nature, Kombo's success is enough; something else's is not."""
+    """For operations whose responses have no ID, Kombo's own success is enough."""
     row = ats.AddCandidateResultLink(candidate_id="c", label="Score", url="https://example.com/1")
     bodies = [b'{"ok": true}', b'{"status": "success", "data": null}', b'{"status": "success", "data": {}}']
     async with client(bench.sandbox, answer=lambda: httpx.Response(200, content=bodies.pop())) as kombo:
@@ -86,7 +86,7 @@ async def test_an_action_whose_answer_has_no_id_is_done(bench: Bench) -> None:
 
 
 async def test_warnings_are_kept(bench: Bench, tmp_path: Path) -> None:
-    """What Kombo warned of is in the outcome, and in those of later runs."""
+    """Kombo's warnings are in the outcome, also in later runs."""
     body = (
         b'{"status": "success", "data": {"id": "a", "candidate_id": "c"}, '
         b'"warnings": [{"message": "The attachment could not be uploaded \\ud800"}]}'
@@ -108,7 +108,7 @@ async def test_warnings_are_kept(bench: Bench, tmp_path: Path) -> None:
     ],
 )
 async def test_other_details_are_the_same_row(bench: Bench, tmp_path: Path, detail: dict[str, str]) -> None:
-    """What was done with other details is told as changed, with what was made, and not made again."""
+    """A row that is done with other details is reported as changed, with its IDs, and not sent again."""
     row = bench.application("ada")
     new = row.evolve(candidate=row.candidate.evolve(**detail))
     async with bench.client() as kombo:
@@ -121,7 +121,7 @@ async def test_other_details_are_the_same_row(bench: Bench, tmp_path: Path, deta
 
 
 async def test_another_cv_is_the_same_row(bench: Bench, tmp_path: Path) -> None:
-    """A CV that was renamed, or added, makes nobody apply twice."""
+    """A renamed or added CV does not send a row again."""
     row = bench.application("ada")
     cvs = [ats.AttachmentInput.from_bytes(b"%PDF", name, type="CV") for name in ("cv.pdf", "cv-new.pdf")]
     async with bench.client() as kombo:
@@ -134,7 +134,7 @@ async def test_another_cv_is_the_same_row(bench: Bench, tmp_path: Path) -> None:
 
 
 async def test_a_corrected_row_that_was_refused_is_sent(bench: Bench, tmp_path: Path) -> None:
-    """A refusal stands for the row as it was: with other details it is sent again."""
+    """A refused row is sent again if its details have changed."""
     row = bench.application("ada")
     bench.sandbox.faults.add(CREATE, status=400, code="REMOTE.INPUT_INVALID", times=1)
     async with bench.client() as kombo:
@@ -158,7 +158,7 @@ async def test_both_ways_to_apply_are_one_row(bench: Bench, tmp_path: Path) -> N
 
 @pytest.mark.parametrize("same_run", [True, False])
 async def test_a_key_of_another_person_is_refused(bench: Bench, tmp_path: Path, same_run: bool) -> None:
-    """A key that comes back with another person or job is refused, and keeps what it stood for."""
+    """A key that comes back with another person or job is refused, and the journal keeps the first."""
     rows = [Row(bench.application("ada"), key="1"), Row(bench.application("eve"), key="1")]
     async with bench.client() as kombo:
         if same_run:
@@ -229,7 +229,7 @@ BAD = [
 @pytest.mark.parametrize("kind", BAD)
 @pytest.mark.parametrize("place", [0, 3])
 async def test_a_rows_own_fault_is_the_rows(bench: Bench, tmp_path: Path, kind: str, place: int) -> None:
-    """A row that cannot be sent is refused by name, in each run, and all others are done."""
+    """A row that cannot be sent is refused in each run; all others are done."""
     rows = list(bench.applications(6))
     rows.insert(place, bad_rows(bench)[kind])
     async with bench.client() as kombo:
@@ -243,7 +243,7 @@ async def test_a_rows_own_fault_is_the_rows(bench: Bench, tmp_path: Path, kind: 
 
 
 async def test_values_of_other_libraries_are_no_fault(bench: Bench, tmp_path: Path) -> None:
-    """Subclasses of plain types go out as what they are."""
+    """Subclasses of plain types are sent as plain values."""
     row = bench.application("ada")
     odd = row.evolve(
         candidate=row.candidate.evolve(
@@ -256,7 +256,7 @@ async def test_values_of_other_libraries_are_no_fault(bench: Bench, tmp_path: Pa
 
 
 async def test_a_key_function_that_raises_refuses_its_row(bench: Bench) -> None:
-    """A caller's `key=` that cannot do with a row is that row's fault; so is a key that is none."""
+    """A `key=` that raises, or returns an invalid key, refuses that row."""
     rows = [bench.application("ada"), bench.application("eve"), bench.application("bob")]
 
     def key(request: Any) -> Any:
@@ -284,7 +284,7 @@ async def test_keys_with_null_characters_are_refused(bench: Bench, tmp_path: Pat
 
 @pytest.mark.parametrize("code", [errno.EMFILE, errno.ENFILE, errno.ENOSPC, errno.ENOMEM])
 async def test_a_fault_of_the_machine_ends_the_run(bench: Bench, tmp_path: Path, code: int) -> None:
-    """No file handles, disk or memory: the run ends as that, and its rows are unsent, to be sent by the next run."""
+    """Without file handles, disk or memory, the run ends with that error, and the next run sends its rows."""
     failing = True
 
     def open() -> Any:
@@ -336,7 +336,7 @@ anyio.run(main, *sys.argv[1:])
 
 @pytest.mark.skipif(sys.platform != "linux", reason="counts its handles in /proc")
 def test_no_handles_for_connections_end_the_run(tmp_path: Path) -> None:
-    """A connection that this machine has no handle for is no row's fault: nothing is refused, or in doubt."""
+    """A connection without a file handle ends the run; no row is refused or in doubt."""
     body = b'{"status": "success", "data": {"id": "a", "candidate_id": "c"}, "warnings": []}'
     with loopback(lambda request: raw_answer(200, body)) as url:
         process = subprocess.run(
@@ -351,7 +351,7 @@ def test_no_handles_for_connections_end_the_run(tmp_path: Path) -> None:
 
 
 async def test_a_proxy_that_cannot_work_ends_the_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """`ALL_PROXY=socks://` is a setting of this machine: the run ends with its name before a row is touched."""
+    """An invalid `ALL_PROXY` ends the run, by name, before any row."""
     monkeypatch.setenv("ALL_PROXY", "socks://nowhere:1")
     row = ats.CreateApplication(
         job_id="j", candidate=ats.CandidateInput(first_name="a", last_name="b", email_address="a@example.com")
@@ -369,7 +369,7 @@ def tasks() -> int:
 
 
 async def test_leaving_the_loop_leaves_nothing(bench: Bench, tmp_path: Path) -> None:
-    """After a bare `break`, without `async with`, tasks and lock are soon gone, and the journal knows it all."""
+    """After a bare `break`, without `async with`, tasks and lock are soon gone, and the journal is complete."""
     bench.sandbox.set_latency(actions=0.01)
     before = tasks()
 
@@ -415,7 +415,7 @@ async def test_an_async_source_is_stepped_from_one_task_and_closed(bench: Bench)
 
 
 async def test_a_plain_generator_is_closed(bench: Bench) -> None:
-    """A generator that is left early has its `finally` run."""
+    """A generator that is left early runs its `finally`."""
     closed = False
 
     def rows() -> Iterator[ats.CreateApplication]:
@@ -446,12 +446,12 @@ async def test_a_run_that_was_stopped_is_not_complete(bench: Bench) -> None:
 
 
 def test_each_result_has_a_sentence() -> None:
-    """People are told what each result means."""
+    """Each result has an explanation for people."""
     assert set(EXPLANATIONS) == set(get_args(Result))
 
 
 class Watched(NoJournal):
-    """A journal that can be told what to do right before anything leaves."""
+    """A journal that calls a function right before anything is sent."""
 
     def __init__(self, check: Callable[[], None] = lambda: None, recorded: Callable[[], None] = lambda: None) -> None:
         super().__init__()
@@ -464,7 +464,7 @@ class Watched(NoJournal):
         self._check()
 
     async def record(self, key: RowKey, entry: Entry, *, hold: bool = False) -> bool:
-        """Count what is about to leave."""
+        """Count rows about to be sent."""
         if entry.state == "sending":
             self.sendings.append(entry.last_sent)
             self._recorded()
@@ -475,7 +475,7 @@ ANSWER = b'{"status": "success", "data": {"id": "a", "candidate_id": "c"}, "warn
 
 
 async def test_nothing_leaves_without_the_journals_leave(bench: Bench) -> None:
-    """A lease that has lapsed since the row was written down keeps the request's bytes back, over a real socket."""
+    """If the lease has lapsed since the row was recorded, no byte of its request is sent, over a real socket."""
     received: list[str] = []
 
     def lapsed() -> None:
@@ -495,7 +495,7 @@ async def test_nothing_leaves_without_the_journals_leave(bench: Bench) -> None:
 
 
 class Jumping(Clock):
-    """A clock that jumps, as a process sees it that was stopped for a while."""
+    """A clock that jumps, as after a process was stopped for a while."""
 
     def __init__(self) -> None:
         self.ahead: float = 0.0
@@ -506,7 +506,7 @@ class Jumping(Clock):
 
 
 async def test_a_row_that_was_held_up_is_written_down_again(bench: Bench) -> None:
-    """What leaves long after the journal says is written down again first: later looks count from then."""
+    """A row that is sent much later than recorded is recorded again first."""
     clock = Jumping()
     jumps = [7200.0]
 

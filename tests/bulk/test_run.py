@@ -20,7 +20,7 @@ pytestmark = pytest.mark.anyio
 
 
 async def test_each_row_gets_one_outcome_with_its_ids(bench: Bench) -> None:
-    """Each request comes back once, done, with the IDs of what was made."""
+    """Each request has one outcome, done, with the IDs of what was created."""
     async with bench.client() as kombo:
         outcomes = [outcome async for outcome in kombo.bulk(bench.applications(50))]
     assert sorted(bench.made) == sorted(f"ada{number}" for number in range(50))
@@ -57,7 +57,7 @@ async def test_operations_and_integrations_mix(bench: Bench) -> None:
 
 
 async def test_order_is_kept_on_request(bench: Bench) -> None:
-    """With `ordered`, outcomes come as the requests did, though the first answer is the slowest."""
+    """With `ordered`, outcomes come in the order of the requests, even if the first is the slowest."""
     bench.sandbox.faults.add(CREATE, delay=0.1, times=1)
     async with bench.client() as kombo:
         names = [
@@ -68,7 +68,7 @@ async def test_order_is_kept_on_request(bench: Bench) -> None:
 
 
 async def test_rows_are_read_no_faster_than_outcomes_are_taken(bench: Bench) -> None:
-    """A slow reader of outcomes holds the source back: no more than `concurrency` rows are ahead of it."""
+    """A slow consumer of outcomes slows the source down: at most `concurrency` rows are ahead."""
     read = 0
 
     def counted() -> Iterator[ats.CreateApplication]:
@@ -87,7 +87,7 @@ async def test_rows_are_read_no_faster_than_outcomes_are_taken(bench: Bench) -> 
 
 
 async def test_a_refusal_is_an_outcome_not_an_end(bench: Bench) -> None:
-    """A row that Kombo refuses says why, with the log page; the others go on."""
+    """A refused row says why, with the log page; the others continue."""
     bad = ats.CreateApplication(
         job_id="nope", candidate=ats.CandidateInput(first_name="bad", last_name="x", email_address="bad@example.com")
     )
@@ -100,7 +100,7 @@ async def test_a_refusal_is_an_outcome_not_an_end(bench: Bench) -> None:
 
 
 async def test_a_missing_file_refuses_its_row_alone(bench: Bench, tmp_path: Path) -> None:
-    """A CV that is not there is that row's failure, and nothing of it is sent."""
+    """A missing CV refuses its row, and nothing of it is sent."""
     missing = ats.AttachmentInput.from_path(tmp_path / "cv.pdf", type="CV")
     row = ats.CreateApplication(
         job_id=bench.job_id, candidate=bench.application("bad").candidate, attachments=[missing]
@@ -113,7 +113,7 @@ async def test_a_missing_file_refuses_its_row_alone(bench: Bench, tmp_path: Path
 
 
 async def test_what_was_surely_not_done_is_unsent(bench: Bench) -> None:
-    """A failure that passes, such as a first sync that is not over, leaves the row for the next run."""
+    """A temporary failure, such as a pending first sync, leaves the row for the next run."""
     bench.sandbox.faults.add(CREATE, status=409, code="INTEGRATION.SETUP_SYNC_PENDING")
     async with bench.client() as kombo:
         outcomes = await by_name(kombo.bulk([bench.application("ada")], options={"retry": RetryPolicy.none()}))
@@ -121,7 +121,7 @@ async def test_what_was_surely_not_done_is_unsent(bench: Bench) -> None:
 
 
 async def test_an_error_of_the_source_ends_the_run_after_what_is_in_flight(bench: Bench) -> None:
-    """What the caller's generator raises comes out of the loop, once the rows before it have had their outcomes."""
+    """An exception in the source is raised after the outcomes of the rows before it."""
 
     def rows() -> Iterator[ats.CreateApplication]:
         yield from bench.applications(3)
@@ -141,7 +141,7 @@ async def test_an_error_of_the_source_ends_the_run_after_what_is_in_flight(bench
 
 
 async def test_stop_begins_nothing_more(bench: Bench) -> None:
-    """After `stop`, the outcomes of what was begun still come; the rest is not read."""
+    """After `stop`, outcomes of started rows still come; the rest is not read."""
     seen = 0
     async with bench.client() as kombo:
         run = kombo.bulk(bench.applications(1000), concurrency=4)
@@ -153,7 +153,7 @@ async def test_stop_begins_nothing_more(bench: Bench) -> None:
 
 
 async def test_leaving_the_loop_ends_what_is_in_flight(bench: Bench, tmp_path: Path) -> None:
-    """After `break`, whatever was begun is finished and in the journal before the block ends."""
+    """After `break`, started rows are finished and in the journal before the block ends."""
     bench.sandbox.set_latency(actions=0.02)
     journal = tmp_path / "journal"
     async with bench.client() as kombo:
@@ -169,7 +169,7 @@ async def test_leaving_the_loop_ends_what_is_in_flight(bench: Bench, tmp_path: P
 
 
 async def test_a_row_without_an_integration_is_refused_alone(bench: Bench) -> None:
-    """A row that needs an integration, where none is given, is refused by name; the others are sent."""
+    """A row without the integration that it needs is refused; the others are sent."""
     rows: list[ats.CreateApplication | Row] = [
         bench.application("ada"),
         Row(bench.application("bob"), integration_id=INTEGRATION),
@@ -182,7 +182,7 @@ async def test_a_row_without_an_integration_is_refused_alone(bench: Bench) -> No
 
 
 async def test_a_run_that_is_never_iterated_leaves_nothing(bench: Bench) -> None:
-    """Making a run opens nothing that would have to be closed."""
+    """A run that is never iterated opens nothing."""
     async with bench.client() as kombo:
         run = kombo.bulk(bench.applications(1))
         await run.aclose()
@@ -191,7 +191,7 @@ async def test_a_run_that_is_never_iterated_leaves_nothing(bench: Bench) -> None
 
 
 async def test_a_run_is_iterated_once(bench: Bench) -> None:
-    """A second loop over the same run is wrong use."""
+    """A run can be iterated only once."""
     async with bench.client() as kombo:
         run = kombo.bulk(bench.applications(1))
         assert [each.result async for each in run] == ["done"]
@@ -206,7 +206,7 @@ async def _gather(outcomes: AsyncIterable[Outcome], into: list[Outcome]) -> None
 
 @pytest.mark.parametrize("row", [5, {"candidate": 1}, None, Row(None), [], ats.CreateApplication])  # type: ignore[arg-type]
 async def test_what_is_no_request_ends_the_run_in_plain_words(bench: Bench, row: Any) -> None:
-    """An item that is not a request is a mistake of the source: told by its index, after what was begun."""
+    """An item that is not a request ends the run with its index, after the rows before it."""
     rows = [bench.application("ada"), row, bench.application("eve")]
     outcomes: list[Outcome] = []
     async with bench.client() as kombo:
@@ -220,7 +220,7 @@ async def test_what_is_no_request_ends_the_run_in_plain_words(bench: Bench, row:
 async def test_a_source_that_stops_in_the_middle_is_not_at_its_end(
     bench: Bench, error: type[BaseException] | None
 ) -> None:
-    """A source that leaks `StopAsyncIteration`, or is cancelled by what it waits for, does not end quietly."""
+    """A source that leaks `StopAsyncIteration`, or is cancelled from inside, raises instead of ending quietly."""
     cancelled = error or anyio.get_cancelled_exc_class()
     if cancelled is not StopAsyncIteration and cancelled.__module__.startswith("trio"):
         pytest.skip("trio's Cancelled belongs to a scope")
@@ -277,7 +277,7 @@ async def test_a_truthy_answer_is_no_proof_of_a_sync(bench: Bench) -> None:
 
 @pytest.mark.parametrize("error", [ValueError("x"), UnicodeError("x")])
 async def test_an_error_of_a_transport_refuses_no_row(bench: Bench, error: Exception) -> None:
-    """A transport that breaks with an error of its own may have sent the row: it is in doubt."""
+    """A transport that raises its own error may have sent the row: it is in doubt."""
 
     async def broken(request: httpx.Request) -> httpx.Response:
         await SandboxTransport(bench.sandbox).handle_async_request(request)

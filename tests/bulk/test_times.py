@@ -1,4 +1,4 @@
-"""When a record was made tells whether it can be a row's: only what is certain is proof."""
+"""A record's creation time shows whether it can be a row's: only certainty is proof."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ BUSY: dict[str, Any] = {"status": 429, "code": "PLATFORM.RATE_LIMIT_EXCEEDED", "
 
 @pytest.fixture
 def bench(timed_bench: Bench) -> Bench:
-    """Actions take their time."""
+    """Actions take time."""
     return timed_bench
 
 
@@ -37,7 +37,7 @@ async def apply_as_somebody(bench: Bench) -> str:
 
 
 def look(first: datetime | None, by: datetime | None) -> Look:
-    """A look for a row that was first sent between these two."""
+    """A search for a row that was first sent between these two times."""
     entry = Entry(state="in_doubt", digest="d", first_sent=first, first_sent_by=by)
     nothing: Any = None
     return Look(kombo=nothing, request=nothing, identity=None, integration_id=None, entry=entry, owners=nothing)
@@ -58,7 +58,7 @@ def look(first: datetime | None, by: datetime | None) -> Look:
     ],
 )
 def test_only_what_was_certainly_made_since_is_new(created: Any, is_new: bool | None, is_close: bool) -> None:
-    """Between the earliest and the latest moment of the first sending nobody knows."""
+    """A record created between the earliest and latest time of the first sending is uncertain."""
     since = look(NOON, NOON + timedelta(milliseconds=500))
     assert (since.is_new(created), since.is_close(created)) == (is_new, is_close)
     assert look(None, None).is_new(created) is None
@@ -102,7 +102,7 @@ def test_a_time_that_is_cut_is_before_only_what_comes_after_all_of_it(moment: da
     ("ago", "why"), [(0.0, "it was created (at about|before)"), (0.3, "created"), (3.0, "created before this row")]
 )
 async def test_what_somebody_else_made_just_before_is_not_ours(bench: Bench, ago: float, why: str) -> None:
-    """The same person, job and names, made by somebody else right before our first attempt: told, and not taken."""
+    """A record that somebody else created right before our first attempt is reported, and not taken."""
     async with bench.client() as kombo:
         theirs = (await kombo.send(bench.application("ada"))).unwrap().id
         await bench.sandbox.clock.sleep(ago)
@@ -115,7 +115,7 @@ async def test_what_somebody_else_made_just_before_is_not_ours(bench: Bench, ago
 
 
 async def test_what_was_made_soon_after_is_found_once_the_time_is_known_better(bench: Bench) -> None:
-    """A fast system makes ours within the second in which it was sent: asking the time as seconds turn decides it."""
+    """A record created within the second of its sending is found once the server's time is known more exactly."""
     bench.sandbox.set_latency(actions=0.3)
     await bench.sandbox.clock.sleep(-bench.sandbox.clock.time() % 1)
     bench.sandbox.faults.add(CREATE, **LOST, times=1)
@@ -125,7 +125,7 @@ async def test_what_was_made_soon_after_is_found_once_the_time_is_known_better(b
 
 
 class Recorder(SqliteJournal):
-    """A journal that keeps what it was told of rows that were about to leave."""
+    """A journal that keeps the entries of rows about to be sent."""
 
     def __init__(self, path: Path) -> None:
         super().__init__(path)
@@ -139,7 +139,7 @@ class Recorder(SqliteJournal):
 
 
 async def test_a_run_learns_the_time_beside_its_rows(bench: Bench, tmp_path: Path) -> None:
-    """The first row waits for one answer that tells the time; later ones are written down with it known better."""
+    """The first row waits for one response with the time; later rows are recorded with better bounds."""
     bench.sandbox.set_latency(actions=5)
     journal = Recorder(tmp_path / "j")
     async with bench.client() as kombo:
@@ -164,7 +164,7 @@ async def test_nothing_is_asked_where_nothing_is_sent(bench: Bench, tmp_path: Pa
 
 
 async def test_a_first_attempt_that_was_clearly_refused_does_not_count(bench: Bench) -> None:
-    """What came between a clear refusal and the attempt whose answer was lost is somebody else's."""
+    """A record from between a clearly refused attempt and the one in doubt is somebody else's."""
     bench.sandbox.faults.add(
         CREATE, status=429, code="PLATFORM.RATE_LIMIT_EXCEEDED", headers={"retry-after": "20"}, times=1
     )

@@ -49,7 +49,7 @@ anyio.run(main, sys.argv[1])
 
 @pytest.mark.anyio
 async def test_an_endless_source_is_read_only_as_far_as_outcomes_are_taken(bench: Bench, tmp_path: Path) -> None:
-    """Of a source without end no more is read, or kept, than what is under way."""
+    """An endless source is read only as far as outcomes are taken."""
     read = 0
 
     def rows() -> Iterator[ats.CreateApplication]:

@@ -1,4 +1,4 @@
-"""A list of Kombo's that changes under the hands of its reader, with a clock that is moved by hand."""
+"""A list that changes while it is read, with a clock that is moved by hand."""
 
 from __future__ import annotations
 

@@ -102,7 +102,7 @@ async def test_versions_in_turn(place: Place) -> None:
 
 
 async def test_a_column_that_is_no_longer_named(place: Place) -> None:
-    """It stays as it was, also where its record changes."""
+    """A column that is no longer named stays as it was, even if its record changes."""
     source = Candidates(candidate("a", first_name="Frank"))
     async with Mirror(mock_client(source), place.store(), [NAMED]) as mirror:
         await mirror.update(INTEGRATION)

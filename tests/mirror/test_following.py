@@ -1,4 +1,4 @@
-"""The mirror at work beside an app: told by webhooks, against the sandbox."""
+"""The mirror beside an app: notified by webhooks, against the sandbox."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def in_sandbox(sandbox: Sandbox, integration_id: str = LEVER) -> dict[str, str]:
 
 
 async def until(what: Callable[[], bool]) -> None:
-    """Wait until *what* is so, ten seconds at most."""
+    """Wait until *what* is true, ten seconds at most."""
     with anyio.fail_after(10):
         while True:
             try:
@@ -53,7 +53,7 @@ async def until(what: Callable[[], bool]) -> None:
 
 @asynccontextmanager
 async def running(sandbox: Sandbox, path: Path, **settings: Any) -> AsyncGenerator[Mirror]:
-    """A mirror of candidates and jobs that runs, and is told of changes by webhook."""
+    """A running mirror of candidates and jobs, notified by webhooks."""
     tables = [Table("candidates", ats.GetCandidates(), columns=["first_name"]), Table("jobs", ats.GetJobs())]
     receiver = Receiver(SECRET)
     async with sandbox.client(retry=RetryPolicy.none()) as kombo, anyio.create_task_group() as tasks:
@@ -66,7 +66,7 @@ async def running(sandbox: Sandbox, path: Path, **settings: Any) -> AsyncGenerat
 
 
 async def test_the_table_follows(tmp_path: Path) -> None:
-    """What is created, changed and deleted in the connected system shows in the table once a webhook has told of it."""
+    """Creations, changes and deletions in the connected system show in the table after a webhook."""
     sandbox = Sandbox(integrations=False, candidates=7)
     sandbox.add_integration(LEVER)
     async with running(sandbox, tmp_path, integrations=[LEVER]):
@@ -92,7 +92,7 @@ async def test_the_table_follows(tmp_path: Path) -> None:
 
 
 async def test_integrations_come_and_go(tmp_path: Path) -> None:
-    """An integration that is created is followed from then on, and one that is deleted is removed with its records."""
+    """A created integration is followed; a deleted one is removed with its records."""
     sandbox = Sandbox(integrations=False, candidates=3)
     async with running(sandbox, tmp_path):
         integration = sandbox.add_integration(LEVER)
@@ -106,7 +106,7 @@ async def test_integrations_come_and_go(tmp_path: Path) -> None:
 
 
 async def test_it_goes_on_where_it_was(tmp_path: Path) -> None:
-    """After a restart, the integrations of before are brought up to date without being told."""
+    """After a restart, known integrations are brought up to date without a webhook."""
     sandbox = Sandbox(integrations=False, candidates=3)
     sandbox.add_integration(LEVER)
     async with running(sandbox, tmp_path, integrations=[LEVER]):
@@ -118,7 +118,7 @@ async def test_it_goes_on_where_it_was(tmp_path: Path) -> None:
 
 
 async def test_failures_do_not_end_it(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    """While an integration cannot be read it is tried again later, or as soon as a webhook says that it is time."""
+    """An integration that cannot be read is retried later, or when a webhook comes."""
     sandbox = Sandbox(integrations=False, candidates=3)
     sandbox.add_integration(LEVER, sync_pending=True)
     with caplog.at_level(logging.WARNING, "kombo_async.mirror"):
@@ -131,7 +131,7 @@ async def test_failures_do_not_end_it(tmp_path: Path, caplog: pytest.LogCaptureF
 
 
 async def test_lists_that_are_not_there(tmp_path: Path) -> None:
-    """A list that the connected system does not have is left out; the others are read."""
+    """A list that the connected system does not have is skipped; the others are read."""
     sandbox = Sandbox(integrations=False, candidates=3)
     sandbox.add_integration(LEVER, permissions={"ats_jobs": "NOT_AVAILABLE"})
     async with sandbox.client() as kombo:
@@ -142,7 +142,7 @@ async def test_lists_that_are_not_there(tmp_path: Path) -> None:
 
 
 async def test_changes_that_show_late(tmp_path: Path) -> None:
-    """When a sync ends, all since its beginning is read again: what it changed may have shown only at its end."""
+    """When one of Kombo's syncs ends, everything since its start is read again."""
     source = Source()
     tags = Table("tags", ats.GetTags())
     mirror = Mirror(mock_client(source), tmp_path / "mirror.db", [tags], now=lambda: source.now)
@@ -164,7 +164,7 @@ async def test_changes_that_show_late(tmp_path: Path) -> None:
 
 
 async def test_a_sync_that_ends_while_we_read(tmp_path: Path) -> None:
-    """A sync that ends in the midst of a pass is heeded by the next one."""
+    """A sync that ends while we read is taken into account by the next read."""
     source = Source()
     mirror = Mirror(mock_client(source), tmp_path / "mirror.db", [Table("tags", ats.GetTags())], now=lambda: source.now)
     await mirror.store.open(mirror.tables)
@@ -182,7 +182,7 @@ async def test_a_sync_that_ends_while_we_read(tmp_path: Path) -> None:
 
 
 async def test_other_categories(tmp_path: Path) -> None:
-    """Events of systems that there is no table for are of no interest."""
+    """Events for systems without a table are ignored."""
     async with AsyncKomboClient("key") as kombo:
         mirror = Mirror(kombo, tmp_path / "mirror.db", [Table("employees", hris.GetEmployees())])
         await mirror.handle(parse(sync_finished(datetime.now(UTC))))
@@ -208,7 +208,7 @@ def sync_finished(began: datetime) -> bytes:
 
 
 async def test_a_clock_that_is_set_back(place: Place) -> None:
-    """Where the clock of the store is set back by a day, nothing waits for a day: what was due is, and leases end."""
+    """If the store's clock is set back by a day, nothing waits for a day."""
     tables = [Table("tags", ats.GetTags())]
     async with Mirror(mock_client(Source()), place.store(), tables, keep_changes=timedelta(days=7)) as mirror:
         store = mirror.store

@@ -1,4 +1,4 @@
-"""JSON that is odd in one place stops no table: the record is kept, and so are the others of its page."""
+"""Odd JSON in one record stops no table: it is kept, and so are the other records."""
 
 from __future__ import annotations
 

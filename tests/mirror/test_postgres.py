@@ -1,4 +1,4 @@
-"""What is PostgreSQL's own: migrations by another role, indexes on long texts, errors that name what is missing."""
+"""PostgreSQL only: migrations by another role, indexes on long texts, errors that name what is missing."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ async def run_sql(address: str, sql: str, *values: Any) -> list[Any]:
 
 
 async def test_a_role_that_may_make_nothing(postgres_address: str) -> None:
-    """Another role runs the printed SQL, as often as it likes; the app's role only reads and writes."""
+    """Another role can run the printed SQL any number of times; the app's role only reads and writes."""
     source = Source()
     source.put("t0", "Tag")
     store = PostgresStore(postgres_address.replace("kombo@", "app@"), schema="guarded", migrate=False)
@@ -68,7 +68,7 @@ async def test_a_role_that_may_make_nothing(postgres_address: str) -> None:
 
 
 async def test_a_text_that_is_too_long_for_an_index(postgres_address: str) -> None:
-    """A long text takes the index of its column away, once, and the column keeps its whole text."""
+    """A text that is too long drops its column's index, once; the column keeps the whole text."""
     store = PostgresStore(postgres_address, schema="long_texts")
     text = "".join(chr(0x4E00 + number % 20000) for number in range(5000))  # compresses badly
     for _ in range(2):
@@ -84,14 +84,14 @@ async def test_a_text_that_is_too_long_for_an_index(postgres_address: str) -> No
 
 
 async def test_a_table_of_somebody_else(postgres_address: str) -> None:
-    """A table of that name which is not the mirror's is left alone, and named."""
+    """A table that is not the mirror's is refused by name, and left unchanged."""
     await run_sql(postgres_address, "CREATE SCHEMA other; CREATE TABLE other.tags (id integer)")
     with pytest.raises(RuntimeError, match="'tags' is not the mirror's; choose another name"):
         await PostgresStore(postgres_address, schema="other").open([TAGS])
 
 
 async def test_a_column_whose_type_changed(postgres_address: str) -> None:
-    """A column that has another type than the field has now is named."""
+    """A column with another type than its field is refused by name."""
     store = PostgresStore(postgres_address, schema="types")
     await store.open([TAGS])
     await store.aclose()
@@ -114,14 +114,14 @@ def test_the_sql_names_everything() -> None:
 
 @pytest.mark.parametrize("schema", ["", "a b", 'x"; DROP', "x" * 64])
 def test_a_schema_that_is_none(schema: str) -> None:
-    """A name that is not one is refused at once; nothing else prints the address."""
+    """An invalid schema name is refused at once; no message shows the address."""
     with pytest.raises(InvalidInput, match="schema"):
         PostgresStore(schema=schema)
     assert "secret" not in repr(PostgresStore("postgresql://app:secret@db/x"))
 
 
 async def test_no_turn_is_taken_while_its_holder_writes(postgres_address: str) -> None:
-    """A write that has begun ends before another process gets the turn, though the lease ended meanwhile."""
+    """A write that has begun ends before another process gets the turn, even if the lease ends meanwhile."""
     store, other = (PostgresStore(postgres_address, schema="busy") for _ in range(2))
     ended: list[str] = []
 

@@ -60,7 +60,7 @@ def mirrored(place: Place) -> dict[str, dict[tuple[str, str], Any]]:
 
 @pytest.mark.parametrize("seed", [1])
 async def test_killed_at_random(seed: int, place: Place) -> None:
-    """Three processes are killed and paused at random while records change; what is left is right, and soon."""
+    """Three processes are killed and paused at random while records change; the tables soon equal the lists."""
     random = Random(seed)
     sandbox = Sandbox(integrations=False, candidates=12)
     for integration_id in INTEGRATIONS:

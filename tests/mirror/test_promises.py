@@ -1,4 +1,4 @@
-"""Sentences of docs/mirror.md that no other test holds, on virtual time."""
+"""Promises of docs/mirror.md that no other test covers, on virtual time."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ QUIET = 700.0
 
 @pytest.fixture(autouse=True)
 def _rare_polls(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Days pass in these tests; webhooks wake the mirror all the same."""
+    """Poll rarely, since days pass in these tests; webhooks still wake the mirror."""
     monkeypatch.setattr(_scheduler, "POLL", 10.0)
 
 
@@ -115,7 +115,7 @@ def webhook(model: str) -> Any:
 
 
 async def test_followed_from_now_on() -> None:
-    """`follow` adds an integration to a mirror that runs; `forget` removes it with its records, and asks no more."""
+    """`follow` adds an integration to a running mirror; `forget` removes it with its records."""
     kombo, store = Kombo(), InlineStore()
     async with running(kombo, store) as mirror:
         await anyio.sleep(10)
@@ -134,7 +134,7 @@ async def test_followed_from_now_on() -> None:
 
 
 async def test_only_ids_are_kept_of_what_is_watched() -> None:
-    """Of lists that are only watched, the store has IDs and digests, nothing of what is in the records."""
+    """For watched lists, the store has only IDs and digests."""
     kombo, store = Kombo(), InlineStore()
     async with running(kombo, store, integrations=[LEVER]):
         await anyio.sleep(QUIET)
@@ -144,7 +144,7 @@ async def test_only_ids_are_kept_of_what_is_watched() -> None:
 
 @pytest.mark.parametrize(("most", "by_ids"), [(5, True), (4, False)])
 async def test_what_is_stale_is_read_again(most: int, by_ids: bool, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Records with a renamed stage are read again by their IDs; if there are too many of them, the whole list is."""
+    """Records with a renamed stage are read again by ID; if there are too many, the whole list is read."""
     monkeypatch.setattr(_look, "MOST_READ_AGAIN", most)
     kombo, store = Kombo(), InlineStore()
     async with running(kombo, store, integrations=[LEVER]) as mirror:
@@ -159,7 +159,7 @@ async def test_what_is_stale_is_read_again(most: int, by_ids: bool, monkeypatch:
 
 
 async def test_a_list_that_cannot_be_watched() -> None:
-    """Where the list of stages is not there, applications are read whole when a webhook names it; each half hour."""
+    """Without a list of stages, all applications are read when a webhook names them, at most every half hour."""
     kombo, store = Kombo(), InlineStore()
     kombo.stages = failure(403, "INTEGRATION.MODEL_NOT_AVAILABLE")
     async with running(kombo, store, integrations=[LEVER]) as mirror:
@@ -213,7 +213,7 @@ async def test_when_failures_are_tried_again(answer: httpx.Response, first: floa
 
 
 async def test_a_start_looks_at_what_may_have_been_missed(tmp_path: Any) -> None:
-    """A process that starts looks at integrations that nobody has looked at for a minute, due or not."""
+    """A starting process checks all integrations that have not been checked for a minute."""
     kombo = Kombo()
     path = str(tmp_path / "mirror.db")
     async with running(kombo, InlineStore(path), integrations=[LEVER]):

@@ -98,7 +98,7 @@ def data_changed(integration_id: str, *models: str) -> bytes:
 
 @asynccontextmanager
 async def running(kombo: Kombo, others: list[str] = OTHERS, **settings: Any) -> AsyncGenerator[Mirror]:
-    """A mirror of all integrations that has come to rest."""
+    """An idle mirror of all integrations."""
     store = InlineStore()
     settings = {"every": timedelta(hours=3), **settings}
     async with mock_client(kombo, retry=None) as client, anyio.create_task_group() as tasks:
@@ -158,7 +158,7 @@ async def test_nobody_waits_for_others(answer: Answer) -> None:
 
 @pytest.mark.parametrize("answer", [hangs, is_pending])
 async def test_bad_from_the_start(answer: Answer) -> None:
-    """Nor does it wait long for its first sync where the others have never worked."""
+    """A healthy integration's first sync does not wait long if the others have never worked."""
     kombo = Kombo(answer)
     kombo.bad = True
     async with running(kombo) as mirror:
@@ -172,7 +172,7 @@ async def test_bad_from_the_start(answer: Answer) -> None:
 
 
 async def test_a_long_read_of_its_own() -> None:
-    """What an integration is told of while it is read whole is followed between two pages."""
+    """Changes during a full sync are fetched between two pages."""
     kombo = Kombo(is_slow)
     pages = 200
     changed: dict[str, str] = {}
@@ -207,7 +207,7 @@ async def test_a_long_read_of_its_own() -> None:
 
 
 async def test_a_process_that_dies() -> None:
-    """What a process was at work on when it died is taken over by another within a minute."""
+    """Another process takes over a dead process's work within a minute."""
     kombo = Kombo(hangs)
     store = InlineStore()
     tables = [Table("tags", ats.GetTags(), columns=["name"])]
@@ -225,7 +225,7 @@ async def test_a_process_that_dies() -> None:
 
 
 async def test_a_quiet_round() -> None:
-    """A quiet round costs one request for each list that is followed, spread over few seconds, and none in between."""
+    """A quiet round costs one request for each list, within a few seconds, and none in between."""
     kombo = Kombo(hangs)
     async with running(kombo) as mirror:
         await anyio.sleep(600)  # what is read again after the first full sync
@@ -238,7 +238,7 @@ async def test_a_quiet_round() -> None:
 
 
 async def test_status() -> None:
-    """The status tells lag, failures and what to do about whom; its JSON is for a health check."""
+    """The status has lag and failures; its JSON is for a health check."""
     kombo = Kombo(is_pending)
     async with running(kombo) as mirror:
         kombo.bad = True
@@ -256,7 +256,7 @@ async def test_status() -> None:
 
 
 async def test_behind_is_told() -> None:
-    """While nobody runs, what is due shows as behind."""
+    """Without a running process, overdue work shows as behind."""
     kombo = Kombo(hangs)
     async with running(kombo) as mirror:
         pass
@@ -268,7 +268,7 @@ async def test_behind_is_told() -> None:
 
 
 def test_full_syncs_are_spread() -> None:
-    """Full syncs of integrations that all began at once come about evenly over the week, and never later than that."""
+    """Full syncs of integrations that started together are spread over the week, and never later."""
     week = timedelta(days=7)
     due = [next_full(EPOCH, f"{each} tags", week) for each in OTHERS]
     assert all(EPOCH < each <= EPOCH + week for each in due)
@@ -280,7 +280,7 @@ def test_full_syncs_are_spread() -> None:
 
 
 async def test_categories() -> None:
-    """Once the category of an integration is known, lists of other categories are not asked for."""
+    """Once an integration's category is known, lists of other categories are not requested."""
     kombo = Kombo(hangs)
     store = InlineStore()
     tables = [Table("tags", ats.GetTags()), Table("employees", hris.GetEmployees())]

@@ -21,7 +21,7 @@ def test_a_history(seed: int) -> None:
 
 @needs_postgres
 def test_a_history_in_postgres(postgres_address: str) -> None:
-    """So it is in PostgreSQL, on a real server."""
+    """The same holds in PostgreSQL, on a real server."""
     pytest.importorskip("asyncpg")
     pytest.importorskip("uvloop")
     played = play_seed(11, postgres_address)

@@ -1,4 +1,4 @@
-"""What should not happen, and does: odd records, odd pages, odd webhooks, and a store that is away."""
+"""Things that should not happen: odd records, odd pages, odd webhooks, and a store that is away."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def names(place: Place) -> dict[str, str]:
 
 
 async def test_a_record_on_two_pages(place: Place) -> None:
-    """Where pages shift and a record comes twice, the later one holds."""
+    """If pages shift and a record comes twice, the later one counts."""
     pages = {
         None: page(tag("a", "first"), tag("a", "second"), tag("b", "b"), next="2"),
         "2": page(tag("a", "third"), tag("c", "c"), next="3"),
@@ -52,7 +52,7 @@ async def test_a_record_on_two_pages(place: Place) -> None:
 
 @pytest.mark.parametrize("id", [None, 7, "", "a\0b", ["a"], {"id": "a"}])
 async def test_a_record_without_an_id(id: Any, place: Place, caplog: pytest.LogCaptureFixture) -> None:
-    """A record without an ID that can be one is left out, which the log says; the others are kept."""
+    """A record without a valid ID is left out, with a log line; the others are kept."""
     odd = tag(id, "secret")
     if id is None:
         del odd["id"]
@@ -67,7 +67,7 @@ async def test_a_record_without_an_id(id: Any, place: Place, caplog: pytest.LogC
 
 @pytest.mark.parametrize("odd", [None, 7, "text", [1]])
 async def test_a_record_that_is_none(odd: Any, place: Place) -> None:
-    """What is no record at all is left out, too."""
+    """An item that is not a record is left out, too."""
     client = mock_client(lambda request: page(tag("a", "a"), odd))
     async with Mirror(client, place.store(), TAGS) as mirror:
         await mirror.update(INTEGRATION)
@@ -75,7 +75,7 @@ async def test_a_record_that_is_none(odd: Any, place: Place) -> None:
 
 
 async def test_pages_that_never_end(place: Place) -> None:
-    """Where a cursor comes again, the sync ends with an error; what was there stays."""
+    """If a cursor repeats, the sync ends with an error, and existing records stay."""
     rounds = 0
 
     def answer(request: httpx.Request) -> httpx.Response:
@@ -130,7 +130,7 @@ def data_changed(integration_id: Any, **data: Any) -> bytes:
 
 @pytest.mark.parametrize("id", [None, 7, "", "a\nb", "a\0b", "ü", "\ud800", ["lever:1"], {}])
 async def test_a_webhook_for_no_integration(id: Any, place: Place, caplog: pytest.LogCaptureFixture) -> None:
-    """A webhook whose integration cannot be one is taken, and followed by nothing but a line in the log."""
+    """A webhook with an invalid integration ID is accepted, and only logged."""
     async with Mirror(mock_client(Source()), place.store(), TAGS) as mirror:
         with caplog.at_level(logging.WARNING, "kombo_async.mirror"):
             await mirror.handle(parse(data_changed(id)))
@@ -164,7 +164,7 @@ async def test_a_webhook_after_the_end(event: str | None, place: Place) -> None:
 
 @pytest.mark.parametrize("models", [None, 7, "ats_tags", [None], [7], [{"name": None}], [{}]])
 async def test_a_webhook_of_odd_models(models: Any, place: Place) -> None:
-    """A webhook that names its models in another way tells of the integration all the same."""
+    """A webhook with unreadable models still notifies the integration."""
     async with Mirror(mock_client(Source()), place.store(), TAGS) as mirror:
         await mirror.handle(parse(data_changed("lever:1", changed_models=models)))
         (state,) = await mirror.store.integrations()
@@ -172,7 +172,7 @@ async def test_a_webhook_of_odd_models(models: Any, place: Place) -> None:
 
 
 async def test_an_id_that_is_none(place: Place) -> None:
-    """An ID that cannot be one is refused wherever it is given by hand."""
+    """An invalid integration ID is refused wherever it is passed."""
     mirror = Mirror(mock_client(Source()), place.store(), TAGS)
     for use in (mirror.follow, mirror.update):
         with pytest.raises(InvalidInput, match="integration_id"):
@@ -182,7 +182,7 @@ async def test_an_id_that_is_none(place: Place) -> None:
 
 
 async def test_a_subscriber_that_was_taken_over(place: Place) -> None:
-    """One that stood still for longer than its lease waits for the other, and then goes on from where that one is."""
+    """A subscriber that paused longer than its lease waits for the other, then resumes from its position."""
     client = mock_client(lambda request: page(tag("a", "a"), tag("b", "b"), tag("c", "c")))
     async with Mirror(client, place.store(), TAGS, keep_changes=timedelta(days=7)) as mirror:
         await mirror.update(INTEGRATION)
@@ -200,7 +200,7 @@ async def test_a_subscriber_that_was_taken_over(place: Place) -> None:
 
 
 async def test_a_subscriber_that_was_taken_over_at_its_end(place: Place) -> None:
-    """Nor does it fail where all that it had read is done."""
+    """It does not fail either if everything that it had read was done."""
     client = mock_client(lambda request: page(tag("a", "a")))
     async with Mirror(client, place.store(), TAGS, keep_changes=timedelta(days=7)) as mirror:
         await mirror.update(INTEGRATION)

@@ -31,7 +31,7 @@ def mirror_of(source: Source, path: Path, **settings: Any) -> Mirror:
 
 
 async def test_changes_and_deletions(tmp_path: Path) -> None:
-    """The first sync reads everything; the next ones put in, replace and remove what changed, and ask for no more."""
+    """The first sync reads everything; later ones fetch only what changed."""
     source = Source()
     for number in range(5):
         source.put(f"t{number}", f"Tag {number}")
@@ -55,7 +55,7 @@ async def test_changes_and_deletions(tmp_path: Path) -> None:
 
 
 async def test_a_crash_in_a_sync(tmp_path: Path) -> None:
-    """A sync that breaks off leaves the mark as it was, so that the next one meets what the broken one did not."""
+    """A sync that fails leaves the watermark unchanged, so the next one misses nothing."""
     source = Source()
     mirror = mirror_of(source, tmp_path)
     await mirror.update(INTEGRATION)
@@ -73,7 +73,7 @@ async def test_a_crash_in_a_sync(tmp_path: Path) -> None:
 
 
 async def test_a_change_behind_the_reader(tmp_path: Path) -> None:
-    """A record that changes after its page was read, and before a later page, is met by the next sync."""
+    """A record that changes after its page was read is fetched by the next sync."""
     source = Source()
     for number in range(4):
         source.put(f"t{number}", "Old")
@@ -94,7 +94,7 @@ async def test_a_change_behind_the_reader(tmp_path: Path) -> None:
 
 
 async def test_a_full_sync(tmp_path: Path) -> None:
-    """A full sync removes what has vanished without a trace; a broken one removes nothing."""
+    """A full sync removes records that vanished without a trace; a failed one removes nothing."""
     source = Source()
     for number in range(4):
         source.put(f"t{number}", "Tag")
@@ -139,7 +139,7 @@ async def test_integrations_do_not_mix(tmp_path: Path) -> None:
 
 
 async def test_columns(tmp_path: Path) -> None:
-    """Each record is there whole; fields that are named have columns, also in a table that was made without."""
+    """Records are complete; named fields have columns, also in existing tables."""
     source = Source()
     source.put("t0", "Tag")
     before = Mirror(mock_client(source), tmp_path / "mirror.db", [Table("tags", ats.GetTags())])
@@ -166,7 +166,7 @@ async def test_columns(tmp_path: Path) -> None:
     ],
 )
 async def test_wrong_use(name: str, request_: Any, message: str) -> None:
-    """A name that is none, or a request that cannot be mirrored, is refused at once."""
+    """An invalid name, or a request that cannot be mirrored, is refused at once."""
     with pytest.raises(ValueError, match=message):
         Table(name, request_)
 

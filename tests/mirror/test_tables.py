@@ -45,7 +45,7 @@ class Candidates:
 
 
 async def test_typed_columns(place: Place) -> None:
-    """Columns have the types of the record's fields; what does not fit is null there, and whole in the record."""
+    """Columns have the types of the fields; a value that does not fit is null there, and complete in `data`."""
     source = Candidates(
         candidate("a", confidential=True, location={"city": "Berlin", "country": "DE"}),
         candidate("b", confidential="maybe", remote_created_at="soon", location=None),
@@ -87,7 +87,7 @@ async def test_columns_are_indexed(tmp_path: Path) -> None:
 
 
 async def test_nested_lists(place: Place) -> None:
-    """A list in the records is a table of its own, which follows: items come, change, move and go with their record."""
+    """A nested list becomes a table that follows: items are added, changed, moved and removed with their record."""
     phones = [{"phone_number": "1", "type": "HOME"}, {"phone_number": "2", "type": "MOBILE"}]
     source = Candidates(candidate("a", phone_numbers=phones), candidate("b", phone_numbers=phones[:1]))
     nested = [Nested("phones", "phone_numbers", columns=["phone_number"])]
@@ -104,7 +104,7 @@ async def test_nested_lists(place: Place) -> None:
 
 
 async def test_another_question(place: Place) -> None:
-    """With another filter, the list is read again, and what the filter leaves out is removed."""
+    """With another filter, the list is read again, and records outside the filter are removed."""
     source = Candidates(candidate("a"), candidate("b"))
     async with Mirror(mock_client(source), place.store(), [Table("candidates", ats.GetCandidates())]) as mirror:
         await mirror.update(INTEGRATION)
@@ -151,7 +151,7 @@ async def _until(place: Place, expected: list[tuple[str, str]]) -> None:
 
 
 async def test_changes(place: Place) -> None:
-    """A subscriber is told of each insertion, change and deletion after it is there, once more after a crash."""
+    """A subscriber gets each insertion, change and deletion, once more after a crash."""
     source = Candidates(candidate("a"), candidate("b"))
     table = Table("candidates", ats.GetCandidates())
     async with Mirror(mock_client(source), place.store(), [table], keep_changes=timedelta(days=7)) as mirror:
@@ -174,7 +174,7 @@ async def test_changes(place: Place) -> None:
 
 
 async def test_changes_have_to_be_kept(tmp_path: Path) -> None:
-    """Without `keep_changes` there is nothing to subscribe to, which is said at once."""
+    """Without `keep_changes`, subscribing is refused at once."""
     mirror = Mirror(mock_client(Source()), tmp_path / "mirror.db", [Table("tags", ats.GetTags())])
     with pytest.raises(InvalidInput, match="keep_changes"):
         async with mirror.changes("mailer"):
@@ -182,7 +182,7 @@ async def test_changes_have_to_be_kept(tmp_path: Path) -> None:
 
 
 async def test_a_deletion_that_was_missed(place: Place) -> None:
-    """A record that was deleted more than two weeks ago is removed, though Kombo tells nothing of it any more."""
+    """A record that was deleted more than two weeks ago is removed, though Kombo no longer reports it."""
     source = Source()
     source.put("t0", "Stays")
     source.put("t1", "Goes")
@@ -210,7 +210,7 @@ async def test_an_emptied_record(tmp_path: Path) -> None:
 
 
 async def test_a_full_read_that_misses_records(place: Place) -> None:
-    """What a full read did not meet is removed only once Kombo says that it is not there."""
+    """A record that a full sync did not see is removed only once Kombo confirms that it is gone."""
     source = Source()
     for number in range(6):
         source.put(f"t{number}", "Tag")
@@ -252,14 +252,14 @@ async def test_a_full_read_that_misses_records(place: Place) -> None:
     ],
 )
 def test_what_is_refused(declare: Any, message: str) -> None:
-    """Each mistake in a declaration is told at once: where, what, and what is near."""
+    """Mistakes in a declaration are reported at once: where, what, and the nearest names."""
     with pytest.raises(InvalidInput, match=message):
         declare()
 
 
 @pytest.mark.parametrize("names", [("tags", "Tags"), ("tags", "tags"), ("users", "phones")])
 async def test_names_that_are_the_same(names: tuple[str, str], tmp_path: Path) -> None:
-    """Two tables of one name are refused, also where only case differs, or one is nested."""
+    """Two tables with the same name are refused, even if only case differs or one is nested."""
     nested = [Nested("Phones", "phone_numbers")]
     tables = [Table(names[0], ats.GetTags()), Table(names[1], ats.GetCandidates(), nested=nested)]
     with pytest.raises(InvalidInput, match="same name"):
@@ -268,7 +268,7 @@ async def test_names_that_are_the_same(names: tuple[str, str], tmp_path: Path) -
 
 @pytest.mark.parametrize("began", ["0001-01-01T00:00:00Z", "9999-12-31T23:59:59Z", "soon", 7, None, {"a": 1}])
 async def test_a_nonsense_sync(began: Any, place: Place) -> None:
-    """A `sync_started_at` of nonsense does no harm: the integration is looked at, and no watermark moves."""
+    """An invalid `sync_started_at` does no harm: the integration is checked, and no watermark moves."""
     source = Source()
     source.put("t0", "Tag")
     async with Mirror(
@@ -288,7 +288,7 @@ async def test_a_nonsense_sync(began: Any, place: Place) -> None:
 
 
 async def test_the_file_is_its_owners(tmp_path: Path) -> None:
-    """The SQLite file, people's data, can be read by its owner alone."""
+    """Only its owner can read the SQLite file."""
     store = SqliteStore(tmp_path / "mirror.db")
     await store.open([])
     assert stat.S_IMODE((tmp_path / "mirror.db").stat().st_mode) == 0o600

@@ -35,7 +35,7 @@ def now() -> datetime:
 
 
 class InlineStore(SqliteStore):
-    """A SQLite store that works where it is called, for threads take real time."""
+    """A SQLite store that works in the calling thread, since other threads take real time."""
 
     def __init__(self, path: str = ":memory:") -> None:
         super().__init__(path, now=seconds)

@@ -20,7 +20,7 @@ ORDERS = default_id("icims")
 
 
 async def test_remote_ids_stand_for_ids_everywhere(sandbox: Sandbox) -> None:
-    """In paths, in bodies and what they nest, and in filters."""
+    """`remote:` IDs work in paths, bodies and filters."""
     world = sandbox.world(GREENHOUSE)
     job = next(row for row in world.table("ats_jobs") if row.data["status"] == "OPEN")
     body = {"candidate": {"first_name": "F", "last_name": "D", "email_address": "f@example.com"}}
@@ -69,7 +69,7 @@ async def test_remote_ids_stand_for_ids_everywhere(sandbox: Sandbox) -> None:
 
 
 def test_every_parameter_that_is_an_id_knows_its_model() -> None:
-    """So that no `remote:` ID of a new operation is forgotten; what is no record of an integration is listed here."""
+    """Every ID parameter has a model, which `remote:` IDs need; exceptions are listed here."""
     from kombo_async.sandbox._handlers import references
 
     others = {
@@ -86,7 +86,7 @@ def test_every_parameter_that_is_an_id_knows_its_model() -> None:
 
 
 async def test_every_answer_to_an_action_tells_the_limit(sandbox: Sandbox) -> None:
-    """Successes and refusals; reads do not."""
+    """Every response to an action has the limit's headers, refusals, too; reads do not."""
     candidate = sandbox.world(GREENHOUSE).table("ats_candidates")[0].id
     tags = f"/ats/candidates/{candidate}/tags"
     sandbox.concurrency.limits[GREENHOUSE] = 5
@@ -109,7 +109,7 @@ async def test_every_answer_to_an_action_tells_the_limit(sandbox: Sandbox) -> No
 
 
 async def test_a_tag_that_is_not_there_is_removed_well(sandbox: Sandbox) -> None:
-    """A candidate without it, and a tag that nobody has."""
+    """Removing a tag that the candidate does not have succeeds."""
     candidate = sandbox.world(GREENHOUSE).table("ats_candidates")[0]
     for name in ("Urgent", "No such tag"):
         response = await call(sandbox, "DELETE", f"/ats/candidates/{candidate.id}/tags", json={"tag": {"name": name}})
@@ -124,7 +124,7 @@ ABSENCE = {"start_date": "2026-08-03", "end_date": "2026-08-03", "employee_note"
     [({"amount": 1}, "unit"), ({"start_time": "08:00"}, "start_time"), ({"end_time": "08:00"}, "start_time")],
 )
 async def test_absences_must_be_whole(sandbox: Sandbox, more: dict[str, Any], field: str) -> None:
-    """An amount has a unit, a start time an end time."""
+    """Absences with an amount need a unit, and with a start time an end time."""
     world = sandbox.world(HRIS)
     given = {
         "employee_id": world.table("hris_employees")[0].id,
@@ -136,7 +136,7 @@ async def test_absences_must_be_whole(sandbox: Sandbox, more: dict[str, Any], fi
 
 
 async def test_results_of_orders(sandbox: Sandbox) -> None:
-    """COMPLETED says when, and stays so."""
+    """A COMPLETED order needs a time, and stays completed."""
     order = next(row for row in sandbox.world(ORDERS).table("assessment_orders") if row.data["status"] == "OPEN")
     path = f"/assessment/orders/{order.id}/result"
     body = {"status": "COMPLETED", "result_url": "https://x.example/1"}
@@ -152,7 +152,7 @@ async def test_results_of_orders(sandbox: Sandbox) -> None:
 
 
 async def test_files_in_base64_say_their_type(sandbox: Sandbox) -> None:
-    """As attachments of a candidate and in a create call."""
+    """Files in base64 need a content type, as attachments and in create calls."""
     file = {"name": "cv.pdf", "data": "SGVsbG8=", "type": "CV"}
     candidate = sandbox.world(GREENHOUSE).table("ats_candidates")[0].id
     alone = await call(sandbox, "POST", f"/ats/candidates/{candidate}/attachments", json={"attachment": file})
@@ -165,7 +165,7 @@ async def test_files_in_base64_say_their_type(sandbox: Sandbox) -> None:
 
 
 async def test_an_answer_to_no_question_is_a_warning(sandbox: Sandbox) -> None:
-    """The application is made without it."""
+    """An answer to an unknown question is dropped with a warning."""
     job = sandbox.world(GREENHOUSE).table("ats_jobs")[0].id
     body = {
         "candidate": {"first_name": "F", "last_name": "D", "email_address": "f@example.com"},
@@ -194,7 +194,7 @@ async def test_a_file_is_fetched_from_this_machine_and_from_no_other(sandbox: Sa
 
 @pytest.mark.parametrize("anyio_backend", [("asyncio", {"use_uvloop": False})])
 async def test_a_file_is_fetched_over_a_socket(sandbox: Sandbox, anyio_backend: Any) -> None:
-    """Byte for byte: here from the sandbox itself."""
+    """A file is fetched over a socket, byte for byte."""
     candidate = sandbox.world(GREENHOUSE).table("ats_candidates")[0].id
     path = f"/ats/candidates/{candidate}/attachments"
     async with serve(sandbox) as url:
@@ -211,7 +211,7 @@ async def test_a_file_is_fetched_over_a_socket(sandbox: Sandbox, anyio_backend: 
 
 
 async def test_links(sandbox: Sandbox) -> None:
-    """EMBEDDED ones live an hour, MAGIC_LINK ones a year; a set-up link needs a step that is left."""
+    """EMBEDDED links last an hour, MAGIC_LINK ones a year; a setup link needs an unfinished setup."""
     sandbox.clock.stop()
     kombo = sandbox.client()
 
@@ -241,14 +241,14 @@ async def test_links(sandbox: Sandbox) -> None:
 
 
 async def test_an_archived_posting_answers_a_code_of_ai_apply(sandbox: Sandbox) -> None:
-    """Not one of the recruiting systems'."""
+    """An archived posting is refused with a code of AI Apply's."""
     posting = next(row for row in sandbox.world().table("ai_job_postings") if row.data["archived_at"] is not None)
     refused = await call(sandbox, "POST", f"/ai-apply/postings/{posting.id}/inquire", json={})
     assert error(refused)[:2] == (400, "PLATFORM.INPUT_INVALID")
 
 
 async def test_passed_through_and_mapped_fields_show(sandbox: Sandbox) -> None:
-    """As soon as they are switched on, in each record."""
+    """Passed-through and mapped fields are in each record as soon as they are switched on."""
     kombo = sandbox.client(HRIS)
     fields = {each.key: each for each in (await kombo.general.get_integration_fields(HRIS)).unwrap().results}
     assert (await kombo.hris.get_employees()).unwrap().results[0].integration_fields == []

@@ -66,7 +66,7 @@ async def test_webhooks_are_signed_and_tell_what_changed(sandbox: Sandbox) -> No
 
 
 async def test_every_event_has_the_fields_of_its_type(sandbox: Sandbox) -> None:
-    """Connecting, switching, failing to be there any more; and what concerns AI Apply."""
+    """Every event has the fields of its type."""
     receiver = Receiver()
     sandbox.webhooks.add("http://app.example/kombo", app=receiver)
     kombo = sandbox.client()
@@ -96,7 +96,7 @@ async def test_every_event_has_the_fields_of_its_type(sandbox: Sandbox) -> None:
 
 
 async def test_a_receiver_that_is_not_there_does_no_harm(sandbox: Sandbox) -> None:
-    """The delivery says what happened."""
+    """An unreachable receiver does no harm; the delivery says what happened."""
     sandbox.webhooks.add("http://127.0.0.1:1/nobody", events=["sync-finished"])
     (await sandbox.client(GREENHOUSE).general.trigger_sync()).unwrap()
     (delivery,) = await sandbox.webhooks.deliver()
@@ -144,7 +144,7 @@ async def test_the_passthrough_reaches_a_toy_tool(sandbox: Sandbox) -> None:
 
 
 async def test_files_need_their_whole_address(sandbox: Sandbox) -> None:
-    """And are sent so that no browser runs them."""
+    """Files need their whole URL, and are sent in a way that no browser runs them."""
     from kombo_async import ats
 
     kombo = sandbox.client(GREENHOUSE)
@@ -159,7 +159,7 @@ async def test_files_need_their_whole_address(sandbox: Sandbox) -> None:
 
 
 async def test_control_over_http(sandbox: Sandbox) -> None:
-    """Faults, integrations, the clock and the request_log, from any language."""
+    """Faults, integrations, the clock and the request log can be used over HTTP."""
     kombo = sandbox.client(GREENHOUSE)
     async with http_of(sandbox) as http:
         fault = await http.post("/_sandbox/faults", json={"operation": "GetAtsTags", "status": 500, "times": 5})
@@ -224,7 +224,7 @@ async def test_the_page_shows_what_goes_on(sandbox: Sandbox) -> None:
 
 @pytest.mark.parametrize("anyio_backend", ["asyncio"])
 async def test_served_sandboxes_deliver_by_themselves(sandbox: Sandbox) -> None:
-    """Nobody has to ask for it."""
+    """Served sandboxes deliver webhooks by themselves."""
     receiver = Receiver()
     sandbox.webhooks.add("http://app.example/kombo", app=receiver)
     async with serve(sandbox):

@@ -62,7 +62,7 @@ def page(served: Served, chromium: Chrome) -> Iterator[BrowserPage]:
 
 
 def test_the_page_lists_integrations_with_their_states(served: Served, page: BrowserPage) -> None:
-    """Each with its customer and its state in a word, well or not."""
+    """Integrations are listed with their customers and states."""
     shown = {row[0].partition("\n")[0].removesuffix("Copy").strip(): row for row in page.rows("integrations")}
     assert {id: row[1] for id, row in shown.items()} == {
         id: each.state for id, each in served.sandbox.integrations.items()
@@ -72,7 +72,7 @@ def test_the_page_lists_integrations_with_their_states(served: Served, page: Bro
 
 
 def test_switching_a_state_is_seen_by_the_next_call(served: Served, page: BrowserPage) -> None:
-    """Each state takes the place of the one before, and the last one is well again."""
+    """Each state replaces the previous one, and the next call sees it."""
 
     def switch(option: str, state: str) -> Any:
         page.choose(f"State of {GREENHOUSE}", option)
@@ -94,7 +94,7 @@ def test_switching_a_state_is_seen_by_the_next_call(served: Served, page: Browse
 
 
 def test_calls_appear_live_and_open_with_their_bodies(served: Served, page: BrowserPage) -> None:
-    """Without a reload; by mouse and by keyboard; files in them are cut short, for what is around them to be seen."""
+    """Calls appear without a reload, and open by mouse and keyboard; long files in them are shortened."""
     page.script("window.sameDocument = true")
     cv = ats.AttachmentInput.from_bytes(CV, "cv.pdf", type="CV")
     created = served.create(attachments=[cv]).unwrap()
@@ -122,7 +122,7 @@ def test_calls_appear_live_and_open_with_their_bodies(served: Served, page: Brow
 
 
 def test_the_log_url_of_a_failure_opens_its_call(served: Served, page: BrowserPage) -> None:
-    """As it stands in the failure that the caller got."""
+    """The `log_url` of a failure opens its call."""
     served.sandbox.integrations[GREENHOUSE].active = False
     log_url = served.tags().log_url
     assert log_url.startswith(page.root)
@@ -131,7 +131,7 @@ def test_the_log_url_of_a_failure_opens_its_call(served: Served, page: BrowserPa
 
 
 def test_candidates_are_shown_and_their_files_downloaded(served: Served, page: BrowserPage, downloads: Path) -> None:
-    """With applications, of the integration that is chosen; a file comes back byte for byte."""
+    """Candidates of the chosen integration are shown with applications; files download byte for byte."""
     cv = ats.AttachmentInput.from_bytes(CV, "Lebenslauf für Frank.pdf", type="CV")
     served.create(attachments=[cv]).unwrap()
     name, email, application, file = page.row("records", "frank@example.com")
@@ -164,7 +164,7 @@ def test_candidates_are_shown_and_their_files_downloaded(served: Served, page: B
 def test_a_fault_for_the_next_call(
     served: Served, page: BrowserPage, button: str, failure: type[Exception], status: int | None, performed: bool
 ) -> None:
-    """It fails as the button says, and the call after it goes well."""
+    """The next call fails as the button says, and the one after it succeeds."""
     page.click("button", button)
     page.until("the fault is listed", lambda: page.rows("faults"))
     answer = served.tags()
@@ -197,7 +197,7 @@ def test_faults_that_last_and_how_they_end(served: Served, page: BrowserPage) ->
 
 
 def test_nothing_is_fetched_from_elsewhere_and_nothing_goes_wrong(served: Served, page: BrowserPage) -> None:
-    """All that the browser asks for, it asks the sandbox for; its console stays empty."""
+    """The browser requests nothing from elsewhere, and its console stays empty."""
     served.create(attachments=[ats.AttachmentInput.from_bytes(b"x", "cv.pdf", type="CV")]).unwrap()
     page.open("#call-1")
     page.dialog()
@@ -209,7 +209,7 @@ def test_nothing_is_fetched_from_elsewhere_and_nothing_goes_wrong(served: Served
 
 
 def test_no_html_of_people_is_run(served: Served, page: BrowserPage) -> None:
-    """Names, files, queries and customers' names are text; were one not, the browser would refuse to run it."""
+    """People's data is shown as text; even if it were not, the browser would refuse to run it."""
     served.sandbox.add_integration("lever:hostile", organization=HOSTILE)
     hostile = ats.CandidateInput(first_name=HOSTILE, last_name="Doe", email_address="eve@example.com")
     application = ats.CandidateApplicationInput(job_id=job_id(served.sandbox))
@@ -237,7 +237,7 @@ def test_no_html_of_people_is_run(served: Served, page: BrowserPage) -> None:
 
 
 def test_the_page_says_when_the_sandbox_is_away_and_goes_on_after(sandbox: Sandbox, chromium: Chrome) -> None:
-    """Nobody has to load it anew."""
+    """The page says when the sandbox is away, and resumes without a reload."""
     with start_blocking_portal("asyncio", {"use_uvloop": False}) as portal:
         with portal.wrap_async_context_manager(serve(sandbox)) as url:
             page = BrowserPage(chromium, url.removesuffix("v1"))
@@ -253,7 +253,7 @@ def test_the_page_says_when_the_sandbox_is_away_and_goes_on_after(sandbox: Sandb
 
 @pytest.mark.parametrize("size", SIZES)
 def test_it_is_tidy_on_every_screen(served: Served, page: BrowserPage, tmp_path: Path, size: str) -> None:
-    """Nothing sticks out to the side; screenshots, bright, dark and with an open call, are kept to be looked at."""
+    """Nothing overflows on any screen; screenshots are kept to look at."""
     served.create(attachments=[ats.AttachmentInput.from_bytes(CV, f"{'cv ' * 12}.pdf", type="CV")]).unwrap()
     served.portal.call(lambda: served.kombo.ats.get_candidates(ids=["x" * 24] * 8)).unwrap()
     served.sandbox.faults.add("PostAtsCandidates", status=500, code="PLATFORM.UNKNOWN_ERROR", after_performing=True)

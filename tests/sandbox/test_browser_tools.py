@@ -27,7 +27,7 @@ def type_into(page: BrowserPage, label: str, text: str) -> None:
 
 
 def test_everything_that_one_needs_can_be_copied(served: Served, page: BrowserPage) -> None:
-    """The base URL, the key, IDs of integrations: the button says that it did."""
+    """The base URL, the key and integration IDs can be copied."""
     page.script("window.copied = []; navigator.clipboard.writeText = async text => { window.copied.push(text); }")
     for what in ("base URL", "API key", "integration ID"):
         page.click(f'[aria-label="Copy {what}"]')
@@ -66,7 +66,7 @@ def test_names_can_be_copied(served: Served, page: BrowserPage) -> None:
 
 
 def test_the_request_log_is_counted_searched_filtered_and_paged(served: Served, page: BrowserPage) -> None:
-    """Fifty on a page; filters count what passes."""
+    """The request log has fifty calls per page; filters count what passes."""
 
     def count() -> Any:
         return page.script("return document.querySelector('[data-fragment$=requests] .count').innerText")
@@ -90,7 +90,7 @@ def test_the_request_log_is_counted_searched_filtered_and_paged(served: Served, 
 
 
 def test_records_of_every_model_can_be_searched_and_opened(served: Served, page: BrowserPage) -> None:
-    """By ID and by text; by keyboard, too."""
+    """Records of every model can be searched by ID and text, and opened."""
     hris = default_id("workday")
     page.choose("Integration", hris)
     page.until(
@@ -109,7 +109,7 @@ def test_records_of_every_model_can_be_searched_and_opened(served: Served, page:
 
 
 def test_webhooks_are_added_shown_and_sent_again(served: Served, page: BrowserPage) -> None:
-    """With their bodies, and how they were answered."""
+    """Webhooks can be added and sent again, and are shown with bodies and responses."""
     type_into(page, "URL for webhooks", "http://127.0.0.1:1/hook")
     page.click("form[data-form$=webhooks] button", "Add")
     page.until("it is there", lambda: [each.url for each in served.sandbox.webhooks.endpoints])
@@ -123,7 +123,7 @@ def test_webhooks_are_added_shown_and_sent_again(served: Served, page: BrowserPa
 
 
 def test_the_clock_scenes_and_reset(served: Served, page: BrowserPage) -> None:
-    """A scene is played, the clock ends it, a reset takes all back."""
+    """A scene can be played, the clock ends it, and a reset undoes everything."""
     page.script("window.confirm = () => true")
     before = served.sandbox.clock.time()
     page.choose("Scene", next(
@@ -140,7 +140,7 @@ def test_the_clock_scenes_and_reset(served: Served, page: BrowserPage) -> None:
 
 
 def test_what_is_refused_is_said(served: Served, page: BrowserPage) -> None:
-    """In words, on the page."""
+    """Refusals are shown on the page."""
     page.script("document.querySelector('[aria-label=\"URL for webhooks\"]').type = 'text'")
     type_into(page, "URL for webhooks", "ftp://x")
     page.click("form[data-form$=webhooks] button", "Add")

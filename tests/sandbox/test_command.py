@@ -25,20 +25,20 @@ def made(monkeypatch: pytest.MonkeyPatch) -> list[Sandbox]:
 
 
 def test_every_setting_has_its_option() -> None:
-    """But virtual time, which is for clients in the same process."""
+    """Every setting has an option, except virtual time."""
     settings = {*inspect.signature(Sandbox).parameters} - {"virtual_time"}
     assert settings == {each.name for each in module.command.params} - {"port"}
 
 
 def test_every_scene_is_named_in_the_help() -> None:
-    """As the sandbox knows them."""
+    """Every scene is named in the help."""
     text = " ".join(CliRunner().invoke(module.command, ["--help"]).output.split()).replace("- ", "-")
     for name in Sandbox().scenes.names:
         assert name in text
 
 
 def test_settings_reach_the_sandbox(made: list[Sandbox]) -> None:
-    """Sizes, latencies, limits, the clock, and scenes."""
+    """Options for sizes, latencies, limits, the clock and scenes reach the sandbox."""
     options = (
         "--employees 3 --candidates 4 --jobs 5 --latency 2,30 --read-latency 0.5 "
         "--actions-at-once 7 --rate-limit 10,60 "
@@ -70,14 +70,14 @@ def test_settings_reach_the_sandbox(made: list[Sandbox]) -> None:
     ],
 )
 def test_settings_that_make_no_sense_are_told(made: list[Any], options: str) -> None:
-    """As mistakes in the use of the command, without a traceback."""
+    """Invalid settings are usage errors, without a traceback."""
     result = CliRunner().invoke(module.command, options.split())
     assert result.exit_code == 2, result.output
     assert made == []
 
 
 def test_a_port_that_is_in_use_is_told() -> None:
-    """With what to do."""
+    """A port in use is reported with what to do."""
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()

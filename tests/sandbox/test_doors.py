@@ -19,7 +19,7 @@ pytestmark = pytest.mark.anyio
     "host", ["evil.com", "sandbox.localhost.evil.com", "127.0.0.1.nip.io", "localhost:80@evil.com", "10.0.0.1", ""]
 )
 async def test_names_that_may_be_somebody_elses_are_refused(sandbox: Sandbox, host: str) -> None:
-    """By the API (with its well-known key), the page and `/_sandbox`: a site cannot pretend to be this machine."""
+    """Host names that may be somebody else's are refused by the API, the page and `/_sandbox`."""
     assert (await call(sandbox, "GET", "/check-api-key", headers={"Host": host})).status_code == 400
     assert sandbox.requests() == []
     async with admin(sandbox) as http:
@@ -31,12 +31,12 @@ async def test_names_that_may_be_somebody_elses_are_refused(sandbox: Sandbox, ho
     "host", ["127.0.0.1:8420", "localhost", "[::1]:8420", "LOCALHOST", "a.localhost", "kombo.test"]
 )
 async def test_names_of_this_machine_are_taken(sandbox: Sandbox, host: str) -> None:
-    """With and without a port."""
+    """This machine's names are accepted, with and without a port."""
     assert (await call(sandbox, "GET", "/check-api-key", headers={"Host": host})).status_code == 200
 
 
 async def test_more_names_can_be_allowed() -> None:
-    """For a sandbox in a container, say."""
+    """More host names can be allowed, for example for a container."""
     sandbox = Sandbox(hosts=["kombo"])
     assert (await call(sandbox, "GET", "/check-api-key", headers={"Host": "kombo:8420"})).status_code == 200
     assert (await call(sandbox, "GET", "/check-api-key", headers={"Host": "other"})).status_code == 400
@@ -46,7 +46,7 @@ MARKUP = '<img src=x onerror="alert(1)">'
 
 
 async def test_nothing_is_drawn_as_markup(sandbox: Sandbox) -> None:
-    """Whatever people put into integrations, records, requests, faults and webhooks."""
+    """Nothing from integrations, records, requests, faults and webhooks is shown as markup."""
     sandbox.add_integration(f"lever:{MARKUP}", organization=MARKUP)
     sandbox.faults.add(code=MARKUP, message=MARKUP, integration=MARKUP)
     sandbox.webhooks.add(f"http://127.0.0.1:1/{MARKUP}")
@@ -87,7 +87,7 @@ FRAGMENTS = [
     ],
 )
 async def test_integrations_that_make_no_sense_are_refused(sandbox: Sandbox, settings: dict[str, Any]) -> None:
-    """By Python and over HTTP; nothing is added."""
+    """Invalid integrations are refused, from Python and over HTTP."""
     before = len(sandbox.integrations)
     (name,) = settings
     with pytest.raises(ValueError, match=name.removeprefix("sync_")):
@@ -135,7 +135,7 @@ async def test_bodies_that_are_no_objects(sandbox: Sandbox, content: str) -> Non
 
 @pytest.mark.parametrize("seconds", [1e308, float("nan"), float("inf"), -1e12, 1e12])
 async def test_a_clock_stays_in_its_years(sandbox: Sandbox, seconds: float) -> None:
-    """What leads out of them is refused, and breaks nothing."""
+    """Times outside the clock's years are refused."""
     with pytest.raises(ValueError, match="1970 to 9999"):
         sandbox.clock.advance(seconds)
     async with admin(sandbox) as http:
@@ -172,7 +172,7 @@ async def test_a_clock_stays_in_its_years(sandbox: Sandbox, seconds: float) -> N
     ],
 )
 async def test_faults_that_do_nothing_are_refused(sandbox: Sandbox, settings: dict[str, Any], named: str) -> None:
-    """By Python and over HTTP, with the name of what is wrong; none is added."""
+    """Faults without an effect are refused by name, from Python and over HTTP."""
     with pytest.raises((ValueError, TypeError), match=named):
         sandbox.faults.add(**settings)
     if all(value == value and value not in (float("inf"),) for value in settings.values()):
@@ -190,7 +190,7 @@ def test_a_fault_has_the_parameters_of_its_class(sandbox: Sandbox) -> None:
 
 
 async def test_mistyped_models_are_refused(sandbox: Sandbox) -> None:
-    """With the nearest names, wherever a model is named."""
+    """Unknown models are refused with the nearest names."""
     with pytest.raises(LookupError, match="ats_candidates"):
         sandbox.world(GREENHOUSE).table("ats_candidate")
     with pytest.raises(LookupError, match="ats_candidates"):
@@ -214,7 +214,7 @@ async def test_mistyped_models_are_refused(sandbox: Sandbox) -> None:
     ],
 )
 def test_settings_that_make_no_sense_are_refused(settings: dict[str, Any]) -> None:
-    """When the sandbox is made, with the name of the setting."""
+    """Invalid settings are refused by name when the sandbox is created."""
     (name,) = settings
     with pytest.raises(ValueError, match=name.removeprefix("read_")):
         Sandbox(**settings)
@@ -243,7 +243,7 @@ NEEDED: dict[str, dict[str, Any]] = {
 @pytest.mark.parametrize("anyio_backend", ["asyncio"])
 @pytest.mark.parametrize("door", SETTINGS)
 async def test_nonsense_at_a_door_breaks_nothing(door: str) -> None:
-    """Whatever value is sent for whatever setting: it is refused in words, or all goes on as it should."""
+    """Any value for any setting is refused with a message, or works."""
     method, _, path = door.partition(" ")
     for name in SETTINGS[door]:
         for value in NONSENSE:
@@ -271,7 +271,7 @@ def set_to_wait(sandbox: Sandbox) -> bool:
     ["page=99999999999999999999", "page=-1", "page=%C2%B2", "page=%D9%A3", "page=x", "status=9", "q=%00", "q=%FF"],
 )
 async def test_odd_queries_of_the_page(sandbox: Sandbox, query: str) -> None:
-    """Show what there is."""
+    """Odd queries of the page show what there is."""
     async with admin(sandbox) as http:
         for fragment in ("requests", "records", "webhooks", "models"):
             assert (await http.get(f"/_sandbox/fragments/{fragment}?{query}")).status_code == 200
@@ -279,7 +279,7 @@ async def test_odd_queries_of_the_page(sandbox: Sandbox, query: str) -> None:
 
 @pytest.mark.parametrize("query", ["limit=x", "after=soon", "performed=perhaps", "nothing=1"])
 async def test_odd_queries_of_the_request_log(sandbox: Sandbox, query: str) -> None:
-    """Are refused by the name of the parameter; what is left empty is not asked for."""
+    """Odd queries of the request log are refused by parameter; empty ones are ignored."""
     async with admin(sandbox) as http:
         answer = await http.get(f"/_sandbox/requests?{query}")
         assert (answer.status_code, answer.json()["error"].partition(":")[0]) == (400, query.partition("=")[0])
@@ -291,14 +291,14 @@ async def test_odd_queries_of_the_request_log(sandbox: Sandbox, query: str) -> N
 
 @pytest.mark.parametrize("status", [204, 205, 304])
 async def test_a_fault_without_a_body(sandbox: Sandbox, status: int) -> None:
-    """Such statuses have none, whatever else was asked for."""
+    """Responses whose status allows no body have none."""
     sandbox.faults.add("GetAtsTags", status=status, body="x", times=1)
     answer = await call(sandbox, "GET", "/ats/tags")
     assert (answer.status_code, answer.content) == (status, b"")
 
 
 async def test_a_clock_that_cannot_jump_stays(sandbox: Sandbox) -> None:
-    """The call is answered all the same."""
+    """A clock that cannot jump stays, and the call is answered."""
     sandbox.faults.add("GetAtsTags", jump=-1e9)
     statuses = [(await call(sandbox, "GET", "/ats/tags")).status_code for _ in range(3)]
     assert statuses == [200] * 3

@@ -47,7 +47,7 @@ async def test_a_fault_strikes_as_often_as_it_should(sandbox: Sandbox, kombo: As
 
 
 async def test_done_and_yet_answered_with_a_failure(sandbox: Sandbox, kombo: AsyncKomboClient) -> None:
-    """The request_log knows that it was done."""
+    """The request log shows what was performed behind a failure."""
     sandbox.faults.add("PostAtsCandidatesCandidateIdTags", status=503, html=True, after_performing=True, times=1)
     candidate = sandbox.world(GREENHOUSE).table("ats_candidates")[0]
     from kombo_async import ats
@@ -62,7 +62,7 @@ async def test_done_and_yet_answered_with_a_failure(sandbox: Sandbox, kombo: Asy
 
 @pytest.mark.parametrize("how", ["reset", "close", "cut"])
 async def test_connections_break(sandbox: Sandbox, kombo: AsyncKomboClient, how: Any) -> None:
-    """Before the answer, or in the middle of it; the next call is well."""
+    """A connection breaks before or during the response; the next call works."""
     sandbox.faults.add("GetAtsTags", connection=how, times=1)
     with pytest.raises(ConnectionFailed):
         await kombo.ats.get_tags(options=ONCE)
@@ -71,7 +71,7 @@ async def test_connections_break(sandbox: Sandbox, kombo: AsyncKomboClient, how:
 
 
 async def test_a_reset_after_performing(sandbox: Sandbox, kombo: AsyncKomboClient) -> None:
-    """It was done, and nobody is told."""
+    """After a reset, the work was performed without a response."""
     sandbox.faults.add("GetAtsTags", connection="reset", after_performing=True, times=1)
     with pytest.raises(ConnectionFailed):
         await kombo.ats.get_tags(options=ONCE)
@@ -83,21 +83,21 @@ async def test_a_reset_after_performing(sandbox: Sandbox, kombo: AsyncKomboClien
 async def test_answers_that_do_not_come_in_time(
     sandbox: Sandbox, kombo: AsyncKomboClient, settings: dict[str, Any]
 ) -> None:
-    """The client's timeout ends the wait."""
+    """A response that does not come in time ends with the client's timeout."""
     sandbox.faults.add("GetAtsTags", **settings)
     with pytest.raises(TimedOut):
         await kombo.ats.get_tags(options={"retry": RetryPolicy.none(), "timeout": 0.3})
 
 
 async def test_a_slow_body_comes_whole(sandbox: Sandbox, kombo: AsyncKomboClient) -> None:
-    """Only later."""
+    """A slow body arrives completely."""
     sandbox.faults.add("GetAtsTags", slow=0.2)
     assert len((await kombo.ats.get_tags(options=ONCE)).unwrap().results) == 4
     assert sandbox.requests("GetAtsTags")[0].status == 200
 
 
 async def test_faults_by_chance_by_number_and_by_time() -> None:
-    """The same seed strikes the same calls."""
+    """Faults by probability, count and time hit the same calls for the same seed."""
     sandbox = Sandbox(seed=5)
     sandbox.clock.stop()
     half = sandbox.faults.add("GetAtsTags", status=500, probability=0.5)
@@ -117,7 +117,7 @@ async def test_faults_by_chance_by_number_and_by_time() -> None:
 
 
 async def test_a_fault_for_one_integration_with_its_own_headers(sandbox: Sandbox, kombo: AsyncKomboClient) -> None:
-    """Others go on as before."""
+    """A fault for one integration does not affect others."""
     sandbox.faults.add(
         integration=GREENHOUSE, status=429, code="PLATFORM.RATE_LIMIT_EXCEEDED", headers={"Retry-After": "7"}
     )
@@ -128,13 +128,13 @@ async def test_a_fault_for_one_integration_with_its_own_headers(sandbox: Sandbox
 
 @pytest.mark.parametrize("settings", [{}, {"operation": "GetNothing", "status": 500}, {"status": 99}])
 def test_faults_that_make_no_sense_are_refused(sandbox: Sandbox, settings: dict[str, Any]) -> None:
-    """When they are added, not when they should strike."""
+    """Invalid faults are refused when they are added."""
     with pytest.raises(ValueError, match=r"fault|operation|status"):
         sandbox.faults.add(**settings)
 
 
 async def test_the_clock_jumps(sandbox: Sandbox, kombo: AsyncKomboClient) -> None:
-    """In the middle of a call."""
+    """The clock can jump in the middle of a call."""
     before = sandbox.clock.time()
     sandbox.faults.add("GetAtsTags", jump=3600.0, times=1)
     (await kombo.ats.get_tags(options=ONCE)).unwrap()

@@ -31,7 +31,7 @@ DOCS = Path(__file__).parents[2] / "docs"
     ],
 )
 async def test_only_what_cannot_run_is_opened(sandbox: Sandbox, name: str, kind: Any, opens: bool) -> None:
-    """By the type that was sent, whatever the name; everything else is downloaded."""
+    """Only types that cannot run are opened in the browser; everything else is downloaded."""
     kombo = sandbox.client(GREENHOUSE)
     file = ats.AttachmentInput.from_bytes(b"<script>alert(1)</script>", name, type="OTHER", content_type=kind)
     created = (await create(kombo, sandbox, attachments=[file])).unwrap()

@@ -34,7 +34,7 @@ ORDERS = default_id("icims")
 async def test_values_of_a_filter_are_separated_by_commas_encoded_or_not(
     sandbox: Sandbox, comma: str, integration: str, path: str, name: str, table: str, field: str
 ) -> None:
-    """Kombo's clients encode the comma, ours does not."""
+    """Filter values are separated by commas, encoded or not."""
     rows = sandbox.world(integration).table(table)[:3]
     values = comma.join(quote(row.data[field], safe="") for row in rows)
     response = await call(sandbox, "GET", f"{path}?{name}={values}", integration=integration)
@@ -47,7 +47,7 @@ def _words(hint: Any) -> list[str]:
 
 
 def test_every_list_parameter_takes_an_encoded_comma() -> None:
-    """Whatever the operation."""
+    """Every list parameter of every operation accepts an encoded comma."""
     from kombo_async.sandbox._api.request_parsing import read_request
 
     for id in REQUESTS:
@@ -100,7 +100,7 @@ async def test_email_filters_do_not_mind_case(
 async def test_bounds_of_time_include_the_time_itself(
     sandbox: Sandbox, integration: str, path: str, name: str, table: str, field: str
 ) -> None:
-    """And not the millisecond beyond."""
+    """Time bounds include the time itself, but not the next millisecond."""
     row = sandbox.world(integration).table(table)[2]
     at = row.data[field]
     step = timedelta(milliseconds=1 if name.endswith("after") else -1)
@@ -124,14 +124,14 @@ async def test_custom_fields_takes_one_key(sandbox: Sandbox) -> None:
 
 @pytest.mark.parametrize("value", ["1", "[1]", "{}", "null", "true", "1e300", str(10**40)])
 async def test_a_custom_field_is_compared_with_text(sandbox: Sandbox, value: str) -> None:
-    """Nothing else finds anybody, and nothing breaks."""
+    """A custom field is compared with text; other values find nobody."""
     query = quote(f'{{"cost_center": {value}}}')
     assert ids(await call(sandbox, "GET", f"/hris/employees?custom_fields={query}", integration=HRIS)) == []
 
 
 @pytest.mark.parametrize("value", ['{"cost_center": "\\ud800"}', "[" * 5_000, '{"cost_center": NaN}'])
 async def test_what_is_no_json_is_no_custom_field(sandbox: Sandbox, value: str) -> None:
-    """Lone surrogates, endless nesting, numbers that are none."""
+    """Invalid JSON in `custom_fields` is refused."""
     refused = await call(sandbox, "GET", f"/hris/employees?custom_fields={quote(value)}", integration=HRIS)
     assert error(refused)[:2] == (400, "PLATFORM.INPUT_INVALID")
     assert error(refused)[2].startswith("custom_fields")
@@ -156,13 +156,13 @@ async def test_a_cursor_is_of_one_list_of_one_integration(sandbox: Sandbox) -> N
 
 @pytest.mark.parametrize("cursor", ["", "zzz", "%00", "%C3%A9", "A" * 5_000, "cGxhY2U6LTE", "cGxhY2U6w7I", "null"])
 async def test_cursors_that_are_none(sandbox: Sandbox, cursor: str) -> None:
-    """Are refused by their name."""
+    """Invalid values are refused by name."""
     assert error(await call(sandbox, "GET", f"/ats/jobs?cursor={cursor}"))[2].startswith("cursor")
 
 
 @pytest.mark.parametrize("empty", ["ids=", "ids=,", "ids=%2C%2C", "remote_ids=", "job_ids=", "ids=%ff", "ids=remote:"])
 async def test_a_filter_without_a_value_finds_nobody(sandbox: Sandbox, empty: str) -> None:
-    """Not everybody."""
+    """A filter without a value finds nobody, not everybody."""
     assert ids(await call(sandbox, "GET", f"/ats/candidates?{empty}")) == []
 
 
@@ -176,13 +176,13 @@ async def test_lists_in_other_forms_are_refused(sandbox: Sandbox, query: str) ->
 
 @pytest.mark.parametrize("size", ["0", "-1", "251", "1000000000", "9" * 30, "1e2", "", "+5", "%D9%A1"])
 async def test_sizes_of_pages_that_there_are_not(sandbox: Sandbox, size: str) -> None:
-    """Are refused by their name."""
+    """Invalid values are refused by name."""
     assert error(await call(sandbox, "GET", f"/ats/candidates?page_size={size}"))[2].startswith("page_size")
 
 
 @pytest.mark.parametrize("separator", [":", "/", "://", ":/%3A"])
 async def test_remote_ids_with_colons_and_slashes(sandbox: Sandbox, separator: str) -> None:
-    """Some systems have them; encoded in the path, they are found."""
+    """Remote IDs with colons and slashes are found if they are encoded in the path."""
     world = sandbox.world(GREENHOUSE)
     candidate = world.table("ats_candidates")[0]
     remote_id = f"urn{separator}7"

@@ -19,7 +19,7 @@ pytestmark = pytest.mark.anyio
 
 
 async def test_the_fixtures(kombo: AsyncKomboClient, kombo_sandbox: Sandbox) -> None:
-    """They belong together, and need no sockets."""
+    """The fixtures belong together, and need no sockets."""
     (await kombo.ats.get_jobs()).unwrap()
     assert [call.operation for call in kombo_sandbox.requests()] == ["GetAtsJobs"]
 
@@ -27,12 +27,12 @@ async def test_the_fixtures(kombo: AsyncKomboClient, kombo_sandbox: Sandbox) -> 
 @pytest.mark.kombo(candidates=2)
 @pytest.mark.parametrize("anyio_backend", ["asyncio"])
 async def test_the_marker_has_settings(kombo: AsyncKomboClient) -> None:
-    """For one test."""
+    """The marker changes settings for one test."""
     assert len((await kombo.ats.get_candidates()).unwrap().results) == 2
 
 
 def test_a_sandbox_starts_at_once() -> None:
-    """Under 5 ms, so that each test can have its own."""
+    """A sandbox starts in under 5 ms, so each test can have its own."""
     Sandbox()
     took: list[float] = []
     for _ in range(20):
@@ -55,7 +55,7 @@ def test_the_plugin_costs_a_test_run_nothing() -> None:
 
 @pytest.mark.parametrize("missing", ["starlette", "uvicorn"])
 def test_a_missing_extra_is_named(missing: str) -> None:
-    """With what to install; any other missing module is not hidden behind that."""
+    """A missing extra is named with what to install; other missing modules are reported as usual."""
     code = f"import sys\nsys.modules[{missing!r}] = None\nfrom kombo_async.sandbox import Sandbox"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert f'{missing} is not installed: pip install "kombo_async[sandbox]"' in done.stderr
@@ -68,7 +68,7 @@ def test_rules_are_those_of_the_document() -> None:
 
 
 def test_every_operation_has_its_route() -> None:
-    """Found by its method and path, from a tree that nothing is in yet."""
+    """Every operation's route is found by method and path."""
     for request in (REQUESTS[id] for id in REQUESTS):
         operation = request.operation
         parameters = {name: f"{name} / ?" for name in operation.path_parts[1::2]}

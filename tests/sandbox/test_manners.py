@@ -27,7 +27,7 @@ async def raw(sandbox: Sandbox, method: str, path: str, **options: Any) -> httpx
 
 @pytest.mark.parametrize("header", ["", "Bearer wrong", "Basic sandbox-key"])
 async def test_a_wrong_key_is_refused(sandbox: Sandbox, header: str) -> None:
-    """401, before anything else is looked at."""
+    """A wrong key gets a 401 before anything else is checked."""
     answer = await raw(sandbox, "GET", "/ats/jobs", headers={"Authorization": header})
     assert (answer.status_code, answer.json()["error"]["code"]) == (401, "PLATFORM.AUTHENTICATION_INVALID")
 
@@ -37,7 +37,7 @@ async def test_a_wrong_key_is_refused(sandbox: Sandbox, header: str) -> None:
     [("", 400, "PLATFORM.INPUT_INVALID"), ("lever:none", 404, "PLATFORM.INTEGRATION_NOT_FOUND")],
 )
 async def test_an_integration_must_be_named(sandbox: Sandbox, integration: str, status: int, code: str) -> None:
-    """By an ID that there is."""
+    """A call must name an existing integration."""
     answer = await raw(sandbox, "GET", "/ats/jobs", headers={"X-Integration-Id": integration})
     assert (answer.status_code, answer.json()["error"]["code"]) == (status, code)
 
@@ -58,7 +58,7 @@ async def test_an_integration_must_be_named(sandbox: Sandbox, integration: str, 
 async def test_integrations_that_are_not_well_refuse(
     sandbox: Sandbox, settings: dict[str, Any], cls: type[Failure], code: str
 ) -> None:
-    """Each with its own code."""
+    """An inactive, unfinished, unchecked or unauthenticated integration refuses calls, each with its own code."""
     sandbox.add_integration("lever:demo", **settings)
     answer = await sandbox.client("lever:demo").ats.get_jobs(options=ONCE)
     assert type(answer) is cls
@@ -67,7 +67,7 @@ async def test_integrations_that_are_not_well_refuse(
 
 @pytest.mark.parametrize(("status", "code"), [(409, "INTEGRATION.SETUP_SYNC_PENDING"), (503, None)])
 async def test_the_first_sync_takes_a_number_of_calls(sandbox: Sandbox, status: Any, code: str | None) -> None:
-    """In the form of today, and in the one of before."""
+    """A first sync can end after a number of calls, in today's form and the older one."""
     sandbox.add_integration("lever:demo", calls=2, sync_status=status)
     kombo = sandbox.client("lever:demo")
     for _ in range(2):
@@ -78,7 +78,7 @@ async def test_the_first_sync_takes_a_number_of_calls(sandbox: Sandbox, status: 
 
 
 async def test_the_first_sync_takes_its_time(sandbox: Sandbox) -> None:
-    """By the sandbox's clock, which tests move."""
+    """A first sync can end by the sandbox's clock, which tests move."""
     sandbox.clock.stop()
     sandbox.add_integration("lever:demo", sync_pending=60.0)
     kombo = sandbox.client("lever:demo")
@@ -90,7 +90,7 @@ async def test_the_first_sync_takes_its_time(sandbox: Sandbox) -> None:
 
 
 async def test_thirty_actions_at_once_and_no_more() -> None:
-    """The thirty-first is refused at once; reads are not counted."""
+    """The thirty-first action at once is refused immediately; reads do not count."""
     sandbox = Sandbox(latency=Latency.fixed(1.0))
     candidate = sandbox.world(GREENHOUSE).table("ats_candidates")[0].id
     answers: list[httpx.Response] = []
@@ -112,7 +112,7 @@ async def test_thirty_actions_at_once_and_no_more() -> None:
 
 
 async def test_the_rate_limit_says_when_to_come_back(sandbox: Sandbox) -> None:
-    """And lets callers in again after that."""
+    """A rate limit's 429 has a `Retry-After`, after which calls are accepted again."""
     sandbox.clock.stop()
     sandbox.rate_limit.limit = (2, 10.0)
     kombo = sandbox.client()
@@ -127,7 +127,7 @@ async def test_the_rate_limit_says_when_to_come_back(sandbox: Sandbox) -> None:
 
 
 async def test_pages_hold_still_while_records_come_and_go(sandbox: Sandbox) -> None:
-    """Nothing comes twice, and nothing that was there is left out."""
+    """While records come and go, pages repeat nothing and leave nothing out."""
     kombo = sandbox.client(GREENHOUSE)
     world = sandbox.world(GREENHOUSE)
     before = [row.id for row in world.table("ats_candidates")]
@@ -146,7 +146,7 @@ async def test_pages_hold_still_while_records_come_and_go(sandbox: Sandbox) -> N
     "query", ["page_size=0", "page_size=251", "page_size=x", "cursor=zzz", "emails=a", "ids=a&ids=b"]
 )
 async def test_wrong_queries_are_named(query: str) -> None:
-    """The message begins with the parameter."""
+    """The message about an invalid query begins with the parameter."""
     sandbox = Sandbox(strict=True)
     answer = await raw(sandbox, "GET", f"/ats/candidates?{query}")
     error = answer.json()["error"]
@@ -165,7 +165,7 @@ async def test_wrong_queries_are_named(query: str) -> None:
     ],
 )
 async def test_wrong_bodies_are_named(body: Any, path: str) -> None:
-    """By the path of each fault."""
+    """The message about an invalid body has the path of each fault."""
     sandbox = Sandbox(strict=True)
     answer = await raw(sandbox, "POST", "/ats/candidates", json=body)
     assert (answer.status_code, answer.json()["error"]["code"]) == (400, "PLATFORM.INPUT_INVALID")
@@ -189,7 +189,7 @@ async def test_a_changed_record_is_found_by_what_nests_it(sandbox: Sandbox) -> N
 
 
 async def test_deletions_show_when_they_are_asked_for(sandbox: Sandbox) -> None:
-    """With `remote_deleted_at` set."""
+    """Deleted records are listed on request, with `remote_deleted_at` set."""
     kombo = sandbox.client(GREENHOUSE)
     id = sandbox.world(GREENHOUSE).table("ats_candidates")[0].id
     sandbox.delete_record(GREENHOUSE, "ats_candidates", id)
@@ -199,7 +199,7 @@ async def test_deletions_show_when_they_are_asked_for(sandbox: Sandbox) -> None:
 
 
 async def test_absences_are_made_and_deleted(sandbox: Sandbox) -> None:
-    """Their length is reckoned; what is deleted stays to be read."""
+    """The length of absences is calculated; deleted ones can still be read."""
     id = default_id("workday")
     kombo = sandbox.client(id)
     employee = sandbox.world(id).table("hris_employees")[0].id
@@ -223,7 +223,7 @@ async def test_absences_are_made_and_deleted(sandbox: Sandbox) -> None:
 
 
 async def test_paths_and_methods_that_there_are_not(sandbox: Sandbox) -> None:
-    """404 and 405, in Kombo's JSON."""
+    """Unknown paths and methods get 404 and 405, in Kombo's JSON."""
     assert (await raw(sandbox, "GET", "/ats/nothing")).status_code == 404
     answer = await raw(sandbox, "PATCH", "/ats/candidates")
     assert (answer.status_code, answer.headers["allow"]) == (405, "GET, POST")
@@ -231,7 +231,7 @@ async def test_paths_and_methods_that_there_are_not(sandbox: Sandbox) -> None:
 
 
 async def test_the_same_seed_gives_the_same_company() -> None:
-    """Every table, whichever is read first."""
+    """The same seed gives the same records in every table, whichever is read first."""
     one, other = Sandbox(seed=7), Sandbox(seed=7)
     two = Sandbox(seed=8)
     other.world(GREENHOUSE).table("ats_offers")

@@ -1,4 +1,4 @@
-"""What lists keep ready is never older than the records."""
+"""What lists cache is never older than the records."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def read_all(world: World, namespace: str) -> dict[tuple[str, str], bytes]:
 
 @pytest.mark.parametrize("namespace", TOOLS)
 def test_every_change_reaches_all_that_nest_the_record(namespace: str) -> None:
-    """Record after record is changed; each list then shows what it would show if nothing were kept ready."""
+    """After a change to any record, each list shows the same as without caches."""
     sandbox = Sandbox(employees=10, candidates=6, jobs=4, courses=4)
     sandbox.clock.stop()
     world = sandbox.world(default_id(TOOLS[namespace]))

@@ -32,7 +32,7 @@ def count(drawn: str) -> str:
 
 
 async def test_the_oldest_of_many_is_found_in_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Each look goes on where the last one stopped, and says how far it is."""
+    """Each request continues the search, and shows its progress."""
     monkeypatch.setattr(record_search, "LOOK_SECONDS", 0.01)
     sandbox = Sandbox(candidates=3_000)
     oldest = sandbox.world(GREENHOUSE).table("ats_candidates")[0].data
@@ -47,7 +47,7 @@ async def test_the_oldest_of_many_is_found_in_the_end(monkeypatch: pytest.Monkey
 
 
 async def test_what_is_new_is_found_at_once_and_what_was_renamed_no_longer(sandbox: Sandbox) -> None:
-    """A finished search begins again after a change."""
+    """A finished search starts again after a change."""
     world = sandbox.world(GREENHOUSE)
     first = world.table("ats_candidates")[0]
     async with admin(sandbox) as http:
@@ -60,7 +60,7 @@ async def test_what_is_new_is_found_at_once_and_what_was_renamed_no_longer(sandb
 
 
 async def test_calls_are_answered_while_somebody_searches(monkeypatch: pytest.MonkeyPatch) -> None:
-    """And a reset in the middle of it breaks nothing."""
+    """Calls are answered during a search, and a reset in the middle breaks nothing."""
     monkeypatch.setattr(record_search, "LOOK_SECONDS", 60.0)
     sandbox = Sandbox(candidates=5_000)
     drawn: list[str] = []

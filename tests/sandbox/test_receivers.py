@@ -20,7 +20,7 @@ pytestmark = pytest.mark.anyio
 
 Behaviour = Callable[[asyncio.StreamWriter], Awaitable[None]]
 ENDLESS = 500_000_000
-"""Bytes, of which a receiver would send as many as it gets rid of."""
+"""A receiver that sends endless bytes."""
 
 
 @pytest.fixture
@@ -39,7 +39,7 @@ def sandbox(sandbox: Sandbox) -> Sandbox:
 
 @asynccontextmanager
 async def server(behave: Behaviour) -> AsyncIterator[str]:
-    """The address of a server that reads the head of a request and then does as it likes."""
+    """The address of a server that reads the head of a request, then misbehaves."""
     over = asyncio.Event()
 
     async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -80,7 +80,7 @@ async def drip(writer: asyncio.StreamWriter) -> None:
 
 
 async def flood(writer: asyncio.StreamWriter) -> None:
-    """Answer more than anybody wants to know."""
+    """Send an endless response."""
     writer.write(b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n")
     for _ in range(ENDLESS // 1_000_000):
         writer.write(b"x" * 1_000_000)
@@ -111,7 +111,7 @@ async def test_whatever_a_receiver_does_is_noted(
     error: str | None,
     answer: str,
 ) -> None:
-    """By the status, as soon as there is one; it is due again unless that was 2xx."""
+    """A delivery records the status as soon as it comes, and is due again unless it was a 2xx."""
     monkeypatch.setattr(sending, "PATIENCE", 1.0)
     async with server(behave) as url:
         sandbox.webhooks.add(url)
@@ -125,7 +125,7 @@ async def test_whatever_a_receiver_does_is_noted(
 
 
 async def test_a_receiver_that_hangs_holds_up_nobody_else(sandbox: Sandbox) -> None:
-    """Its own events wait, in their order; another endpoint gets all of its own meanwhile."""
+    """The events of a hanging receiver wait in order, while other endpoints get theirs."""
     came: list[bytes] = []
     all_came = anyio.Event()
 
@@ -165,7 +165,7 @@ async def test_a_receiver_that_hangs_holds_up_nobody_else(sandbox: Sandbox) -> N
 async def test_files_that_do_not_come(
     sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch, behave: Behaviour, why: str
 ) -> None:
-    """A `data_url` on this machine is given up by its name, in time and in memory."""
+    """A `data_url` that is too slow or too large is refused by name."""
     monkeypatch.setattr(uploads, "FETCH_SECONDS", 1.0)
     monkeypatch.setattr(uploads, "LARGEST_FILE", 1_000_000)
     candidate = sandbox.world(GREENHOUSE).table("ats_candidates")[0].id

@@ -36,7 +36,7 @@ async def create(kombo: AsyncKomboClient, sandbox: Sandbox, **fields: Any) -> An
 
 
 async def test_a_new_candidate_shows_in_the_lists(sandbox: Sandbox, kombo: AsyncKomboClient) -> None:
-    """With the application, under its e-mail address and its job."""
+    """A new candidate is in the lists, with the application, by e-mail address and by job."""
     created: ats.Candidate = (await create(kombo, sandbox)).unwrap()
     (found,) = (await kombo.ats.get_candidates(email="FRANK@example.com")).unwrap().results
     assert found == created
@@ -46,7 +46,7 @@ async def test_a_new_candidate_shows_in_the_lists(sandbox: Sandbox, kombo: Async
 
 
 async def test_attachments_come_back_byte_for_byte(sandbox: Sandbox, kombo: AsyncKomboClient) -> None:
-    """Those of create calls and those added later, under an address that needs no key."""
+    """Attachments come back byte for byte, under a URL that needs no key."""
     attachment = ats.AttachmentInput.from_bytes(CV, "cv.pdf", type="CV")
     created = (await create(kombo, sandbox, attachments=[attachment])).unwrap()
     letter = ats.AttachmentInput.from_bytes(b"Dear", "letter.txt", type="COVER_LETTER")
@@ -64,7 +64,7 @@ async def test_attachments_come_back_byte_for_byte(sandbox: Sandbox, kombo: Asyn
 async def test_jobs_that_are_not_open_take_nobody(
     sandbox: Sandbox, kombo: AsyncKomboClient, status: str, code: str
 ) -> None:
-    """And nothing of the candidate is kept."""
+    """A closed job refuses applications, and nothing of the candidate is stored."""
     answer = await kombo.ats.create_application(job_id(sandbox, status), candidate=person())
     assert isinstance(answer, BadRequest)
     assert answer.code == code
@@ -72,7 +72,7 @@ async def test_jobs_that_are_not_open_take_nobody(
 
 
 async def test_nobody_applies_twice_for_a_job(sandbox: Sandbox, kombo: AsyncKomboClient) -> None:
-    """But for another job: then there are two applications of one candidate."""
+    """Nobody applies twice for a job; for another job, a candidate has two applications."""
     created = (await create(kombo, sandbox)).unwrap()
     again = await create(kombo, sandbox)
     assert isinstance(again, BadRequest)
@@ -84,7 +84,7 @@ async def test_nobody_applies_twice_for_a_job(sandbox: Sandbox, kombo: AsyncKomb
 
 
 async def test_duplicates_can_be_allowed(kombo: AsyncKomboClient) -> None:
-    """For tests of clients that must not send anything twice: then nothing hides that they did."""
+    """With `allow_duplicates`, tests can see whether a client sent something twice."""
     sandbox = Sandbox(allow_duplicates=True)
     client = sandbox.client(GREENHOUSE)
     ids = {(await create(client, sandbox)).unwrap().id for _ in range(2)}
@@ -92,7 +92,7 @@ async def test_duplicates_can_be_allowed(kombo: AsyncKomboClient) -> None:
 
 
 async def test_an_application_goes_its_way(sandbox: Sandbox, kombo: AsyncKomboClient) -> None:
-    """Through stages, with notes and interviews, to being hired."""
+    """An application moves through stages, with notes and interviews, to being hired."""
     application = (await kombo.ats.create_application(job_id(sandbox), candidate=person())).unwrap()
     stages = (await kombo.ats.get_application_stages()).unwrap().results
     (await kombo.ats.add_application_note(application.id, content="Good <call>", content_type="PLAIN_TEXT")).unwrap()
@@ -104,7 +104,7 @@ async def test_an_application_goes_its_way(sandbox: Sandbox, kombo: AsyncKomboCl
 
 
 async def test_a_rejected_application_stays_rejected(sandbox: Sandbox, kombo: AsyncKomboClient) -> None:
-    """With its reason; it moves no further."""
+    """A rejected application keeps its reason, and cannot be moved."""
     application = (await kombo.ats.create_application(job_id(sandbox), candidate=person())).unwrap()
     reason = (await kombo.ats.get_rejection_reasons()).unwrap().results[0]
     (await kombo.ats.reject_application(application.id, rejection_reason_id=reason.id)).unwrap()
@@ -116,7 +116,7 @@ async def test_a_rejected_application_stays_rejected(sandbox: Sandbox, kombo: As
 
 
 async def test_tags_come_and_go(sandbox: Sandbox, kombo: AsyncKomboClient) -> None:
-    """A tag is made when it is first used."""
+    """A tag is created when it is first used."""
     created = (await create(kombo, sandbox)).unwrap()
     for _ in range(2):
         (await kombo.ats.add_candidate_tag(created.id, tag=ats.TagInput(name="Star"))).unwrap()
@@ -128,7 +128,7 @@ async def test_tags_come_and_go(sandbox: Sandbox, kombo: AsyncKomboClient) -> No
 
 
 async def test_screening_answers_are_read_as_their_questions_ask(sandbox: Sandbox, kombo: AsyncKomboClient) -> None:
-    """A text as a text, an option by its ID; an answer of another kind is refused."""
+    """Answers are stored according to their question; an answer of another kind is refused."""
     (job,) = (await kombo.ats.get_jobs(ids=[job_id(sandbox)])).unwrap().results
     text, years = job.screening_questions[0], job.screening_questions[1]
     assert isinstance(years.format, ats.SingleSelectQuestionFormat)
@@ -158,7 +158,7 @@ async def test_screening_answers_are_read_as_their_questions_ask(sandbox: Sandbo
     "method", ["get_candidate_attachments", "add_candidate_result_link", "add_candidate_attachment"]
 )
 async def test_unknown_ids_are_not_found(kombo: AsyncKomboClient, method: str) -> None:
-    """404, in Kombo's JSON."""
+    """Unknown IDs get a 404 in Kombo's JSON."""
     every: dict[str, dict[str, Any]] = {
         "get_candidate_attachments": {},
         "add_candidate_result_link": {"label": "Test", "url": "https://example.com"},
@@ -170,7 +170,7 @@ async def test_unknown_ids_are_not_found(kombo: AsyncKomboClient, method: str) -
 
 
 async def test_result_links_are_kept(sandbox: Sandbox, kombo: AsyncKomboClient) -> None:
-    """They cannot be read back through Kombo; the request_log tells of them."""
+    """Result links cannot be read back through Kombo, but the request log has them."""
     created = (await create(kombo, sandbox)).unwrap()
     answer = await kombo.ats.add_candidate_result_link(created.id, label="Test", url="https://example.com/1")
     assert isinstance(answer, Success)

@@ -28,14 +28,14 @@ async def open_job(kombo: AsyncKomboClient) -> str:
 
 
 async def test_a_first_sync_ends_after_looks(kombo: AsyncKomboClient, kombo_sandbox: Sandbox) -> None:
-    """As many as it says."""
+    """A first sync ends after the given number of looks."""
     kombo_sandbox.scenes.first_sync(looks=2)
     answers = [await kombo.ats.get_jobs() for _ in range(3)]
     assert [type(answer) for answer in answers] == [SyncPending, SyncPending, Success]
 
 
 async def test_a_first_sync_ends_after_seconds(kombo: AsyncKomboClient, kombo_sandbox: Sandbox) -> None:
-    """By the sandbox's clock, in the older form, too."""
+    """A first sync ends after the given seconds of the sandbox's clock, in the older form, too."""
     kombo_sandbox.scenes.first_sync(seconds=30, status=503)
     assert (await kombo.ats.get_jobs()).status_code == 503
     kombo_sandbox.clock.advance(30)
@@ -43,7 +43,7 @@ async def test_a_first_sync_ends_after_seconds(kombo: AsyncKomboClient, kombo_sa
 
 
 async def test_a_job_closes_between_look_and_apply(kombo: AsyncKomboClient, kombo_sandbox: Sandbox) -> None:
-    """It was open when it was looked at."""
+    """A job closes after it was read as open."""
     kombo_sandbox.scenes.job_closes()
     job = await open_job(kombo)
     answer = await apply(kombo, job)
@@ -51,7 +51,7 @@ async def test_a_job_closes_between_look_and_apply(kombo: AsyncKomboClient, komb
 
 
 async def test_an_outage_of_two_minutes(kombo: AsyncKomboClient, kombo_sandbox: Sandbox) -> None:
-    """Actions fail, lists are there, and then it is over; others are not concerned."""
+    """In an outage, actions fail and lists work; it ends, and other integrations are not affected."""
     kombo_sandbox.scenes.outage()
     job = await open_job(kombo)
     answer = await apply(kombo, job)
@@ -64,7 +64,7 @@ async def test_an_outage_of_two_minutes(kombo: AsyncKomboClient, kombo_sandbox: 
 
 @pytest.mark.kombo(timeout=600)
 async def test_a_slow_system(kombo: AsyncKomboClient, kombo_sandbox: Sandbox) -> None:
-    """Takes its time, on the sandbox's clock."""
+    """A slow system's actions take time on the sandbox's clock."""
     kombo_sandbox.scenes.slow_system(median=20, p95=21)
     start = kombo_sandbox.clock.time()
     assert isinstance(await apply(kombo, await open_job(kombo)), Success)
@@ -72,7 +72,7 @@ async def test_a_slow_system(kombo: AsyncKomboClient, kombo_sandbox: Sandbox) ->
 
 
 async def test_a_smaller_limit(kombo: AsyncKomboClient, kombo_sandbox: Sandbox) -> None:
-    """For one integration."""
+    """A smaller limit applies to one integration."""
     kombo_sandbox.scenes.smaller_limit(actions=2)
     kombo_sandbox.concurrency.occupy(GREENHOUSE, 2)
     answer = await apply(kombo, await open_job(kombo))
@@ -82,7 +82,7 @@ async def test_a_smaller_limit(kombo: AsyncKomboClient, kombo_sandbox: Sandbox) 
 
 @pytest.mark.parametrize("looks", [0, 2])
 async def test_an_integration_becomes_inactive(kombo: AsyncKomboClient, kombo_sandbox: Sandbox, looks: int) -> None:
-    """At once, or after some looks."""
+    """An integration becomes inactive at once, or after some looks."""
     kombo_sandbox.scenes.becomes_inactive(looks=looks)
     for _ in range(looks):
         assert isinstance(await kombo.ats.get_jobs(), Success)
@@ -90,7 +90,7 @@ async def test_an_integration_becomes_inactive(kombo: AsyncKomboClient, kombo_sa
 
 
 async def test_a_candidate_exists(kombo: AsyncKomboClient, kombo_sandbox: Sandbox) -> None:
-    """The application goes to them; with an application of theirs, it is refused."""
+    """An existing candidate gets the application; if they have applied already, it is refused."""
     kombo_sandbox.scenes.candidate_exists()
     job = await open_job(kombo)
     before = (await kombo.ats.get_candidates(email="FRANK@example.com")).unwrap().results
@@ -103,7 +103,7 @@ async def test_a_candidate_exists(kombo: AsyncKomboClient, kombo_sandbox: Sandbo
 
 @pytest.mark.parametrize("write_through", [False, True])
 async def test_a_lagging_copy(kombo: AsyncKomboClient, kombo_sandbox: Sandbox, write_through: bool) -> None:
-    """What is done in the system shows later; what an action did, only with write-through at once."""
+    """Changes show in lists later; results of actions show at once only with write-through."""
     kombo_sandbox.scenes.lagging_copy(seconds=60, write_through=write_through)
     job = await open_job(kombo)
     made = (await apply(kombo, job)).unwrap()
@@ -166,7 +166,7 @@ def known_by_mail(sandbox: Sandbox) -> bool:
     ],
 )  # fmt: skip
 async def test_scenes_by_name(scene: str, check: Callable[[Sandbox], Any]) -> None:
-    """When the sandbox is made, later, and over HTTP."""
+    """Scenes can be started by name when the sandbox is created, later, and over HTTP."""
     assert check(Sandbox(scene=scene))
     assert check(Sandbox(scene=["slow-system", scene]))
     sandbox = Sandbox()
@@ -182,7 +182,7 @@ async def test_scenes_by_name(scene: str, check: Callable[[Sandbox], Any]) -> No
 
 @pytest.mark.kombo(scene="first-sync:looks=1")
 async def test_the_marker_takes_a_scene(kombo: AsyncKomboClient) -> None:
-    """As a setting of the sandbox."""
+    """The pytest marker takes a scene."""
     assert isinstance(await kombo.ats.get_jobs(), SyncPending)
     assert isinstance(await kombo.ats.get_jobs(), Success)
 
@@ -208,7 +208,7 @@ async def test_the_marker_takes_a_scene(kombo: AsyncKomboClient) -> None:
     ],
 )
 async def test_scenes_that_make_no_sense_are_refused(scene: str, named: str) -> None:
-    """With the names that there are."""
+    """An unknown scene or setting is refused, with the available names."""
     with pytest.raises(ValueError, match=named):
         Sandbox(scene=scene)
     async with admin(Sandbox()) as http:
@@ -218,7 +218,7 @@ async def test_scenes_that_make_no_sense_are_refused(scene: str, named: str) -> 
 
 
 async def test_scenes_that_wait_for_the_same_request(kombo: AsyncKomboClient, kombo_sandbox: Sandbox) -> None:
-    """Each has its turn, though the one before it has just ended."""
+    """Several scenes can wait for the same request."""
     kombo_sandbox.scenes.job_closes()
     kombo_sandbox.scenes.becomes_inactive(looks=1)
     job = await open_job(kombo)
@@ -227,7 +227,7 @@ async def test_scenes_that_wait_for_the_same_request(kombo: AsyncKomboClient, ko
 
 
 async def test_what_a_scene_waits_for_may_be_gone(kombo: AsyncKomboClient, kombo_sandbox: Sandbox) -> None:
-    """Then nothing happens: neither to the request nor later."""
+    """If a scene's target is gone, nothing happens."""
     world = kombo_sandbox.world(GREENHOUSE)
     kombo_sandbox.scenes.job_closes()
     for job in world.table("ats_jobs"):
@@ -248,7 +248,7 @@ async def test_a_candidate_exists_where_nobody_else_does(kombo: AsyncKomboClient
 
 
 async def test_scenes_end(kombo: AsyncKomboClient, kombo_sandbox: Sandbox) -> None:
-    """What watches no longer does, and a reset ends all of them."""
+    """Ended scenes watch no more calls, and a reset ends all scenes."""
     kombo_sandbox.scenes.job_closes()
     kombo_sandbox.scenes.lagging_copy()
     kombo_sandbox.scenes.webhooks_late()

@@ -28,7 +28,7 @@ def data(world: World, table: str) -> list[dict[str, Any]]:
 
 
 def test_pay_runs_are_the_sums_of_their_payslips(sandbox: Sandbox) -> None:
-    """Each total, to the cent; and payslips are the sums of their items."""
+    """Pay runs are the sums of their payslips, and payslips of their items, to the cent."""
     world = sandbox.world(HRIS)
     sums: dict[tuple[str, str], Decimal] = defaultdict(Decimal)
     for payslip in data(world, "hris_payslips"):
@@ -92,7 +92,7 @@ def test_nothing_is_of_the_future_and_ids_lead_somewhere(sandbox: Sandbox, id: s
 
 
 def test_attachments_are_there_with_their_files(sandbox: Sandbox) -> None:
-    """PDFs that say whose they are."""
+    """Initial attachments are PDFs with the person's name."""
     records = data(sandbox.world(GREENHOUSE), "ats_attachments")
     assert len(records) == 20
     for record in records:
@@ -105,7 +105,7 @@ def test_attachments_are_there_with_their_files(sandbox: Sandbox) -> None:
 
 @pytest.mark.parametrize("id", [GREENHOUSE, HRIS, LMS, ORDERS, None])
 def test_look_ups_tell_what_records_hold(sandbox: Sandbox, id: str | None) -> None:
-    """What is told without making a record, and what needs no index, is what the records say."""
+    """Look-up values agree with the records, though they are derived without generating them."""
     category = "" if id is None else sandbox.integration(id).category
     environment = sandbox.environment
     source = Source(sandbox.seed, id or "platform", environment.born, environment.sizes, category)
@@ -135,7 +135,7 @@ def test_people_are_of_all_kinds(sandbox: Sandbox) -> None:
 
 @pytest.mark.parametrize("place", [0, 1, 2, 57, 58, 3363, 3364, 99_999, 49_999_999])
 def test_ids_lead_back_to_places(place: int) -> None:
-    """Of their own table, and of no other."""
+    """An ID leads back to its place in its own table, and in no other."""
     key, other = ("seed", "lever:x", "ats_jobs"), ("seed", "lever:x", "ats_users")
     id, number = id_at(key, place), number_at(key, place)
     assert (len(id), len(number)) == (24, 8)
@@ -153,7 +153,7 @@ def test_ids_lead_back_to_places(place: int) -> None:
     ],
 )
 def test_the_smallest_sizes(sizes: dict[str, int]) -> None:
-    """Nothing at all, and one of each."""
+    """A sandbox with no records, and one with one of each, work."""
     small = Sandbox(**sizes)  # type: ignore[arg-type]
     for id in [*small.integrations, None]:
         for model in sorted(MODELS):

@@ -41,7 +41,7 @@ async def exchange(url: str, request: str) -> bytes:
 
 @pytest.mark.parametrize("path", ["/v1/force-sync", "/_sandbox/faults"])
 async def test_half_of_a_body_is_no_request(sandbox: Sandbox, caplog: pytest.LogCaptureFixture, path: str) -> None:
-    """Who goes away in the middle of it has asked for nothing; the server has nothing to complain of."""
+    """A caller who disconnects in the middle of a body has requested nothing, and nothing is logged."""
     head = f"POST {path} HTTP/1.1\r\n{HEADERS}Content-Type: application/json\r\nContent-Length: 100\r\n\r\n"
     async with serve(sandbox) as url:
         for body in ("", '{"status": 500}'):
@@ -57,7 +57,7 @@ async def test_half_of_a_body_is_no_request(sandbox: Sandbox, caplog: pytest.Log
 
 
 async def test_a_header_that_comes_twice_counts_as_both(sandbox: Sandbox) -> None:
-    """Neither the first nor the last one wins: a key is none, and an integration is unknown."""
+    """A repeated header counts as both values: neither the first nor the last wins."""
     async with serve(sandbox) as url:
         start = f"GET /v1/ats/tags HTTP/1.1\r\nConnection: close\r\n{HEADERS}"
         key = await exchange(url, f"{start}Authorization: Bearer sandbox-key\r\n\r\n")
@@ -68,7 +68,7 @@ async def test_a_header_that_comes_twice_counts_as_both(sandbox: Sandbox) -> Non
 
 @pytest.mark.parametrize("path", ["/v1/../v1/ats/tags", "/v1/ats/../ats/tags", "/%761/ats/tags", "/v1/ats//tags"])
 async def test_paths_are_taken_as_they_are(sandbox: Sandbox, path: str) -> None:
-    """Nothing is resolved or decoded on the way to an operation."""
+    """Paths are neither resolved nor decoded on the way to an operation."""
     async with serve(sandbox) as url:
         answer = await exchange(url, f"GET {path} HTTP/1.1\r\nConnection: close\r\n{HEADERS}\r\n")
     assert b"404 Not Found" in answer
@@ -76,7 +76,7 @@ async def test_paths_are_taken_as_they_are(sandbox: Sandbox, path: str) -> None:
 
 
 async def test_a_fault_breaks_the_connection_of_whoever_claims_to_be_a_proxy(sandbox: Sandbox) -> None:
-    """Forwarding headers do not hide where a call came from."""
+    """Forwarding headers do not keep a fault from breaking the caller's connection."""
     sandbox.faults.add(connection="close")
     async with serve(sandbox) as url:
         request = f"GET /v1/ats/tags HTTP/1.1\r\n{HEADERS}X-Forwarded-For: 192.0.2.1\r\n\r\n"
@@ -84,7 +84,7 @@ async def test_a_fault_breaks_the_connection_of_whoever_claims_to_be_a_proxy(san
 
 
 async def test_it_closes_while_calls_are_under_way(sandbox: Sandbox, caplog: pytest.LogCaptureFixture) -> None:
-    """Who hangs is disconnected without an answer; no traceback is left behind."""
+    """On closing, hanging calls are disconnected, without a traceback."""
     sandbox.faults.add(connection="hang")
     answers: list[bytes] = []
 
@@ -102,7 +102,7 @@ async def test_it_closes_while_calls_are_under_way(sandbox: Sandbox, caplog: pyt
 
 
 async def test_a_port_that_is_taken_is_named(sandbox: Sandbox) -> None:
-    """With the address; the first server goes on."""
+    """A port in use is named with its address; the first server continues."""
     async with serve(sandbox) as url:
         address = url.removeprefix("http://").removesuffix("/v1")
         with pytest.raises(OSError, match=address):
@@ -112,7 +112,7 @@ async def test_a_port_that_is_taken_is_named(sandbox: Sandbox) -> None:
 
 
 async def test_a_head_and_its_body_go_out_in_one_packet() -> None:
-    """A head without a body is not held for long, and nothing is lost when the connection is closed right after."""
+    """The head and body of a response leave in one packet, and nothing is lost if the connection closes right after."""
     sent: list[bytes] = []
     closed: list[int] = []
 

@@ -1,4 +1,4 @@
-"""State in a file: it is kept, and a file that is none, is damaged, is newer or is in use is refused by its name."""
+"""State in a file is kept; a file that is damaged, newer, in use or something else is refused by name."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ DAMAGE: dict[str, tuple[Callable[[Path], None], str]] = {
 
 @pytest.mark.parametrize("damage", DAMAGE)
 def test_a_damaged_file_is_refused_by_its_name(path: Path, damage: str) -> None:
-    """In a sentence, with what to do where there is something; the file stays as it is."""
+    """A damaged file is refused by name, and left unchanged."""
     harm, why = DAMAGE[damage]
     harm(path)
     before = path.read_bytes()
@@ -92,7 +92,7 @@ def test_a_damaged_file_is_refused_by_its_name(path: Path, damage: str) -> None:
 
 
 def test_somebody_elses_database_is_left_alone(tmp_path: Path) -> None:
-    """Nothing is added to it."""
+    """Another program's database is refused, and left unchanged."""
     path = tmp_path / "people.db"
     with_sql("CREATE TABLE people (name)")(path)
     with pytest.raises(ValueError, match="is not a state file"):
@@ -103,7 +103,7 @@ def test_somebody_elses_database_is_left_alone(tmp_path: Path) -> None:
 
 
 def test_a_file_is_for_one_sandbox_at_a_time(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Two would each miss what the other one does."""
+    """A state file is refused while another sandbox uses it."""
     monkeypatch.setattr("kombo_async.sandbox._state.database.PATIENCE", 0.1)
     first = Sandbox(state=path)
     with pytest.raises(ValueError, match="is in use by another sandbox"):
@@ -113,6 +113,6 @@ def test_a_file_is_for_one_sandbox_at_a_time(path: Path, monkeypatch: pytest.Mon
 
 
 def test_a_folder_that_is_not_there_is_told(tmp_path: Path) -> None:
-    """With the path, and what SQLite says."""
+    """A missing folder is reported with the path and SQLite's message."""
     with pytest.raises(ValueError, match=r"nowhere.*unable to open"):
         Sandbox(state=tmp_path / "nowhere" / "state.db")

@@ -1,4 +1,4 @@
-"""What nothing has: taken and noted, since a newer client may send it, or refused where that is wished."""
+"""Unknown fields: accepted and noted, since a newer client may send them, or refused on request."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ PERSON = {"first_name": "F", "last_name": "D", "email_address": "f@example.com"}
 async def test_unknown_fields_are_noted_or_refused(
     sandbox: Sandbox, query: str, more: dict[str, Any], unknown: list[str]
 ) -> None:
-    """Parameters and body fields at any depth."""
+    """Unknown parameters and body fields at any depth are noted, or refused if `strict`."""
     for each in (sandbox, Sandbox(strict=True)):
         job = each.world("greenhouse:HWUTwvyx2wLoSUHphiWVrp28").table("ats_jobs")[0].id
         response = await call(each, "POST", f"/ats/jobs/{job}/applications{query}", json={"candidate": PERSON, **more})
@@ -48,7 +48,7 @@ async def test_unknown_fields_are_noted_or_refused(
 
 
 async def test_what_is_wrong_beside_it_is_refused(sandbox: Sandbox) -> None:
-    """An unknown field hides no fault."""
+    """Faults beside an unknown field are still reported."""
     response = await call(sandbox, "POST", "/ats/candidates", json={"candidate": {**PERSON, "first_name": 1, "x": 2}})
     assert error(response)[0] == 400
     assert "candidate.first_name" in error(response)[2]

@@ -1,4 +1,4 @@
-"""Time in tests with the fixtures: no wait is real, whatever waits, and deadlines still hold."""
+"""Time with the fixtures: no wait takes real time, and deadlines still work."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def passed(sandbox: Sandbox, since: float) -> float:
 
 
 async def test_retries_and_retry_after(kombo: AsyncKomboClient, kombo_sandbox: Sandbox) -> None:
-    """The client waits as long as it is told, by the sandbox's clock."""
+    """The client waits for `Retry-After` by the sandbox's clock."""
     start = kombo_sandbox.clock.time()
     kombo_sandbox.faults.add(status=429, code="PLATFORM.RATE_LIMIT_EXCEEDED", headers={"Retry-After": "20"}, times=2)
     assert isinstance(await kombo.ats.get_tags(), Success)
@@ -39,7 +39,7 @@ async def test_retries_and_retry_after(kombo: AsyncKomboClient, kombo_sandbox: S
 
 
 async def test_backoff_without_retry_after(kombo: AsyncKomboClient, kombo_sandbox: Sandbox) -> None:
-    """A read that fails for a while."""
+    """Backoff moves the sandbox's clock."""
     kombo_sandbox.faults.add("GetAtsTags", status=503, html=True, times=2)
     assert isinstance(await kombo.ats.get_tags(), Success)
     kombo_sandbox.assert_sent("GetAtsTags", times=3)
@@ -47,7 +47,7 @@ async def test_backoff_without_retry_after(kombo: AsyncKomboClient, kombo_sandbo
 
 @pytest.mark.kombo(retry=RetryPolicy(sync_wait=3600))
 async def test_a_first_sync_of_half_an_hour(kombo: AsyncKomboClient, kombo_sandbox: Sandbox) -> None:
-    """Is over in no time, and not before its time."""
+    """A first sync of half an hour takes no real time, and all of its virtual time."""
     kombo_sandbox.add_integration("lever:new", sync_pending=1800.0)
     start = kombo_sandbox.clock.time()
     assert isinstance(await kombo.for_integration("lever:new").ats.get_jobs(), Success)
@@ -56,7 +56,7 @@ async def test_a_first_sync_of_half_an_hour(kombo: AsyncKomboClient, kombo_sandb
 
 @pytest.mark.kombo(deadline=30)
 async def test_deadlines_count_on_the_same_clock(kombo: AsyncKomboClient, kombo_sandbox: Sandbox) -> None:
-    """A first sync that takes longer than the call may."""
+    """Deadlines use the same clock: a first sync that takes too long ends the call."""
     kombo_sandbox.add_integration("lever:new", sync_pending=1800.0)
     start = kombo_sandbox.clock.time()
     assert isinstance(await kombo.for_integration("lever:new").ats.get_jobs(), SyncPending)
@@ -66,7 +66,7 @@ async def test_deadlines_count_on_the_same_clock(kombo: AsyncKomboClient, kombo_
 @pytest.mark.kombo(timeout=20, retry=RetryPolicy.none())
 @pytest.mark.parametrize("settings", [{"connection": "hang"}, {"delay": 60.0}, {"slow": 60.0}])
 async def test_timeouts_of_attempts(kombo: AsyncKomboClient, kombo_sandbox: Sandbox, settings: dict[str, Any]) -> None:
-    """An answer that does not come, comes late, or drips."""
+    """Timeouts of attempts use the same clock: for no response, a late one, or one that trickles in."""
     kombo_sandbox.faults.add("GetAtsTags", **settings)
     start = kombo_sandbox.clock.time()
     with pytest.raises(TimedOut):
@@ -76,7 +76,7 @@ async def test_timeouts_of_attempts(kombo: AsyncKomboClient, kombo_sandbox: Sand
 
 @pytest.mark.kombo(latency=(5.0, 60.0), read_latency=2.0)
 async def test_the_latency_of_the_sandbox(kombo: AsyncKomboClient, kombo_sandbox: Sandbox) -> None:
-    """Fifty calls at once take as long as the longest."""
+    """Fifty concurrent calls take as long as the longest."""
     start = kombo_sandbox.clock.time()
 
     async def read() -> None:
@@ -95,7 +95,7 @@ async def test_the_latency_of_the_sandbox(kombo: AsyncKomboClient, kombo_sandbox
 
 
 async def test_waits_at_once_pass_together(kombo_sandbox: Sandbox) -> None:
-    """In the order in which they end, each at its time."""
+    """Concurrent waits end in order, each at its time."""
     clock = kombo_sandbox.clock
     start = clock.time()
     woken: list[tuple[int, float]] = []
@@ -111,7 +111,7 @@ async def test_waits_at_once_pass_together(kombo_sandbox: Sandbox) -> None:
 
 
 async def test_a_sleeper_who_is_cancelled_holds_nobody_up(kombo_sandbox: Sandbox) -> None:
-    """Not even the one who let time pass for all."""
+    """A cancelled sleeper holds nobody up, even if it was the one that moved time."""
     clock = kombo_sandbox.clock
     start = clock.time()
     async with anyio.create_task_group() as tasks:
@@ -124,7 +124,7 @@ async def test_a_sleeper_who_is_cancelled_holds_nobody_up(kombo_sandbox: Sandbox
 
 
 async def test_a_wait_in_real_time_beside_it(kombo_sandbox: Sandbox) -> None:
-    """Who waits for something of the real world is not forgotten."""
+    """A wait for something real still completes."""
     event = anyio.Event()
 
     async def later() -> None:
@@ -138,7 +138,7 @@ async def test_a_wait_in_real_time_beside_it(kombo_sandbox: Sandbox) -> None:
 
 
 async def test_bulk_waits_by_the_same_clock(kombo: AsyncKomboClient, kombo_sandbox: Sandbox) -> None:
-    """A rate limit in the middle of it."""
+    """A bulk run waits out a rate limit by the same clock."""
     from kombo_async import ats
 
     job = next(row.id for row in kombo_sandbox.world(GREENHOUSE).table("ats_jobs"))
@@ -161,7 +161,7 @@ async def test_bulk_waits_by_the_same_clock(kombo: AsyncKomboClient, kombo_sandb
 
 
 async def test_requests_come_one_after_the_other(kombo: AsyncKomboClient, kombo_sandbox: Sandbox) -> None:
-    """What comes later has a later time, though the clock stands: `updated_after` tells them apart."""
+    """Later requests have later times, so `updated_after` can tell them apart."""
     candidate = kombo_sandbox.world(GREENHOUSE).table("ats_candidates")[0].id
     from kombo_async import ats
 
@@ -174,13 +174,13 @@ async def test_requests_come_one_after_the_other(kombo: AsyncKomboClient, kombo_
 
 @pytest.mark.kombo(virtual_time=False)
 async def test_real_time_can_be_had(kombo_sandbox: Sandbox) -> None:
-    """By the marker."""
+    """The marker can turn real time back on."""
     assert not kombo_sandbox.clock.is_virtual
 
 
 @pytest.mark.kombo(candidates=3, retry=RetryPolicy.none(), integration_id="lever:other")
 async def test_the_marker_takes_settings_of_both(kombo: AsyncKomboClient, kombo_sandbox: Sandbox) -> None:
-    """Of the sandbox and of the client."""
+    """The marker takes settings of the sandbox and of the client."""
     kombo_sandbox.add_integration("lever:other")
     kombo_sandbox.faults.add(status=429, code="PLATFORM.RATE_LIMIT_EXCEEDED", times=1)
     assert isinstance(await kombo.ats.get_candidates(), RateLimited)
@@ -189,7 +189,7 @@ async def test_the_marker_takes_settings_of_both(kombo: AsyncKomboClient, kombo_
 
 
 async def test_an_assertion_shows_what_was_sent(kombo: AsyncKomboClient, kombo_sandbox: Sandbox) -> None:
-    """Each request with its status and body."""
+    """A failed assertion shows each request with its status and body."""
     from kombo_async import ats
 
     candidate = kombo_sandbox.world(GREENHOUSE).table("ats_candidates")[0].id
@@ -239,7 +239,7 @@ def test_a_wrong_marker_is_told(pytester: pytest.Pytester) -> None:
 
 
 def test_stale_deadlines_do_not_pile_up() -> None:
-    """Nor move the clock."""
+    """Old deadlines do not pile up or move the clock."""
     clock = Clock(virtual=True)
 
     async def main() -> None:
@@ -264,7 +264,7 @@ FRAMEWORKS = {
 
 @pytest.mark.parametrize("framework", FRAMEWORKS)
 def test_any_test_framework_will_do(pytester: pytest.Pytester, framework: str) -> None:
-    """The fixtures are plain ones: waits are virtual in each."""
+    """The fixtures work with any test framework."""
     if framework == "pytest-asyncio":
         pytest.importorskip("pytest_asyncio", reason="needs pytest-asyncio")
     mark, imports = FRAMEWORKS[framework]

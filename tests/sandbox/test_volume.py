@@ -1,4 +1,4 @@
-"""Many calls and records: what has left the memory is still there."""
+"""Many calls and records: what was evicted from memory can still be read."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ async def test_records_that_left_the_memory_are_read_back(monkeypatch: pytest.Mo
 
 
 async def test_the_bodies_of_the_oldest_calls_go_first(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The calls themselves stay, with all else that is known of them."""
+    """The bodies of the oldest calls are dropped first; the calls stay."""
     monkeypatch.setattr(logged_request, "KEPT_BYTES", 20_000)
     sandbox = Sandbox()
     kombo = sandbox.client(GREENHOUSE)
@@ -86,7 +86,7 @@ async def test_the_bodies_of_the_oldest_calls_go_first(monkeypatch: pytest.Monke
 
 
 async def test_the_ledger_tells_what_was_done_behind_a_fault() -> None:
-    """What was done and what was answered are kept apart, until the sandbox begins anew."""
+    """What was performed and what was sent back are kept apart, until a reset."""
     sandbox = Sandbox()
     kombo = sandbox.client(GREENHOUSE)
     sandbox.faults.add(operation=CREATE, status=500, after_performing=True, times=1)

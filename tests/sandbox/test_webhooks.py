@@ -58,7 +58,7 @@ def receiver(sandbox: Sandbox) -> Receiver:
 
 
 async def test_what_is_not_taken_is_sent_again(sandbox: Sandbox, receiver: Receiver) -> None:
-    """With the same ID, later each time, until it is answered with 2xx; then never more."""
+    """A refused event is sent again with the same ID, later each time, until it gets a 2xx."""
     receiver.status = 500
     (await sandbox.client(GREENHOUSE).general.trigger_sync()).unwrap()
     await sandbox.webhooks.deliver()
@@ -79,7 +79,7 @@ async def test_what_is_not_taken_is_sent_again(sandbox: Sandbox, receiver: Recei
 
 
 async def test_it_is_given_up_in_the_end(sandbox: Sandbox, receiver: Receiver) -> None:
-    """After the last of the waits."""
+    """An event is given up after the last retry."""
     receiver.status = 500
     (await sandbox.client(GREENHOUSE).general.trigger_sync()).unwrap()
     for _ in range(20):
@@ -91,7 +91,7 @@ async def test_it_is_given_up_in_the_end(sandbox: Sandbox, receiver: Receiver) -
 async def test_data_changed_comes_at_once_and_then_at_most_every_thirty_seconds(
     sandbox: Sandbox, receiver: Receiver
 ) -> None:
-    """For each integration; nothing that changed meanwhile is forgotten."""
+    """`data-changed` comes at once, then at most every thirty seconds per integration, and includes all changes."""
     world = sandbox.world(GREENHOUSE)
 
     async def told() -> list[str]:
@@ -115,7 +115,7 @@ async def test_data_changed_comes_at_once_and_then_at_most_every_thirty_seconds(
 
 
 async def test_only_names_that_kombo_has_go_out(sandbox: Sandbox, receiver: Receiver) -> None:
-    """Whatever the sandbox keeps changes: what Kombo has no name for is not told."""
+    """Models that Kombo has no name for are not announced."""
     sandbox.webhooks.data_changed_every = 0
     for integration in sandbox.integrations:
         world = sandbox.world(integration)
@@ -134,7 +134,7 @@ async def test_only_names_that_kombo_has_go_out(sandbox: Sandbox, receiver: Rece
 
 
 async def test_memberships_have_models_of_their_own(sandbox: Sandbox, receiver: Receiver) -> None:
-    """A tag that is put on a candidate, for one."""
+    """Memberships, such as a candidate's tag, are announced as models."""
     candidate = sandbox.world(GREENHOUSE).table("ats_candidates")[0]
     await call(sandbox, "POST", f"/ats/candidates/{candidate.id}/tags", json={"tag": {"name": "New"}})
     await sandbox.webhooks.deliver()
@@ -144,7 +144,7 @@ async def test_memberships_have_models_of_their_own(sandbox: Sandbox, receiver: 
 
 
 async def test_every_event_happens(sandbox: Sandbox, receiver: Receiver) -> None:
-    """Each of Kombo's types can be had, and fits its type."""
+    """Each of Kombo's types of events can occur, and is valid."""
     kombo = sandbox.client()
 
     async def link() -> str:
@@ -183,7 +183,7 @@ async def test_every_event_happens(sandbox: Sandbox, receiver: Receiver) -> None
 
 
 async def test_an_order_that_is_received_is_in_the_list(sandbox: Sandbox, receiver: Receiver) -> None:
-    """Open, under the ID of the event."""
+    """A received order is in the list, open, under the event's ID."""
     id = default_id("icims")
     sandbox.receive_order(id)
     await sandbox.webhooks.deliver()
@@ -196,7 +196,7 @@ async def test_an_order_that_is_received_is_in_the_list(sandbox: Sandbox, receiv
 
 
 async def test_late_twice_and_out_of_order(sandbox: Sandbox, receiver: Receiver) -> None:
-    """As networks do."""
+    """Webhooks can be late, duplicated and out of order."""
     sandbox.webhooks.disturb(delay=60, copies=2, shuffle=True)
     kombo = sandbox.client(GREENHOUSE)
     for _ in range(10):
@@ -216,7 +216,7 @@ async def test_late_twice_and_out_of_order(sandbox: Sandbox, receiver: Receiver)
 
 
 async def test_a_delivery_can_be_sent_again_by_hand(sandbox: Sandbox, receiver: Receiver) -> None:
-    """By Python and over HTTP; what came back is kept."""
+    """A delivery can be sent again from Python and over HTTP."""
     (await sandbox.client(GREENHOUSE).general.trigger_sync()).unwrap()
     (delivery,) = await sandbox.webhooks.deliver()
     assert delivery.answer == "thanks"
@@ -241,7 +241,7 @@ def test_endpoints_that_make_no_sense_are_refused(sandbox: Sandbox, settings: di
 
 
 async def test_a_delivery_that_is_cancelled_is_not_lost(sandbox: Sandbox) -> None:
-    """It is sent at the next time."""
+    """A cancelled delivery is sent the next time."""
     hangs = True
     came: list[bytes] = []
 

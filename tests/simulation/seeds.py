@@ -15,7 +15,7 @@ from tests.simulation.specs import Scenario
 
 @attrs.frozen(kw_only=True)
 class Played:
-    """What came of a seed."""
+    """The result of a seed."""
 
     scenario: Scenario
     violations: list[str]

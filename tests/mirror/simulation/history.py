@@ -1,4 +1,4 @@
-"""Plays a scenario, and says what does not hold at its end."""
+"""Play a scenario, and report what does not hold at its end."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from tests.simulation.scheduler import Loop, Stuck, World
 
 @attrs.frozen(kw_only=True)
 class Played:
-    """What came of a seed."""
+    """The result of a seed."""
 
     scenario: Scenario
     violations: list[str]

@@ -1,4 +1,4 @@
-"""What befalls the mirrors of one seed."""
+"""What happens to the mirrors of one seed."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ OVERLAP = timedelta(minutes=10)
 LAG = 570.0
 """Seconds after which a change shows at the latest; in records that nest the changed one it may take as long again."""
 QUIET = 4 * EVERY.total_seconds() + 2 * OVERLAP.total_seconds()
-"""Seconds in which nothing happens any more, after which all must be right."""
+"""Seconds of quiet at the end, after which everything must be right."""
 DAY = 86_400.0
 
 

@@ -55,7 +55,7 @@ class System:
     # what happens in the connected system
 
     def change(self) -> None:
-        """Something happens."""
+        """Make a random change."""
         random = self.random
         model = random.choice(list(self.versions))
         there = [id for id in self.versions[model] if not self.versions[model][id][-1].deleted]

@@ -87,7 +87,7 @@ def follow(served: Served, browser: Chrome, button: str) -> Any:
 
 
 def test_a_connection_gives_its_token(served: Served, browser: Chrome) -> None:
-    """Which the server then asks about, and activates."""
+    """A connection gives a token, which the server looks up and activates."""
     ended = follow(served, browser, "Connect")
     found = served.portal.call(lambda: served.kombo.connect.get_integration_by_token(ended["token"])).unwrap()
     activated = served.portal.call(lambda: served.kombo.connect.activate_integration(token=ended["token"])).unwrap()
@@ -97,5 +97,5 @@ def test_a_connection_gives_its_token(served: Served, browser: Chrome) -> None:
 
 
 def test_closing_is_told(served: Served, browser: Chrome) -> None:
-    """As the package's own error."""
+    """Closing the window is reported as the package's own error."""
     assert follow(served, browser, "Close") == {"error": "KomboConnectCancelledError"}

@@ -62,7 +62,7 @@ def test_every_operation_succeeds_sync_and_async(served: Served, client: Client)
 
 
 def test_filters_of_several_values(served: Served, client: Client) -> None:
-    """Which the client sends with an encoded comma."""
+    """Filters with several values, which the client sends with an encoded comma, work."""
     served.sandbox.reset()
     wanted = [row.id for row in served.sandbox.world(GREENHOUSE).table("ats_candidates")[:3]]
     assert client.call("GetAtsCandidates", ids=wanted)["ids"] == wanted
@@ -71,7 +71,7 @@ def test_filters_of_several_values(served: Served, client: Client) -> None:
 
 
 def test_pages_to_the_end(served: Served, client: Client) -> None:
-    """By the client's own `next`."""
+    """Reading to the end by the client's own `next` works."""
     served.sandbox.reset()
     everyone = [row.id for row in served.sandbox.world(GREENHOUSE).table("ats_applications")]
     assert client.call("GetAtsApplications", page_size=3)["ids"] == everyone
@@ -79,7 +79,7 @@ def test_pages_to_the_end(served: Served, client: Client) -> None:
 
 
 def test_errors_are_read(served: Served, client: Client) -> None:
-    """With their codes and statuses."""
+    """Errors are read with their codes and statuses."""
     served.sandbox.reset()
     person = {"first_name": "F", "last_name": "D", "email_address": "f@example.com"}
     unknown = client.call("PostAtsJobsJobIdApplications", job_id="none", candidate=person)
@@ -94,7 +94,7 @@ def test_errors_are_read(served: Served, client: Client) -> None:
 
 
 def test_webhooks_fit_the_clients_models(served: Served, client: Client) -> None:
-    """Each type that the client knows."""
+    """Webhooks of each type are valid in the client's models."""
     from kombo_async.sandbox import default_id
 
     sandbox = served.sandbox

@@ -65,7 +65,7 @@ def test_every_operation_succeeds(served: Served, client: Client) -> None:
 
 
 def test_filters_of_several_values_and_pages(served: Served, client: Client) -> None:
-    """By the client's own iteration."""
+    """Filters with several values and the client's own iteration work."""
     served.sandbox.reset()
     wanted = [row.id for row in served.sandbox.world(GREENHOUSE).table("ats_candidates")[:3]]
     assert client.call("GetAtsCandidates", {"ids": wanted}, pages=True)["ids"] == wanted
@@ -75,7 +75,7 @@ def test_filters_of_several_values_and_pages(served: Served, client: Client) -> 
 
 
 def test_errors_are_read(served: Served, client: Client) -> None:
-    """With their statuses."""
+    """Errors are read with their statuses."""
     served.sandbox.reset()
     person = {"first_name": "F", "last_name": "D", "email_address": "f@example.com"}
     unknown = client.call("PostAtsJobsJobIdApplications", {"job_id": "none", "candidate": person})
