@@ -111,7 +111,7 @@ class Application(Model):
     rejected_at: datetime | None
     """When the application was rejected."""
     current_stage_id: str | None
-    """Kombo's ID of the stage which the application is in."""
+    """Kombo's ID of the stage that the application is in."""
     job_id: str | None
     """Kombo's ID of the job."""
     candidate_id: str | None
@@ -205,7 +205,7 @@ class CreatedApplication(Model):
     rejected_at: datetime | None
     """When the application was rejected."""
     current_stage_id: str | None
-    """Kombo's ID of the stage which the application is in."""
+    """Kombo's ID of the stage that the application is in."""
     job_id: str | None
     """Kombo's ID of the job."""
     candidate_id: str | None

@@ -60,7 +60,7 @@ class Interview(Model):
     application_id: str | None
     """Kombo's ID of the application."""
     stage_id: str | None
-    """Kombo's ID of the stage which the interview belongs to."""
+    """Kombo's ID of the stage that the interview belongs to."""
     canceled: bool | None
     """Whether it was cancelled."""
     remote_created_at: datetime | None

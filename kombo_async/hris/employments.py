@@ -30,7 +30,7 @@ PayFrequency: TypeAlias = (
 
 @model
 class Employment(Model):
-    """A job title with its pay, from one date on."""
+    """A job title with its pay, from a date on."""
 
     id: str
     """Kombo's ID of the record."""

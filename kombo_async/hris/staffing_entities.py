@@ -99,7 +99,7 @@ class SingleSelectProficiencyScale(Model):
 
 if TYPE_CHECKING:
     ProficiencyScale: TypeAlias = NumericProficiencyScale | SingleSelectProficiencyScale | UnknownVariant
-    """The scale on that a skill is measured."""
+    """The scale on which a skill is measured."""
 else:
     ProficiencyScale = tagged_union(
         "ProficiencyScale", "type", {"NUMERIC": NumericProficiencyScale, "SINGLE_SELECT": SingleSelectProficiencyScale}
