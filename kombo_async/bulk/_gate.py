@@ -11,6 +11,7 @@ from collections.abc import Callable
 import anyio
 import attrs
 
+from kombo_async._chain.adaptive_limiter import number
 from kombo_async._clock import Clock
 from kombo_async._codec.codes import meaning_of
 from kombo_async.errors import Failure, NoResponse, ServerError, SyncPending
@@ -73,8 +74,8 @@ class Gate:
     def heed(self, row: object, response: Response[object] | None, error: Exception | None) -> None:
         """Learn from the result of an attempt of *row*."""
         if response is not None:
-            limit = response.raw_response.headers.get("concurrency-limit", "")
-            self.limit = int(limit) if limit.isascii() and limit.isdigit() and 0 < int(limit) < 10_000 else self.limit
+            told = number(response.raw_response.headers.get("concurrency-limit"))
+            self.limit = told if told and told < 10_000 else self.limit
         if isinstance(response, SyncPending):
             if self._probe is None:
                 self._probe = row  # it keeps trying, for all

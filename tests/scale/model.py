@@ -93,7 +93,7 @@ class Kombo(httpx.AsyncBaseTransport):
     systems: defaultdict[str, System] = attrs.field(factory=lambda: defaultdict(System))
     read_seconds: float = 0.02
     spread: float = 0.2
-    extra_headers: dict[str, str] = attrs.field(factory=dict)
+    extra_headers: dict[str, str | bytes] = attrs.field(factory=dict)
     by_client: Counter[str] = attrs.field(factory=Counter)
     asked: int = 0
 
