@@ -93,7 +93,7 @@ class Kombo(httpx.AsyncBaseTransport):
     systems: defaultdict[str, System] = attrs.field(factory=lambda: defaultdict(System))
     read_seconds: float = 0.02
     spread: float = 0.2
-    extra_headers: dict[str, str | bytes] = attrs.field(factory=dict)
+    extra_headers: dict[str, str] = attrs.field(factory=dict)
     by_client: Counter[str] = attrs.field(factory=Counter)
     asked: int = 0
 
@@ -105,7 +105,9 @@ class Kombo(httpx.AsyncBaseTransport):
             await anyio.sleep(self.read_seconds)
             if system.down:
                 return self._refuse(system)
-            return httpx.Response(200, json=_success({"results": [], "next": None}), headers=self.extra_headers)
+            return httpx.Response(
+                200, json=_success({"results": [], "next": None}), headers=_encoded(self.extra_headers)
+            )
         if system.down or system.in_flight >= system.limit:
             await anyio.sleep(0.005)
             return self._refuse(system)
@@ -120,7 +122,7 @@ class Kombo(httpx.AsyncBaseTransport):
         self.by_client[request.headers.get("x-client", "")] += 1
         headers = self._headers(system, remaining)
         made = {**APPLICATION, "id": f"{self.asked:024}"}
-        return httpx.Response(200, json=_success(made, warnings=[]), headers=headers | self.extra_headers)
+        return httpx.Response(200, json=_success(made, warnings=[]), headers=_encoded(headers | self.extra_headers))
 
     def _headers(self, system: System, remaining: int) -> dict[str, str]:
         if not system.headers:
@@ -140,6 +142,11 @@ class Kombo(httpx.AsyncBaseTransport):
         """A client of this Kombo, on a machine of its own."""
         settings = {"retry": RetryPolicy(attempts=10), "integration_id": "greenhouse:a", **settings}
         return AsyncKomboClient("key", transport=self, headers={"X-Client": name}, **settings)
+
+
+def _encoded(headers: dict[str, str]) -> list[tuple[bytes, bytes]]:
+    """*headers* as they are sent, other than ASCII, too."""
+    return [(name.encode(), value.encode()) for name, value in headers.items()]
 
 
 def _success(data: object, **more: object) -> dict[str, object]:

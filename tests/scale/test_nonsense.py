@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections import Counter
+from functools import partial
 from typing import Any
 
 import anyio
@@ -30,7 +31,7 @@ def test_limits_that_make_no_sense(value: str) -> None:
         kombo = Kombo()
         system = kombo.systems[A] = System(limit=10, seconds=0.4)
         names = ("Concurrency-Limit", "Concurrency-Remaining", "ratelimit-limit", "ratelimit-remaining", "Retry-After")
-        kombo.extra_headers = dict.fromkeys((*names, "ratelimit-reset"), value.encode())
+        kombo.extra_headers = dict.fromkeys((*names, "ratelimit-reset"), value)
         client = kombo.client()
         async with anyio.create_task_group() as tasks:
             for _ in range(60):
@@ -38,8 +39,10 @@ def test_limits_that_make_no_sense(value: str) -> None:
         assert isinstance(await client.send(READ), Success)
         assert anyio.current_time() < 30
         assert system.refused < 20
-        names = [f"{number}@example.com" for number in range(20)]
-        people = [ats.CandidateInput(first_name="A", last_name="B", email_address=name) for name in names]
+        people = [
+            ats.CandidateInput(first_name="A", last_name="B", email_address=f"{number}@example.com")
+            for number in range(20)
+        ]
         rows = [Row(ats.CreateApplication(job_id="job", candidate=person)) for person in people]
         async with client.bulk(rows) as outcomes:
             return Counter([outcome.result async for outcome in outcomes])
@@ -81,13 +84,13 @@ def test_one_that_never_answers_beside_many() -> None:
         client = kombo.client()
         async with anyio.create_task_group() as tasks:
             for _ in range(200):
-                tasks.start_soon(lambda: client.send(CREATE, integration_id="hanging:1", timeout=9_000))
+                tasks.start_soon(partial(client.send, CREATE, integration_id="hanging:1", timeout=9_000))
             await anyio.sleep(1)
             start = anyio.current_time()
             async with anyio.create_task_group() as others:
                 for number in range(500):
                     kombo.systems[f"healthy:{number}"] = System(seconds=0.1)
-                    others.start_soon(lambda name=f"healthy:{number}": client.send(CREATE, integration_id=name))
+                    others.start_soon(partial(client.send, CREATE, integration_id=f"healthy:{number}"))
             took = anyio.current_time() - start
             tasks.cancel_scope.cancel()
         return took
