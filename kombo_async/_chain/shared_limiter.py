@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("kombo_async")
 
+AWAY = 5.0
+"""Seconds without another try after Redis could not be reached: each may take as long as its timeout."""
+
 
 class PlaceLost(Exception):
     """The lease of an action's place may have ended before the action was sent; nothing was sent."""
@@ -43,6 +46,7 @@ class SharedLimiter:
         self._asking = Limiter(1, clock)
         self._own = AdaptiveLimiter(clock)
         self._told: int | None = None
+        self._away_until = float("-inf")
         self.in_use: int = 0
 
     @property
@@ -60,13 +64,15 @@ class SharedLimiter:
         await self._asking.acquire(call)
         scope = self._clock.until(call.deadline)
         try:
-            with scope:
-                place = await self._shared.acquire(self._integration_id, wanted=self._wanted + 1)
-                self.in_use += 1
-                return SharedTurn(place)
+            if self._clock.time() >= self._away_until:
+                with scope:
+                    place = await self._shared.acquire(self._integration_id, wanted=self._wanted + 1)
+                    self.in_use += 1
+                    return SharedTurn(place)
         except Exception as error:
             if not type(error).__module__.startswith("redis"):
                 raise
+            self._away_until = self._clock.time() + AWAY
             logger.warning("limits are not shared while Redis is unreachable: %s", type(error).__name__)
         finally:
             self._asking.release()

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Awaitable, Callable, Iterator
+from contextlib import AsyncExitStack, suppress
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,10 @@ import pytest
 
 redis = pytest.importorskip("redis.asyncio", reason="needs the package redis")
 
-from kombo_async import AsyncKomboClient, SharedLimits, Success, TimedOut  # noqa: E402
+from redis.asyncio.retry import Retry  # noqa: E402
+from redis.backoff import NoBackoff  # noqa: E402
+
+from kombo_async import AsyncKomboClient, RetryPolicy, SharedLimits, Success, TimedOut  # noqa: E402
 from tests.support.calls import CREATE  # noqa: E402
 from tests.support.fault_server import FaultServer  # noqa: E402
 from tests.support.redis_server import needs_redis, redis_server  # noqa: E402
@@ -203,6 +207,77 @@ def test_without_redis_calls_go_on(server: FaultServer) -> None:
         await client.aclose()
 
     asyncio.run(scene())
+
+
+def test_a_redis_that_hangs_is_left_alone(server: FaultServer) -> None:
+    """One call finds out that Redis does not reply; the others do not wait for the same, one after the other."""
+
+    async def scene() -> None:
+        hole = await asyncio.start_server(lambda reader, writer: asyncio.sleep(3600), "127.0.0.1", 0)
+        port = hole.sockets[0].getsockname()[1]
+        client = redis.Redis.from_url(f"redis://127.0.0.1:{port}/0", socket_timeout=0.2, retry=Retry(NoBackoff(), 0))
+        asked = 0
+        async with SharedLimits(client) as limits:
+            acquire = limits.acquire
+
+            async def counted(integration_id: str, *, wanted: int) -> str:
+                nonlocal asked
+                asked += 1
+                return await acquire(integration_id, wanted=wanted)
+
+            limits.acquire = counted  # type: ignore[method-assign]
+            async with AsyncKomboClient(
+                API_KEY, integration_id=INTEGRATION, base_url=server.url, limits=limits
+            ) as kombo:
+                replies = await asyncio.gather(*(kombo.send(CREATE) for _ in range(30)))
+        assert all(isinstance(reply, Success) for reply in replies)
+        assert asked <= 5
+        await client.aclose()
+        hole.close()
+
+    asyncio.run(scene())
+
+
+@pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::pytest.PytestUnraisableExceptionWarning")  # redis-py's
+def test_a_redis_that_forgets_and_goes_away(server: FaultServer) -> None:
+    """Redis fails over to a server without any places, then goes away: each action is performed, and once."""
+    server.latency, server.actions_at_once = 0.02, 10
+
+    async def scene(address: str) -> None:
+        clients = [redis.Redis.from_url(address) for _ in range(3)]
+        done = 0
+
+        async def send(kombo: AsyncKomboClient) -> None:
+            nonlocal done
+            assert isinstance(await kombo.send(CREATE), Success)
+            done += 1
+            if done == 40:
+                await clients[0].flushall()
+            if done == 80:
+                with suppress(redis.RedisError):
+                    await clients[0].shutdown(nosave=True)
+
+        async with AsyncExitStack() as stack, asyncio.TaskGroup() as calls:
+            for client in clients:
+                limits = await stack.enter_async_context(SharedLimits(client, lease=1.0))
+                kombo = await stack.enter_async_context(
+                    AsyncKomboClient(
+                        API_KEY,
+                        integration_id=INTEGRATION,
+                        base_url=server.url,
+                        limits=limits,
+                        retry=RetryPolicy(attempts=20, initial_delay=0.05),
+                    )
+                )
+                for _ in range(60):
+                    calls.create_task(send(kombo))
+        assert done == 180
+        for client in clients:
+            await client.aclose()
+
+    with redis_server() as own:
+        asyncio.run(scene(own))
+    assert server.performed.total() == 180
 
 
 @pytest.mark.timeout(120)
