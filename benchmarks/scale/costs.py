@@ -191,14 +191,14 @@ SCENES = (
     Scene(
         f"an upload with it: {ROWS:,} rows by one process, Kombo answers at once",
         "3 round trips a row",
-        "its own CPU time",
+        "—",
         "real Redis",
         lambda: redis_rows(1, None),
     ),
     Scene(
         f"the same by 2 processes, {ROWS:,} rows each",
         "slower than one",
-        "what two cores show",
+        "—",
         "real Redis",
         lambda: redis_rows(2, None),
     ),

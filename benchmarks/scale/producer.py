@@ -10,7 +10,6 @@ import asyncio
 import contextlib
 import io
 import json
-import resource
 import subprocess
 import sys
 import tempfile
@@ -79,7 +78,8 @@ def measured(number: int) -> dict[str, float]:
         write(path, number)
         with contextlib.redirect_stdout(io.StringIO()):
             code = asyncio.run(upload.main(path))
-    most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    status = Path("/proc/self/status").read_text()  # unlike ru_maxrss, without the process that started this one
+    most = next(int(line.split()[1]) / 1024 for line in status.splitlines() if line.startswith("VmHWM:"))
     return {"code": code, "looked_up": uploads.looked_up, "megabytes": most}
 
 
