@@ -1,46 +1,44 @@
-"""The pages about the mirror, webhooks and web frameworks: each block runs, and is typed; links lead somewhere."""
+"""The blocks of the documentation that need PostgreSQL run against a server; tests/docs runs and types all others."""
 
 from __future__ import annotations
 
 import re
-import subprocess
-import sys
 from pathlib import Path
+from typing import Any
 
+import anyio
 import pytest
 
-pytest.importorskip("fastapi")
-pytest.importorskip("aiohttp")
 pytest.importorskip("asyncpg")
-pytest.importorskip("redis")
+
+from kombo_async.sandbox import GREENHOUSE, Sandbox
+from tests.docs.pages import blocks
+from tests.support.postgres_server import needs_postgres
 
 DOCS = Path(__file__).parents[2] / "docs"
-PAGES = ["mirror.md", "webhooks.md", "fastapi-and-aiohttp.md"]
-BLOCKS = [
-    (page, number, block)
-    for page in PAGES
-    for number, block in enumerate(re.findall(r"```python\n(.*?)```", (DOCS / page).read_text(), re.DOTALL))
-]
+BLOCKS = [each for each in blocks("python") if each.page.name == "mirror.md" and "postgresql://" in each.text]
 
 
-@pytest.mark.parametrize(("page", "number", "block"), BLOCKS, ids=[f"{page} {number}" for page, number, _ in BLOCKS])
-def test_code_runs(page: str, number: int, block: str) -> None:
-    """Each block can be executed from top to bottom."""
-    exec(compile(block, f"{page}, block {number}", "exec", dont_inherit=True), {"__name__": "docs"})
+@needs_postgres
+def test_the_blocks_for_postgres(postgres_address: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """They keep tables in a real database, and print the SQL of a migration."""
+    assert len(BLOCKS) == 1
+    text = re.sub(r"postgresql://[^\"]+", postgres_address, BLOCKS[0].text)
+    names: dict[str, Any] = {"__name__": "docs"}
+    exec(compile(text, BLOCKS[0].name, "exec", dont_inherit=True), names)
+    anyio.run(_follow, names)
+    assert 'CREATE TABLE IF NOT EXISTS "kombo"."employees"' in capsys.readouterr().out
 
 
-def test_code_is_typed(tmp_path: Path) -> None:
-    """A reader can paste each block into a strictly typed project."""
-    for page, number, block in BLOCKS:
-        (tmp_path / f"{page.removesuffix('.md').replace('-', '_')}_{number}.py").write_text(block)
-    pages = sorted(path.name for path in tmp_path.glob("*.py"))
-    config = str(DOCS.parent / "pyproject.toml")
-    check = [sys.executable, "-m", "mypy", "--strict", "--config-file", config, *pages]
-    run = subprocess.run(check, cwd=tmp_path, capture_output=True, text=True, check=False)
-    assert run.returncode == 0, run.stdout
+async def _follow(names: dict[str, Any]) -> None:
+    sandbox = Sandbox()
+    async with sandbox.client(GREENHOUSE) as kombo:
+        names["print_migration"](kombo)
+        with anyio.move_on_after(2):
+            await names["follow_in_postgres"](kombo)
 
 
-@pytest.mark.parametrize("page", PAGES)
+@pytest.mark.parametrize("page", ["mirror.md", "webhooks.md", "fastapi-and-aiohttp.md"])
 def test_links_lead_somewhere(page: str) -> None:
     """Each link to a file of the project names one that is there."""
     targets = re.findall(r"\]\((?!https?:)([^)#]+)\)", (DOCS / page).read_text())
