@@ -119,3 +119,5 @@ async def logs_changes(make: MakeStore) -> None:
         await store.remove(ID)
         (*_, last) = await store.changes(0, 99)
         promise("remove() logs the deletion of the records", (last.id, last.kind) == ("b", "deleted"))
+        await store.prune(-1)
+        promise("prune() removes what is older", await store.changes(0, 99) == [])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import traceback
 from typing import Any
 
 import pytest
@@ -11,13 +12,15 @@ pytest.importorskip("asyncpg")
 
 import anyio
 import asyncpg  # type: ignore[import-untyped]
+import attrs
+import httpx
 
 from kombo_async import InvalidInput, ats
 from kombo_async.mirror import Mirror, Nested, Record, Table, Turn
 from kombo_async.mirror.postgres import PostgresStore
 from tests.mirror.source import Source
 from tests.support.postgres_server import needs_postgres
-from tests.support.wire import INTEGRATION, mock_client
+from tests.support.wire import INTEGRATION, mock_client, page
 
 pytestmark = [pytest.mark.anyio, needs_postgres]
 
@@ -68,19 +71,98 @@ async def test_a_role_that_may_make_nothing(postgres_address: str) -> None:
 
 
 async def test_a_text_that_is_too_long_for_an_index(postgres_address: str) -> None:
-    """A text that is too long drops its column's index, once; the column keeps the whole text."""
+    """A text that is too long drops its column's index, once; the column keeps the whole text. So do nested ones."""
     store = PostgresStore(postgres_address, schema="long_texts")
     text = "".join(chr(0x4E00 + number % 20000) for number in range(5000))  # compresses badly
-    for _ in range(2):
-        await store.open([TAGS])
+    emails = Nested("emails", "email_addresses", columns=["email_address"])
+    table = Table("candidates", ats.GetCandidates(), columns=["first_name"], nested=[emails])
+    record = {"id": "a", "first_name": text, "email_addresses": [{"email_address": text}]}
+    for tables in ([attrs.evolve(table, columns=[], nested=[])], [table], [table]):  # filled, and written
+        await store.open(tables)
         await store.add(INTEGRATION)
         turn = await store.take("test", INTEGRATION, 60)
         assert turn is not None
-        await store.write(turn, TAGS, [Record("a", json.dumps({"id": "a", "name": text}))], [])
+        await store.write(turn, tables[0], [Record("a", json.dumps({**record, "columns": len(tables[0].columns)}))], [])
         await store.renew("test", -1)
         await store.aclose()
-    rows = await run_sql(postgres_address, "SELECT name FROM long_texts.tags WHERE id = $1", "a")
+    rows = await run_sql(postgres_address, "SELECT first_name FROM long_texts.candidates WHERE id = $1", "a")
     assert rows[0][0] == text
+    rows = await run_sql(postgres_address, "SELECT email_address FROM long_texts.emails WHERE parent_id = $1", "a")
+    assert rows[0][0] == text
+
+
+async def test_what_postgres_cannot_store(postgres_address: str) -> None:
+    """U+FFFD stands for NUL and for half of a character, in the record and its column."""
+    record = json.dumps({"id": "a", "name": "a\0b\ud83dc", "changed_at": "2026-05-19T08:00:00Z"})
+    body = f'{{"status": "success", "data": {{"results": [{record}], "next": null}}}}'
+    client = mock_client(lambda request: httpx.Response(200, content=body.encode()))
+    async with Mirror(client, PostgresStore(postgres_address, schema="odd"), [TAGS]) as mirror:
+        await mirror.update(INTEGRATION)
+    ((name, data),) = await run_sql(postgres_address, "SELECT name, data ->> 'name' FROM odd.tags WHERE id = $1", "a")
+    assert (name, data) == ("a\ufffdb\ufffdc", "a\ufffdb\ufffdc")
+
+
+async def test_a_record_of_many_megabytes(postgres_address: str) -> None:
+    """The size of a record does not matter."""
+    text = "x" * 3_000_000
+    client = mock_client(lambda request: page({"id": "a", "name": text, "changed_at": "2026-05-19T08:00:00Z"}))
+    async with Mirror(client, PostgresStore(postgres_address, schema="large"), [TAGS]) as mirror:
+        await mirror.update(INTEGRATION)
+    ((length,),) = await run_sql(postgres_address, "SELECT length(name) FROM large.tags WHERE id = $1", "a")
+    assert length == len(text)
+
+
+@pytest.mark.parametrize(
+    ("sql", "back", "message"),
+    [
+        (
+            "REVOKE INSERT ON broken.tags FROM worker",
+            "GRANT INSERT ON broken.tags TO worker",
+            "permission denied for table tags .*grant it to the app's role",
+        ),
+        (
+            "ALTER TABLE broken.tags RENAME TO labels",
+            "ALTER TABLE broken.labels RENAME TO tags",
+            r"broken.tags.* does not exist .*renamed or dropped",
+        ),
+        (
+            "ALTER TABLE broken.tags RENAME name TO title",
+            "ALTER TABLE broken.tags RENAME title TO name",
+            r"column .name. .*does not exist .*renamed or dropped",
+        ),
+        (
+            "ALTER TABLE broken.tags ADD CHECK (name <> 'Frank Doe')",
+            "ALTER TABLE broken.tags DROP CONSTRAINT tags_name_check",
+            "CheckViolationError in tags.tags_name_check",
+        ),
+    ],
+    ids=["a right", "a table", "a column", "a constraint"],
+)
+async def test_what_people_do_to_tables(sql: str, back: str, message: str, postgres_address: str) -> None:
+    """What is wrong is said, without what was to be written; once it is right again, all goes on."""
+    await run_sql(postgres_address, "DROP SCHEMA IF EXISTS broken CASCADE; DROP ROLE IF EXISTS worker")
+    source = Source()
+    store = PostgresStore(postgres_address, schema="broken")
+    await store.open(Mirror(mock_client(source), store, [TAGS]).all_tables)
+    await store.aclose()
+    await run_sql(
+        postgres_address,
+        "CREATE ROLE worker LOGIN; GRANT USAGE ON SCHEMA broken TO worker; "
+        "GRANT USAGE ON ALL SEQUENCES IN SCHEMA broken TO worker; "
+        "GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA broken TO worker",
+    )
+    theirs = PostgresStore(postgres_address.replace("kombo@", "worker@"), schema="broken", migrate=False)
+    async with Mirror(mock_client(source), theirs, [TAGS], now=lambda: source.now) as mirror:
+        await mirror.update(INTEGRATION)
+        source.put("t0", "Frank Doe")
+        await run_sql(postgres_address, sql)
+        with pytest.raises(RuntimeError, match=message) as caught:
+            await mirror.update(INTEGRATION)
+        assert "Frank" not in "".join(traceback.format_exception(caught.value))
+        await run_sql(postgres_address, back)
+        await mirror.update(INTEGRATION)
+    ((name,),) = await run_sql(postgres_address, "SELECT name FROM broken.tags WHERE id = $1", "t0")
+    assert name == "Frank Doe"
 
 
 async def test_a_table_of_somebody_else(postgres_address: str) -> None:
