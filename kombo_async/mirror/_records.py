@@ -7,6 +7,7 @@ import json
 import logging
 import re
 from collections.abc import Mapping
+from datetime import datetime
 from functools import cache, cached_property
 from math import isfinite
 from typing import Any, cast
@@ -44,6 +45,14 @@ class Record:
     def plain(self) -> Mapping[str, Any]:
         """The record as plain data."""
         return cast("Mapping[str, Any]", json_object(self.json))
+
+    def changed_since(self, time: datetime) -> bool:
+        """Whether its `changed_at` is at *time* or later; False if there is none."""
+        changed_at = _head_of(self.json.encode("utf-8", "surrogatepass")).changed_at
+        try:
+            return datetime.fromisoformat(changed_at) >= time
+        except (TypeError, ValueError):
+            return False
 
     def fit(self) -> Record:
         """The record without what databases cannot store: U+FFFD in place of NUL and halves of characters, null in

@@ -12,7 +12,7 @@ INTEGRATIONS = ("lever:0", "lever:1")
 EVERY = timedelta(minutes=15)
 OVERLAP = timedelta(minutes=10)
 LAG = 570.0
-"""Seconds after which a change shows at the latest; in records that nest the changed one it may take as long again."""
+"""Seconds after which a change shows at the latest: first in its list, then in records that nest the changed one."""
 QUIET = 4 * EVERY.total_seconds() + 2 * OVERLAP.total_seconds()
 """Seconds of quiet at the end, after which everything must be right."""
 DAY = 86_400.0

@@ -41,7 +41,7 @@ class Version:
 
 
 class System:
-    """One integration's records. Changes show up to *lag* seconds late, and in other records up to twice that."""
+    """One integration's records. Changes show up to *lag* seconds late: first in their list, then in other records."""
 
     def __init__(self, random: Random, lag: float, now: Callable[[], float]) -> None:
         self.random = random
@@ -98,7 +98,7 @@ class System:
         visible = max(self.hidden_until, now + self.random.choice([0.0, 0.0, self.random.uniform(0, self.lag)]))
         if versions:
             visible = max(visible, versions[-1].visible_at)
-        nested = visible + self.random.choice([0.0, self.random.uniform(0, self.lag)])
+        nested = max(visible, now + self.random.choice([0.0, self.random.uniform(0, self.lag)]))
         versions.append(Version(now, visible, nested, fields, deleted))
         self.changed(model)
 
