@@ -10,6 +10,7 @@ import pytest
 
 from kombo_async._generated.operations import REQUESTS
 from kombo_async.sandbox import GREENHOUSE, Sandbox, default_id, serve
+from tests.sandbox.calls import ANSWERS
 from tests.sandbox.raw_calls import admin, call, error, ids
 
 pytestmark = pytest.mark.anyio
@@ -245,6 +246,35 @@ async def test_an_archived_posting_answers_a_code_of_ai_apply(sandbox: Sandbox) 
     posting = next(row for row in sandbox.world().table("ai_job_postings") if row.data["archived_at"] is not None)
     refused = await call(sandbox, "POST", f"/ai-apply/postings/{posting.id}/inquire", json={})
     assert error(refused)[:2] == (400, "PLATFORM.INPUT_INVALID")
+
+
+@pytest.mark.parametrize(
+    ("question", "good", "bad"),
+    [
+        ("first_name", "Ada", 5),
+        ("start", "later", "sometime"),
+        ("when", "2027-01-31", "soon"),
+        ("when", "2027-01-31", True),
+        ("cv", {"name": "cv.pdf", "content_type": "application/pdf", "data": "aGk="}, "cv.pdf"),
+        ("cv", {"name": "a", "content_type": "a/b", "data": ""}, {"name": "a", "content_type": "a/b", "data": "!"}),
+    ],
+)
+async def test_answers_of_ai_apply_fit_their_questions(sandbox: Sandbox, question: str, good: Any, bad: Any) -> None:
+    """A text, an option, a date, a file: as the form asks."""
+    posting = next(row for row in sandbox.world().table("ai_job_postings") if row.data["archived_at"] is None)
+    inquired = await call(sandbox, "POST", f"/ai-apply/postings/{posting.id}/inquire", json={})
+    token = inquired.json()["data"]["submission_token"]
+    others = [each for each in ANSWERS if each["question_id"] != question]
+
+    async def apply(answer: Any) -> httpx.Response:
+        answers = [*others, {"question_id": question, "answer": answer}]
+        body = {"submission_token": token, "candidate_email": "a@b.de", "screening_question_answers": answers}
+        return await call(sandbox, "POST", "/ai-apply/apply", json=body)
+
+    assert (await apply(good)).status_code == 200
+    refused = await apply(bad)
+    assert error(refused)[:2] == (400, "PLATFORM.INPUT_INVALID")
+    assert error(refused)[2].startswith(f"screening_question_answers[{len(others)}].answer")
 
 
 async def test_passed_through_and_mapped_fields_show(sandbox: Sandbox) -> None:

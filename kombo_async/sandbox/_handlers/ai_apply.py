@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any, cast
 from kombo_async.model import UNSET, to_dict
 from kombo_async.sandbox._api.filters import one_id_of, one_of
 from kombo_async.sandbox._api.lists import Listing
+from kombo_async.sandbox._handlers.ai_apply_answers import check_answers
 from kombo_async.sandbox._handlers.registry import LISTINGS, Context, handles
-from kombo_async.sandbox._seed.application_form import FORM, questions
+from kombo_async.sandbox._seed.application_form import FORM
 from kombo_async.sandbox._state.clock import days, parse
 from kombo_async.sandbox._state.ids import make_id
 from kombo_async.sandbox._state.indexes import Record
@@ -138,14 +139,7 @@ def apply(context: Context, request: ai_apply.SubmitJobApplication) -> Record:
     if context.clock.now() >= parse(found[0].data["remote_created_at"]) + TOKEN_LIFETIME:
         raise InputInvalid("submission_token: expired after 2 days; inquire again")
     posting = _open(context, found[0].data["posting_id"])
-    asked = questions()
-    for place, answer in enumerate(request.screening_question_answers):
-        if answer.question_id not in asked:
-            raise InputInvalid(f"screening_question_answers[{place}].question_id: the form has no such question")
-    given = {answer.question_id for answer in request.screening_question_answers}
-    for id, question in asked.items():
-        if question["required"] and id not in given:
-            raise InputInvalid(f"screening_question_answers: {question['label']!r} must be answered ({id})")
+    check_answers(request.screening_question_answers)
     row = _submit(context, posting, request.candidate_email)
     return {**row.data, "posting_id": posting.id}
 
