@@ -46,6 +46,15 @@ async def test_a_fault_strikes_as_often_as_it_should(sandbox: Sandbox, kombo: As
     assert (await kombo.ats.get_roles(options=ONCE)).status_code == 200
 
 
+async def test_a_fault_for_actions_leaves_reads_alone(sandbox: Sandbox, kombo: AsyncKomboClient) -> None:
+    """Whatever the action."""
+    sandbox.faults.add(status=500, actions=True)
+    candidate = sandbox.world(GREENHOUSE).table("ats_candidates")[0].id
+    assert (await kombo.ats.get_tags(options=ONCE)).status_code == 200
+    assert (await kombo.ats.get_candidate_attachments(candidate, options=ONCE)).status_code == 500
+    assert (await kombo.general.check_api_key(options=ONCE)).status_code == 200
+
+
 async def test_done_and_yet_answered_with_a_failure(sandbox: Sandbox, kombo: AsyncKomboClient) -> None:
     """The request log shows what was performed behind a failure."""
     sandbox.faults.add("PostAtsCandidatesCandidateIdTags", status=503, html=True, after_performing=True, times=1)

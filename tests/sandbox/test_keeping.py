@@ -53,6 +53,18 @@ def test_the_plugin_costs_a_test_run_nothing() -> None:
     assert done.stdout.strip() == "[]"
 
 
+def test_a_sandbox_loads_only_what_its_test_uses() -> None:
+    """Classes take most of the time of a short test file: no scene loads those of every operation or event."""
+    code = (
+        "import sys\nfrom kombo_async.sandbox import Sandbox\n"
+        "for scene in Sandbox().scenes.names: Sandbox(scene=scene)\n"
+        "print([name for name in ('kombo_async._generated.events', 'kombo_async.hris', 'starlette', 'uvicorn')"
+        " if name in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
 @pytest.mark.parametrize("missing", ["starlette", "uvicorn"])
 def test_a_missing_extra_is_named(missing: str) -> None:
     """A missing extra is named with what to install; other missing modules are reported as usual."""

@@ -14,7 +14,7 @@ from kombo_async.sandbox import GREENHOUSE, Sandbox, default_id
 from kombo_async.sandbox._api.projection import shape
 from kombo_async.sandbox._server.asgi import read_body
 from kombo_async.sandbox._state.models import MODELS
-from kombo_async.sandbox._webhooks.events import KNOWN_MODELS
+from kombo_async.sandbox._webhooks.events import known_models
 from kombo_async.sandbox._webhooks.sending import RETRY_DELAYS
 from tests.sandbox.raw_calls import admin, call
 
@@ -129,7 +129,7 @@ async def test_only_names_that_kombo_has_go_out(sandbox: Sandbox, receiver: Rece
         if event["type"] == "data-changed"
         for model in event["data"]["changed_models"]
     }
-    assert names <= KNOWN_MODELS
+    assert names <= known_models()
     assert {"ats_candidates", "hris_teams", "hris_employees", "lms_courses"} <= names
 
 

@@ -185,7 +185,8 @@ def _integration(each: Integration) -> str:
 def _faults(sandbox: SandboxCore, request: Request) -> str:
     rows: list[str] = []
     for fault in sandbox.faults:
-        where = ", ".join(sorted(fault.operation)) if fault.operation else "all calls"
+        everywhere = "all actions" if fault.actions else "all calls"
+        where = ", ".join(sorted(fault.operation)) if fault.operation else everywhere
         left = "" if fault.times is None else f" of {fault.times}"
         what = [fault.connection or "", str(fault.status or ""), fault.code or "", "HTML" if fault.html else ""]
         what += [

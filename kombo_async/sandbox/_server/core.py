@@ -11,7 +11,6 @@ from typing import Any
 
 import attrs
 
-from kombo_async._generated.events import ReceivedOrder
 from kombo_async._generated.operations import REQUESTS
 from kombo_async.sandbox._api.projection import shape
 from kombo_async.sandbox._handlers.connect_flow import fail, follow
@@ -167,6 +166,8 @@ class SandboxCore:
 
     def receive_order(self, integration_id: str, *, inline: bool = False) -> Record:
         """Let the recruiting system of an ASSESSMENT integration place an order, and send webhooks."""
+        from kombo_async._generated.events import ReceivedOrder  # most tests need no classes of events
+
         integration = self.integration(integration_id)
         if integration.category != "ASSESSMENT":
             raise ValueError(f"integration: {integration_id} is not an ASSESSMENT integration")

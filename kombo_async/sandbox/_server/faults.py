@@ -99,6 +99,8 @@ class Fault:
     operation: frozenset[str] | None = attrs.field(default=None, converter=_operations, validator=_known_operations)
     """OperationIds; None for all calls."""
     integration: str | None = attrs.field(default=None, validator=_is(str), kw_only=True)
+    actions: bool = attrs.field(default=False, validator=_is(bool), kw_only=True)
+    """Whether it is only for actions in the connected system."""
     status: int | None = attrs.field(default=None, validator=[_is(int), _number(200, 599)], kw_only=True)
     """The response's status; None keeps the real response (delayed, slowed or broken)."""
     code: str | None = attrs.field(default=None, validator=_is(str), kw_only=True)
@@ -152,6 +154,8 @@ class Fault:
     def strikes(self, operation_id: str | None, integration_id: str | None, now: float, random: Random) -> bool:
         """Count a matching call, and return whether it fails."""
         if self.operation is not None and operation_id not in self.operation:
+            return False
+        if self.actions and (operation_id is None or not REQUESTS[operation_id].operation.action):
             return False
         if self.integration is not None and integration_id != self.integration:
             return False

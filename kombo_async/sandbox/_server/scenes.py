@@ -7,7 +7,6 @@ from contextlib import suppress
 from inspect import getdoc, signature
 from typing import Any, Protocol
 
-from kombo_async._generated.operations import REQUESTS
 from kombo_async.sandbox._server.faults import Faults
 from kombo_async.sandbox._server.latency import LatencyLike
 from kombo_async.sandbox._server.limits import Concurrency
@@ -138,7 +137,7 @@ class Scenes:
         """The connected system is down for *seconds*: actions fail, lists come from Kombo's copy."""
         self._sandbox.environment.integration(integration)
         self._sandbox.faults.add(
-            _actions(),
+            actions=True,
             integration=integration,
             status=503,
             code="REMOTE.SERVICE_UNAVAILABLE",
@@ -266,7 +265,3 @@ def _pairs(text: str) -> dict[str, str]:
             raise ValueError(f"{pair!r} must be NAME=VALUE")
         pairs[name.strip()] = value.strip()
     return pairs
-
-
-def _actions() -> list[str]:
-    return [id for id in REQUESTS if REQUESTS[id].operation.action]

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from functools import cache
 from typing import Any, get_args
 
-from kombo_async._generated.events import ModelName
 from kombo_async.sandbox._state.clock import stamp
 from kombo_async.sandbox._state.ids import make_id
 from kombo_async.sandbox._state.integrations import Integration
-
-KNOWN_MODELS: frozenset[str] = frozenset(word for part in get_args(ModelName) for word in get_args(part))
-"""Kombo's closed list of models in `data-changed`; nothing else goes out."""
 
 _NAMES = {
     "hris_groups": "hris_teams",
@@ -37,6 +34,14 @@ _JOINS: dict[tuple[str, str], str] = {
     ("lms_courses", "revisions"): "lms_course_revisions",
 }
 """Separate models at Kombo that are fields of a record here."""
+
+
+@cache
+def known_models() -> frozenset[str]:
+    """Kombo's closed list of models in `data-changed`; nothing else goes out."""
+    from kombo_async._generated.events import ModelName  # most tests need no classes of events
+
+    return frozenset(word for part in get_args(ModelName) for word in get_args(part))
 
 
 def model_names(changes: dict[str, set[str]]) -> list[str]:

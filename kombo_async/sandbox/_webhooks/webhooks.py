@@ -11,7 +11,6 @@ from urllib.parse import urlsplit
 import anyio
 import msgspec
 
-from kombo_async._generated.events import EVENTS
 from kombo_async.sandbox._state.clock import duration
 from kombo_async.sandbox._state.environment import PLATFORM, Environment
 from kombo_async.sandbox._state.ids import make_id
@@ -32,6 +31,14 @@ def _is_http(url: str) -> bool:
         return parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
     except ValueError:  # an invalid port or address
         return False
+
+
+def _check_types(types: Iterable[str]) -> None:
+    from kombo_async._generated.events import EVENTS  # most tests need no classes of events
+
+    for type in sorted(types):
+        if type not in EVENTS:
+            raise ValueError(f"events: unknown type {type!r}; Kombo sends {', '.join(sorted(EVENTS))}")
 
 
 class Webhooks:
@@ -71,9 +78,8 @@ class Webhooks:
         if not _is_http(url):
             raise ValueError(f"url: must be an http or https URL, not {url!r}")
         wanted = None if events is None else frozenset([events] if isinstance(events, str) else events)
-        for type in sorted(wanted or ()):
-            if type not in EVENTS:
-                raise ValueError(f"events: unknown type {type!r}; Kombo sends {', '.join(sorted(EVENTS))}")
+        if wanted:
+            _check_types(wanted)
         number = max((each.id for each in self.endpoints), default=0) + 1
         endpoint = Endpoint(id=number, url=url, secret=secret, events=wanted, app=app)
         self.endpoints.append(endpoint)
@@ -241,6 +247,6 @@ class Webhooks:
                 self.emit("ai-apply-data-changed", {"changed_models": applied})
             return
         integration = self._environment.integrations.get(id)
-        known = [name for name in names if name in payloads.KNOWN_MODELS]
+        known = [name for name in names if name in payloads.known_models()]
         if integration is not None and known:
             self.emit("data-changed", payloads.data_changed(integration, known))
