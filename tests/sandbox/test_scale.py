@@ -118,3 +118,24 @@ async def test_filters_at_once_find_who_passes_all_of_them(company: Sandbox, nam
     passing = [record["id"] for record in everybody if all(passes(record) for _, passes in asked)]
     _, found = await every_page(company, HRIS, f"/hris/employees?{'&'.join(query for query, _ in asked)}")
     assert found == passing
+
+
+async def test_what_changed_comes_once_and_in_order() -> None:
+    """Whether it is stored, as it was made, or nests what changed; over all pages, however many there are."""
+    sandbox = Sandbox(employees=1_200)
+    sandbox.clock.stop()
+    world = sandbox.world(HRIS)
+    table = world.table("hris_employees")
+    week, now = (sandbox.clock.now() - timedelta(days=days) for days in (7, 0))
+    for place in (1_100, 3, 700):
+        world.change("hris_employees", table[place], job_title="Clerk")
+    managed = table.where("manager_id", table[3].id)
+    assert managed
+    for since, expected in (
+        (now, {table[place].id for place in (3, 700, 1_100)} | {each.id for each in managed}),
+        (week, {table[place].id for place in table.touched_since(f"{week:%Y-%m-%dT%H:%M:%S}.000Z")}),
+        (week - timedelta(days=365), {record.id for record in table}),
+    ):
+        query = f"updated_after={since:%Y-%m-%dT%H:%M:%S}.000Z"
+        _, found = await every_page(sandbox, HRIS, f"/hris/employees?{query}")
+        assert found == [record.id for record in table if record.id in expected], query

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, TypeAlias
 
 import attrs
@@ -27,6 +27,8 @@ class Filter:
     find: Find | None = None
     keys: Callable[[World, Any], tuple[str, Sequence[Any]]] | None = None
     """For a filter that uses look-ups: the field, and its possible values."""
+    walk: Callable[[World, RecordTable, Any, int], Iterator[int]] | None = None
+    """The same places as `find`, from one on and in order: many may pass, and a page needs few of them."""
 
 
 def as_stamp(value: Any) -> str:
@@ -92,6 +94,7 @@ def after(field: str) -> Filter:
     return Filter(
         lambda _, record, value: (record.data.get(field) or "") >= as_stamp(value),
         lambda _, table, value: table.indexes.between(field, as_stamp(value), "9999"),
+        walk=lambda _, table, value, start: table.indexes.walk_between(field, as_stamp(value), "9999", start),
     )
 
 
@@ -100,6 +103,7 @@ def before(field: str) -> Filter:
     return Filter(
         lambda _, record, value: bool(record.data.get(field)) and record.data[field] <= as_stamp(value),
         lambda _, table, value: table.indexes.between(field, "", as_stamp(value)),
+        walk=lambda _, table, value, start: table.indexes.walk_between(field, "", as_stamp(value), start),
     )
 
 
@@ -108,7 +112,10 @@ def by_derived(field: str, values: Callable[[World, Any], Sequence[Any]] = lambd
     return Filter(keys=lambda world, value: (field, values(world, value)))
 
 
-UPDATED_AFTER = Filter(find=lambda _, table, value: table.touched_since(as_stamp(value)))
+UPDATED_AFTER = Filter(
+    find=lambda _, table, value: table.touched_since(as_stamp(value)),
+    walk=lambda _, table, value, start: table.walk_touched_since(as_stamp(value), start),
+)
 REMOTE_IDS = Filter(lambda _, record, value: record.data.get("remote_id") in value, keys=_by("remote_id", tuple))
 IDS = Filter(
     lambda _, record, value: record.id in value,

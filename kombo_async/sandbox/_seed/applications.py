@@ -37,7 +37,7 @@ def _candidate(source: Source, place: int, random: Random) -> tuple[Record, str]
         "remote_url": f"https://{source.tool}.example/people/{place + 1}",
         "tag_ids": [source.id("ats_tags", each) for each in tags],
     }
-    return candidate, _known(source, place)
+    return candidate, created_at(source, place)
 
 
 def _salt(source: Source) -> int:
@@ -45,7 +45,7 @@ def _salt(source: Source) -> int:
     return hash_of(source.seed, source.integration_id, "names") % 1_000_003
 
 
-def _known(source: Source, candidate: int) -> str:
+def created_at(source: Source, candidate: int) -> str:
     """When a candidate was created: all jobs are older."""
     return stamp(ago(source, candidate, 4, 1, 50))
 
@@ -99,7 +99,7 @@ def _stage_of(source: Source, place: int) -> str:
 
 def applied_at(source: Source, place: int) -> datetime:
     """When the application in *place* was made."""
-    return parse(_known(source, candidate_and_job(source, place)[0]))
+    return parse(created_at(source, candidate_and_job(source, place)[0]))
 
 
 def _jobs_of(source: Source, candidate: int) -> Iterable[str]:
@@ -119,7 +119,7 @@ TABLES: Mapping[str, Table] = {
             "job_ids": _jobs_of,
             "first_name~": lambda source, place: (words.name_at(_salt(source) + place)[0].lower(),),
             "last_name~": lambda source, place: (words.name_at(_salt(source) + place)[1].lower(),),
-            "changed_at": lambda source, place: (_known(source, place),),
+            "changed_at": lambda source, place: (created_at(source, place),),
         },
         settled=0.9,
     ),
@@ -133,7 +133,7 @@ TABLES: Mapping[str, Table] = {
             "outcome~": lambda _, place: (OUTCOMES[place % len(OUTCOMES)].lower(),),
             **dict.fromkeys(
                 ("remote_created_at", "changed_at"),
-                lambda source, place: (_known(source, candidate_and_job(source, place)[0]),),
+                lambda source, place: (created_at(source, candidate_and_job(source, place)[0]),),
             ),
         },
         settled=0.9,

@@ -54,9 +54,8 @@ def _pay_run(source: Source, place: int, random: Random) -> tuple[Record, str]:
 
 
 def _payslip(source: Source, place: int, random: Random) -> tuple[Record, str]:
-    employee, month = divmod(place, MONTHS)
-    entity = entity_of(employee)
-    run = source.record("hris_pay_runs", entity * MONTHS + month)
+    employee = place // MONTHS
+    run = _run_of(source, place)
     cents = gross(employee) * 100
     id = source.id("hris_employees", employee)
     payslip = {
@@ -75,6 +74,11 @@ def _payslip(source: Source, place: int, random: Random) -> tuple[Record, str]:
         ],
     }
     return payslip, run["changed_at"]
+
+
+def _run_of(source: Source, place: int) -> Record:
+    employee, month = divmod(place, MONTHS)
+    return source.record("hris_pay_runs", entity_of(employee) * MONTHS + month)
 
 
 def _of_employee(source: Source, value: Any) -> Iterable[int]:
@@ -122,6 +126,15 @@ def _staffing_entity(source: Source, place: int, random: Random) -> tuple[Record
 
 TABLES: Mapping[str, Table] = {
     "hris_pay_runs": Table(fixed(ENTITIES * MONTHS), _pay_run),
-    "hris_payslips": Table(lambda source: source.sizes.employees * MONTHS, _payslip, {"employee_id": _of_employee}),
+    "hris_payslips": Table(
+        lambda source: source.sizes.employees * MONTHS,
+        _payslip,
+        {"employee_id": _of_employee},
+        {
+            "pay_run_id": lambda source, place: (_run_of(source, place)["id"],),
+            "legal_entity_id": lambda source, place: (_run_of(source, place)["legal_entity_id"],),
+            "changed_at": lambda source, place: (_run_of(source, place)["changed_at"],),
+        },
+    ),
     "hris_staffing_entities": Table(lambda source: max(6, source.sizes.jobs), _staffing_entity),
 }

@@ -10,7 +10,7 @@ from typing import Any
 
 from kombo_async.sandbox._seed import payroll, timekeeping, words
 from kombo_async.sandbox._seed import skills as growth
-from kombo_async.sandbox._seed.source import Source, Table, ago, fixed, mix, numbered_email, owned
+from kombo_async.sandbox._seed.source import Source, Table, employee_changed, fixed, mix, numbered_email, owned
 from kombo_async.sandbox._state.clock import day, days, stamp
 from kombo_async.sandbox._state.fields import VALUES, value_of
 from kombo_async.sandbox._state.indexes import Record
@@ -74,11 +74,6 @@ def status_of(place: int) -> str:
     return "INACTIVE" if place % 12 == 11 else "LEAVE" if place % 20 == 13 else "ACTIVE"
 
 
-def changed(source: Source, place: int) -> str:
-    """When an employee last changed."""
-    return stamp(ago(source, place, 3, 1, 30))
-
-
 def _manager_ids(source: Source, place: int) -> Iterable[str]:
     manager = manager_of(place)
     return () if manager is None else (source.id("hris_employees", manager),)
@@ -124,7 +119,7 @@ def _employee(source: Source, place: int, random: Random) -> tuple[Record, str]:
         "termination_date": day(source.born - days(random.randint(5, 25))) if left else None,
         "group_ids": groups_of(source, place),
     }
-    return employee, changed(source, place)
+    return employee, employee_changed(source, place)
 
 
 def _bank_account(first_name: str, last_name: str, random: Random) -> dict[str, Any]:
@@ -176,12 +171,18 @@ TABLES: Mapping[str, Table] = {
             "work_location_id": lambda source, place: (location_of(source, place),),
             "manager_id": _manager_ids,
             "employment_status~": lambda _, place: (status_of(place).lower(),),
-            "changed_at": lambda source, place: (changed(source, place),),
+            "changed_at": lambda source, place: (employee_changed(source, place),),
             **{f"field:{key}": partial(_field, key=key) for key in VALUES},
         },
         settled=0.9,
     ),
-    "hris_employments": Table(_employees, _employment, {"employee_id": owned("hris_employees")}, settled=0.9),
+    "hris_employments": Table(
+        _employees,
+        _employment,
+        {"employee_id": owned("hris_employees")},
+        {"changed_at": lambda source, place: (employee_changed(source, place),)},
+        settled=0.9,
+    ),
     "hris_employee_document_categories": Table(fixed(len(CATEGORIES)), _category),
     **timekeeping.TABLES,
     **payroll.TABLES,

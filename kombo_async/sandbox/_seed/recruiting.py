@@ -126,6 +126,11 @@ def _attached_to_application(source: Source, value: Any) -> Iterable[int]:
     return () if place is None or place % 2 or place >= source.sizes.candidates else (place // 2,)
 
 
+def _applied(each: int, offset: int = 0) -> dict[str, Any]:
+    """When records that belong to every *each*-th application were made: with it."""
+    return {"changed_at": lambda source, place: (stamp(applied_at(source, place * each + offset)),)}
+
+
 def _interviews(source: Source) -> int:
     return -(-count(source) // 3)
 
@@ -133,19 +138,21 @@ def _interviews(source: Source) -> int:
 TABLES: Mapping[str, Table] = {
     **jobs.TABLES,
     **applications.TABLES,
-    "ats_interviews": Table(_interviews, _interview, {"application_id": _every(3)}),
+    "ats_interviews": Table(_interviews, _interview, {"application_id": _every(3)}, _applied(3)),
     "ats_offers": Table(
         lambda source: count(source) // len(OUTCOMES),
         _offer,
         {"application_id": _every(len(OUTCOMES), len(OUTCOMES) - 1)},
+        _applied(len(OUTCOMES), len(OUTCOMES) - 1),
     ),
-    "ats_notes": Table(lambda source: -(-count(source) // 4), _note, {"application_id": _every(4)}),
+    "ats_notes": Table(lambda source: -(-count(source) // 4), _note, {"application_id": _every(4)}, _applied(4)),
     "ats_scorecards": Table(
-        _interviews, _scorecard, {"application_id": _every(3), "interview_id": owned("ats_interviews")}
+        _interviews, _scorecard, {"application_id": _every(3), "interview_id": owned("ats_interviews")}, _applied(3)
     ),
     "ats_attachments": Table(
         lambda source: -(-source.sizes.candidates // 2),
         _attachment,
         {"candidate_id": _attached, "application_id": _attached_to_application},
+        {"changed_at": lambda source, place: (applications.created_at(source, place * 2),)},
     ),
 }

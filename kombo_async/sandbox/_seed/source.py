@@ -132,6 +132,11 @@ def ago(source: Source, place: int, salt: int, least: float, most: float) -> dat
     return source.born - days(least + (most - least) * mix(place, salt, 1_000_003) / 1_000_003)
 
 
+def employee_changed(source: Source, place: int) -> str:
+    """When an employee last changed, and with it what belongs to the employee alone."""
+    return stamp(ago(source, place, 3, 1, 30))
+
+
 def fixed(count: int) -> Callable[[Source], int]:
     """The same number for every size."""
     return lambda _: count

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import datetime
 from random import Random
 from typing import Any
 
-from kombo_async.sandbox._seed.source import Source, Table, fixed, owned
+from kombo_async.sandbox._seed.source import Source, Table, ago, employee_changed, fixed, mix, owned
 from kombo_async.sandbox._state.clock import days, stamp
 from kombo_async.sandbox._state.indexes import Record
 
@@ -39,9 +40,17 @@ def _absence(source: Source, place: int, random: Random) -> tuple[Record, str]:
         "unit": "DAYS",
         "status": random.choice(STATUSES),
         "employee_note": None,
-        "type_id": source.id("hris_absence_types", random.randrange(2)),
+        "type_id": _type_of(source, place),
     }
-    return absence, stamp(source.born - days(random.uniform(1, 60)))
+    return absence, _asked_at(source, place)
+
+
+def _type_of(source: Source, place: int) -> str:
+    return source.id("hris_absence_types", mix(place, 12, 2))
+
+
+def _asked_at(source: Source, place: int) -> str:
+    return stamp(ago(source, place, 13, 1, 60))
 
 
 def _balance(source: Source, place: int, random: Random) -> tuple[Record, str]:
@@ -59,8 +68,8 @@ def _balance(source: Source, place: int, random: Random) -> tuple[Record, str]:
 
 
 def _timesheet(source: Source, place: int, random: Random) -> tuple[Record, str]:
-    employee, back = divmod(place, SHEETS)
-    begins = (source.born - days(back + 1)).replace(hour=8, minute=0, second=0, microsecond=0)
+    employee = place // SHEETS
+    begins = _begins(source, place)
     pause = {"started_at": stamp(begins + days(4 / 24)), "ended_at": stamp(begins + days(4.5 / 24)), "paid": False}
     timesheet = {
         "employee_id": source.id("hris_employees", employee),
@@ -74,18 +83,43 @@ def _timesheet(source: Source, place: int, random: Random) -> tuple[Record, str]
         "approved_at": None,
         "comment": None,
     }
-    return timesheet, min(stamp(begins + days(0.5)), stamp(source.born))
+    return timesheet, _kept_at(source, place)
+
+
+def _begins(source: Source, place: int) -> datetime:
+    return (source.born - days(place % SHEETS + 1)).replace(hour=8, minute=0, second=0, microsecond=0)
+
+
+def _kept_at(source: Source, place: int) -> str:
+    return min(stamp(_begins(source, place) + days(0.5)), stamp(source.born))
 
 
 TABLES: Mapping[str, Table] = {
     "hris_absence_types": Table(fixed(len(TYPES)), _absence_type),
     "hris_absences": Table(
-        lambda source: source.sizes.employees * ABSENCES, _absence, {"employee_id": owned("hris_employees", ABSENCES)}
+        lambda source: source.sizes.employees * ABSENCES,
+        _absence,
+        {"employee_id": owned("hris_employees", ABSENCES)},
+        {
+            "type_id": lambda source, place: (_type_of(source, place),),
+            "changed_at": lambda source, place: (_asked_at(source, place),),
+        },
     ),
     "hris_time_off_balances": Table(
-        lambda source: source.sizes.employees, _balance, {"employee_id": owned("hris_employees")}, settled=0.9
+        lambda source: source.sizes.employees,
+        _balance,
+        {"employee_id": owned("hris_employees")},
+        {"changed_at": lambda source, place: (employee_changed(source, place),)},
+        settled=0.9,
     ),
     "hris_timesheets": Table(
-        lambda source: source.sizes.employees * SHEETS, _timesheet, {"employee_id": owned("hris_employees", SHEETS)}
+        lambda source: source.sizes.employees * SHEETS,
+        _timesheet,
+        {"employee_id": owned("hris_employees", SHEETS)},
+        {
+            "started_at": lambda source, place: (stamp(_begins(source, place)),),
+            "ended_at": lambda source, place: (stamp(_begins(source, place) + days(8.5 / 24)),),
+            "changed_at": lambda source, place: (_kept_at(source, place),),
+        },
     ),
 }

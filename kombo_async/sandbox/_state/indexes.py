@@ -27,6 +27,16 @@ NULL = "null"
 """The stand-in for null in case-insensitive look-ups."""
 
 
+def in_chunks(read: Callable[[int], list[int]], start: int) -> Iterator[int]:
+    """Places from *start* on, as *read* returns them: at most `CHUNK` from a place on, in order."""
+    while True:
+        places = read(start)
+        yield from places
+        if len(places) < CHUNK:
+            return
+        start = places[-1] + 1
+
+
 class IndexNeeded(Exception):
     """Raised if a look-up would have to index many records first; `Indexes.prepare_slice` does that in slices."""
 
@@ -112,12 +122,7 @@ class Indexes:
             self.prepare(field)
         if len(looks) > 1:
             looks = sorted(looks, key=self._count_roughly)
-        while True:
-            places = self._records.places(looks[0], looks[1:], start, CHUNK)
-            yield from places
-            if len(places) < CHUNK:
-                return
-            start = places[-1] + 1
+        return in_chunks(lambda place: self._records.places(looks[0], looks[1:], place, CHUNK), start)
 
     def _count_roughly(self, look: Look) -> int:
         field, values = look
@@ -127,6 +132,11 @@ class Indexes:
         """The places of records with a value of *field* from *low* to *high*."""
         self.prepare(field)
         return self._records.places_between(field, low, high)
+
+    def walk_between(self, field: str, low: Any, high: Any, start: int) -> Iterator[int]:
+        """The same from *start* on, in order, read as far as needed."""
+        self.prepare(field)
+        return in_chunks(lambda place: self._records.places_between(field, low, high, place, CHUNK), start)
 
     def containing(self, field: str, text: str) -> list[int]:
         """The places of records with *text* in *field*."""

@@ -62,10 +62,12 @@ class Records:
         )
         return [place for (place,) in found]
 
-    def touched_since(self, at: str) -> list[int]:
-        """The places whose stored records were touched then or later."""
+    def touched_since(self, at: str, start: int = 0, limit: int = -1) -> list[int]:
+        """The first places from *start* on whose stored records were touched then or later, in order."""
         found = self._connection.execute(
-            "SELECT place FROM records WHERE integration = ? AND model = ? AND touched >= ?", (*self._key, at)
+            "SELECT place FROM records WHERE integration = ? AND model = ? AND touched >= ? AND place >= ?"
+            " ORDER BY place LIMIT ?",
+            (*self._key, at, start, limit),
         )
         return [place for (place,) in found]
 
@@ -109,11 +111,12 @@ class Records:
         places = sorted(found)
         return places if limit < 0 else places[:limit]
 
-    def places_between(self, field: str, low: Any, high: Any) -> list[int]:
-        """The places of records with a value of *field* from *low* to *high*."""
+    def places_between(self, field: str, low: Any, high: Any, start: int = 0, limit: int = -1) -> list[int]:
+        """The first places from *start* on whose records have a value of *field* from *low* to *high*, in order."""
         found = self._connection.execute(
-            "SELECT place FROM look_ups WHERE records = ? AND field = ? AND value >= ? AND value <= ?",
-            (self._number, field, low, high),
+            "SELECT place FROM look_ups WHERE records = ? AND field = ? AND value >= ? AND value <= ? AND place >= ?"
+            " ORDER BY place LIMIT ?",
+            (self._number, field, low, high, start, limit),
         )
         return [place for (place,) in found]
 

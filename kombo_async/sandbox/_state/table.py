@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from heapq import merge
+from itertools import groupby
 from typing import Any, overload
 from weakref import WeakValueDictionary
 
 import attrs
 
 from kombo_async.sandbox._state.ids import id_at, number_at, place_of
-from kombo_async.sandbox._state.indexes import Derive, Indexes, Origin, Record
+from kombo_async.sandbox._state.indexes import CHUNK, Derive, Indexes, Origin, Record, in_chunks
 from kombo_async.sandbox._state.records import Records
 
 AT_HAND = 2_000
@@ -178,6 +180,17 @@ class RecordTable(Sequence[StoredRecord]):
             found = self.find(value)
             return [found] if found is not None else []
         return list(self.at(self.indexes.places(field, value)))
+
+    def walk_touched_since(self, at: str, start: int) -> Iterator[int]:
+        """The same from *start* on, in order, read as far as needed."""
+        sources = [in_chunks(lambda place: self._records.touched_since(at, place, CHUNK), start)]
+        if at <= self.origin.touched:
+            made = self.indexes.walk_between("changed_at", at, "9999", start)
+            sources.append(place for place in made if self._records.read(place) is None)
+        for (field, value), when in self._touches.items():
+            if when >= at:
+                sources.append(iter(self.indexes.places(field, value, start)))
+        return (place for place, _ in groupby(merge(*sources)))
 
     def touched_since(self, at: str) -> set[int]:
         """The places of records that were touched then or later, or nest one that was."""
