@@ -41,6 +41,8 @@ def paths(sandbox: Sandbox) -> list[tuple[str, str, str]]:
         ("employees updated in a minute", HRIS, f"/hris/employees?updated_after={soon}"),
         ("employees updated in a week", HRIS, f"/hris/employees?updated_after={week}"),
         ("employees by custom field", HRIS, "/hris/employees?custom_fields=%7B%22cost_center%22%3A%22CC-100%22%7D"),
+        ("absences until a day", HRIS, "/hris/absences?date_until=2000-01-01"),
+        ("absences from a day", HRIS, f"/hris/absences?date_from={week[:10]}"),
         ("timesheets of an employee", HRIS, f"/hris/timesheets?employee_id={employee['id']}"),
         ("candidates by email", GREENHOUSE, f"/ats/candidates?email={candidate['emails'][0]}"),
         ("candidates by job_ids", GREENHOUSE, f"/ats/candidates?job_ids={job}"),

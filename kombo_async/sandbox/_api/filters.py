@@ -9,7 +9,7 @@ import attrs
 
 from kombo_async.model import wire_time
 from kombo_async.sandbox._state.clock import parse, stamp
-from kombo_async.sandbox._state.indexes import NULL
+from kombo_async.sandbox._state.indexes import NULL, Record
 from kombo_async.sandbox._state.store import World
 from kombo_async.sandbox._state.table import RecordTable, StoredRecord
 
@@ -91,19 +91,45 @@ def contains(field: str) -> Filter:
 
 def after(field: str) -> Filter:
     """*field* is the time of the value or later."""
-    return Filter(
-        lambda _, record, value: (record.data.get(field) or "") >= as_stamp(value),
-        lambda _, table, value: table.indexes.between(field, as_stamp(value), "9999"),
-        walk=lambda _, table, value, start: table.indexes.walk_between(field, as_stamp(value), "9999", start),
+    return _between(
+        field, lambda value: (as_stamp(value), "9999"), lambda record, at: (record.get(field) or "") >= at[0]
     )
 
 
 def before(field: str) -> Filter:
     """*field* is the time of the value or earlier."""
+    return _between(
+        field,
+        lambda value: ("", as_stamp(value)),
+        lambda record, at: bool(record.get(field)) and record[field] <= at[1],
+    )
+
+
+def since_day(field: str) -> Filter:
+    """*field* is the day of the value or later, or null: not over yet."""
+    return _between(
+        f"{field}~", lambda value: (_day(value), "~"), lambda record, at: (record.get(field) or NULL) >= at[0]
+    )
+
+
+def until_day(field: str) -> Filter:
+    """*field* is the day of the value or earlier."""
+    return _between(
+        field, lambda value: ("", _day(value)), lambda record, at: bool(record.get(field)) and record[field] <= at[1]
+    )
+
+
+def _day(value: Any) -> str:
+    return as_stamp(value)[:10]
+
+
+def _between(
+    look_up: str, bounds: Callable[[Any], tuple[str, str]], passes: Callable[[Record, tuple[str, str]], bool]
+) -> Filter:
     return Filter(
-        lambda _, record, value: bool(record.data.get(field)) and record.data[field] <= as_stamp(value),
-        lambda _, table, value: table.indexes.between(field, "", as_stamp(value)),
-        walk=lambda _, table, value, start: table.indexes.walk_between(field, "", as_stamp(value), start),
+        lambda _, record, value: passes(record.data, bounds(value)),
+        lambda _, table, value: table.indexes.between(look_up, *bounds(value)),
+        walk=lambda _, table, value, start: table.indexes.walk_between(look_up, *bounds(value), start),
     )
 
 

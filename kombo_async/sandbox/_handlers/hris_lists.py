@@ -10,7 +10,6 @@ from kombo_async.sandbox._api.filters import (
     Filter,
     after,
     any_id_of,
-    as_stamp,
     before,
     contains,
     equal,
@@ -18,6 +17,8 @@ from kombo_async.sandbox._api.filters import (
     one_email_of,
     one_id_of,
     one_of,
+    since_day,
+    until_day,
 )
 from kombo_async.sandbox._api.lists import Listing
 from kombo_async.sandbox._handlers.registry import LISTINGS
@@ -90,8 +91,8 @@ def _custom_field(world: World, value: str) -> tuple[str, list[Any]]:
     return (f"field:{field}", [expected]) if field is not None and isinstance(expected, str) else ("id", [])
 
 
-_ENDS_FROM = Filter(lambda _, record, value: (record.data["end_date"] or "9999") >= as_stamp(value)[:10])
-_BEGINS_UNTIL = Filter(lambda _, record, value: (record.data["start_date"] or "") <= as_stamp(value)[:10])
+_ENDS_FROM = since_day("end_date")
+_BEGINS_UNTIL = until_day("start_date")
 _OF_EMPLOYEE: dict[str, Filter] = {"employee_id": id_is("employee_id")}
 _GROUPS: dict[str, Filter] = {"types": one_of("type"), "name_contains": contains("name")}
 

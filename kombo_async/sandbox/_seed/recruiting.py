@@ -128,7 +128,11 @@ def _attached_to_application(source: Source, value: Any) -> Iterable[int]:
 
 def _applied(each: int, offset: int = 0) -> dict[str, Any]:
     """When records that belong to every *each*-th application were made: with it."""
-    return {"changed_at": lambda source, place: (stamp(applied_at(source, place * each + offset)),)}
+
+    def made(source: Source, place: int) -> Iterable[str]:
+        return (stamp(applied_at(source, place * each + offset)),)
+
+    return {"changed_at": made}
 
 
 def _interviews(source: Source) -> int:

@@ -25,24 +25,32 @@ def _absence_type(source: Source, place: int, random: Random) -> tuple[Record, s
 
 def _absence(source: Source, place: int, random: Random) -> tuple[Record, str]:
     employee = source.record("hris_employees", place // ABSENCES)
-    first = source.born + days(random.randint(-200, 90))
-    length = random.randint(1, 12)
+    first, last = _days_of(source, place)
     absence: dict[str, Any] = {
         "employee_id": employee["id"],
         "approver_id": employee["manager_id"],
-        "start_date": f"{first:%Y-%m-%d}",
-        "end_date": f"{first + days(length - 1):%Y-%m-%d}",
+        "start_date": first,
+        "end_date": last,
         "start_half_day": False,
         "end_half_day": False,
         "start_time": None,
         "end_time": None,
-        "amount": length,
+        "amount": _length(place),
         "unit": "DAYS",
         "status": random.choice(STATUSES),
         "employee_note": None,
         "type_id": _type_of(source, place),
     }
     return absence, _asked_at(source, place)
+
+
+def _length(place: int) -> int:
+    return 1 + mix(place, 15, 12)
+
+
+def _days_of(source: Source, place: int) -> tuple[str, str]:
+    first = source.born + days(mix(place, 14, 291) - 200)
+    return f"{first:%Y-%m-%d}", f"{first + days(_length(place) - 1):%Y-%m-%d}"
 
 
 def _type_of(source: Source, place: int) -> str:
@@ -102,6 +110,8 @@ TABLES: Mapping[str, Table] = {
         {"employee_id": owned("hris_employees", ABSENCES)},
         {
             "type_id": lambda source, place: (_type_of(source, place),),
+            "start_date": lambda source, place: _days_of(source, place)[:1],
+            "end_date~": lambda source, place: _days_of(source, place)[1:],
             "changed_at": lambda source, place: (_asked_at(source, place),),
         },
     ),
