@@ -36,7 +36,7 @@ def as_good_as_ours(history: History, row: RowSpec) -> list[Application]:
 def passes_for_ours(history: History, row: RowSpec, application_id: str | None) -> bool:
     """Whether somebody else's record says that it was made while ours may have been: nothing tells it from ours."""
     made = next((each for each in history.applications if each.id == application_id and each.row is None), None)
-    if made is None:
+    if made is None or made.candidate.first_name.casefold() != row.first_name.casefold():
         return False
     says = made.created + history.scenario.habits.clock
     return any(at <= says <= at + SYNC_MARGIN for at in attempts(history, row))

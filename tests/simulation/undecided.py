@@ -55,7 +55,7 @@ def _decidable(history: History, told: Told) -> str:
         shot = history.shown_at_last.get(made[0].id)
         if shot is None or made[0].deleted is not None or made[0].candidate.deleted is not None:
             return ""
-        first = max((each.began for each in arrived if each.attempt == made[0].attempt), default=None)
+        first = max((each.at for each in arrived if each.attempt == made[0].attempt), default=None)
         plain = scenario.habits.created == "ms" and _plain(made[0].candidate.email) == _plain(row.email)
         named = made[0].candidate.first_name == row.first_name
         says = made[0].created + scenario.habits.clock
