@@ -59,7 +59,10 @@ ROWS = (
             redis.call('SADD', unfinished, row.name)
             return 'recorded', ''
         end
-        if not row.mine and state ~= 'done' then return row.owner == row.run and 'recorded' or 'lapsed', '' end
+        -- Nobody takes the row of a run that lives: if it is not its any more, this is a repetition.
+        if not row.mine and state ~= 'done' then
+            return (row.owner == row.run or lives(row.run)) and 'recorded' or 'lapsed', ''
+        end
         if proof ~= '' then
             local proofs, field = KEYS[6] .. row.proofs, 'p' .. row.proofs
             if not whole(proofs, field) then return 'lost', '' end

@@ -264,6 +264,19 @@ async def test_a_repeated_claim_is_no_duplicate(server: str) -> None:
         assert await journal.look_up([KEY]) == [DONE]
 
 
+@pytest.mark.parametrize("state", ["in_doubt", "unsent", "refused"])
+async def test_a_record_that_is_repeated_late_does_no_harm(server: str, state: Any) -> None:
+    """The reply is lost, another run takes the row, and the Redis client repeats the command: both runs go on."""
+    entry = Entry(state=state, digest="d")
+    async with run_of(server, "late") as journal, run_of(server, "late") as other:
+        await journal.claim(KEY)
+        assert await journal.record(KEY, entry)
+        assert (await other.claim(KEY)).entry == entry
+        assert await journal.record(KEY, entry)
+        assert await other.record(KEY, SENDING)
+        assert await other.look_up([KEY]) == [SENDING]
+
+
 def test_the_clock_of_a_lease_runs_on_while_the_machine_is_suspended() -> None:
     """Python's monotonic clock stands still in that time on Linux, while the lease lapses in Redis."""
     boot = getattr(time, "CLOCK_BOOTTIME", None)
