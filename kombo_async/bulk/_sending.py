@@ -16,7 +16,7 @@ from kombo_async.bulk._gate import Gate
 from kombo_async.bulk._journal import Entry, Journal, JournalError, RowKey, without_people
 from kombo_async.bulk._reconcile import Reconciler
 from kombo_async.bulk._responses import said_by
-from kombo_async.errors import NoResponse
+from kombo_async.errors import NoResponse, RateLimited, SyncPending
 from kombo_async.middleware import Call, Next
 from kombo_async.options import Options
 from kombo_async.request import Request
@@ -98,9 +98,11 @@ class Leaving:
     moments: tuple[float, float] | None = None
     is_first: bool = attrs.field(init=False, default=True)
     """Whether nothing that was sent before this may have been done."""
+    _before: Entry = attrs.field(init=False)
 
     def __attrs_post_init__(self) -> None:
         self.is_first = self.entry.first_sent is None
+        self._before = self.entry
 
     @property
     def last_sent(self) -> datetime | None:
@@ -137,10 +139,19 @@ class Leaving:
         except NoResponse as error:
             self.may_have_applied = before or error.may_have_applied
             self.gate.heed(self.key, None, error)
+            await self._take_back()
             raise
         self.may_have_applied = before or isinstance(response, Success) or response.may_have_applied
         self.gate.heed(self.key, response, None)
+        if isinstance(response, RateLimited | SyncPending):
+            await self._take_back()
         return response
+
+    async def _take_back(self) -> None:
+        """Record that nothing was done by an attempt that may be repeated: this process may die while it waits."""
+        if not self.may_have_applied:
+            entry = attrs.evolve(self._before, state="unsent", message=NOT_NOW)
+            await self.journal.record(self.key, without_people(entry), hold=True)
 
     async def _write_down(self, first: float | None, allowed: float, upload: float) -> float:
         """Durably record the row as being sent; returns the recorded moment, at most *allowed* seconds ago.

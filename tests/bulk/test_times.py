@@ -10,9 +10,10 @@ from typing import Any
 import anyio
 import pytest
 
+from kombo_async import RetryPolicy
 from kombo_async.bulk import Entry, Look, RowKey, SqliteJournal
 from kombo_async.bulk._reconcile import is_before
-from tests.bulk.conftest import CREATE, Bench, by_name
+from tests.bulk.conftest import CREATE, INTEGRATION, Bench, by_name
 from tests.bulk.lists import applications, client, people
 
 pytestmark = pytest.mark.anyio
@@ -130,9 +131,11 @@ class Recorder(SqliteJournal):
     def __init__(self, path: Path) -> None:
         super().__init__(path)
         self.sending: list[Entry] = []
+        self.states: list[str] = []
 
     async def record(self, key: RowKey, entry: Entry, *, hold: bool = False) -> bool:
         """Write it down."""
+        self.states.append(entry.state)
         if entry.state == "sending":
             self.sending.append(entry)
         return await super().record(key, entry, hold=hold)
@@ -152,6 +155,26 @@ async def test_a_run_learns_the_time_beside_its_rows(bench: Bench, tmp_path: Pat
     assert widths[0] == pytest.approx(1, abs=0.1)
     assert widths[1] < 0.15
     assert len(bench.sandbox.requests("GetCheckApiKey")) > 1
+
+
+@pytest.mark.parametrize(
+    "refusal",
+    [
+        {"status": 429, "code": "PLATFORM.RATE_LIMIT_EXCEEDED", "headers": {"retry-after": "20"}},
+        {"status": 503},
+    ],
+)
+async def test_what_was_refused_is_not_in_doubt_while_it_waits(
+    bench: Bench, tmp_path: Path, refusal: dict[str, Any]
+) -> None:
+    """A run that is killed while it waits to try again leaves no doubt: the journal says that nothing was done."""
+    bench.sandbox.faults.add(CREATE, **refusal, times=1)
+    journal = Recorder(tmp_path / "j")
+    client = bench.sandbox.client(INTEGRATION, retry=RetryPolicy(attempts=3, initial_delay=0.01))
+    async with client as kombo:
+        outcomes = await by_name(kombo.bulk([bench.application("ada")], journal=journal))
+    assert outcomes["ada"].result == "done"
+    assert journal.states == ["sending", "unsent", "sending", "done"]
 
 
 async def test_nothing_is_asked_where_nothing_is_sent(bench: Bench, tmp_path: Path) -> None:
