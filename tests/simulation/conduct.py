@@ -78,6 +78,8 @@ def gates(history: History) -> Iterator[str]:
         if outage.kind != "errors":
             continue
         for ended in history.ended:
+            if ended.run.name == "last":  # when nothing fails any more
+                continue
             sent = [
                 each
                 for each in history.kombo.arrived
