@@ -85,7 +85,7 @@ def _why_not_done(request: type[Request[Any]], response: Success[Any], ids: Any)
     if envelope is None:
         return NOT_KOMBOS
     if not request.operation.safe and (
-        bytes(envelope.data) in (b"", b"null") or (_names_what_it_makes(cast("Any", request)) and not ids.get("id"))
+        bytes(envelope.data)[:1] != b"{" or (_names_what_it_makes(cast("Any", request)) and not ids.get("id"))
     ):
         return NO_ID
     return ""
