@@ -22,6 +22,8 @@ logger = logging.getLogger("kombo_async")
 
 AWAY = 5.0
 """Seconds without another try after Redis could not be reached: each may take as long as its timeout."""
+RELEASE_WITHIN = 2.0
+"""Seconds that a response waits at most until its place is given back; after that, the lease of the place ends it."""
 
 
 class PlaceLost(Exception):
@@ -99,7 +101,7 @@ class SharedLimiter:
         if turn.own is not None:
             self._own.release()
         if turn.place is not None:
-            with anyio.CancelScope(shield=True):
+            with anyio.move_on_after(RELEASE_WITHIN, shield=True):
                 await self._shared.release(self._integration_id, turn.place, wanted=self._wanted)
 
     async def learn(

@@ -8,7 +8,7 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kombo_async._cli.writing import GuardedCsv, csv_cell, guarded
@@ -135,6 +135,7 @@ def test_an_export_goes_where_it_is_told(shell: Shell, options: tuple[str, ...])
     assert [path.name for path in shell.folder.iterdir()] == ([] if options[1] == "-" else [options[1]])
 
 
+@settings(deadline=None)
 @given(st.one_of(st.text(), st.text("\",\r\n =+-@\t'a"), st.booleans(), st.integers(), st.floats(), st.none()))
 def test_cells_are_written_as_by_pythons_csv(value: Any) -> None:
     """Each record is a line that any reader of CSV takes apart again."""

@@ -10,7 +10,7 @@ from typing import Any
 import anyio
 import httpx
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kombo_async import RetryPolicy, Success, ats
@@ -103,6 +103,7 @@ header = st.one_of(
 )
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(header, header, st.booleans(), st.integers(1, 40)), max_size=60))
 def test_no_history_breaks_a_limiter(history: list[tuple[str | None, str | None, bool, int]]) -> None:
     """Whatever is answered in whatever order, a limit is between the lowest share and what Kombo said last."""

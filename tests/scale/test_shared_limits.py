@@ -238,6 +238,26 @@ def test_a_redis_that_hangs_is_left_alone(server: FaultServer) -> None:
     asyncio.run(scene())
 
 
+def test_a_response_does_not_wait_for_a_redis_that_hangs(
+    address: str, server: FaultServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A place that cannot be given back is left to its lease."""
+
+    async def scene(client: Any, limits: list[SharedLimits]) -> None:
+        async def release(integration_id: str, place: str, *, wanted: int) -> None:
+            await asyncio.sleep(3600)
+
+        with monkeypatch.context() as patch:
+            patch.setattr(limits[0], "release", release)
+            async with AsyncKomboClient(
+                API_KEY, integration_id=INTEGRATION, base_url=server.url, limits=limits[0]
+            ) as kombo:
+                reply = await asyncio.wait_for(kombo.send(CREATE), 60)
+        assert isinstance(reply, Success)
+
+    with_limits(address, scene)
+
+
 @pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::pytest.PytestUnraisableExceptionWarning")  # redis-py's
 def test_a_redis_that_forgets_and_goes_away(server: FaultServer) -> None:
     """Redis fails over to a server without any places, then goes away: each action is performed, and once."""
