@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from random import Random
 from typing import Any
 
 from kombo_async.sandbox._seed import words
-from kombo_async.sandbox._seed.source import Source, Table, fixed, hash_of
+from kombo_async.sandbox._seed.source import Source, Table, ago, fixed, hash_of
 from kombo_async.sandbox._state.clock import days, stamp
 from kombo_async.sandbox._state.ids import make_number
 from kombo_async.sandbox._state.indexes import Record
@@ -27,7 +27,15 @@ def _seeded_order(source: Source, place: int, random: Random) -> tuple[Record, s
     packages = [source.id("assessment_packages", each) for each in range(len(_PACKAGES))]
     key = (source.seed, source.integration_id, "order", place)
     order = _order(key, place, packages, random, _STATUSES[place % len(_STATUSES)])
-    return order, stamp(source.born - days(random.uniform(0.1, 40)))
+    return order, _placed_at(source, place)
+
+
+def _placed_at(source: Source, place: int) -> str:
+    return stamp(ago(source, place, 16, 0.1, 40))
+
+
+def _placed(source: Source, place: int) -> Iterable[str]:
+    return (_placed_at(source, place),)
 
 
 def place_order(world: World) -> Record:
@@ -77,5 +85,14 @@ def _order(
 
 TABLES: Mapping[str, Table] = {
     "assessment_packages": Table(fixed(len(_PACKAGES)), _package),
-    "assessment_orders": Table(lambda source: source.sizes.orders, _seeded_order),
+    "assessment_orders": Table(
+        lambda source: source.sizes.orders,
+        _seeded_order,
+        values={
+            "status": lambda _, place: (_STATUSES[place % len(_STATUSES)],),
+            "status~": lambda _, place: (_STATUSES[place % len(_STATUSES)].lower(),),
+            "remote_created_at": _placed,
+            "changed_at": _placed,
+        },
+    ),
 }

@@ -23,7 +23,7 @@ def _cycle(source: Source, place: int, random: Random) -> tuple[Record, str]:
 
 def _review(source: Source, place: int, random: Random) -> tuple[Record, str]:
     employee = source.record("hris_employees", place // CYCLES + 1)  # nobody reviews the very first one
-    cycle = source.record("hris_performance_review_cycles", place % CYCLES)
+    cycle = _cycle_of(source, place)
     rating: dict[str, Any] = {"type": "NUMERIC", "min": 1, "max": 5, "value": random.randint(2, 5)}
     if place % CYCLES:
         options = ["Below expectations", "Meets expectations", "Exceeds expectations"]
@@ -39,6 +39,10 @@ def _review(source: Source, place: int, random: Random) -> tuple[Record, str]:
     return review, cycle["changed_at"]
 
 
+def _cycle_of(source: Source, place: int) -> Record:
+    return source.record("hris_performance_review_cycles", place % CYCLES)
+
+
 def _of_reviewee(source: Source, value: Any) -> Iterable[int]:
     place = source.place("hris_employees", value)
     return () if not place else range((place - 1) * CYCLES, place * CYCLES)
@@ -50,23 +54,37 @@ def _skill(source: Source, place: int, random: Random) -> tuple[Record, str]:
 
 
 def _assignment(source: Source, place: int, random: Random) -> tuple[Record, str]:
-    employee, number = divmod(place, SKILLS)
-    skill = (employee + number) % len(words.SKILLS)
+    employee = place // SKILLS
     assignment = {
         "employee_id": source.id("hris_employees", employee),
-        "skill_id": source.id("hris_skills", skill),
+        "skill_id": _skill_of(source, place),
         "current_level": random.choice(LEVELS),
     }
     return assignment, stamp(source.born - days(100))
 
 
+def _skill_of(source: Source, place: int) -> str:
+    employee, number = divmod(place, SKILLS)
+    return source.id("hris_skills", (employee + number) % len(words.SKILLS))
+
+
 TABLES: Mapping[str, Table] = {
     "hris_performance_review_cycles": Table(fixed(CYCLES), _cycle),
     "hris_performance_reviews": Table(
-        lambda source: CYCLES * max(0, source.sizes.employees - 1), _review, {"reviewee_id": _of_reviewee}
+        lambda source: CYCLES * max(0, source.sizes.employees - 1),
+        _review,
+        {"reviewee_id": _of_reviewee},
+        {
+            "type~": lambda _, place: ("manager",),
+            "review_cycle_id": lambda source, place: (_cycle_of(source, place)["id"],),
+            "changed_at": lambda source, place: (_cycle_of(source, place)["changed_at"],),
+        },
     ),
     "hris_skills": Table(fixed(len(words.SKILLS)), _skill),
     "hris_employee_skill_assignments": Table(
-        lambda source: SKILLS * source.sizes.employees, _assignment, {"employee_id": owned("hris_employees", SKILLS)}
+        lambda source: SKILLS * source.sizes.employees,
+        _assignment,
+        {"employee_id": owned("hris_employees", SKILLS)},
+        {"skill_id": lambda source, place: (_skill_of(source, place),)},
     ),
 }
