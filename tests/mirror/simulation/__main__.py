@@ -48,7 +48,7 @@ def _mutate(first: int, seeds: int) -> int:
     from tests.mirror.simulation.mutations import MUTATIONS, search
 
     missed = 0
-    for mutation in MUTATIONS:
+    for mutation in (each for each in MUTATIONS if isinstance(each.noticed_by, int)):
         seed = search(mutation, first, seeds)
         missed += seed is None
         print(f"{mutation.name}: {f'seed {seed}' if seed is not None else 'NOT NOTICED'}", flush=True)
