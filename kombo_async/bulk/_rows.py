@@ -258,8 +258,10 @@ class Rows:
 
 
 def _checked_key(key: object) -> str:
-    if not isinstance(key, str) or not key:
-        raise InvalidInput(InputFault("key", f"must be non-empty text, not {type(key).__name__}"))
+    if not isinstance(key, str):
+        raise InvalidInput(InputFault("key", f"must be text, not {type(key).__name__}"))
+    if not key:
+        raise InvalidInput(InputFault("key", "must not be empty"))
     try:
         key.encode()
     except UnicodeEncodeError:

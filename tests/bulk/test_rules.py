@@ -270,6 +270,18 @@ async def test_a_key_function_that_raises_refuses_its_row(bench: Bench) -> None:
     assert {name: each.result for name, each in outcomes.items()} == {"ada": "done", "eve": "refused", "bob": "done"}
 
 
+@pytest.mark.parametrize(
+    ("key", "why"), [("", "must not be empty"), (7, "must be text, not int"), ("\ud800", "Unicode")]
+)
+async def test_what_is_no_key_is_refused_by_name(bench: Bench, key: Any, why: str) -> None:
+    """The row's message says what is wrong with the key."""
+    async with bench.client() as kombo:
+        outcomes = [each async for each in kombo.bulk([Row(bench.application("ada"), key=key)])]
+    assert [each.result for each in outcomes] == ["refused"]
+    assert outcomes[0].message.startswith("key: ")
+    assert why in outcomes[0].message
+
+
 @pytest.mark.parametrize("runs", [1, 2])
 async def test_keys_with_null_characters_are_refused(bench: Bench, tmp_path: Path, runs: int) -> None:
     """A journal in SQLite would cut them there, and take rows for each other, or for new ones."""
