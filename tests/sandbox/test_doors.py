@@ -168,7 +168,7 @@ async def test_a_clock_stays_in_its_years(sandbox: Sandbox, seconds: float) -> N
         ({"status": 500, "operation": 5}, "operation"),
         ({"after_performing": True}, "has no effect"),
         ({"message": "no status"}, "has no effect"),
-        ({"statu": 500}, "statu"),
+        ({"statu": 500}, "statu: faults have no such setting; did you mean status"),
     ],
 )
 async def test_faults_that_do_nothing_are_refused(sandbox: Sandbox, settings: dict[str, Any], named: str) -> None:

@@ -14,7 +14,7 @@ import attrs
 from kombo_async._generated.operations import REQUESTS
 from kombo_async.sandbox._api.answers import Answer, failure
 from kombo_async.sandbox._state.clock import LONGEST, Clock
-from kombo_async.sandbox._state.models import operation_suggestion
+from kombo_async.sandbox._state.models import operation_suggestion, suggestion
 from kombo_async.sandbox._state.refusals import Refusal
 
 P = ParamSpec("P")
@@ -223,6 +223,10 @@ class Faults:
 
         Raises `ValueError` for an unknown operation, an invalid setting, and a fault without an effect.
         """
+        known = [field.name for field in attrs.fields(Fault) if field.init]
+        for name in settings:
+            if name not in known:
+                raise ValueError(f"{name}: faults have no such setting{suggestion(name, known)}")
         fault = Fault(*operation, **settings)
         fault.id, fault.added_at = self._next, self._clock.time()
         self._next += 1
