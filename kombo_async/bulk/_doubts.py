@@ -34,6 +34,7 @@ ROUNDS = 3
 """How often a row is searched for and sent again, at most, if each sending ends in doubt."""
 SYNCED_WITHIN = 60.0
 """Seconds that a call of `synced_since` may take. After one that took longer, the next must return at once."""
+RIVAL = "another row for the same person and job is being sent"
 UNPROVEN = "it was not found, which proves nothing: it may still be in progress, or Kombo's copy may be behind"
 
 
@@ -113,7 +114,7 @@ class Doubts:
         if entry.digest != item.entry.digest and entry.shows != item.entry.shows:
             return NotSure("the row has changed since it was sent, so what to look for is no longer known")
         if self._being_sent[entry.subject] and entry.subject:
-            return NotSure("another row for the same person and job is being sent")
+            return NotSure(RIVAL)
         deadline = self._clock.clock.time() + self._settings.settle_wait
         while not self._stopped.is_set():
             try:
@@ -127,6 +128,8 @@ class Doubts:
                     raise fault from None
                 logger.warning("looking for a row in doubt failed: %s", type(error).__name__)
                 return NotSure(f"looking for it failed: {_reason(error)}")
+            if isinstance(verdict, Found) and await self._has_rival(doubt):
+                return NotSure(RIVAL, (verdict.match,))
             if not isinstance(verdict, NotThere) or proven:
                 return verdict
             until = self._when_over(doubt)
@@ -134,6 +137,18 @@ class Doubts:
                 return NotSure(UNPROVEN)
             await self._wait(item.key, until)
         return NotSure("the run was stopped before it was settled")
+
+    async def _has_rival(self, doubt: Doubt) -> bool:
+        """Whether another run is sending a row for the same person and job: what was found may be that row's."""
+        key, subject = doubt.item.key, doubt.item.entry.subject
+        if key.key == subject:  # without keys of the caller's, it would be the same row
+            return False
+        rivals = [
+            other
+            async for other, entry in self._journal.unfinished()
+            if other != key and entry.state == "sending" and entry.subject == subject
+        ]
+        return bool(rivals)
 
     async def _looked(self, doubt: Doubt, reconciler: Reconciler) -> Verdict:
         """What a search says; searches once more if that depends on how exactly the time of sending is known."""

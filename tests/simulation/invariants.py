@@ -123,17 +123,14 @@ def _whose(history: History, application_id: str | None) -> str:
 
 
 def _one_proof_for_two(history: History) -> Iterator[str]:
-    """No record proves two things done, by the last word on each: Kombo's answer takes it from one that found it."""
-    last: dict[str, Told] = {}
-    for told in history.told:
-        if told.outcome.result in ("done", "in_doubt"):
-            last[thing(history, identity(history, told.spec))] = told
+    """No record proves two things done."""
     proofs = defaultdict[str, set[str]](set)
-    for this, told in last.items():
-        ids = told.outcome.ids
-        proof = ids.get("application_id") if told.spec.as_candidate else ids.get("id")  # one candidate may apply twice
-        if told.outcome.result == "done" and proof:
-            proofs[proof].add(this)
+    for told in history.told:
+        if told.outcome.result == "done" and told.outcome.ids.get("id"):
+            ids = told.outcome.ids
+            proof = ids.get("application_id") if told.spec.as_candidate else ids["id"]  # one candidate may apply twice
+            if proof:
+                proofs[proof].add(thing(history, identity(history, told.spec)))
     for proof, things in proofs.items():
         if len(things) > 1:
             yield f"FALSE: {proof} is the proof of {sorted(things)}"
