@@ -100,6 +100,8 @@ class Kombo(httpx.AsyncBaseTransport):
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         """Take the request, for as long as it takes."""
         self.asked += 1
+        if "x-integration-id" not in request.headers:  # the check of the API key, which asks for the time
+            return httpx.Response(200, json=_success({}))
         system = self.systems[request.headers["x-integration-id"]]
         if request.method == "GET":
             await anyio.sleep(self.read_seconds)
