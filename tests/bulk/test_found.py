@@ -89,6 +89,18 @@ def named(first_name: str) -> Callable[[Bench], Change]:
     return of
 
 
+async def test_what_another_run_may_have_created_is_no_proof(bench: Bench, tmp_path: Path) -> None:
+    """While another run is sending a row for the same person and job, what is found may be that row's."""
+    await leave_in_doubt(bench, tmp_path / "j", "ada", NOW)
+    bench.sandbox.faults.add(CREATE, **LOST, times=1)
+    async with client(bench.sandbox, lambda records: records) as kombo:
+        rows = [Row(bench.application("ada"), key="with a key of its own")]
+        outcomes = await by_name(kombo.bulk(rows, journal=tmp_path / "j"))
+    assert outcomes["ada"].result == "in_doubt"
+    assert "another row for the same person and job is being sent" in outcomes["ada"].message
+    assert [match.ids["id"] for match in outcomes["ada"].found] == [bench.sandbox.performed(CREATE)[0].result["id"]]
+
+
 @pytest.mark.parametrize(
     ("found", "why"),
     [
