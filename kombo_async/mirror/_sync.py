@@ -132,16 +132,19 @@ class TableSync:
         self._between = between
         self._full_under_way = full_under_way
         self._answered = answered
-        self._only_changes = False
         self._began: datetime | None = None
         self._total = Written()
         self._read = 0
 
     async def run_changes(self) -> Update | None:
-        """Bring the table up to date from changes only; None if it has never been read."""
+        """Bring the table up to date from changes only; None if everything has to be read."""
         before = await self._store.begin(self._turn(), self._table, full=False)
-        self._only_changes = True
-        return None if before.reach is None else await self._run(before, before.reach)
+        if before.reach is None:
+            return None
+        try:
+            return await self._run(before, before.reach)
+        except _TooLongAgo:
+            return None
 
     async def run(self, *, full: bool) -> Update:
         """Bring the table up to date. If it raises `KomboError`, what was written stays, and so does the watermark."""
@@ -198,7 +201,7 @@ class TableSync:
         try:
             async with aclosing(Pages(ending(self._send), request).pages()) as pages:
                 async for page in pages:
-                    if since is not None and not self._only_changes and self._is_too_long_ago(since):
+                    if since is not None and self._is_too_long_ago(since):
                         raise _TooLongAgo
                     batch.add(*sorted_out(self._table, page))
                     if not batch.is_full():
