@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-import anyio
-
 from kombo_async import ats
 from kombo_async.mirror._checks import (
     CANDIDATES,
@@ -90,12 +88,13 @@ async def notes_what_is_stale(make: MakeStore) -> None:
         records = [candidate("a", ["t1"]), candidate("b", ["t2", "t1"]), candidate("c", ["t2"]), candidate("d", [])]
         await store.write(turn, CANDIDATES, records, [])
         await store.write(turn, TAGS, [tag("t1", "1"), tag("t2", "1")], [])
-        await store.write(turn, TAGS, [tag("t1", "2"), tag("t2", "1")], [], blind_spots=spots)
+        await store.write(turn, TAGS, [tag("t1", "2"), tag("t2", "1")], [], blind_spots=spots, noted_at=SINCE)
         stale = await store.stale(turn, CANDIDATES, 99)
         promise(
             "only changed records make others stale",
             [(each.path, each.id, each.read) for each in stale] == [("tags", "t1", False)],
         )
+        promise("stale() says when it was noted, as write() was told", [each.noted_at for each in stale] == [SINCE])
         nesting = await store.nesting(turn, CANDIDATES, "tags", ["t1"], 99)
         promise("nesting() finds records by an item of a list", nesting == ["a", "b"])
         nesting = await store.nesting(turn, CANDIDATES, "location", ["place-a", "x"], 99)
@@ -109,10 +108,16 @@ async def notes_what_is_stale(make: MakeStore) -> None:
         await store.settle(turn, CANDIDATES, stale, done=False)
         (again,) = await store.stale(turn, CANDIDATES, 99)
         promise("settle(done=False) marks the entry as read", again.read)
-        await anyio.sleep(0.01)
-        await store.write(turn, TAGS, [], ["t1"], blind_spots=spots)
+        later = SINCE + timedelta(milliseconds=1)
+        await store.write(turn, TAGS, [], ["t1"], blind_spots=spots, noted_at=later)
         await store.settle(turn, CANDIDATES, [again], done=True)
         (again,) = await store.stale(turn, CANDIDATES, 99)
-        promise("an entry that was noted again is not settled", not again.read)
+        promise("an entry that was noted again is not settled", (again.read, again.noted_at) == (False, later))
         await store.settle(turn, CANDIDATES, [again], done=True)
         promise("a settled entry is removed", await store.stale(turn, CANDIDATES, 99) == [])
+        await store.write(turn, TAGS, [tag("t2", "2")], [], blind_spots=spots)
+        (unknown,) = await store.stale(turn, CANDIDATES, 99)
+        promise("the time of noting may be unknown", unknown.noted_at is None)
+        await store.settle(turn, CANDIDATES, [unknown], done=False)
+        (unknown,) = await store.stale(turn, CANDIDATES, 99)
+        promise("settle() finds an entry noted at an unknown time", unknown.read)

@@ -7,7 +7,6 @@ STEP = 1.0
 TIMES = {
     "integrations": ("due_at", "told_at", "looked_at", "lease_until"),
     "processes": ("lease_until",),
-    "stale": ("noted_at",),
     "subscribers": ("lease_until",),
 }
 """The columns that hold times, by table."""

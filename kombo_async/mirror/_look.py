@@ -64,7 +64,8 @@ class Look:
         self._long = long
         self._tables = [each for each in watched.tables if _belongs(each, turn)]
         self._marks: Mapping[str, Watermark] = {}
-        self._fully_read: set[str] = set()
+        self._fully_read: dict[str, datetime] = {}
+        """When whole lists were read, by Kombo's clock."""
         self._failure: Failure | None = None
         self._current: str | None = None
         self._interrupts = True
@@ -106,7 +107,7 @@ class Look:
             await self._note(failure, table)
             return
         if update.full:
-            self._fully_read.add(table.name)
+            self._fully_read[table.name] = update.since + self._settings.overlap
         if table.keeps_records:
             self.updates.append(update)
         if mark.since is None:
@@ -215,17 +216,22 @@ class Look:
 
     async def _read_stale(self, table: Table) -> None:
         stale = await self._store.stale(self.turn, table, _STALE_AT_ONCE)
-        overlap = self._settings.overlap.total_seconds()
-        todo = [each for each in stale if not each.read or each.age >= overlap]
-        waiting = [overlap - each.age for each in stale if each.age < overlap]
+        clock, overlap = self._settings.server_clock, self._settings.overlap
+        now = clock.earliest(clock.clock.time())
+        todo = [each for each in stale if not each.read or not _until_certain(each, now, overlap)]
+        waiting = [wait for each in stale if (wait := _until_certain(each, now, overlap))]
         if waiting:
             self._again_in(max(waiting) + 1)
         if not todo:
             return
         if table.name not in self._fully_read and not await self._read_again(table, todo):
             return
-        await self._store.settle(self.turn, table, [each for each in todo if each.age >= overlap], done=True)
-        await self._store.settle(self.turn, table, [each for each in todo if each.age < overlap], done=False)
+        read_at = self._fully_read.get(table.name, now) if now is not None else None
+        waits = [(each, _until_certain(each, read_at, overlap)) for each in todo]
+        if any(wait and not _until_certain(each, now, overlap) for each, wait in waits):
+            self._again_in(1)  # it became certain only while the whole list was being read
+        await self._store.settle(self.turn, table, [each for each, wait in waits if wait == 0], done=True)
+        await self._store.settle(self.turn, table, [each for each, wait in waits if wait != 0], done=False)
 
     async def _read_again(self, table: Table, stale: Sequence[Stale]) -> bool:
         """Read stale records again; False if there are so many that the whole list has to be read later."""
@@ -283,6 +289,16 @@ def next_full(full_at: datetime, key: str, every: timedelta) -> datetime:
     phase = int.from_bytes(hashlib.blake2b(key.encode(), digest_size=8).digest()) / 2**64 * period
     periods = (full_at.timestamp() + 1 - phase) // period + 1
     return datetime.fromtimestamp(periods * period + phase, UTC)
+
+
+def _until_certain(stale: Stale, now: datetime | None, overlap: timedelta) -> float | None:
+    """Seconds from *now* until late changes are certain to show; None if Kombo's time is not known.
+
+    While it is not known, the record stays noted and is read again in each look.
+    """
+    if now is None or stale.noted_at is None:
+        return None
+    return max(0.0, (stale.noted_at + overlap - now).total_seconds())
 
 
 def _belongs(table: Table, turn: Turn) -> bool:

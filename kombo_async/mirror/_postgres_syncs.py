@@ -8,7 +8,7 @@ from typing import Any
 
 from kombo_async.mirror._diff import Difference, difference
 from kombo_async.mirror._postgres_changes import PostgresChanges
-from kombo_async.mirror._postgres_pool import NOW, Connection, PostgresPool
+from kombo_async.mirror._postgres_pool import Connection, PostgresPool
 from kombo_async.mirror._postgres_rows import PostgresRows
 from kombo_async.mirror._records import Record
 from kombo_async.mirror._store import BlindSpot, Stale, Turn, Watermark, Written
@@ -72,6 +72,7 @@ class PostgresSyncs:
         *,
         full: bool = False,
         blind_spots: Sequence[BlindSpot] = (),
+        noted_at: datetime | None = None,
     ) -> Written:
         """See `Store.write`."""
         logs = self._changes.keeps(table)
@@ -88,13 +89,14 @@ class PostgresSyncs:
             touched = [*(each.id for each in new), *(each.id for each in changed), *gone]
             for spot in blind_spots if touched else ():
                 await db.execute(
-                    f"INSERT INTO {self._pool.own('stale')} SELECT $1, $2, $3, unnest($4::text[]), {NOW}, false "
+                    f"INSERT INTO {self._pool.own('stale')} SELECT $1, $2, $3, unnest($4::text[]), $5, false "
                     "ON CONFLICT (integration_id, name, path, id) DO UPDATE SET noted_at = excluded.noted_at, "
                     "read = false",
                     integration_id,
                     spot.table,
                     spot.path,
                     touched,
+                    noted_at,
                 )
             if logs and touched:
                 differences = [Difference(each.id, "inserted") for each in new]
@@ -181,7 +183,7 @@ class PostgresSyncs:
     async def stale(self, turn: Turn, table: Table, limit: int) -> list[Stale]:
         """See `Store.stale`."""
         rows = await self._pool.fetch(
-            f"SELECT path, id, noted_at, {NOW} - noted_at AS age, read FROM {self._pool.own('stale')} "
+            f"SELECT path, id, noted_at, read FROM {self._pool.own('stale')} "
             "WHERE integration_id = $1 AND name = $2 ORDER BY read LIMIT $3",
             turn.integration_id,
             table.name,
@@ -211,9 +213,9 @@ class PostgresSyncs:
         )
         async with self._pool.turn(turn) as (db, _):
             await db.execute(
-                f"{sql} unnest($3::text[], $4::text[], $5::float8[]) AS u (path, id, noted_at) "
+                f"{sql} unnest($3::text[], $4::text[], $5::timestamptz[]) AS u (path, id, noted_at) "
                 "WHERE s.integration_id = $1 AND s.name = $2 AND s.path = u.path AND s.id = u.id "
-                "AND s.noted_at = u.noted_at",
+                "AND s.noted_at IS NOT DISTINCT FROM u.noted_at",
                 turn.integration_id,
                 table.name,
                 [each.path for each in stale],

@@ -38,7 +38,7 @@ CREATE TABLE IF NOT EXISTS {schema}.kombo_seen (
     integration_id text NOT NULL, name text NOT NULL, id text NOT NULL, PRIMARY KEY (integration_id, name, id)
 );
 CREATE TABLE IF NOT EXISTS {schema}.kombo_stale (
-    integration_id text NOT NULL, name text NOT NULL, path text NOT NULL, id text NOT NULL, noted_at float8 NOT NULL,
+    integration_id text NOT NULL, name text NOT NULL, path text NOT NULL, id text NOT NULL, noted_at timestamptz,
     read boolean NOT NULL DEFAULT false, PRIMARY KEY (integration_id, name, path, id)
 );
 CREATE TABLE IF NOT EXISTS {schema}.kombo_changes (

@@ -54,6 +54,7 @@ class SqliteSyncs(SqliteTurns, SqliteChanges):
         deleted: Sequence[str],
         full: bool,
         blind_spots: Sequence[BlindSpot],
+        noted_at: datetime | None,
     ) -> Written:
         """See `Store.write`."""
         told = self._check(turn)
@@ -80,7 +81,7 @@ class SqliteSyncs(SqliteTurns, SqliteChanges):
             )
         touched = [*(each.id for each in new), *(each.id for each in changed), *gone]
         for spot in blind_spots:
-            self._note_stale(integration_id, spot, touched)
+            self._note_stale(integration_id, spot, touched, noted_at)
         if self._keeps_changes and table.keeps_records:
             differences = [Difference(each.id, "inserted") for each in new]
             differences += [difference(each.fit(), there[each.id][1]) for each in changed]
@@ -127,10 +128,9 @@ class SqliteSyncs(SqliteTurns, SqliteChanges):
 
     def stale(self, turn: Turn, table: Table, limit: int) -> list[Stale]:
         """See `Store.stale`."""
-        now = self._now()
         sql = "SELECT path, id, noted_at, read FROM kombo_stale WHERE integration_id = ? AND name = ? ORDER BY read"
         return [
-            Stale(path=row[0], id=row[1], noted_at=row[2], age=now - row[2], read=bool(row[3]))
+            Stale(path=row[0], id=row[1], noted_at=from_text(row[2]), read=bool(row[3]))
             for row in self._all(f"{sql} LIMIT ?", turn.integration_id, table.name, limit)
         ]
 
@@ -156,16 +156,15 @@ class SqliteSyncs(SqliteTurns, SqliteChanges):
         self._check(turn)
         sql = "DELETE FROM kombo_stale" if done else "UPDATE kombo_stale SET read = 1"
         self._db.executemany(
-            f"{sql} WHERE integration_id = ? AND name = ? AND path = ? AND id = ? AND noted_at = ?",
-            [(turn.integration_id, table.name, each.path, each.id, each.noted_at) for each in stale],
+            f"{sql} WHERE integration_id = ? AND name = ? AND path = ? AND id = ? AND noted_at IS ?",
+            [(turn.integration_id, table.name, each.path, each.id, to_text(each.noted_at)) for each in stale],
         )
 
-    def _note_stale(self, integration_id: str, spot: BlindSpot, ids: Sequence[str]) -> None:
-        now = self._now()
+    def _note_stale(self, integration_id: str, spot: BlindSpot, ids: Sequence[str], at: datetime | None) -> None:
         self._db.executemany(
             "INSERT INTO kombo_stale VALUES (?, ?, ?, ?, ?, 0) "
             "ON CONFLICT DO UPDATE SET noted_at = excluded.noted_at, read = 0",
-            [(integration_id, spot.table, spot.path, id, now) for id in ids],
+            [(integration_id, spot.table, spot.path, id, to_text(at)) for id in ids],
         )
 
 

@@ -33,7 +33,7 @@ CREATE TABLE IF NOT EXISTS kombo_seen (
     integration_id TEXT NOT NULL, name TEXT NOT NULL, id TEXT NOT NULL, PRIMARY KEY (integration_id, name, id)
 ) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS kombo_stale (
-    integration_id TEXT NOT NULL, name TEXT NOT NULL, path TEXT NOT NULL, id TEXT NOT NULL, noted_at REAL NOT NULL,
+    integration_id TEXT NOT NULL, name TEXT NOT NULL, path TEXT NOT NULL, id TEXT NOT NULL, noted_at TEXT,
     read INTEGER NOT NULL DEFAULT 0, PRIMARY KEY (integration_id, name, path, id)
 ) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS kombo_changes (

@@ -113,9 +113,8 @@ class Stale:
 
     path: str
     id: str
-    noted_at: float
-    age: float
-    """Seconds since it was noted."""
+    noted_at: datetime | None
+    """When it was noted, by Kombo's clock; None if that was not known."""
     read: bool
     """Whether they have been read again since; they need another read once late changes are certain to show."""
 
@@ -250,11 +249,13 @@ class Store(Protocol):
         *,
         full: bool = False,
         blind_spots: Sequence[BlindSpot] = (),
+        noted_at: datetime | None = None,
     ) -> Written:
         """Insert or replace *records*, remove those *deleted*; skip unchanged ones.
 
         *full* says that a full sync of the table is in progress: the records are noted as seen.
-        For each of *blind_spots*, changed records are noted as stale.
+        For each of *blind_spots*, changed records are noted as stale, with *noted_at*: the time by Kombo's clock, if
+        known. Keep at least its milliseconds.
         """
         ...
 

@@ -262,8 +262,15 @@ class TableSync:
     async def _store_records(
         self, records: Sequence[Record], deleted: Sequence[str], spots: Sequence[BlindSpot]
     ) -> Written:
-        full = self._full_under_way
-        written = await self._store.write(self._turn(), self._table, records, deleted, full=full, blind_spots=spots)
+        written = await self._store.write(
+            self._turn(),
+            self._table,
+            records,
+            deleted,
+            full=self._full_under_way,
+            blind_spots=spots,
+            noted_at=self._server_clock.latest(self._server_clock.clock.time()),
+        )
         self._read += len(records)
         self._total = Written(
             inserted=self._total.inserted + written.inserted,

@@ -177,9 +177,12 @@ class PostgresStore:
         *,
         full: bool = False,
         blind_spots: Sequence[BlindSpot] = (),
+        noted_at: datetime | None = None,
     ) -> Written:
         """See `Store.write`."""
-        return await self._syncs.write(turn, table, records, deleted, full=full, blind_spots=blind_spots)
+        return await self._syncs.write(
+            turn, table, records, deleted, full=full, blind_spots=blind_spots, noted_at=noted_at
+        )
 
     async def unseen(self, turn: Turn, table: Table, after: str, limit: int) -> list[str]:
         """See `Store.unseen`."""

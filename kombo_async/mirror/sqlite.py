@@ -125,9 +125,10 @@ class SqliteStore:
         *,
         full: bool = False,
         blind_spots: Sequence[BlindSpot] = (),
+        noted_at: datetime | None = None,
     ) -> Written:
         """See `Store.write`."""
-        return await self._do(SqliteTables.write, turn, table, records, deleted, full, blind_spots)
+        return await self._do(SqliteTables.write, turn, table, records, deleted, full, blind_spots, noted_at)
 
     async def unseen(self, turn: Turn, table: Table, after: str, limit: int) -> list[str]:
         """See `Store.unseen`."""

@@ -14,7 +14,12 @@ from tests.mirror.simulation.history import Played, play_seed
 from tests.mirror.simulation.mutations import MUTATIONS, Mutation, mutated
 from tests.support.postgres_server import needs_postgres
 
-SEEDS = sorted({each.noticed_by for each in MUTATIONS if isinstance(each.noticed_by, int)})
+ONCE_WRONG = {
+    22,  # a clock jumps ahead while a record is stale
+    66,  # a webhook comes in the middle of the first look after a long pause
+    128,  # a tag changes right before the first sync
+}
+SEEDS = sorted({each.noticed_by for each in MUTATIONS if isinstance(each.noticed_by, int)} | ONCE_WRONG)
 
 
 @cache

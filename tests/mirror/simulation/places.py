@@ -133,9 +133,9 @@ class PostgresPlace:
 
     def patch(self, patch: pytest.MonkeyPatch) -> None:
         """Have the mirror's SQL take the time from here."""
-        from kombo_async.mirror import _postgres_changes, _postgres_syncs, _postgres_turns
+        from kombo_async.mirror import _postgres_changes, _postgres_turns
 
-        for module in (_postgres_changes, _postgres_syncs, _postgres_turns):
+        for module in (_postgres_changes, _postgres_turns):
             patch.setattr(module, "NOW", f"(SELECT time FROM {self.schema}.simulated_clock)")
 
 
