@@ -6,7 +6,7 @@ import json
 import logging
 import sqlite3
 from collections.abc import AsyncGenerator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -113,6 +113,8 @@ async def test_it_goes_on_where_it_was(tmp_path: Path) -> None:
         await until(lambda: len(candidates(tmp_path)) == 3)
     world = sandbox.world(LEVER)
     world.change("ats_candidates", world.table("ats_candidates")[0], first_name="Renamed")
+    with closing(sqlite3.connect(tmp_path / "mirror.db", isolation_level=None)) as database:
+        database.execute("UPDATE kombo_integrations SET looked_at = looked_at - 3600")  # as if an hour had passed
     async with running(sandbox, tmp_path):
         await until(lambda: "Renamed" in candidates(tmp_path).values())
 
