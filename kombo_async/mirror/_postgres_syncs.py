@@ -86,8 +86,8 @@ class PostgresSyncs:
             await self._rows.delete(db, integration_id, table, gone)
             if full and records:
                 await self._note_seen(db, integration_id, table, [each.id for each in records])
-            touched = [*(each.id for each in new), *(each.id for each in changed), *gone]
-            for spot in blind_spots if touched else ():
+            stale = [*(each.id for each in (*new, *changed)), *deleted]
+            for spot in blind_spots if stale else ():
                 await db.execute(
                     f"INSERT INTO {self._pool.own('stale')} SELECT $1, $2, $3, unnest($4::text[]), $5, false "
                     "ON CONFLICT (integration_id, name, path, id) DO UPDATE SET noted_at = excluded.noted_at, "
@@ -95,10 +95,10 @@ class PostgresSyncs:
                     integration_id,
                     spot.table,
                     spot.path,
-                    touched,
+                    stale,
                     noted_at,
                 )
-            if logs and touched:
+            if logs:
                 differences = [Difference(each.id, "inserted") for each in new]
                 differences += [difference(each.fit(), there[each.id][2]) for each in changed]
                 differences += [Difference(id, "deleted") for id in gone]

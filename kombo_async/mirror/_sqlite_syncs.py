@@ -79,9 +79,8 @@ class SqliteSyncs(SqliteTurns, SqliteChanges):
                 "INSERT OR IGNORE INTO kombo_seen VALUES (?, ?, ?)",
                 [(integration_id, table.name, each.id) for each in records],
             )
-        touched = [*(each.id for each in new), *(each.id for each in changed), *gone]
         for spot in blind_spots:
-            self._note_stale(integration_id, spot, touched, noted_at)
+            self._note_stale(integration_id, spot, [*(each.id for each in (*new, *changed)), *deleted], noted_at)
         if self._keeps_changes and table.keeps_records:
             differences = [Difference(each.id, "inserted") for each in new]
             differences += [difference(each.fit(), there[each.id][1]) for each in changed]

@@ -254,8 +254,8 @@ class Store(Protocol):
         """Insert or replace *records*, remove those *deleted*; skip unchanged ones.
 
         *full* says that a full sync of the table is in progress: the records are noted as seen.
-        For each of *blind_spots*, changed records are noted as stale, with *noted_at*: the time by Kombo's clock, if
-        known. Keep at least its milliseconds.
+        For each of *blind_spots*, changed records are noted as stale, and so are all *deleted*, also unknown ones:
+        others may still nest them. *noted_at* is the time by Kombo's clock, if known; keep at least its milliseconds.
         """
         ...
 

@@ -102,3 +102,23 @@ async def test_where_kombo_does_not_tell_the_time(place: Place) -> None:
         await mirror.update(INTEGRATION)
         assert shown(place) == ["New"]
         assert place.query("SELECT id FROM kombo_stale") == [("t",)]
+
+
+async def test_a_deletion_that_no_sync_has_seen(place: Place) -> None:
+    """What was deleted before the list was ever read may still be nested in records: they are read again."""
+    kombo = Kombo()
+    kombo.change_tag(None)
+    async with Mirror(mock_client(kombo), place.store(), TABLES) as mirror:
+        await mirror.update(INTEGRATION)
+        assert shown(place) == ["Old"]
+        kombo.now += timedelta(minutes=5)
+        await mirror.update(INTEGRATION)
+        kombo.shown = None
+        for _ in range(2):  # the first of them is told of the deletion again, since it goes back by the overlap
+            kombo.now += HOUR
+            await mirror.update(INTEGRATION)
+        assert shown(place) == []
+        assert place.query("SELECT id FROM kombo_stale") == []
+        before = kombo.looked_up
+        await mirror.update(INTEGRATION)
+        assert kombo.looked_up == before
