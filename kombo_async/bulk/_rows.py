@@ -21,7 +21,7 @@ from kombo_async.bulk._item import Doubt, Held, Item, outcome_of
 from kombo_async.bulk._journal import Claim, Entry, Journal, JournalError, RowKey, without_people
 from kombo_async.bulk._outcome import Outcome, Row
 from kombo_async.bulk._reconcile import Reconciler, Repeatable
-from kombo_async.bulk._sending import Leaving, NotNow, Sent, send
+from kombo_async.bulk._sending import NotNow, RecordedAttempts, Sent, send
 from kombo_async.bulk._settings import Settings
 from kombo_async.bulk._waiting import wait_until
 from kombo_async.bulk._words import in_words
@@ -216,7 +216,7 @@ class Rows:
                     return why
                 await gate.changed()
                 continue
-            step = Leaving(self._journal, item.key, entry, gate, self._clock)
+            step = RecordedAttempts(self._journal, item.key, entry, gate, self._clock)
             try:
                 return await send(self._kombo, request, self._reconciler(request), step, options)
             except NotNow:

@@ -85,7 +85,7 @@ def _has_files(call: Call) -> bool:
 
 
 @attrs.define
-class Leaving:
+class RecordedAttempts:
     """The step around each attempt: the row is durably *sending* before the attempt is sent."""
 
     journal: Journal
@@ -176,7 +176,7 @@ async def send(
     kombo: AsyncKomboClient,
     request: Request[Any],
     reconciler: Reconciler | None,
-    step: Leaving,
+    step: RecordedAttempts,
     options: Options,
 ) -> Sent:
     """Send *request* and record the result.
@@ -222,14 +222,14 @@ async def send(
     )
 
 
-async def _record_not_now(step: Leaving, before: Entry) -> None:
+async def _record_not_now(step: RecordedAttempts, before: Entry) -> None:
     """Record that an attempt was certainly not performed, if one was made; the row stays this run's."""
     if step.moments is not None:
         entry = attrs.evolve(before, state="unsent", message=NOT_NOW)
         await step.journal.record(step.key, without_people(entry), hold=True)
 
 
-async def _record_broken_off(step: Leaving, before: Entry) -> None:
+async def _record_broken_off(step: RecordedAttempts, before: Entry) -> None:
     if step.may_have_applied:
         message = "interrupted before the response came"
         entry = attrs.evolve(step.entry, state="in_doubt", last_sent=step.last_sent, message=message)
