@@ -225,6 +225,7 @@ async def test_sound_connections_are_kept(server: FaultServer, chunked: bool) ->
     """Where nothing came after an answer, the connection serves the next call."""
 
     async def numbered(exchange: Exchange) -> None:
+        exchange.perform()
         body = b'{"status": "success", "data": {"id": "%d"}}' % server.asked.total()
         if chunked:
             await exchange.send(b"HTTP/1.1 200 X\r\nTransfer-Encoding: chunked\r\n\r\n")
@@ -233,7 +234,6 @@ async def test_sound_connections_are_kept(server: FaultServer, chunked: bool) ->
             await exchange.send(b"0\r\n\r\n")
         else:
             await exchange.answer(200, body)
-        exchange.perform()
 
     await _no_confusion(server, client(server, numbered))
     assert server.connections == 1
