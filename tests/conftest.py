@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import os
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,10 @@ OPENAPI = SHARED / "openapi" / "kombo.json"
 # Settings of the developer's own environment reach no test, no fixture of any scope, and no process that tests start.
 for _name in [name for name in os.environ if name.startswith("KOMBO_")]:
     del os.environ[_name]
+
+# A shell that runs the tests in the background lets them ignore Ctrl-C, and so would the processes that they start.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 needs_openapi = pytest.mark.skipif(not OPENAPI.exists(), reason="needs ../shared/openapi/kombo.json beside the project")
 
