@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from typing import Any
@@ -31,12 +32,22 @@ class Kombo:
         self.shown: str | None = "Old"
         self.changed_at = self.now - 9 * HOUR
         self.looked_up = 0
+        self.meanwhile: Callable[[], None] | None = None
+        """What happens between the two pages that the list of candidates then has."""
 
     def __call__(self, request: httpx.Request) -> httpx.Response:
         """Answer a list."""
         query = request.url.params
         self.looked_up += "ids" in query
-        answer = page(*(each for each in self._records(request.url.path) if self._asked_for(each, query)))
+        if "cursor" in query:
+            answer = page()
+        else:
+            shown = [each for each in self._records(request.url.path) if self._asked_for(each, query)]
+            more = self.meanwhile is not None and request.url.path.endswith("/candidates")
+            answer = page(*shown, next="second" if more else None)
+        if "cursor" in query and self.meanwhile is not None:
+            self.meanwhile()
+            self.meanwhile = None
         if self.tells_time:
             answer.headers["Date"] = format_datetime(self.now, usegmt=True)
         return answer
@@ -122,3 +133,23 @@ async def test_a_deletion_that_no_sync_has_seen(place: Place) -> None:
         before = kombo.looked_up
         await mirror.update(INTEGRATION)
         assert kombo.looked_up == before
+
+
+async def test_a_whole_list_that_takes_long_to_read(place: Place) -> None:
+    """What was read before late changes are certain to show is read again, however late the reading ends."""
+    kombo = Kombo()
+
+    def an_hour_later() -> None:
+        kombo.now += HOUR
+        kombo.shown = "New"
+
+    async with Mirror(mock_client(kombo), place.store(), TABLES) as mirror:
+        await mirror.update(INTEGRATION)
+        kombo.now += HOUR
+        kombo.change_tag("New")
+        kombo.meanwhile = an_hour_later
+        await mirror.update(INTEGRATION, full=True)
+        assert shown(place) == ["Old"]
+        await mirror.update(INTEGRATION)
+        assert shown(place) == ["New"]
+        assert place.query("SELECT id FROM kombo_stale") == []
