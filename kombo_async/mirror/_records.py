@@ -21,8 +21,11 @@ from kombo_async.model import UNSET, field_names
 from kombo_async.pages import Page
 from kombo_async.request import Request
 
-_UNFIT = re.compile(r"\\u(?:0000|[dD][89a-fA-F])|[\ud800-\udfff]|NaN|Infinity|(?<!\d)\d{4301}")
-"""An escaped NUL, what may be half of a surrogate pair, or a number that JSON lacks or Python does not read."""
+_UNFIT = re.compile(r"\\u(?:0000|[dD][89a-fA-F])")
+"""An escaped NUL, or what may be half of a surrogate pair."""
+LONGEST_NUMBER = 4300
+"""The most digits of an integer that Python reads (`sys.int_info.default_max_str_digits`)."""
+_LONGER = re.compile(rf"\d{{{LONGEST_NUMBER + 1}}}")
 
 _logger = logging.getLogger("kombo_async.mirror")
 
@@ -57,9 +60,22 @@ class Record:
     def fit(self) -> Record:
         """The record without what databases cannot store: U+FFFD in place of NUL and halves of characters, null in
         place of numbers that are too large for any program."""
-        if _UNFIT.search(self.json) is None:
+        if _is_fit(self.json):
             return self
         return Record(self.id, json.dumps(_cleaned(self.plain), ensure_ascii=False))
+
+
+def _is_fit(text: str) -> bool:
+    """Whether *text* is as it is for databases. One search at a time: one pattern for all takes far longer."""
+    if "NaN" in text or "Infinity" in text or _UNFIT.search(text) is not None:
+        return False
+    if len(text) > LONGEST_NUMBER and _LONGER.search(text) is not None:
+        return False
+    try:
+        text.encode()
+    except UnicodeEncodeError:  # it has half of a surrogate pair
+        return False
+    return True
 
 
 def _cleaned(value: Any) -> Any:
