@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from math import inf
+
 from kombo_async.bulk import JournalError
 from tests.simulation.history import Ended, History
 from tests.simulation.specs import RowSpec
@@ -46,7 +48,14 @@ def attempts(history: History, row: RowSpec) -> list[float]:
     """When the attempts for the row began that may have been done, by what their processes said of them."""
     this = identity(history, row)
     silent = {each.run.name for each in history.ended if each.killed or isinstance(each.error, JournalError)}
-    refused = [each for each in history.kombo.arrived if not each.may_work and each.process not in silent]
+    ended = {each.run.name: each.at for each in history.ended}
+    refused = [
+        each
+        for each in history.kombo.arrived
+        if not each.may_work
+        and each.process not in silent
+        and each.at + (each.answered or 0) <= ended.get(each.process, inf)
+    ]
     not_done = {(each.process, each.row, each.began) for each in refused}
     return [each[2] for each in history.kombo.begun if each[1] == this and each not in not_done]
 

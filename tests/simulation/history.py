@@ -6,6 +6,7 @@ import asyncio
 import gc
 import traceback
 from contextlib import suppress
+from math import inf
 from typing import Any
 
 import attrs
@@ -37,6 +38,8 @@ class Ended:
     """Of tasks that nobody waited for."""
     error: BaseException | None = None
     killed: bool = False
+    at: float = inf
+    """When, if it ended by itself: what comes for it later, it cannot know."""
 
 
 @attrs.define
@@ -212,7 +215,7 @@ class _Player:
         self.world.say(run.name, f"ended{'' if error is None else f' with {_text(error)}'}")
         if error is not None and not isinstance(error, JournalError | asyncio.CancelledError):
             self.world.trace.extend(line.rstrip() for line in traceback.format_exception(error))
-        self.history.ended.append(Ended(run, list(map(str, process.loop.errors)), error))
+        self.history.ended.append(Ended(run, list(map(str, process.loop.errors)), error, at=self.world.now))
 
     def _tell(self, told: Told) -> None:
         outcome = told.outcome

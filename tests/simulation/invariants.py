@@ -73,9 +73,9 @@ def _false(history: History, told: Told) -> Iterator[str]:
             ids = dict(outcome.ids)
             application_id = ids.get("application_id") or ids.get("id")
             made = as_good_as_ours(history, row)
-            made_ids = {each.id for each in made} | (
-                {each.candidate.id for each in made} if row.as_candidate else set()
-            )
+            made_ids = {each.id for each in made}
+            if _was_candidate(history, row):
+                made_ids |= {each.candidate.id for each in made}
             same_in_run = str(outcome.result) == "changed" and len(_same_rows(history, told)) > 1
             if not ids.get("id") and not same_in_run:
                 yield f"FALSE: {name} is {outcome.result} without an ID"
@@ -106,6 +106,13 @@ def _false(history: History, told: Told) -> Iterator[str]:
                 yield f"FALSE: {name} is held, but no other run is alive"
         case _:
             pass
+
+
+def _was_candidate(history: History, row: RowSpec) -> bool:
+    """Whether some run had it as a candidate with an application, whose answer names the candidate."""
+    this = thing(history, identity(history, row))
+    rows = [each for ended in history.ended for each in ended.run.rows if each.as_candidate]
+    return any(thing(history, identity(history, each)) == this for each in rows)
 
 
 def _same_rows(history: History, told: Told) -> list[RowSpec]:
