@@ -58,12 +58,14 @@ class JournalFile:
             return False
         match what:
             case "deleted" | "replaced":
-                aside = self._folder / f"aside{self._number}"
-                os.rename(self._here, aside)
+                if self._aside is None:
+                    self._aside = self._folder / f"aside{self._number}"
+                    os.rename(self._here, self._aside)
+                else:  # it happens to what is in its place
+                    shutil.rmtree(self._here)
                 self._here.mkdir()
-                self._aside = aside
                 if what == "replaced":
-                    shutil.copy(aside / "journal", self.path)
+                    shutil.copy(self._aside / "journal", self.path)
             case "emptied":
                 os.truncate(self.path, 0)
                 for beside in self._here.iterdir():
