@@ -2,8 +2,8 @@
 
 Keys of a journal, all in one slot of a cluster (`{job}`):
 
-- `about`: its format and address, and `sequence`, which counts all writes. Seeing a lower one than before means
-  that Redis has lost writes.
+- `about`: its format and address, the number of all `rows`, and `sequence`, which counts all writes. Seeing a lower one
+  than before means that Redis has lost writes.
 - `runs`: the end of each run's lease, in milliseconds on Redis's own clock.
 - `rows:B`: the rows of bucket B, by name: `<h or f><run>:<token>` (held or free, and the run), a newline, the entry.
 - `proofs:B`: the IDs that prove rows, each with the bucket and name of its row.
@@ -27,6 +27,7 @@ ROWS = (
     local about, runs, counts, unfinished = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
     local floor, commands = tonumber(ARGV[1]), cjson.decode(ARGV[2])
     local sequence = tonumber(redis.call('HGET', about, 'sequence') or 0)
+    local gone = tonumber(redis.call('HGET', about, 'rows') or 0) > 0 and redis.call('EXISTS', counts) == 0
     local function lives(each) return tonumber(redis.call('HGET', runs, each) or 0) > now end
     local function whole(key, field)
         return redis.call('HLEN', key) == tonumber(redis.call('HGET', counts, field) or 0)
@@ -92,6 +93,7 @@ ROWS = (
         if row.mine and row.entry == '' then
             redis.call('HDEL', row.rows, row.name)
             redis.call('HINCRBY', counts, 'r' .. row.bucket, -1)
+            redis.call('HINCRBY', about, 'rows', -1)
             counted()
         elseif row.mine then
             row.write('f', '', '', row.entry)
@@ -101,7 +103,7 @@ ROWS = (
 
     local function step(what, run, bucket, proofs, name, ...)
         local row = {run = run, bucket = bucket, proofs = proofs, name = name, rows = KEYS[5] .. bucket}
-        if not whole(row.rows, 'r' .. bucket) then return 'lost', '' end
+        if gone or not whole(row.rows, 'r' .. bucket) then return 'lost', '' end
         local flag
         flag, row.owner, row.token, row.entry = parse(redis.call('HGET', row.rows, name))
         row.held = flag == 'h'
@@ -109,6 +111,7 @@ ROWS = (
         function row.write(to, by, mark, text)
             if redis.call('HSET', row.rows, name, to .. by .. ':' .. mark .. '\\n' .. text) == 1 then
                 redis.call('HINCRBY', counts, 'r' .. bucket, 1)
+                redis.call('HINCRBY', about, 'rows', 1)
             end
             counted()
         end
@@ -138,13 +141,14 @@ OPEN = (
         keys[#keys + 1] = KEYS[5] .. bucket
         keys[#keys + 1] = KEYS[6] .. bucket
     end
-    local there = redis.call('EXISTS', unpack(keys))
+    local there, rows = redis.call('EXISTS', unpack(keys)), 0
     for i = 1, #known, 2 do
         local key = (string.sub(known[i], 1, 1) == 'r' and KEYS[5] or KEYS[6]) .. string.sub(known[i], 2)
         if redis.call('HLEN', key) ~= tonumber(known[i + 1]) then return {'lost', 0, key} end
         if known[i + 1] ~= '0' then there = there - 1 end
+        if string.sub(known[i], 1, 1) == 'r' then rows = rows + known[i + 1] end
     end
-    if there ~= 0 then return {'lost', 0, 'counts'} end
+    if there ~= 0 or rows ~= tonumber(redis.call('HGET', about, 'rows') or 0) then return {'lost', 0, 'counts'} end
     if not format and redis.call('EXISTS', runs, counts, KEYS[4]) > 0 then return {'lost', 0, 'about'} end
     if not format then redis.call('HSET', about, 'format', ARGV[4], 'address', ARGV[5]) end
     local others = redis.call('HGETALL', runs)

@@ -234,14 +234,16 @@ def _any_redis_will_do(patch: pytest.MonkeyPatch) -> None:
         pass
 
     patch.setattr(RedisJournal, "_check_server", nothing)
-    rows_gone, any_gone = (
-        "if not whole(row.rows, 'r' .. bucket)",
+    rows_gone, some_gone, all_gone = (
+        "if gone or not whole(row.rows, 'r' .. bucket)",
         "if redis.call('HLEN', key) ~= tonumber(known[i + 1])",
+        "if there ~= 0 or rows ~= tonumber(redis.call('HGET', about, 'rows') or 0)",
     )
     assert rows_gone in scripts.ROWS
-    assert any_gone in scripts.OPEN
+    assert some_gone in scripts.OPEN
+    assert all_gone in scripts.OPEN
     patch.setattr(scripts, "ROWS", scripts.ROWS.replace(rows_gone, "if false"))
-    patch.setattr(scripts, "OPEN", scripts.OPEN.replace(any_gone, "if false").replace("if there ~= 0", "if false"))
+    patch.setattr(scripts, "OPEN", scripts.OPEN.replace(some_gone, "if false").replace(all_gone, "if false"))
 
 
 MUTATIONS = (
