@@ -212,8 +212,14 @@ def test_without_redis_calls_go_on(server: FaultServer) -> None:
 def test_a_redis_that_hangs_is_left_alone(server: FaultServer) -> None:
     """One call finds out that Redis does not reply; the others do not wait for the same, one after the other."""
 
+    async def say_nothing(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            await reader.read()  # until the client closes
+        finally:
+            writer.close()
+
     async def scene() -> None:
-        hole = await asyncio.start_server(lambda reader, writer: asyncio.sleep(3600), "127.0.0.1", 0)
+        hole = await asyncio.start_server(say_nothing, "127.0.0.1", 0)
         port = hole.sockets[0].getsockname()[1]
         client = redis.Redis.from_url(f"redis://127.0.0.1:{port}/0", socket_timeout=0.2, retry=Retry(NoBackoff(), 0))
         asked = 0
