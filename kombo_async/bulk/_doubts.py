@@ -141,7 +141,7 @@ class Doubts:
     async def _has_rival(self, doubt: Doubt) -> bool:
         """Whether another run is sending a row for the same person and job: what was found may be that row's."""
         key, subject = doubt.item.key, doubt.item.entry.subject
-        if key.key == subject:  # without keys of the caller's, it would be the same row
+        if not subject or key.key == subject:  # by default, that would be the same row
             return False
         rivals = [
             other

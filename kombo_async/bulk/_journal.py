@@ -224,7 +224,7 @@ def proof_of(entry: Entry) -> str:
 def without_people(entry: Entry) -> Entry:
     """*entry* without people's data, once nobody has to search for them any more.
 
-    A tag may be anything of the caller's, such as an address; only short numbers stay.
+    A tag can hold personal data, such as an address, so only short numbers stay.
     """
     row = entry.row if entry.row.isdecimal() and len(entry.row) < 9 else ""
     if entry.is_unfinished or not (entry.about or row != entry.row):

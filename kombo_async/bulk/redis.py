@@ -43,7 +43,7 @@ from kombo_async.bulk._journal import (
 from kombo_async.bulk._redis_clients import give_back, take_client
 from kombo_async.bulk._redis_commands import Commands, Reply, as_journal_errors, commands_for, keys_of, name_of, text
 
-FORMAT = "2"
+FORMAT = "3"
 BUCKETS = 1_024
 """The number of hashes for the rows of a journal: with ten million rows, each has ten thousand."""
 MARGIN = 0.1
