@@ -211,6 +211,26 @@ async def test_operations_without_a_reconciler_stay_in_doubt(bench: Bench) -> No
         assert [each.ids async for each in run] == [{"id": "it"}]
 
 
+async def test_rows_without_an_identity_are_no_rivals(bench: Bench, tmp_path: Path) -> None:
+    """A row that nothing identifies is found, though another run was sending one of the same kind."""
+    operation = "PostAtsCandidatesCandidateIdResultLinks"
+    bench.sandbox.faults.add(operation, status=500, code="PLATFORM.UNKNOWN_ERROR")
+    requests = [ats.AddCandidateResultLink(candidate_id="c", label=label, url="https://example.com") for label in "ab"]
+    journal = SqliteJournal(tmp_path / "j")
+    await journal.open(BASE_URL)
+    entry = Entry(state="sending", digest=digest(requests[0], INTEGRATION))
+    await journal.record(RowKey(entry.digest, operation, INTEGRATION), entry)
+    await journal.aclose()
+
+    class Links(Reconciler):
+        async def look(self, look: Look) -> Verdict:
+            return Found(Match(ids={"id": look.request.label}))  # type: ignore[attr-defined]
+
+    async with bench.client() as kombo:
+        run = kombo.bulk(requests[1:], journal=tmp_path / "j", reconcilers={ats.AddCandidateResultLink: Links()})
+        assert [each.ids async for each in run] == [{"id": "b"}]
+
+
 async def test_what_a_held_up_run_recorded_of_a_row_is_this_rows(timed_bench: Bench) -> None:
     """Another run that had the row before may have found its record: then it is still this row's, and no other's."""
     bench = timed_bench
