@@ -6,7 +6,6 @@ import copy
 import os
 from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
-from inspect import iscoroutinefunction
 from math import inf
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TypeVar
@@ -107,12 +106,6 @@ class AsyncKomboClient:
             raise address
         if isinstance(own_headers, ValueError):
             raise own_headers
-        if transport is not None and http_client is not None:
-            raise ValueError("transport, http_client: pass only one of them; pass the transport to your own client")
-        if transport is not None and not hasattr(transport, "handle_async_request"):
-            raise ValueError(f"transport: pass an httpx.AsyncBaseTransport, not {_shown(transport)}")
-        if http_client is not None and not iscoroutinefunction(getattr(http_client, "send", None)):
-            raise ValueError(f"http_client: pass an httpx.AsyncClient or httpx2.AsyncClient, not {_shown(http_client)}")
         check_number("max_connections", max_connections, least=1, whole=True)
         check_number("max_response_bytes", max_response_bytes, least=1, whole=True)
         self._base_url = address
@@ -378,7 +371,3 @@ def _deadline(seconds: float | None) -> float | None:
     if seconds is not None:
         check_number("deadline", seconds, least=-inf)
     return seconds
-
-
-def _shown(value: object) -> str:
-    return repr(value) if isinstance(value, str) else f"a {type(value).__name__}"

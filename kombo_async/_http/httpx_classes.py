@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from functools import cache, cached_property
+from inspect import iscoroutinefunction
 from types import ModuleType
 from typing import Any
 
@@ -26,6 +27,20 @@ class Classes:
     """For `raw_response.request`: what was sent, without key and body."""
     as_it_is: Any
     """For `send(auth=...)`: the request has its key already, in whose place a caller's client must not put another."""
+
+
+def check_passed(transport: Any, client: Any) -> None:
+    """Raise `ValueError` for what cannot be the caller's `transport=` or `http_client=`."""
+    if transport is not None and client is not None:
+        raise ValueError("transport, http_client: pass only one of them; pass the transport to your own client")
+    if transport is not None and not hasattr(transport, "handle_async_request"):
+        raise ValueError(f"transport: pass an httpx.AsyncBaseTransport, not {_shown(transport)}")
+    if client is not None and not iscoroutinefunction(getattr(client, "send", None)):
+        raise ValueError(f"http_client: pass an httpx.AsyncClient or httpx2.AsyncClient, not {_shown(client)}")
+
+
+def _shown(value: object) -> str:
+    return repr(value) if isinstance(value, str) else f"a {type(value).__name__}"
 
 
 def library_of(client: Any) -> ModuleType:

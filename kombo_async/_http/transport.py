@@ -17,7 +17,7 @@ from kombo_async._chain.logs import drop_lines_of, quiet
 from kombo_async._clock import Clock
 from kombo_async._codec.decode import decode
 from kombo_async._http.bodies import FileBody, Unreadable, is_small, read
-from kombo_async._http.httpx_classes import classes_of, library_of
+from kombo_async._http.httpx_classes import check_passed, classes_of, library_of
 from kombo_async._http.requests import Requests
 from kombo_async.errors import ConnectionFailed, TimedOut
 from kombo_async.middleware import Call
@@ -81,6 +81,7 @@ class Http:
         this_machine: bool,
         clock: Clock,
     ) -> None:
+        check_passed(transport, client)
         self._base_url = base_url
         self._transport = transport
         self._callers_client = client
