@@ -172,7 +172,7 @@ class Doubts:
         )
 
     async def _owners(self, this: RowKey, ids: Sequence[str]) -> Mapping[str, RowKey]:
-        """The rows other than *this* that these IDs are the proof of: a run that was held up may have settled it."""
+        """The rows that these IDs prove, without *this*, which a run that was held up may have settled."""
         return {id: key for id, key in (await self._journal.owners(ids)).items() if key != this}
 
     def _timed(self, doubt: Doubt) -> Entry:

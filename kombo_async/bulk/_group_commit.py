@@ -21,7 +21,7 @@ class _Batch(Generic[T, R]):
         self.results: Sequence[R] = ()
         self.error: Exception | None = None
         self.traceback: TracebackType | None = None
-        """Where that was raised first: each caller's own frames are added to it, and not those of all callers."""
+        """The original traceback. Each caller raises from it, so that the frames of the others do not pile up."""
         self.done = anyio.Event()
 
 

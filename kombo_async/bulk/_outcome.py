@@ -44,7 +44,7 @@ class Row:
     integration_id: str | None = None
     """In place of the client's own."""
     tag: Any = None
-    """Anything of yours to pass through to the outcome, such as the row's number in a file."""
+    """Anything you want passed through to the outcome, such as the row's number in a file."""
 
 
 @attrs.frozen(kw_only=True)

@@ -1,4 +1,4 @@
-"""What is said of a row, in words."""
+"""Messages about a row."""
 
 from __future__ import annotations
 
@@ -10,5 +10,5 @@ def in_words(error: Exception) -> str:
 
 
 def joined(*clauses: str) -> str:
-    """What is said of a row, in one line: a full stop inside it would end the sentence too early."""
+    """Join *clauses* into one line, without full stops in the middle."""
     return "; ".join(clause.rstrip(" .;") for clause in clauses if clause.strip(" .;"))

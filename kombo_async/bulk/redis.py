@@ -64,7 +64,7 @@ class RedisJournal:
     when it restarts. With `appendfsync always`, a run recovers even from a power cut without searching for rows.
 
     Args:
-        redis: The address (`redis://localhost:6379/0`), or a `redis.asyncio.Redis` of yours, which stays open.
+        redis: The address (`redis://localhost:6379/0`), or your own `redis.asyncio.Redis`, which stays open.
         job: What the journal is for, such as the name of the input; the same for all workers of an upload.
         lease: Seconds after which a silent run counts as dead.
         require_aof: Whether to refuse a Redis without an append-only file. Without one, rows sent in the last

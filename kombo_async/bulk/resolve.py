@@ -52,7 +52,7 @@ class Doubt:
 
     @property
     def short_key(self) -> str:
-        """As much of the key as is enough to name the row: all of it if it is a key of yours."""
+        """Enough of the key to name the row: all of it if it is your own key."""
         return self.key[:SHORT] if _DIGEST.fullmatch(self.key) else self.key
 
     @property
@@ -109,7 +109,7 @@ class Doubts:
     async def get(self, key: str | Doubt) -> Doubt:
         """The row with this key, if it is still in doubt. Raises `UnknownDoubt`.
 
-        The beginning of a key is enough unless it is a key of yours: "1" is not the beginning of "10". If rows of
+        The beginning of a key is enough, except for your own keys: "1" is not the beginning of "10". If rows of
         several integrations or kinds have the same key, `Doubt.name` is what tells them apart.
         """
         if isinstance(key, Doubt):

@@ -1,4 +1,4 @@
-// Fragments of the page come from the server as HTML; this fetches them anew, and sends what buttons ask for.
+// Fragments of the page come from the server as HTML; this fetches them again, and sends what buttons ask for.
 "use strict";
 
 const shown = new WeakMap();
@@ -12,7 +12,7 @@ async function refresh(element) {
   if (filters) for (const [name, value] of new FormData(filters)) if (value) url.searchParams.set(name, value);
   if (element.dataset.page) url.searchParams.set("page", element.dataset.page);
   const focused = element.contains(document.activeElement) ? document.activeElement : null;
-  // A menu that somebody has open must not be drawn anew under their hand, nor a row that they are pressing.
+  // A menu that somebody has open must not be redrawn under their hand, nor a row that they are pressing.
   if (pressed || focused?.tagName === "SELECT" || selecting(element)) return;
   try {
     const response = await fetch(url);
