@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
+from kombo_async._cancellation import unless_cancelled
 from kombo_async._shared_limits_scripts import ACQUIRE, RELEASE, RENEW
 
 if TYPE_CHECKING:
@@ -100,8 +101,7 @@ class SharedLimits:
                 if await self._run("acquire", integration_id, place, wanted):
                     self._held.setdefault(integration_id, {})[place] = asked
                     return place
-                with suppress(TimeoutError):
-                    await asyncio.wait_for(turn.wait(), LONGEST_POLL)
+                await _wait(turn, LONGEST_POLL)
         except asyncio.CancelledError:  # the place may have been granted by a reply that never arrived
             await asyncio.shield(self._give_back(integration_id, place, wanted - 1))
             raise
@@ -119,7 +119,7 @@ class SharedLimits:
     async def tell(self, integration_id: str, limit: int) -> None:
         """Apply a `Concurrency-Limit` from Kombo."""
         with suppress(Exception):
-            await self._redis.set(self._key(integration_id, "limit"), limit, ex=86_400)
+            await unless_cancelled(self._redis.set(self._key(integration_id, "limit"), limit, ex=86_400))
 
     async def _give_back(self, integration_id: str, place: str, wanted: int) -> None:
         try:
@@ -138,7 +138,7 @@ class SharedLimits:
             self._wake(""),
             integration_id,
         ]
-        return await self._scripts[script](keys=keys, args=[*fixed, *arguments])
+        return await unless_cancelled(self._scripts[script](keys=keys, args=[*fixed, *arguments]))
 
     def _key(self, integration_id: str, part: str) -> str:
         return f"{self._prefix}:{{{integration_id}}}:{part}"
@@ -170,8 +170,7 @@ class SharedLimits:
                 held.update({name: asked for name in map(_text, kept) if name in held})
 
     async def _closes_within(self, seconds: float) -> bool:
-        with suppress(TimeoutError):
-            await asyncio.wait_for(self._closing.wait(), seconds)
+        await _wait(self._closing, seconds)
         return self._closing.is_set()
 
     async def _listen(self) -> None:
@@ -186,6 +185,13 @@ class SharedLimits:
             turn = self._turns.get(_text(message[1])) if message is not None else None
             if turn is not None:
                 turn.set()
+
+
+async def _wait(event: asyncio.Event, seconds: float) -> None:
+    """Wait for *event*, at most so long. (`asyncio.wait_for` loses cancellations on Python 3.11.)"""
+    with suppress(TimeoutError):
+        async with asyncio.timeout(seconds):
+            await event.wait()
 
 
 def _text(value: bytes | str) -> str:

@@ -11,8 +11,8 @@ from codegen.text import HEADER
 from tests.support.source import PACKAGE, Module, imports, modules
 
 GROUPS = {
-    "names that load when used, the version, the clock, faults of the machine, text that is safe to print": (
-        "_lazy _version _clock _machine_faults _escaping"
+    "names that load when used, the version, the clock, cancellation, faults of the machine, text safe to print": (
+        "_lazy _version _clock _cancellation _machine_faults _escaping"
     ),
     "values": "model attachments errors options request response status _generated.shared _generated.error_codes",
     "pages": "_prefetch pages",

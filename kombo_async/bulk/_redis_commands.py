@@ -10,6 +10,7 @@ from weakref import WeakValueDictionary
 import msgspec
 from redis.exceptions import RedisError
 
+from kombo_async._cancellation import unless_cancelled
 from kombo_async.bulk import _redis_scripts as scripts
 from kombo_async.bulk._group_commit import GroupCommit
 from kombo_async.bulk._journal import JournalDamaged, JournalError
@@ -71,7 +72,7 @@ class Commands:
     async def _run(self, script: str, *arguments: str | int | bytes) -> Any:
         if script not in self._scripts:
             self._scripts[script] = self._redis.register_script(script)
-        return await self._scripts[script](keys=self._keys, args=arguments)
+        return await unless_cancelled(self._scripts[script](keys=self._keys, args=arguments))
 
     def _checked(self, reply: Reply) -> Reply:
         if reply[0] == "older":

@@ -9,6 +9,7 @@ import uuid
 from datetime import timedelta
 from typing import Any
 
+from kombo_async._cancellation import unless_cancelled
 from kombo_async._lazy import missing_extra
 
 try:
@@ -55,18 +56,18 @@ class RedisEventDeduplicator:
     async def begin(self, event_id: str, owner: str = "") -> EventStatus:
         """See `EventDeduplicator.begin`."""
         name = self._prefix + event_id
-        if await self._redis.set(name, self._claim(owner), nx=True, px=self._busy_for):
+        if await unless_cancelled(self._redis.set(name, self._claim(owner), nx=True, px=self._busy_for)):
             return "new"
-        return "done" if await self._redis.get(name) in (_DONE, _DONE.encode()) else "busy"
+        return "done" if await unless_cancelled(self._redis.get(name)) in (_DONE, _DONE.encode()) else "busy"
 
     async def finish(self, event_id: str, owner: str = "") -> None:
         """See `EventDeduplicator.finish`."""
         milliseconds = int(self._kept_for.total_seconds() * 1000)
-        await self._redis.eval(_FINISH, 1, self._prefix + event_id, self._claim(owner), milliseconds)
+        await unless_cancelled(self._redis.eval(_FINISH, 1, self._prefix + event_id, self._claim(owner), milliseconds))
 
     async def abandon(self, event_id: str, owner: str = "") -> None:
         """See `EventDeduplicator.abandon`."""
-        await self._redis.eval(_ABANDON, 1, self._prefix + event_id, self._claim(owner))
+        await unless_cancelled(self._redis.eval(_ABANDON, 1, self._prefix + event_id, self._claim(owner)))
 
     def _claim(self, owner: str) -> str:
         return f"busy {owner or self._owner}"
