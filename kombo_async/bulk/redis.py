@@ -20,6 +20,7 @@ from contextlib import suppress
 from functools import lru_cache
 from typing import Any, ClassVar
 
+from kombo_async._cancellation import unless_cancelled
 from kombo_async._lazy import missing_extra
 
 try:
@@ -240,7 +241,8 @@ class RedisJournal:
 
     async def _check_server(self) -> None:
         """Refuse a Redis that may lose rows. `INFO` works even where settings cannot be read."""
-        memory, persistence = await self._connection.info("memory"), await self._connection.info("persistence")
+        memory = await unless_cancelled(self._connection.info("memory"))
+        persistence = await unless_cancelled(self._connection.info("persistence"))
         policy = str(memory.get("maxmemory_policy", "unknown"))
         if policy != "noeviction" and not policy.startswith("volatile-"):  # our keys never expire
             raise JournalError(f"{self!r}: this Redis evicts keys ({policy}); set maxmemory-policy noeviction")
@@ -252,8 +254,7 @@ class RedisJournal:
 
     async def _keep_renewing(self) -> None:
         """Renew the lease until it lapses; retry while Redis cannot be reached."""
-        this = asyncio.current_task()
-        while this is not None and not this.cancelling():  # Redis's client may swallow a cancellation
+        while True:
             await asyncio.sleep(self._lease / 4)
             start = _now()
             try:

@@ -181,8 +181,9 @@ async def test_a_cancellation_that_is_swallowed(server: str, monkeypatch: pytest
 
     with anyio.fail_after(30):
         async with run_of(server, "swallowed", lease=0.4) as journal:
-            monkeypatch.setattr(journal, "_do", swallow)
-            await renewing.wait()
+            with monkeypatch.context() as patch:
+                patch.setattr(journal._connection, "evalsha", swallow)
+                await renewing.wait()
 
 
 async def test_another_address(server: str) -> None:
