@@ -12,6 +12,7 @@ import attrs
 from benchmarks.scale.scenes import Result, Scene
 from kombo_async import RetryPolicy, Success, ats
 from kombo_async.bulk import Row
+from tests.scale import settling
 from tests.scale.model import CREATE, READ, Kombo, Refusal, System, on_virtual_time, timed
 
 A = "greenhouse:a"
@@ -206,6 +207,19 @@ def sorted_input() -> Result:
     return result
 
 
+def settled() -> Result:
+    """When rows in doubt are settled, beside an integration with many whose lists are slow."""
+    kombo = Kombo()
+    kombo.systems[A].read_seconds = 20.0
+    healthy = [f"lever:{number}" for number in range(10)]
+    source = [
+        row for name, number in [(A, 300), *((each, 20) for each in healthy)] for row in settling.rows(number, name)
+    ]
+    times = settling.settled(kombo, source)
+    slow, others = max(times.pop(A)), max(map(max, times.values()))
+    return Result(f"theirs after {others:.1f} s, its own after {slow:.0f} s", others < 1)
+
+
 LIMITED = "a connected system that takes 5 at once and refuses the rest by `REMOTE.RATE_LIMIT_EXCEEDED`: 8,000 rows"
 BESIDE = "60 healthy integrations beside one that answers 429"
 
@@ -279,6 +293,13 @@ SCENES = (
         "one wait of 10 s for all",
         "virtual time",
         pending,
+    ),
+    Scene(
+        "200 rows in doubt of 10 integrations, beside 300 of one whose lists take 20 s a page",
+        "one lock for the lists of all integrations",
+        "theirs settled within a second",
+        "virtual time",
+        settled,
     ),
     Scene("input sorted by integration, against input in turns", "0.33 x", "≥ 0.9 x", "virtual time", sorted_input),
 )

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from contextlib import aclosing
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
+from weakref import WeakValueDictionary
 
 import anyio
 import anyio.lowlevel
@@ -46,7 +47,8 @@ class JobLooks:
 
     def __init__(self) -> None:
         self._next: dict[tuple[str | None, str], _Pass] = {}
-        self._turns: defaultdict[tuple[str | None, str], anyio.Lock] = defaultdict(anyio.Lock)
+        self._turns: WeakValueDictionary[tuple[str | None, str], anyio.Lock] = WeakValueDictionary()
+        """One lock per job, as long as somebody reads its list: a run may meet any number of jobs."""
 
     async def look(
         self, kombo: AsyncKomboClient, integration_id: str | None, wanted: Wanted, since: datetime | None
@@ -70,8 +72,9 @@ class JobLooks:
         return walk.found.get(wanted, [])
 
     async def _lead(self, kombo: AsyncKomboClient, place: tuple[str | None, str], walk: _Pass) -> None:
+        turn = self._turns.setdefault(place, anyio.Lock())
         try:
-            async with self._turns[place]:
+            async with turn:
                 await anyio.lowlevel.checkpoint()  # tasks about to ask join the pass
                 del self._next[place]
                 walk.found = await _walk(kombo, place[1], walk)

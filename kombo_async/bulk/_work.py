@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Mapping
 from contextlib import suppress
 from typing import TYPE_CHECKING
@@ -13,6 +12,7 @@ from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStre
 from kombo_async._chain.server_clock import ServerClock
 from kombo_async.bulk._item import Doubt, Held
 from kombo_async.bulk._journal import Journal, JournalError, RowKey
+from kombo_async.bulk._later import Later
 from kombo_async.bulk._outcome import Outcome, Row
 from kombo_async.bulk._rows import Rows
 from kombo_async.bulk._settings import Settings
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from kombo_async.client import AsyncKomboClient
 
 MOST_DEFERRED = 1_000
-"""How many rows in doubt or held wait until the end of the run; with more, the oldest are handled at once."""
+"""How many rows in doubt or held wait until the end of the run; with more, some are handled at once."""
 
 
 class Work:
@@ -48,7 +48,7 @@ class Work:
         self._rows = Rows(kombo, integration_id, journal, settings, clock, self._stopped)
         self._source = Source(requests, self._rows.lane_of, self._rows.is_busy, ordered=settings.ordered)
         self._rows.on_gate_change = self._source.look_again
-        self._later = deque[Doubt | Held]()
+        self._later = Later()
         self._error: Exception | None = None
         self._turn = 0
         self._turns: dict[int, anyio.Event] = {}
@@ -160,7 +160,9 @@ class Work:
                 await self._begin(*numbered)
                 return True
         if self._later:
-            await self._emit(None, await self._settle(self._later.popleft()))
+            with self._later.next() as left:
+                outcome = await self._settle(left)
+            await self._emit(None, outcome)
             return True
         return False
 
@@ -172,7 +174,7 @@ class Work:
         if not isinstance(outcome, Outcome):
             can_wait = isinstance(outcome, Held) or self._rows.can_look(outcome)
             if can_wait and not self._settings.ordered:
-                self._later.append(outcome)
+                self._later.add(outcome)
                 return
             outcome = await self._settle(outcome)
         await self._emit(index, outcome)

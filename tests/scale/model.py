@@ -52,6 +52,8 @@ class System:
     retry_after: float | None = None
     down: bool = False
     """Whether everything is refused, reads too."""
+    read_seconds: float | None = None
+    """How long a page of a list takes; None for `Kombo.read_seconds`."""
     in_flight: int = 0
     performed: int = 0
     refused: int = 0
@@ -104,7 +106,7 @@ class Kombo(httpx.AsyncBaseTransport):
             return httpx.Response(200, json=_success({}))
         system = self.systems[request.headers["x-integration-id"]]
         if request.method == "GET":
-            await anyio.sleep(self.read_seconds)
+            await anyio.sleep(self.read_seconds if system.read_seconds is None else system.read_seconds)
             if system.down:
                 return self._refuse(system)
             return httpx.Response(
