@@ -253,10 +253,10 @@ class TableSync:
             # What nests a record may show its change later than its own list does.
             recent = self._began - self._overlap
             late = [each for each in records if each.changed_since(recent)]
-            if late:
-                await self._store_records(late, [], self._blind_spots)
+            written = await self._store_records(late, [], self._blind_spots) if late else Written()
             known = {each.id for each in late}
-            return await self._store_records([each for each in records if each.id not in known], deleted, ())
+            settled = [each for each in records if each.id not in known]
+            return await self._store_records(settled, deleted, ()) if settled or deleted else written
         return await self._store_records(records, deleted, self._blind_spots)
 
     async def _store_records(

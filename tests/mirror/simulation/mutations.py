@@ -199,7 +199,7 @@ MUTATIONS = (
     ),
     Mutation(name="a list that is missing matters to nobody", noticed_by=199, change=_nothing_tells),
     Mutation(name="no fence", noticed_by=_of_store(_check_turns.fences), change=_no_fence),
-    Mutation(name="the end of a sync rewinds nothing", noticed_by=24, change=_no_rewind),
+    Mutation(name="the end of a sync rewinds nothing", noticed_by=8, change=_no_rewind),
     Mutation(
         name="what was rewound in between is forgotten",
         noticed_by=_of_store(_check_syncs.keeps_rewinds),
