@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import subprocess
 import sys
 import tempfile
 import time
 from pathlib import Path
+from typing import Any
 
 import httpx
 
@@ -51,6 +53,33 @@ def redis_rows(processes: int, times: float | None) -> Result:
     against = "" if alone is None else f", {speed / alone:.1f} x one right before"
     text = f"{speed:,.0f} rows/s{against} ({cpu:.0f} µs of CPU a row, {found[0]['connections']:.0f} connections each)"
     return Result(text, alone is None or times is None or speed >= times * alone)
+
+
+def same_input() -> Result:
+    """Four processes that read the same rows, against one: the CPU time of each, and how often the journal is written.
+
+    Each looks at all rows, so that they cannot be faster than one on fewer cores than they are.
+    """
+    from redis import Redis
+
+    def run(processes: int) -> tuple[float, float, float]:
+        with redis_server() as address:
+            command = [sys.executable, "-m", "benchmarks.scale.redis_rows", address, str(ROWS), "1", "same"]
+            running = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(processes)]
+            found = [json.loads(process.communicate(timeout=240)[0].splitlines()[-1]) for process in running]
+            with Redis.from_url(address) as client:
+                stats: Any = client.info("commandstats")
+        if [each["done"] for each in found] != [ROWS] * processes:
+            raise OSError("some rows are not done")
+        cpu = max(each["cpu"] for each in found) / ROWS * 1e6
+        return cpu, stats["cmdstat_hset"]["calls"] / ROWS, _speed(found) / processes
+
+    (alone, once, before), (cpu, writes, speed) = run(1), run(4)
+    text = (
+        f"{cpu:.0f} µs of CPU a row in each, {alone:.0f} in one that is alone; {writes:.1f} writes a row, {once:.1f} by"
+        f" one; {speed / before:.1f} x as fast on {len(os.sched_getaffinity(0))} cores"
+    )
+    return Result(text, cpu <= alone and writes <= 1.02 * once)
 
 
 def redis_journal() -> Result:
@@ -208,6 +237,13 @@ SCENES = (
         "≥ 2.5 x on four cores",
         "real Redis",
         lambda: redis_rows(4, 2.5),
+    ),
+    Scene(
+        f"4 processes that read the same {ROWS:,} rows",
+        "slower than one: each claims each row",
+        "not slower than one (a core for each), no more writes",
+        "real Redis",
+        same_input,
     ),
     Scene(
         f"journal in Redis: {TASKS} tasks of 50 rows in one process",

@@ -115,7 +115,7 @@ class RedisJournal:
         """See `Journal.claim`."""
         self._claims += 1
         answer, entry = await self._do_with("claim", key, "", str(self._claims))
-        return Claim(_entry(entry), status=answer)  # type: ignore[arg-type]
+        return Claim(_entry(entry), status="ours" if answer == "done" else answer)  # type: ignore[arg-type]
 
     def check(self) -> None:
         """See `Journal.check`."""
