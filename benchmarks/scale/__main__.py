@@ -16,7 +16,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
-from benchmarks.scale import costs, fairness, giving_up, producer
+from benchmarks.scale import columns, costs, fairness, giving_up, producer
 from benchmarks.scale.scenes import Result, Scene
 
 HERE = Path(__file__).parents[1]
@@ -37,7 +37,7 @@ def main() -> None:
     began = os.getloadavg()[0], time.monotonic()
     lines = [
         _line(scene, _measured(scene))
-        for scene in (*fairness.SCENES, *costs.SCENES, *producer.SCENES, *giving_up.SCENES)
+        for scene in (*fairness.SCENES, *costs.SCENES, *columns.SCENES, *producer.SCENES, *giving_up.SCENES)
     ]
     load = f"{began[0]:.1f} at the beginning, {os.getloadavg()[0]:.1f} at the end"
     text = "\n".join(
