@@ -157,10 +157,11 @@ def shared(number: int = 50, actions: int = 12) -> Result:
 
     with redis_server() as address, FaultServer(latency=1.0, actions_at_once=30) as server:
         longest, done = asyncio.run(scene(server.url, address))
-        used = server.held / (server.last_action - server.first_action) / 30
+        used, whole = server.use(until_last_begun=True), server.use()
         refused = server.refused / server.asked.total()
     text = (
-        f"{used:.0%} used, {refused:.1%} refused, {number * actions - done} failed; "
+        f"{used:.0%} used until the last action began ({whole:.0%} until it ended), {refused:.1%} refused, "
+        f"{number * actions - done} failed; "
         f"who waited longest was done after {max(longest):.0f} s, the luckiest after {min(longest):.0f} s"
     )
     return Result(text, used >= 0.95 and refused < 0.01 and done == number * actions)

@@ -153,7 +153,8 @@ class FaultServer:
         self.connections = 0
         self.open: set[asyncio.StreamWriter] = set()
         self.in_flight = self.most_in_flight = self.refused = 0
-        self.first_action = self.last_action = self.held = 0.0
+        self.spans: list[tuple[float, float]] = []
+        """When each action that was not refused began and ended, under *actions_at_once*."""
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._serve, name="fault-server", daemon=True)
         self._listening = threading.Event()
@@ -172,6 +173,17 @@ class FaultServer:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None) -> None:
         self._loop.call_soon_threadsafe(self._stopping.set)
         self._thread.join(10)
+
+    def use(self, *, until_last_begun: bool = False) -> float:
+        """Which part of *actions_at_once* was used from the first action to the end of the last.
+
+        *until_last_begun* leaves out the time after the last action began, when there is no work for all places.
+        """
+        assert self.actions_at_once is not None
+        start = min(begun for begun, _ in self.spans)
+        end = max(begun if until_last_begun else ended for begun, ended in self.spans)
+        held = sum(max(0.0, min(ended, end) - begun) for begun, ended in self.spans)
+        return held / (end - start) / self.actions_at_once
 
     def close_connections(self) -> None:
         """Close all connections, as a server does with those that it has kept long enough; waits until it is done."""
@@ -245,13 +257,11 @@ class FaultServer:
             await exchange.fail(429, "PLATFORM.CONCURRENCY_LIMIT_EXCEEDED")
             return
         begun = time.monotonic()
-        self.first_action = self.first_action or begun
         self.in_flight += 1
         self.most_in_flight = max(self.most_in_flight, self.in_flight)
         await asyncio.sleep(self.latency)
         exchange.perform()
         self.in_flight -= 1
-        self.last_action = time.monotonic()
-        self.held += self.last_action - begun
+        self.spans.append((begun, time.monotonic()))
         remaining = {"Concurrency-Remaining": str(limit - self.in_flight)}
         await exchange.answer(200, {"status": "success", "data": self.data(exchange)}, headers=remaining)
