@@ -216,13 +216,19 @@ def date_format(text: str) -> str:
     form = text
     if "%" not in text:
         form = re.sub("YYYY|YY|MM|DD|M|D", lambda match: _TOKENS[match[0]], text.upper())
-    try:
-        again = datetime.strptime(datetime(2026, 11, 23).strftime(form), form)
-    except ValueError:
-        again = None
-    if again is None or (again.month, again.day) != (11, 23) or again.year != 2026:
+    if not _is_complete(form):
         raise ValueError(f"{shown(text)} must contain day, month and year, for example DD.MM.YYYY or %d.%m.%Y")
     return form
+
+
+def _is_complete(form: str) -> bool:
+    monday, another_year = (datetime(year, 11, 23).strftime(form) for year in (2026, 2037))  # both are Mondays
+    if monday == another_year:  # Python 3.13 warns of formats without a year
+        return False
+    try:
+        return datetime.strptime(monday, form).date() == date(2026, 11, 23)
+    except ValueError:
+        return False
 
 
 _CONVERTERS: dict[Kind, Callable[[Value, CellRules], Any]] = {

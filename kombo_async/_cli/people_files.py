@@ -7,7 +7,9 @@ import os
 import re
 import unicodedata
 from collections import OrderedDict
+from errno import ELOOP
 from pathlib import Path
+from stat import S_ISREG
 
 import attrs
 
@@ -101,15 +103,19 @@ class PeopleFiles:
                     "missing_file", f"there is no file {shown(cell)} in {self._folder_name}{self._near(cell)}"
                 )
             self._check_allowed(cell, path)
-            if not path.is_file():
+            status = path.stat()
+            if not S_ISREG(status.st_mode):
                 raise CellFault("not_a_file", f"{shown(cell)} is not a file")
-            if path.stat().st_size == 0:
+            if status.st_size == 0:
                 raise CellFault("empty_file", f"the file {shown(cell)} is empty")
             with path.open("rb"):
                 return path
         except (OSError, ValueError) as error:
             why = getattr(error, "strerror", None) or str(error)
-        except RuntimeError:
+            leads_to_itself = getattr(error, "errno", None) == ELOOP
+        except RuntimeError:  # `Path.resolve`, before Python 3.13
+            leads_to_itself = True
+        if leads_to_itself:
             why = "it is a link that leads to itself"
         raise CellFault("unreadable_file", f"the file {shown(cell)} cannot be read: {why}")
 

@@ -35,11 +35,15 @@ class SqliteConnection:
             if path != ":memory:":
                 os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))  # people's data: only for the owner
             self._db = sqlite3.connect(path, timeout=30, isolation_level=None, check_same_thread=False)
-            self._db.execute("PRAGMA journal_mode = WAL")
-            self._db.execute("PRAGMA synchronous = NORMAL")
-            if path != ":memory:":
-                found = os.stat(path)
-                self._file = (found.st_dev, found.st_ino)
+            try:
+                self._db.execute("PRAGMA journal_mode = WAL")
+                self._db.execute("PRAGMA synchronous = NORMAL")
+                if path != ":memory:":
+                    found = os.stat(path)
+                    self._file = (found.st_dev, found.st_ino)
+            except BaseException:
+                self._db.close()
+                raise
         self._now = now
         self._tables: tuple[Table, ...] = ()
         self._table_set = ""

@@ -56,8 +56,11 @@ async def running(sandbox: Sandbox, path: Path, **settings: Any) -> AsyncGenerat
     """A running mirror of candidates and jobs, notified by webhooks."""
     tables = [Table("candidates", ats.GetCandidates(), columns=["first_name"]), Table("jobs", ats.GetJobs())]
     receiver = Receiver(SECRET)
-    async with sandbox.client(retry=RetryPolicy.none()) as kombo, anyio.create_task_group() as tasks:
-        mirror = Mirror(kombo, path / "mirror.db", tables, **settings)
+    async with (
+        sandbox.client(retry=RetryPolicy.none()) as kombo,
+        Mirror(kombo, path / "mirror.db", tables, **settings) as mirror,
+        anyio.create_task_group() as tasks,
+    ):
         receiver.on_any_other(mirror.handle)
         sandbox.webhooks.add("http://app/webhooks/kombo", secret=SECRET, app=WebhookApp(receiver))
         tasks.start_soon(mirror.run)

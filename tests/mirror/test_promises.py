@@ -88,9 +88,11 @@ def again(answer: httpx.Response) -> httpx.Response:
 @asynccontextmanager
 async def running(kombo: Kombo, store: InlineStore, **settings: Any) -> AsyncGenerator[Mirror]:
     """A mirror of applications that runs."""
-    async with mock_client(kombo) as client, anyio.create_task_group() as tasks:
-        mirror = Mirror(client, store, APPLICATIONS, now=now, **settings)
-        await mirror.open()
+    async with (
+        mock_client(kombo) as client,
+        Mirror(client, store, APPLICATIONS, now=now, **settings) as mirror,
+        anyio.create_task_group() as tasks,
+    ):
         tasks.start_soon(mirror.run)
         yield mirror
         tasks.cancel_scope.cancel()

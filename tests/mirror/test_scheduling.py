@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import AsyncGenerator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -102,9 +102,12 @@ async def running(kombo: Kombo, others: list[str] = OTHERS, **settings: Any) -> 
     """An idle mirror of all integrations."""
     store = InlineStore()
     settings = {"every": timedelta(hours=3), **settings}
-    async with mock_client(kombo, retry=None) as client, anyio.create_task_group() as tasks:
-        tables = [Table("tags", ats.GetTags(), columns=["name"])]
-        mirror = Mirror(client, store, tables, integrations=[HEALTHY, *others], now=now, **settings)
+    tables = [Table("tags", ats.GetTags(), columns=["name"])]
+    async with (
+        mock_client(kombo, retry=None) as client,
+        Mirror(client, store, tables, integrations=[HEALTHY, *others], now=now, **settings) as mirror,
+        anyio.create_task_group() as tasks,
+    ):
         tasks.start_soon(mirror.run)
         await anyio.sleep(60)
         yield mirror
@@ -192,8 +195,12 @@ async def test_a_long_read_of_its_own() -> None:
         return {**tag(name), "id": id}
 
     store = InlineStore()
-    async with mock_client(answer) as client, anyio.create_task_group() as tasks:
-        mirror = Mirror(client, store, [Table("tags", ats.GetTags())], integrations=[HEALTHY], now=now)
+    tables = [Table("tags", ats.GetTags())]
+    async with (
+        mock_client(answer) as client,
+        Mirror(client, store, tables, integrations=[HEALTHY], now=now) as mirror,
+        anyio.create_task_group() as tasks,
+    ):
         tasks.start_soon(mirror.run)
         await anyio.sleep(30)
         tasks.start_soon(lambda: mirror.update(HEALTHY, full=True))
@@ -201,9 +208,7 @@ async def test_a_long_read_of_its_own() -> None:
         changed["t3"] = "new"
         await mirror.handle(parse(data_changed(HEALTHY)))
         await anyio.sleep(1)
-        assert store._tables is not None
-        query = "SELECT data ->> '$.name' FROM tags WHERE id = 't3'"
-        assert store._tables._db.execute(query).fetchone() == ("new",)
+        assert query(mirror, "SELECT data ->> '$.name' FROM tags WHERE id = 't3'") == [("new",)]
         tasks.cancel_scope.cancel()
     assert kombo.requests == {}
 
@@ -213,11 +218,13 @@ async def test_a_process_that_dies() -> None:
     kombo = Kombo(hangs)
     store = InlineStore()
     tables = [Table("tags", ats.GetTags(), columns=["name"])]
-    async with mock_client(kombo) as client, anyio.create_task_group() as tasks:
-        await store.open(tables)
+    async with (
+        mock_client(kombo) as client,
+        Mirror(client, store, tables, now=now) as mirror,
+        anyio.create_task_group() as tasks,
+    ):
         await store.add(HEALTHY)
         assert await store.claim("one that dies", {"long": 1}, _scheduler.LEASE) != []
-        mirror = Mirror(client, store, tables, now=now)
         tasks.start_soon(mirror.run)
         begin = anyio.current_time()
         while await name_of(mirror, HEALTHY) is None:  # noqa: ASYNC110 - it is in a table
@@ -260,12 +267,17 @@ async def test_status() -> None:
 
 async def test_behind_is_told() -> None:
     """Without a running process, overdue work shows as behind."""
-    kombo = Kombo(hangs)
-    async with running(kombo, OTHERS[:9]) as mirror:
-        pass
-    await mirror.store.tell(HEALTHY)
-    await anyio.sleep(61)
-    status = await mirror.status()
+    tables = [Table("tags", ats.GetTags())]
+    async with (
+        mock_client(Kombo(hangs)) as client,
+        Mirror(client, InlineStore(), tables, integrations=[HEALTHY, *OTHERS[:9]], now=now) as mirror,
+    ):
+        with anyio.move_on_after(60):
+            await mirror.run()
+        assert (await mirror.status()).ok
+        await mirror.store.tell(HEALTHY)
+        await anyio.sleep(61)
+        status = await mirror.status()
     assert not status.ok
     assert status.as_dict()["troubled"][0]["integration_id"] == HEALTHY
 
@@ -293,13 +305,16 @@ async def test_categories() -> None:
     kombo = Kombo(hangs)
     store = InlineStore()
     tables = [Table("tags", ats.GetTags()), Table("employees", hris.GetEmployees())]
-    async with mock_client(kombo) as client, anyio.create_task_group() as tasks:
-        mirror = Mirror(client, store, tables, now=now)
+    async with (
+        mock_client(kombo) as client,
+        Mirror(client, store, tables, now=now) as mirror,
+        anyio.create_task_group() as tasks,
+    ):
         await mirror.handle(parse(data_changed(HEALTHY)))
         tasks.start_soon(mirror.run)
         await anyio.sleep(10)
+        assert set(await watermarks(store)) == {"tags"}
         tasks.cancel_scope.cancel()
-    assert set(await watermarks(store)) == {"tags"}
 
 
 async def watermarks(store: InlineStore) -> list[str]:
@@ -311,13 +326,11 @@ async def test_two_mirrors_of_different_tables(tmp_path: Path, caplog: pytest.Lo
     """Mirrors with other tables wait, and say so, until those that run have ended: nothing is half up to date."""
     kombo = Kombo(hangs)
     tags, users = Table("tags", ats.GetTags()), Table("users", ats.GetUsers())
-    async with mock_client(kombo) as client, anyio.create_task_group() as tasks:
+    async with AsyncExitStack() as opened, mock_client(kombo) as client, anyio.create_task_group() as tasks:
         mirrors = [
-            Mirror(client, InlineStore(str(tmp_path / "mirror.db")), tables, now=now)
+            await opened.enter_async_context(Mirror(client, InlineStore(str(tmp_path / "mirror.db")), tables, now=now))
             for tables in ([tags], [tags, users], [tags])
         ]
-        for mirror in mirrors:
-            await mirror.open()
         first, second = anyio.CancelScope(), anyio.CancelScope()
         tasks.start_soon(run_in, first, mirrors[0])
         await anyio.sleep(1)

@@ -25,10 +25,14 @@ def open_database(path: Path | None = None) -> sqlite3.Connection:
     With one, nobody else can open it meanwhile. Raises `sqlite3.DatabaseError` for another kind of file.
     """
     database = sqlite3.connect(path or "", timeout=PATIENCE, check_same_thread=False, factory=_Database)
-    # The sandbox is for trying things out: a power cut may take the last calls with it.
-    database.execute("PRAGMA synchronous = OFF")
-    database.execute("PRAGMA locking_mode = EXCLUSIVE")
-    database.execute(f"PRAGMA journal_mode = {'WAL' if path else 'OFF'}")
-    if path:
-        database.executescript("BEGIN IMMEDIATE; COMMIT")  # takes the lock, which is then held until the end
+    try:
+        # The sandbox is for trying things out: a power cut may take the last calls with it.
+        database.execute("PRAGMA synchronous = OFF")
+        database.execute("PRAGMA locking_mode = EXCLUSIVE")
+        database.execute(f"PRAGMA journal_mode = {'WAL' if path else 'OFF'}")
+        if path:
+            database.executescript("BEGIN IMMEDIATE; COMMIT")  # takes the lock, which is then held until the end
+    except BaseException:
+        database.close()
+        raise
     return database
