@@ -125,12 +125,14 @@ def used(*, headers: bool) -> Result:
     return Result(text, min(parts) >= (0.95 if headers else 0.85))
 
 
-def machines(number: int) -> Result:
+def machines(number: int, *, limit: int = 30, headers: bool = True, actions: int = 60) -> Result:
     """How so many processes share an integration without knowing of each other."""
+    work = number * actions * 0.4 / limit
 
     async def scene() -> Result:
         kombo = Kombo()
-        system = kombo.systems[A] = System(seconds=0.4)
+        refusal: Refusal = "concurrency" if headers else "plain"
+        system = kombo.systems[A] = System(limit=limit, seconds=0.4, headers=headers, refusal=refusal)
         longest = 0.0
         failed = 0
 
@@ -143,16 +145,16 @@ def machines(number: int) -> Result:
 
         async with anyio.create_task_group() as tasks:
             for each in range(number):
-                client = kombo.client(f"machine {each}")
-                for _ in range(60):
+                client = kombo.client(f"machine {each}", retry=RetryPolicy(attempts=10 if headers else 30))
+                for _ in range(actions):
                     tasks.start_soon(send, client)
-            await anyio.sleep(number * 60 * 0.4 / 30 / 2)
+            await anyio.sleep(work / 2)
             halfway = [kombo.by_client[f"machine {each}"] for each in range(number)]
         refused = system.refused / (system.refused + system.performed)
         least = min(halfway) / (sum(halfway) / number)
         text = (
             f"{system.use():.0%} used, {refused:.0%} refused, {failed} failed; who got least had {least:.0%} "
-            f"of the mean halfway; longest call {longest:.0f} s for {number * 60 * 0.4 / 30:.0f} s of work"
+            f"of the mean halfway; longest call {longest:.0f} s for {work:.0f} s of work"
         )
         return Result(text, system.use() >= 0.8 and failed == 0 and least > 0)
 
@@ -286,6 +288,13 @@ SCENES = (
             (32, "98 % used, 10 % refused; one gets nothing"),
             (50, "98 % used, 20 % refused, 20 failed, calls of 49 s"),
         )
+    ),
+    Scene(
+        "8 processes on 5 places of an integration, told by plain 429s alone, without Redis",
+        "24 % refused; one gets nothing",
+        "none starves",
+        "virtual time",
+        lambda: machines(8, limit=5, headers=False, actions=200),
     ),
     Scene(
         "2,000 rows, 10 % of them for an integration whose first sync is pending",

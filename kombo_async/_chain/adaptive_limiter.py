@@ -43,6 +43,11 @@ FIRST_REST, LONGEST_REST = 0.5, 2.0
 """Seconds without an action after a refusal that involves others: the most after one, and after many in a row."""
 LONGEST_PATIENCE = 64
 """The most rounds before a client tries one more place than ever worked."""
+RAMP, RAMP_BELOW_ONE = 0.01, 0.005
+"""Without headers: by how much more a client that shares a limit grows with each round since its last refusal.
+
+Below one place, a round is a single action; growing by the same step each time would mean a refusal every few actions.
+"""
 
 
 @attrs.frozen
@@ -80,6 +85,8 @@ class AdaptiveLimiter(Limiter):
         self._proven = 0
         self._patience = 1
         self._quiet_rounds = 0
+        self._left_free = 0
+        self._seconds = 0.0
         self._refusals = 0
         self._rest_until = 0.0
         self._owed = 0.0
@@ -116,7 +123,8 @@ class AdaptiveLimiter(Limiter):
         super().release()
 
     def _has_room(self) -> bool:
-        return self.in_use < max(1, int(self.limit + self._fraction))  # 2.4 means 2, and 3 for 40 % of the time
+        most = int(self.limit + self._fraction) - self._left_free
+        return self.in_use < max(1, most)  # 2.4 means 2, and 3 for 40 % of the time
 
     def learn(self, response: Response[object], turn: Turn, *, refused: bool, retry_after: float | None = None) -> None:
         """Adapt to the *response* to the action of *turn*.
@@ -140,20 +148,25 @@ class AdaptiveLimiter(Limiter):
     def _refuse(self, turn: Turn) -> None:
         self.epoch += 1
         self._refusals += 1
+        self._quiet_rounds = 0
         if turn.level > max(1, self._proven) and not self._told:  # one more than ever worked
             self.limit = min(self._kombos_limit, turn.level - 1.0)
             self._patience = min(LONGEST_PATIENCE, 2 * self._patience)
+            self._left_free = 1
         else:
             self._shared = True
             kept = KEPT_AFTER_REFUSAL if self._refusals == 1 else KEPT_AFTER_NEXT
             self.limit = max(LOWEST_LIMIT, self.limit * kept)
             self._proven = min(self._proven, int(self.limit))
             self._cautious = CAUTIOUS_ROUNDS
-            self._rest(backoff(self._refusals, initial_delay=FIRST_REST, max_delay=LONGEST_REST, jitter=True))
+            self._left_free = 0
+            if self._told or self.limit < 2 or self._refusals > 1:
+                self._rest(backoff(self._refusals, initial_delay=FIRST_REST, max_delay=LONGEST_REST, jitter=True))
         self._begin_round()
 
     def _confirm(self, turn: Turn, remaining: int | None) -> None:
         self._refusals = 0
+        self._seconds = self._clock.time() - turn.began
         if remaining is not None:
             self._heed(remaining, turn)
         self._answers += 1
@@ -207,17 +220,37 @@ class AdaptiveLimiter(Limiter):
 
     def _end_round(self, *, told: bool) -> None:
         """End a round, which is as many responses as the limit. If the whole limit was used, it works."""
-        if self._highest >= int(self.limit):
+        if self._left_free:
+            self._take_back()
+        elif self._highest >= int(self.limit):
             self._proven = max(self._proven, self._highest)
             self._cautious = max(0, self._cautious - 1)
             if told:
                 self._learn_what_counts()
                 self._shared = self._others >= 1 or self._cautious > 0
             elif self._shared:
-                self._grow(GIVEN_UP_WHEN_FULL)
+                self._grow_alongside_others()
             else:
                 self._ask_for_more()
         self._begin_round()
+
+    def _take_back(self) -> None:
+        """End the round in which a place was left free, after a refusal showed that there is none for others.
+
+        Without headers, a client that is refused whenever it tries one more place may be alone, or it may keep others
+        from working at all. If somebody takes the place, the next refusal shows it. A single place is left by a rest.
+        """
+        self._left_free = 0
+        if self.limit <= 1:
+            self._rest(self._seconds)
+
+    def _grow_alongside_others(self) -> None:
+        """Without headers: slowly after a refusal, and faster with each round without one."""
+        self._quiet_rounds += 1
+        if self.limit >= 1:
+            self._grow(GIVEN_UP_WHEN_FULL + RAMP * self._quiet_rounds)
+        else:
+            self._grow(RAMP_BELOW_ONE * self._quiet_rounds)
 
     def _ask_for_more(self) -> None:
         """Without headers: double until the first refusal, then try one more, less and less often."""

@@ -78,6 +78,27 @@ def test_machines_share_the_places(processes: int, counts_itself: bool) -> None:
     assert min(halfway) >= least * sum(halfway) / processes
 
 
+@pytest.mark.parametrize("seed", [1, 2])
+@pytest.mark.parametrize(
+    ("limit", "processes", "most_refused"),
+    [(5, 4, 0.13), (5, 8, 0.2), (5, 16, 0.37), (10, 8, 0.11), (30, 8, 0.06), (30, 16, 0.09)],
+)
+def test_no_machine_starves_without_headers(limit: int, processes: int, most_refused: float, seed: int) -> None:
+    """Refusals alone show machines what others leave them: none is kept out by those that came first."""
+    halfway: list[int] = []
+    system = System(limit=limit, seconds=0.4, refusal="plain", headers=False)
+    seconds = processes * 200 * system.seconds / limit
+
+    async def look(kombo: Kombo) -> None:
+        await anyio.sleep(seconds / 2)
+        halfway.extend(kombo.by_client[f"machine {number}"] for number in range(processes))
+
+    uploads(system, processes=processes, actions=200, while_running=look, seed=seed)
+    assert system.use(since=1, until=0.7 * seconds) >= 0.75
+    assert system.refused / (system.refused + system.performed) <= most_refused
+    assert min(halfway) >= 0.1 * sum(halfway) / processes
+
+
 def test_a_scene_plays_the_same_again() -> None:
     """What happens on virtual time depends on the seed, and on nothing else."""
 
