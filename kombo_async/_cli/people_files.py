@@ -114,7 +114,7 @@ class PeopleFiles:
             why = getattr(error, "strerror", None) or str(error)
             leads_to_itself = getattr(error, "errno", None) == ELOOP
         except RuntimeError:  # `Path.resolve`, before Python 3.13
-            leads_to_itself = True
+            why, leads_to_itself = "", True
         if leads_to_itself:
             why = "it is a link that leads to itself"
         raise CellFault("unreadable_file", f"the file {shown(cell)} cannot be read: {why}")
