@@ -1,13 +1,14 @@
-"""Filters of lists: how each finds its records by an index, and how it checks whether a record passes."""
+"""Filters of lists: how each finds records by an index, and how it checks whether a record passes."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, TypeAlias
 
 import attrs
 
 from kombo_async.model import wire_time
+from kombo_async.sandbox._state.bitmaps import LAST, Bits, bits_of
 from kombo_async.sandbox._state.clock import parse, stamp
 from kombo_async.sandbox._state.indexes import NULL, Record
 from kombo_async.sandbox._state.store import World
@@ -15,7 +16,7 @@ from kombo_async.sandbox._state.table import RecordTable, StoredRecord
 
 Test: TypeAlias = Callable[[World, StoredRecord, Any], bool]
 """Whether a record passes a filter with this value."""
-Find: TypeAlias = Callable[[World, RecordTable, Any], Iterable[int]]
+Find: TypeAlias = Callable[[World, RecordTable, Any], Bits]
 """The places of records that may pass; no others do."""
 
 
@@ -27,8 +28,13 @@ class Filter:
     find: Find | None = None
     keys: Callable[[World, Any], tuple[str, Sequence[Any]]] | None = None
     """For a filter that uses look-ups: the field, and its possible values."""
-    walk: Callable[[World, RecordTable, Any, int], Iterator[int]] | None = None
-    """The same places as `find`, from one on and in order: many may pass, and a page needs few of them."""
+
+    def places(self, world: World, table: RecordTable, value: Any) -> Bits:
+        """The places of records that may pass with this value."""
+        if self.keys is not None:
+            return table.indexes.having(*self.keys(world, value))
+        assert self.find is not None  # noqa: S101 - each filter has one of them
+        return self.find(world, table, value)
 
 
 def as_stamp(value: Any) -> str:
@@ -91,9 +97,7 @@ def contains(field: str) -> Filter:
 
 def after(field: str) -> Filter:
     """*field* is the time of the value or later."""
-    return _between(
-        field, lambda value: (as_stamp(value), "9999"), lambda record, at: (record.get(field) or "") >= at[0]
-    )
+    return _between(field, lambda value: (as_stamp(value), LAST), lambda record, at: (record.get(field) or "") >= at[0])
 
 
 def before(field: str) -> Filter:
@@ -108,7 +112,7 @@ def before(field: str) -> Filter:
 def since_day(field: str) -> Filter:
     """*field* is the day of the value or later, or null: not over yet."""
     return _between(
-        f"{field}~", lambda value: (_day(value), "~"), lambda record, at: (record.get(field) or NULL) >= at[0]
+        f"{field}~", lambda value: (_day(value), LAST), lambda record, at: (record.get(field) or NULL) >= at[0]
     )
 
 
@@ -129,7 +133,6 @@ def _between(
     return Filter(
         lambda _, record, value: passes(record.data, bounds(value)),
         lambda _, table, value: table.indexes.between(look_up, *bounds(value)),
-        walk=lambda _, table, value, start: table.indexes.walk_between(look_up, *bounds(value), start),
     )
 
 
@@ -138,14 +141,11 @@ def by_derived(field: str, values: Callable[[World, Any], Sequence[Any]] = lambd
     return Filter(keys=lambda world, value: (field, values(world, value)))
 
 
-UPDATED_AFTER = Filter(
-    find=lambda _, table, value: table.touched_since(as_stamp(value)),
-    walk=lambda _, table, value, start: table.walk_touched_since(as_stamp(value), start),
-)
+UPDATED_AFTER = Filter(find=lambda _, table, value: table.touched_since(as_stamp(value)))
 REMOTE_IDS = Filter(lambda _, record, value: record.data.get("remote_id") in value, keys=_by("remote_id", tuple))
 IDS = Filter(
     lambda _, record, value: record.id in value,
-    lambda _, table, value: [found.place for id in value if (found := table.find(id)) is not None],
+    lambda _, table, value: bits_of(found.place for id in value if (found := table.find(id)) is not None),
 )
 COMMON = {"ids": IDS, "remote_ids": REMOTE_IDS, "updated_after": UPDATED_AFTER}
 """Filters that every list may have."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from functools import lru_cache
 from typing import Any, TypeAlias, get_args
@@ -16,13 +16,13 @@ from kombo_async.request import Request, data_type
 from kombo_async.sandbox._api.answers import encode
 from kombo_async.sandbox._api.filters import COMMON, Filter
 from kombo_async.sandbox._api.projection import emptied, shaper
+from kombo_async.sandbox._state.bitmaps import none_of, walk
 from kombo_async.sandbox._state.clock import days, stamp
 from kombo_async.sandbox._state.ids import make_id
-from kombo_async.sandbox._state.indexes import FEW, Record
-from kombo_async.sandbox._state.records import Look
+from kombo_async.sandbox._state.indexes import DELETED, Record
 from kombo_async.sandbox._state.refusals import InputInvalid
 from kombo_async.sandbox._state.store import World
-from kombo_async.sandbox._state.table import RecordTable, StoredRecord
+from kombo_async.sandbox._state.table import StoredRecord
 
 View: TypeAlias = Callable[[World, Record], Record]
 """A record with its nested records."""
@@ -30,8 +30,6 @@ View: TypeAlias = Callable[[World, Record], Record]
 DEFAULT_PAGE = 100
 DELETED_KEPT = days(14)
 """How long after its deletion Kombo still has the fields of a record."""
-MANY = 50
-"""Filters with more values than this are looked up value by value."""
 
 
 @attrs.frozen(kw_only=True)
@@ -58,16 +56,19 @@ def read_page(world: World, listing: Listing, request: Request[Any]) -> dict[str
     start = _place(_given(request, "cursor"), mark)
     filters = _filters(listing, request)
     deleted_too = bool(_given(request, "include_deleted"))
-    emptied_until = stamp(world.clock.now() - DELETED_KEPT) if deleted_too else ""
-    needs_fields = any(each not in COMMON.values() for each, _ in filters)
+    emptied_until = stamp(world.clock.now() - DELETED_KEPT)
+    table = world.table(listing.table)
+    sets = [each.places(world, table, value) for each, value in filters]
+    if not deleted_too:
+        sets.append(none_of(table.indexes.with_text(DELETED)))
+    elif any(each not in COMMON.values() for each, _ in filters):
+        sets.append(none_of(table.indexes.between(DELETED, "", emptied_until)))  # they have no fields any more
     results: list[msgspec.Raw] = []
-    for record in _records(world, world.table(listing.table), filters, start):
-        deleted_at: str = record.data.get("remote_deleted_at") or ""
-        if deleted_at and (not deleted_too or (needs_fields and deleted_at <= emptied_until)):
-            continue
-        if not filters or all(each.test(world, record, value) for each, value in filters):
+    for record in table.at(walk(sets, start, len(table))):
+        if all(each.test(world, record, value) for each, value in filters):
             if len(results) == size:
                 return _page(listing, results, make_cursor(mark, record.place))
+            deleted_at: str = record.data.get("remote_deleted_at") or ""
             is_empty = bool(deleted_at) and deleted_at <= emptied_until
             results.append((_emptied if is_empty else encoded)(world, listing, record, type(request)))
     return _page(listing, results, None)
@@ -137,36 +138,3 @@ def _filters(listing: Listing, request: Request[Any]) -> list[_Given]:
     given = ((each, _given(request, name)) for name, each in {**COMMON, **listing.filters}.items())
     filters = [(each, value) for each, value in given if value is not None]
     return filters if listing.only is None else [*filters, (listing.only, None)]
-
-
-def _records(world: World, table: RecordTable, filters: list[_Given], start: int) -> Iterator[StoredRecord]:
-    """The records from *start* that may pass *filters*, in order."""
-    if len(filters) == 1 and filters[0][0].walk is not None:
-        return table.at(filters[0][0].walk(world, table, filters[0][1], start))
-    found: set[int] | None = None
-    looks: list[Look] = []
-    for each, value in filters:
-        if each.keys is not None:
-            field, keys = each.keys(world, value)
-            keys = list(dict.fromkeys(keys))
-            if keys and table.indexes.inverse(field) is None and len(keys) <= MANY:
-                looks.append((field, keys))
-                continue
-            places = {place for key in keys for place in table.indexes.places(field, key)}
-        elif each.find is not None:
-            places = set(each.find(world, table, value))
-        else:
-            continue
-        found = places if found is None else found & places
-    if found is None and not looks:
-        return table.at(range(start, len(table)))
-    return table.at(_places(table, found, looks, start))
-
-
-def _places(table: RecordTable, found: set[int] | None, looks: list[Look], start: int) -> Iterator[int]:
-    """The places from *start* on that are among those *found* already, if any were, and are found by *looks*."""
-    if found is not None and (not looks or len(found) <= FEW):
-        places = (place for place in sorted(found) if place >= start)
-        return (place for place in places if all(table.indexes.has(look, place) for look in looks))
-    shared = table.indexes.shared(looks, start)
-    return shared if found is None else filter(found.__contains__, shared)

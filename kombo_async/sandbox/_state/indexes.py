@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Mapping
 from contextlib import contextmanager
 from typing import Any, Protocol, TypeAlias, cast
 
 import attrs
 
+from kombo_async.sandbox._state.bitmaps import Bits, Ordered, Places, any_of, bits_of
 from kombo_async.sandbox._state.ids import place_of_number
-from kombo_async.sandbox._state.records import Look, Records
+from kombo_async.sandbox._state.records import Records
 
 Record: TypeAlias = dict[str, Any]
 """A record's own fields, by Kombo's names; nested records are added when it is read."""
@@ -19,28 +20,28 @@ Derive: TypeAlias = Callable[[Record], Iterable[Any]]
 AT_ONCE = 2_000
 """How many records to index without a pause; more are indexed in slices."""
 SLICE_SECONDS = 0.005
-CHUNK = 500
-"""How many places of a long look-up are read at a time."""
-FEW = 2_000
-"""Values found in more records than this are not counted further: the rarest value is followed."""
+FEW = 1_000
+"""The places of values that more records have are kept as bits."""
+SLOW_STEP, QUICK_STEP = 100, 5_000
+"""How many records to index between looks at the time: those that are read, and those that are only listed."""
 NULL = "null"
 """The stand-in for null in case-insensitive look-ups."""
+DELETED, TOUCHED = "remote_deleted_at", "*touched"
+"""When a stored record was deleted or touched: initial ones are not indexed by these."""
 
 
-def in_chunks(read: Callable[[int], list[int]], start: int) -> Iterator[int]:
-    """Places from *start* on, as *read* returns them: at most `CHUNK` from a place on, in order."""
-    while True:
-        places = read(start)
-        yield from places
-        if len(places) < CHUNK:
-            return
-        start = places[-1] + 1
+class Preparable(Protocol):
+    """What look-ups need, and takes long to prepare."""
+
+    def prepare_slice(self, field: str) -> bool:
+        """Do a part of it; returns whether all is done."""
+        ...
 
 
 class IndexNeeded(Exception):
-    """Raised if a look-up would have to index many records first; `Indexes.prepare_slice` does that in slices."""
+    """Raised if a look-up would have to prepare much first; `prepare_slice` does that in slices."""
 
-    def __init__(self, indexes: Indexes, field: str) -> None:
+    def __init__(self, indexes: Preparable, field: str) -> None:
         super().__init__(field)
         self.indexes = indexes
         self.field = field
@@ -93,55 +94,87 @@ class Indexes:
         self._rows = rows
         self._indexed: dict[str, int] = {}
         """By field: the place up to which records are indexed."""
+        self._ordered: dict[str, Ordered] = {}
+        """The fields that are indexed for ranges, rather than for values."""
+        self._common: dict[tuple[str, Any], Places] = {}
+        """By field and value: the indexed places of values that more than `FEW` records have."""
+        self._uncollected: dict[str, list[Any]] = {}
+        """By field: the values that many records have and that are not in `_common` yet."""
+
+    def start_empty(self) -> None:
+        """Note that no record is stored yet, so none is deleted."""
+        self._ordered[DELETED] = Ordered()
+        self._indexed[DELETED] = self._origin.count
 
     # Look-ups
 
-    def places(self, field: str, value: Any, start: int = 0, limit: int = -1) -> list[int]:
+    def places(self, field: str, value: Any) -> list[int]:
         """The places of records with *value* in *field*, in order."""
         self.prepare(field)
-        places = self._records.places((field, (value,)), (), start, limit)
-        inverse = self.inverse(field)
-        if inverse is not None:
-            made = [each for each in inverse(value) if start <= each < self._origin.count]
-            places += [each for each in made if each not in places and self._made_with(each, field, value)]
-            places.sort()
-        return places
+        places = self._records.places(field, value)
+        made = self._made_with(field, value)
+        return sorted({*places, *made}) if made else places
 
-    def _made_with(self, place: int, field: str, value: Any) -> bool:
-        """Whether the record in *place* is unchanged and has *value* in *field*."""
+    def _made_with(self, field: str, value: Any) -> list[int]:
+        """The places of unchanged initial records with *value* in *field*, if that has an inverse."""
+        inverse = self._inverse(field)
+        if inverse is None:
+            return []
+        places = (place for place in inverse(value) if 0 <= place < self._origin.count)
+        return [place for place in places if self._is_made_with(place, field, value)]
+
+    def _is_made_with(self, place: int, field: str, value: Any) -> bool:
         return self._records.read(place) is None and value in self.values(field, self._rows.read(place))
 
-    def has(self, look: Look, place: int) -> bool:
-        """Whether the record in *place* is found by *look*."""
-        field, values = look
-        return any(place in self.places(field, value, place, 1) for value in values)
-
-    def shared(self, looks: Sequence[Look], start: int) -> Iterator[int]:
-        """The places from *start* on that are found by each of *looks*, none of which has an inverse, in order."""
-        for field, _ in looks:
-            self.prepare(field)
-        if len(looks) > 1:
-            looks = sorted(looks, key=self._count_roughly)
-        return in_chunks(lambda place: self._records.places(looks[0], looks[1:], place, CHUNK), start)
-
-    def _count_roughly(self, look: Look) -> int:
-        field, values = look
-        return sum(self._records.count_up_to(field, value, FEW + 1) for value in values)
-
-    def between(self, field: str, low: Any, high: Any) -> list[int]:
-        """The places of records with a value of *field* from *low* to *high*."""
+    def having(self, field: str, values: Iterable[Any]) -> Bits:
+        """The places of records with any of *values* in *field*."""
         self.prepare(field)
-        return self._records.places_between(field, low, high)
+        common: list[Bits] = []
+        few: list[int] = []
+        for value in dict.fromkeys(values):
+            places = self._places(field, value)
+            if isinstance(places, Places):
+                common.append(places.bits)
+            else:
+                few += places
+            few += self._made_with(field, value)
+        return any_of([*common, bits_of(few)])
 
-    def walk_between(self, field: str, low: Any, high: Any, start: int) -> Iterator[int]:
-        """The same from *start* on, in order, read as far as needed."""
+    def is_common(self, field: str, value: Any) -> bool:
+        """Whether many records have *value* in *field*."""
         self.prepare(field)
-        return in_chunks(lambda place: self._records.places_between(field, low, high, place, CHUNK), start)
+        return isinstance(self._places(field, value), Places)
 
-    def containing(self, field: str, text: str) -> list[int]:
+    def _places(self, field: str, value: Any) -> Places | list[int]:
+        """The indexed places with *value* in *field*; as a set if there are many."""
+        kept = self._common.get((field, value))
+        if kept is not None:
+            return kept
+        found = self._records.places(field, value)
+        if len(found) <= FEW:
+            return found
+        places = self._common[field, value] = Places(found)
+        return places
+
+    def between(self, field: str, low: str, high: str) -> Bits:
+        """The places of records with a text of *field* from *low* to *high*."""
+        return self._prepared(field).between(low, high)
+
+    def with_text(self, field: str) -> Bits:
+        """The places of records with any text in *field*, which is indexed for ranges."""
+        return self._prepared(field).present
+
+    def _prepared(self, field: str) -> Ordered:
+        ordered = self._ordered.setdefault(field, Ordered())
+        self.prepare(field)
+        return ordered
+
+    def containing(self, field: str, text: str) -> Bits:
         """The places of records with *text* in *field*."""
         self.prepare(field)
-        return self._records.places_containing(field, text)
+        common = {value: places for (name, value), places in self._common.items() if name == field}
+        found = [places.bits for value, places in common.items() if text in value]
+        return any_of([*found, bits_of(self._records.places_containing(field, text, list(common)))])
 
     def values(self, field: str, data: Record) -> Iterable[Any]:
         """The look-up values of *data* for *field*; names ending in `~` ignore case and include nulls."""
@@ -157,25 +190,52 @@ class Indexes:
 
     # Changes
 
-    def added(self, place: int, data: Record) -> None:
+    def added(self, place: int, data: Record, touched: str) -> None:
         """Index a record that was appended."""
         for field, end in self._indexed.items():
             if end == place:
-                self._records.enter(field, self.values(field, data), place)
+                self._enter(field, [touched] if field == TOUCHED else list(self.values(field, data)), place)
                 self._indexed[field] = end + 1
+
+    def touched(self, place: int, at: str) -> None:
+        """Index when a record was touched."""
+        if place < self._indexed.get(TOUCHED, 0):
+            self._ordered[TOUCHED].set(place, at)
 
     @contextmanager
     def changing(self, place: int, data: Record, only: str | None = None) -> Generator[None]:
         """Keep the look-ups up to date while the block changes the values of a record (or *only* one of its fields)."""
-        fields = [field for field, end in self._indexed.items() if place < end and only in (None, field)]
+        fields = [
+            field for field, end in self._indexed.items() if place < end and field != TOUCHED and only in (None, field)
+        ]
         was_made = place < self._origin.count and self._records.read(place) is None
         before = {field: list(self.values(field, data)) for field in fields}
         yield
         for field in fields:
             after = list(self.values(field, data))
-            if after != before[field] or (was_made and self.inverse(field) is not None):
-                self._records.strike(field, before[field], place)
-                self._records.enter(field, after, place)
+            if after != before[field] or (was_made and self._inverse(field) is not None):
+                self._strike(field, before[field], place)
+                self._enter(field, after, place)
+
+    def _enter(self, field: str, values: list[Any], place: int) -> None:
+        ordered = self._ordered.get(field)
+        if ordered is not None:
+            ordered.set(place, _text(values))
+            return
+        self._records.enter(field, [(value, place) for value in values])
+        for value in values:
+            common = self._common.get((field, value))
+            if common is not None:
+                common.add(place)
+
+    def _strike(self, field: str, values: list[Any], place: int) -> None:
+        if field in self._ordered:
+            return  # the new text replaces it
+        self._records.strike(field, values, place)
+        for value in values:
+            common = self._common.get((field, value))
+            if common is not None:
+                common.remove(place)
 
     # Building
 
@@ -191,20 +251,52 @@ class Indexes:
     def prepare_slice(self, field: str) -> bool:
         """Index some more records; returns whether all are indexed."""
         end = time.perf_counter() + SLICE_SECONDS
-        place, count = self._indexed.setdefault(field, 0), len(self._rows)
-        while place < count and time.perf_counter() < end:
-            block = min(place + (50 if self.inverse(field) is None else 5_000), count)
-            for each in self._to_enter(field, place, block):
-                self._records.enter(field, self._values_at(field, each), each)
-            place = self._indexed[field] = block
-        return place >= count
+        self._indexed.setdefault(field, 0)
+        step = QUICK_STEP if self._is_listed(field) else SLOW_STEP
+        while time.perf_counter() < end:
+            place, count = self._indexed[field], len(self._rows)
+            if place < count:
+                self._index(field, place, min(place + step, count))
+                self._indexed[field] = min(place + step, count)
+            elif not self._collect_common(field):
+                return True
+        return False
+
+    def _index(self, field: str, start: int, end: int) -> None:
+        ordered = self._ordered.get(field)
+        if ordered is None:
+            places = self._to_enter(field, start, end)
+            self._records.enter(field, [(value, place) for place in places for value in self._values_at(field, place)])
+        elif field == TOUCHED:
+            for place, at in self._records.touched(start, end):
+                ordered.set(place, at)
+        elif field == DELETED:
+            for place in self._records.maybe_without(f'"{DELETED}":null', start, end):
+                ordered.set(place, _text(self._values_at(field, place)))
+        else:
+            ordered.fill(start, [_text(self._values_at(field, place)) for place in range(start, end)])
+
+    def _collect_common(self, field: str) -> bool:
+        """Keep the places of one more value that many records have; returns whether there was one."""
+        if field in self._ordered:
+            return False
+        if field not in self._uncollected:
+            self._uncollected[field] = self._records.common_values(field, FEW)
+        if not self._uncollected[field]:
+            return False
+        self._places(field, self._uncollected[field].pop())
+        return True
 
     def _left(self, field: str) -> int:
         place = self._indexed.get(field, 0)
-        return len(self._rows) - (max(place, self._origin.count) if self.inverse(field) is not None else place)
+        return len(self._rows) - (max(place, self._origin.count) if self._is_listed(field) else place)
+
+    def _is_listed(self, field: str) -> bool:
+        """Whether initial records are not read for this field."""
+        return field in (DELETED, TOUCHED) or self._inverse(field) is not None
 
     def _to_enter(self, field: str, start: int, end: int) -> Iterable[int]:
-        if self.inverse(field) is None or start >= self._origin.count:
+        if self._inverse(field) is None or start >= self._origin.count:
             return range(start, end)
         return [*self._records.stored(start, min(end, self._origin.count)), *range(self._origin.count, end)]
 
@@ -215,7 +307,7 @@ class Indexes:
             return tell(place)
         return self.values(field, self._rows.read(place))
 
-    def inverse(self, field: str) -> Callable[[Any], Iterable[int]] | None:
+    def _inverse(self, field: str) -> Callable[[Any], Iterable[int]] | None:
         """Where initial records with a value of *field* can be, if that is known without an index."""
         if field == "remote_id":
             return self._place_of_number
@@ -224,3 +316,8 @@ class Indexes:
     def _place_of_number(self, number: Any) -> Iterable[int]:
         place = place_of_number(self._key, str(number))
         return () if place is None else (place,)
+
+
+def _text(values: Iterable[Any]) -> str | None:
+    """The text of a field that is indexed for ranges."""
+    return next((str(value) for value in values), None)

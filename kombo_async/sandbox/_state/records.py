@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterable, Sequence
-from typing import Any, TypeAlias
+from typing import Any
 
 import msgspec
 
@@ -13,16 +13,13 @@ SCHEMA = """
         integration TEXT, model TEXT, place INTEGER, data BLOB NOT NULL, touched TEXT NOT NULL,
         PRIMARY KEY (integration, model, place)
     ) WITHOUT ROWID;
-    CREATE INDEX IF NOT EXISTS records_touched ON records (integration, model, touched, place);
+    DROP INDEX IF EXISTS records_touched; -- of older files
+    SELECT integration, model, place, data, touched FROM records LIMIT 0; -- fails if it is another table
     CREATE TEMP TABLE look_ups (
         records INTEGER, field TEXT, value, place INTEGER,
         PRIMARY KEY (records, field, value, place)
     ) WITHOUT ROWID;
 """
-
-_ALSO = "SELECT 1 FROM look_ups AS other WHERE other.place = mine.place AND records = ? AND field = ?"
-Look: TypeAlias = tuple[str, Sequence[Any]]
-"""A field and the values to find there, any of them."""
 
 
 class Records:
@@ -62,22 +59,29 @@ class Records:
         )
         return [place for (place,) in found]
 
-    def touched_since(self, at: str, start: int = 0, limit: int = -1) -> list[int]:
-        """The first places from *start* on whose stored records were touched then or later, in order."""
+    def maybe_without(self, text: str, start: int, end: int) -> list[int]:
+        """The places from *start* to *end* whose stored records, as JSON, do not contain *text*."""
         found = self._connection.execute(
-            "SELECT place FROM records WHERE integration = ? AND model = ? AND touched >= ? AND place >= ?"
-            " ORDER BY place LIMIT ?",
-            (*self._key, at, start, limit),
+            "SELECT place FROM records WHERE integration = ? AND model = ? AND place >= ? AND place < ?"
+            " AND instr(data, ?) = 0",
+            (*self._key, start, end, text.encode()),
         )
         return [place for (place,) in found]
 
+    def touched(self, start: int, end: int) -> list[tuple[int, str]]:
+        """The places from *start* to *end* whose records are stored, and when they were last touched."""
+        return self._connection.execute(
+            "SELECT place, touched FROM records WHERE integration = ? AND model = ? AND place >= ? AND place < ?",
+            (*self._key, start, end),
+        ).fetchall()
+
     # Look-ups
 
-    def enter(self, field: str, values: Iterable[Any], place: int) -> None:
-        """Make the record in *place* findable by *values* of *field*."""
+    def enter(self, field: str, values: Iterable[tuple[Any, int]]) -> None:
+        """Make records findable by values of *field*: for each of *values*, the record in that place."""
         self._connection.executemany(
             "INSERT OR IGNORE INTO look_ups VALUES (?, ?, ?, ?)",
-            [(self._number, field, value, place) for value in values],
+            [(self._number, field, value, place) for value, place in values],
         )
 
     def strike(self, field: str, values: Iterable[Any], place: int) -> None:
@@ -87,43 +91,25 @@ class Records:
             [(self._number, field, value, place) for value in values],
         )
 
-    def count_up_to(self, field: str, value: Any, most: int) -> int:
-        """How many records are found by *value*, but no more than *most*."""
-        statement = (
-            "SELECT count(*) FROM (SELECT 1 FROM look_ups WHERE records = ? AND field = ? AND value = ? LIMIT ?)"
-        )
-        count: int = self._connection.execute(statement, (self._number, field, value, most)).fetchone()[0]
-        return count
-
-    def places(self, look: Look, others: Sequence[Look] = (), start: int = 0, limit: int = -1) -> list[int]:
-        """The first places from *start* on that have a value of *look* and of each of *others*, in order."""
-        field, values = look
-        statement = "SELECT place FROM look_ups AS mine WHERE records = ? AND field = ? AND value = ? AND place >= ?"
-        given: list[Any] = []
-        for other_field, other_values in others:
-            statement += f" AND EXISTS ({_ALSO} AND value IN ({', '.join('?' * len(other_values))}))"
-            given += [self._number, other_field, *other_values]
-        statement += " ORDER BY place LIMIT ?"
-        found: set[int] = set()
-        for value in values:
-            rows = self._connection.execute(statement, (self._number, field, value, start, *given, limit))
-            found.update(place for (place,) in rows)
-        places = sorted(found)
-        return places if limit < 0 else places[:limit]
-
-    def places_between(self, field: str, low: Any, high: Any, start: int = 0, limit: int = -1) -> list[int]:
-        """The first places from *start* on whose records have a value of *field* from *low* to *high*, in order."""
+    def places(self, field: str, value: Any, limit: int = -1) -> list[int]:
+        """The first places that have *value* in *field*, in order."""
         found = self._connection.execute(
-            "SELECT place FROM look_ups WHERE records = ? AND field = ? AND value >= ? AND value <= ? AND place >= ?"
-            " ORDER BY place LIMIT ?",
-            (self._number, field, low, high, start, limit),
+            "SELECT place FROM look_ups WHERE records = ? AND field = ? AND value = ? ORDER BY place LIMIT ?",
+            (self._number, field, value, limit),
         )
         return [place for (place,) in found]
 
-    def places_containing(self, field: str, text: str) -> list[int]:
-        """The places of records with *text* in a value of *field*."""
+    def common_values(self, field: str, least: int) -> list[Any]:
+        """The values of *field* that more than *least* records have."""
         found = self._connection.execute(
-            "SELECT place FROM look_ups WHERE records = ? AND field = ? AND instr(value, ?) > 0",
-            (self._number, field, text),
+            "SELECT value FROM look_ups WHERE records = ? AND field = ? GROUP BY value HAVING count(*) > ?",
+            (self._number, field, least),
         )
+        return [value for (value,) in found]
+
+    def places_containing(self, field: str, text: str, without: Sequence[Any]) -> list[int]:
+        """The places of records with *text* in a value of *field* that is not one of those *without*."""
+        statement = "SELECT place FROM look_ups WHERE records = ? AND field = ? AND instr(value, ?) > 0"
+        statement += f" AND value NOT IN ({', '.join('?' * len(without))})"
+        found = self._connection.execute(statement, (self._number, field, text, *without))
         return [place for (place,) in found]

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from heapq import merge
-from itertools import groupby
 from typing import Any, overload
 from weakref import WeakValueDictionary
 
 import attrs
 
+from kombo_async.sandbox._state.bitmaps import LAST, Bits, any_of
 from kombo_async.sandbox._state.ids import id_at, number_at, place_of
-from kombo_async.sandbox._state.indexes import CHUNK, Derive, Indexes, Origin, Record, in_chunks
+from kombo_async.sandbox._state.indexes import TOUCHED, Derive, Indexes, Origin, Record
 from kombo_async.sandbox._state.records import Records
+from kombo_async.sandbox._state.touches import Touches
 
 AT_HAND = 2_000
 """How many of a table's records are cached in memory."""
@@ -62,9 +62,11 @@ class RecordTable(Sequence[StoredRecord]):
         self.origin = origin
         self.indexes: Indexes = Indexes(key, records, origin, derived, self)
         self._records = records
-        self._count = max(origin.count, records.end())
-        self._touches: dict[tuple[str, Any], str] = {}
-        """By field and value: when all records with this value were touched."""
+        end = records.end()
+        if not end:
+            self.indexes.start_empty()
+        self._count = max(origin.count, end)
+        self._touches = Touches(self.indexes)
         self._by_place: WeakValueDictionary[int, StoredRecord] = WeakValueDictionary()
         # There must be only one object for a record in use; those are held here.
         self._at_hand: deque[StoredRecord] = deque(maxlen=AT_HAND)
@@ -129,9 +131,10 @@ class RecordTable(Sequence[StoredRecord]):
         record = self._hold(StoredRecord(self, self._count, data, touched))
         self._count += 1
         self._records.write(record.place, data, touched)
-        self.indexes.added(record.place, data)
+        self.indexes.added(record.place, data, touched)
+        self._touches.added(data)
         if data["id"] != self.id_at(record.place):
-            self._records.enter("id", (data["id"],), record.place)
+            self._records.enter("id", [(data["id"], record.place)])
         return record
 
     def put(self, place: int, data: Record, touched: str) -> StoredRecord:
@@ -150,6 +153,7 @@ class RecordTable(Sequence[StoredRecord]):
             record.data.update(changes)
             record.encoded.clear()
             self._records.write(record.place, record.data, record.touched)
+        self.indexes.touched(record.place, record.touched)
 
     def save(self, record: StoredRecord) -> None:
         """Store when a record was last touched."""
@@ -157,11 +161,11 @@ class RecordTable(Sequence[StoredRecord]):
 
     def take_touches(self, other: RecordTable) -> None:
         """Take over the touched records of *other*, which this is a copy of."""
-        self._touches.update(other._touches)
+        self._touches.copy_from(other._touches)
 
     def touch_all(self, field: str, value: Any, at: str) -> None:
         """Note a change to something nested in all records with *value* in *field*."""
-        self._touches[field, value] = at
+        self._touches.note(field, value, at)
 
     # Look-ups
 
@@ -172,7 +176,7 @@ class RecordTable(Sequence[StoredRecord]):
             record = self._at(place)
             if record.data["id"] == id:
                 return record
-        return next(iter(self.at(self._records.places(("id", (id,))))), None)
+        return next(iter(self.at(self._records.places("id", id))), None)
 
     def where(self, field: str, value: Any) -> list[StoredRecord]:
         """The records with *value* in *field* (for lists, among its values), including deleted ones."""
@@ -181,24 +185,9 @@ class RecordTable(Sequence[StoredRecord]):
             return [found] if found is not None else []
         return list(self.at(self.indexes.places(field, value)))
 
-    def walk_touched_since(self, at: str, start: int) -> Iterator[int]:
-        """The same from *start* on, in order, read as far as needed."""
-        sources = [in_chunks(lambda place: self._records.touched_since(at, place, CHUNK), start)]
-        if at <= self.origin.touched:
-            made = self.indexes.walk_between("changed_at", at, "9999", start)
-            sources.append(place for place in made if self._records.read(place) is None)
-        for (field, value), when in self._touches.items():
-            if when >= at:
-                sources.append(iter(self.indexes.places(field, value, start)))
-        return (place for place, _ in groupby(merge(*sources)))
-
-    def touched_since(self, at: str) -> set[int]:
+    def touched_since(self, at: str) -> Bits:
         """The places of records that were touched then or later, or nest one that was."""
-        places = set(self._records.touched_since(at))
+        found = [self.indexes.between(TOUCHED, at, LAST), *self._touches.since(at)]
         if at <= self.origin.touched:
-            stored = set(self._records.stored(0, self.origin.count))
-            places |= set(self.indexes.between("changed_at", at, "9999")) - stored
-        for (field, value), when in self._touches.items():
-            if when >= at:
-                places.update(self.indexes.places(field, value))
-        return places
+            found.append(self.indexes.between("changed_at", at, LAST))
+        return any_of(found)
