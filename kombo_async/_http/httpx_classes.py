@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 from functools import cache, cached_property
-from inspect import iscoroutinefunction
 from types import ModuleType
 from typing import Any
 
@@ -35,7 +34,7 @@ def check_passed(transport: Any, client: Any) -> None:
         raise ValueError("transport, http_client: pass only one of them; pass the transport to your own client")
     if transport is not None and not hasattr(transport, "handle_async_request"):
         raise ValueError(f"transport: pass an httpx.AsyncBaseTransport, not {_shown(transport)}")
-    if client is not None and not iscoroutinefunction(getattr(client, "send", None)):
+    if client is not None and not (hasattr(client, "send") and hasattr(client, "aclose")):
         raise ValueError(f"http_client: pass an httpx.AsyncClient or httpx2.AsyncClient, not {_shown(client)}")
 
 
