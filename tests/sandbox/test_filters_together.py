@@ -287,3 +287,22 @@ def test_places_can_be_added_and_removed(first: set[int], steps: list[tuple[bool
         (places.add if added else places.remove)(place)
         (known.add if added else known.discard)(place)
     assert list(walk([places.bits], start, end)) == sorted(place for place in known if start <= place < end)
+
+
+@pytest.mark.parametrize("query", ["", "updated_after=2020-01-01T00:00:00.000Z"])
+async def test_a_page_looks_at_few_places(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch, query: str) -> None:
+    """No more places are looked at than the page has records and the next one, though a block has thousands."""
+    looked_at: list[int] = []
+    offsets = bitmaps._offsets
+
+    def noted(bits: int) -> Iterator[int]:
+        for offset in offsets(bits):
+            looked_at.append(offset)
+            yield offset
+
+    monkeypatch.setattr(bitmaps, "_offsets", noted)
+    stages = ids(await call(sandbox, "GET", f"/ats/application-stages?{query}"))
+    assert looked_at == list(range(len(stages)))
+    looked_at.clear()
+    assert len(ids(await call(sandbox, "GET", f"/ats/application-stages?{query}&page_size=2"))) == 2
+    assert looked_at == [0, 1, 2]

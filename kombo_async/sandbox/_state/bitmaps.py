@@ -12,6 +12,7 @@ LAST = "~"
 SPAN = 8_192
 """How many places a block has."""
 _ALL = (1 << SPAN) - 1
+_WORD = (1 << 64) - 1
 _KEY_BYTES = 24
 """How much of a text decides its order: a time has no more."""
 _PRESENT = _KEY_BYTES * 8
@@ -24,19 +25,26 @@ def walk(sets: Sequence[Bits], start: int, end: int) -> Iterator[int]:
     """The places from *start* to before *end* that are in all of *sets*, in order, read as far as needed."""
     for block in range(start // SPAN, -(-end // SPAN)):
         first = block * SPAN
-        bits = _ALL
+        bits = (1 << min(SPAN, end - first)) - 1
+        if start > first:
+            bits &= -1 << start - first
         for each in sets:
             bits &= each(block)
             if not bits:
                 break
-        yield from (first + offset for offset in _offsets(bits) if start <= first + offset < end)
+        yield from (first + offset for offset in _offsets(bits))
 
 
 def _offsets(bits: int) -> Iterator[int]:
+    first = 0
     while bits:
-        lowest = bits & -bits
-        yield lowest.bit_length() - 1
-        bits ^= lowest
+        word = bits & _WORD  # smaller numbers are quicker
+        while word:
+            lowest = word & -word
+            yield first + lowest.bit_length() - 1
+            word ^= lowest
+        bits >>= 64
+        first += 64
 
 
 def bits_of(places: Iterable[int]) -> Bits:
