@@ -70,6 +70,28 @@ def read_beside_slow_actions() -> Result:
     return result
 
 
+def action_beside_hanging_systems() -> Result:
+    """The longest of some actions while ten busy systems have stopped answering and hold all connections."""
+
+    async def scene() -> Result:
+        kombo = Kombo()
+        client = kombo.client(retry=RetryPolicy.none())
+        async with anyio.create_task_group() as tasks:
+            for number in range(10):
+                for _ in range(250):
+                    tasks.start_soon(timed, client, CREATE, f"hanging:{number}")
+            await anyio.sleep(5)
+            for number in range(10):
+                kombo.systems[f"hanging:{number}"].seconds = 1e6
+            await anyio.sleep(30)
+            longest = max([await timed(client, CREATE, A) for _ in range(10)])
+            tasks.cancel_scope.cancel()
+        return Result(f"{longest:.1f} s", longest < 1.5)
+
+    result: Result = on_virtual_time(scene)
+    return result
+
+
 def beside_a_limited_one(refusal: Refusal) -> Result:
     """Calls a second of healthy integrations, with and without one that is always refused."""
 
@@ -246,6 +268,13 @@ SCENES = (
         "< 50 ms",
         "virtual time",
         read_beside_slow_actions,
+    ),
+    Scene(
+        "an action of 1 s beside 10 busy integrations whose systems have stopped answering",
+        "waits until theirs time out",
+        "< 1.5 s",
+        "virtual time",
+        action_beside_hanging_systems,
     ),
     Scene(
         f"{BESIDE} `PLATFORM.RATE_LIMIT_EXCEEDED`",

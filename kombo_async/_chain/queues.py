@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Hashable
+from collections.abc import Hashable, Iterator
 
 import anyio
 
@@ -40,6 +40,10 @@ class FairQueue:
     def __len__(self) -> int:
         return self._length
 
+    def groups(self) -> Iterator[Hashable]:
+        """The groups of those who wait, in the order of their turns."""
+        return iter(self._groups)
+
     def add(self, turn: anyio.Event, group: Hashable) -> None:
         """Join the queue of *group*."""
         self._groups.setdefault(group, Queue()).add(turn)
@@ -55,9 +59,13 @@ class FairQueue:
 
     def pop(self) -> anyio.Event:
         """Take out the first call of the group whose turn it is."""
-        group, queue = self._groups.popitem(last=False)
+        return self.pop_from(next(self.groups()))
+
+    def pop_from(self, group: Hashable) -> anyio.Event:
+        """Take out the first call of *group*, whose next turn comes after those of the others."""
+        queue = self._groups.pop(group)
         turn = queue.pop()
         self._length -= 1
         if queue:
-            self._groups[group] = queue  # at the end: the others come first
+            self._groups[group] = queue  # at the end
         return turn

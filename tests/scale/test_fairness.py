@@ -48,6 +48,80 @@ def test_integrations_take_turns() -> None:
     on_virtual_time(scene)
 
 
+@pytest.mark.parametrize(("hanging", "at_work_before"), [(3, True), (10, True), (27, False), (35, False)])
+def test_systems_that_hang_keep_nobody_else_from_working(hanging: int, at_work_before: bool) -> None:
+    """Systems that never answer hold all connections for actions; others still get one each, and reads do not wait."""
+
+    async def scene() -> None:
+        kombo = Kombo()
+        client = kombo.client(retry=RetryPolicy.none())
+        async with anyio.create_task_group() as tasks:
+            for number in range(hanging):
+                kombo.systems[f"hanging:{number}"] = System(seconds=1.0 if at_work_before else 1e6)
+                for _ in range(250):
+                    tasks.start_soon(timed, client, CREATE, f"hanging:{number}")
+            await anyio.sleep(5)
+            for number in range(hanging):
+                kombo.systems[f"hanging:{number}"].seconds = 1e6
+            await anyio.sleep(30)
+            assert client.status().in_flight >= 80
+            for _ in range(5):
+                assert await timed(client, CREATE, "greenhouse:a") < 1.5
+                assert await timed(client, READ, "greenhouse:a") < 0.05
+            tasks.cancel_scope.cancel()
+
+    on_virtual_time(scene)
+
+
+def test_reads_keep_connections_whatever_hangs() -> None:
+    """However many integrations hang, a tenth of the connections is for reads alone."""
+
+    async def scene() -> None:
+        kombo = Kombo()
+        client = kombo.client(retry=RetryPolicy.none())
+        async with anyio.create_task_group() as tasks:
+            for number in range(200):
+                kombo.systems[f"hanging:{number}"] = System(seconds=1e6)
+                tasks.start_soon(timed, client, CREATE, f"hanging:{number}")
+            await anyio.sleep(5)
+            assert client.status().in_flight == 90
+            assert await timed(client, READ, "greenhouse:a") < 0.05
+            tasks.cancel_scope.cancel()
+
+    on_virtual_time(scene)
+
+
+def test_connections_for_first_actions_are_given_back() -> None:
+    """A waiting integration gets the connection of another's only action when that ends."""
+
+    async def scene() -> None:
+        kombo = Kombo()
+        client = kombo.client(max_connections=20, retry=RetryPolicy.none())
+        done: list[str] = []
+
+        async def create(integration_id: str) -> None:
+            await timed(client, CREATE, integration_id)
+            done.append(integration_id)
+
+        async with anyio.create_task_group() as tasks:
+            for number in range(6):
+                kombo.systems[f"hanging:{number}"] = System(seconds=1e6)
+                for _ in range(5):
+                    tasks.start_soon(create, f"hanging:{number}")
+            await anyio.sleep(5)
+            assert client.status().in_flight == 16
+            for number in range(20):
+                tasks.start_soon(create, f"healthy:{number}")
+                tasks.start_soon(create, f"healthy:{number}")
+            await anyio.sleep(1.5)
+            assert client.status().in_flight == 18
+            await anyio.sleep(25)
+            tasks.cancel_scope.cancel()
+        assert sorted(done) == sorted([f"healthy:{number}" for number in range(20)] * 2)
+
+    on_virtual_time(scene)
+
+
 @pytest.mark.parametrize("code", ["platform", "plain", "remote", "concurrency"])
 def test_one_limited_integration_slows_nobody_else(code: Any) -> None:
     """Healthy integrations work on at full speed while one is always refused, and that one is asked rarely."""
