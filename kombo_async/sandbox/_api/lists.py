@@ -56,16 +56,17 @@ def read_page(world: World, listing: Listing, request: Request[Any]) -> dict[str
     start = _place(_given(request, "cursor"), mark)
     filters = _filters(listing, request)
     deleted_too = bool(_given(request, "include_deleted"))
-    emptied_until = stamp(world.clock.now() - DELETED_KEPT)
+    emptied_until = stamp(world.clock.now() - DELETED_KEPT) if deleted_too else ""
     table = world.table(listing.table)
     sets = [each.places(world, table, value) for each, value in filters]
-    if not deleted_too:
-        sets.append(none_of(table.indexes.with_text(DELETED)))
-    elif any(each not in COMMON.values() for each, _ in filters):
+    deleted = table.indexes.with_text(DELETED)
+    if deleted is not None and not deleted_too:
+        sets.append(none_of(deleted))
+    elif deleted is not None and any(each not in COMMON.values() for each, _ in filters):
         sets.append(none_of(table.indexes.between(DELETED, "", emptied_until)))  # they have no fields any more
     results: list[msgspec.Raw] = []
-    for record in table.at(walk(sets, start, len(table))):
-        if all(each.test(world, record, value) for each, value in filters):
+    for record in table.at(walk(sets, start, len(table)) if sets else range(start, len(table))):
+        if not filters or all(each.test(world, record, value) for each, value in filters):
             if len(results) == size:
                 return _page(listing, results, make_cursor(mark, record.place))
             deleted_at: str = record.data.get("remote_deleted_at") or ""

@@ -125,6 +125,9 @@ class Ordered:
 
         return bits
 
+    def __bool__(self) -> bool:
+        return any(map(self.present, range(len(self._blocks))))
+
     def present(self, block: int) -> int:
         """The places that have any text."""
         return self._blocks[block].get(_PRESENT, 0) if block < len(self._blocks) else 0
@@ -152,13 +155,14 @@ class Ordered:
     def set(self, place: int, text: str | None) -> None:
         """Change the text of a place; None removes the place."""
         number, offset = divmod(place, SPAN)
-        block = self._block(number)
-        key = 0 if text is None else _key(text)
-        mask = 1 << offset
-        for bit in {*block, *(bit for bit in range(_PRESENT + 1) if key >> bit & 1)}:
-            before = block.get(bit, 0)
-            if bool(before & mask) != bool(key >> bit & 1):
-                block[bit] = before ^ mask
+        block, mask = self._block(number), 1 << offset
+        changed = 0 if text is None else _key(text)
+        if block.get(_PRESENT, 0) & mask:
+            changed ^= sum(1 << bit for bit, having in block.items() if having & mask)
+        while changed:
+            bit = changed.bit_length() - 1
+            block[bit] = block.get(bit, 0) ^ mask
+            changed ^= 1 << bit
 
     def fill(self, start: int, texts: Sequence[str | None]) -> None:
         """Set the texts of consecutive places from *start* on, which had none."""

@@ -160,9 +160,10 @@ class Indexes:
         """The places of records with a text of *field* from *low* to *high*."""
         return self._prepared(field).between(low, high)
 
-    def with_text(self, field: str) -> Bits:
-        """The places of records with any text in *field*, which is indexed for ranges."""
-        return self._prepared(field).present
+    def with_text(self, field: str) -> Bits | None:
+        """The places of records with any text in *field*, which is indexed for ranges; None if there are none."""
+        ordered = self._prepared(field)
+        return ordered.present if ordered else None
 
     def _prepared(self, field: str) -> Ordered:
         ordered = self._ordered.setdefault(field, Ordered())
