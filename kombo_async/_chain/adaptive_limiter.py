@@ -65,9 +65,10 @@ class AdaptiveLimiter(Limiter):
     """Limits the actions of one integration to this client's share of Kombo's limit.
 
     Alone, a client takes all there is: it grows until Kombo's headers or a refusal say that there is no more,
-    and tries one more less and less often. With others (the headers show more actions than its own, or it is
-    refused at a level that used to work) it gives up a part whenever Kombo is full and grows slowly while it is not,
-    as TCP does. All clients end up with similar shares, and none starves.
+    and tries one more less and less often. Without headers, it leaves a place free for a moment after that, since
+    others may have none. With others (the headers show more actions than its own, or it is refused at a level that used
+    to work) it gives up a part whenever Kombo is full and grows slowly while it is not, as TCP does. All clients end up
+    with similar shares, and none starves.
     """
 
     def __init__(self, clock: Clock, rand: Callable[[], float] = random.random) -> None:
@@ -238,11 +239,12 @@ class AdaptiveLimiter(Limiter):
         """End the round in which a place was left free, after a refusal showed that there is none for others.
 
         Without headers, a client that is refused whenever it tries one more place may be alone, or it may keep others
-        from working at all. If somebody takes the place, the next refusal shows it. A single place is left by a rest.
+        from working at all. If somebody takes the place, the next refusal shows it. A single place is left by a rest,
+        as long as an action takes, but no longer than others need to notice.
         """
         self._left_free = 0
         if self.limit <= 1:
-            self._rest(self._seconds)
+            self._rest(min(self._seconds, LONGEST_OWED))
 
     def _grow_alongside_others(self) -> None:
         """Without headers: slowly after a refusal, and faster with each round without one."""

@@ -78,6 +78,13 @@ def test_machines_share_the_places(processes: int, counts_itself: bool) -> None:
     assert min(halfway) >= least * sum(halfway) / processes
 
 
+def test_a_place_is_not_left_for_long() -> None:
+    """One client alone with a single place and slow actions loses little by looking for others."""
+    system = System(limit=1, seconds=60.0, refusal="plain", headers=False)
+    uploads(system, actions=30)
+    assert system.use(until=system.last_begun) >= 0.97
+
+
 @pytest.mark.parametrize("seed", [1, 2])
 @pytest.mark.parametrize(
     ("limit", "processes", "most_refused"),
