@@ -300,6 +300,8 @@ async def test_a_page_looks_at_few_places(sandbox: Sandbox, monkeypatch: pytest.
             looked_at.append(offset)
             yield offset
 
+    last = sandbox.world(GREENHOUSE).table("ats_application_stages")[-1]
+    sandbox.delete_record(GREENHOUSE, "ats_application_stages", last.id)  # or the list needs no index
     monkeypatch.setattr(bitmaps, "_offsets", noted)
     stages = ids(await call(sandbox, "GET", f"/ats/application-stages?{query}"))
     assert looked_at == list(range(len(stages)))
