@@ -65,7 +65,9 @@ class _Protocol(asyncio.Protocol):
     """uvicorn's protocol, plus a note of each connection's transport, to let faults break it."""
 
     def __init__(self, **settings: Any) -> None:
-        make: Any = AutoHTTPProtocol  # with httptools where it is installed, which halves the cost of a call
+        # With httptools, where it is installed, the quickest call takes 0.14 ms of CPU instead of 0.27, and creating a
+        # candidate 0.53 instead of 0.73.
+        make: Any = AutoHTTPProtocol
         self._inner: asyncio.Protocol = make(**settings)
         self._ends: Any = None
 
