@@ -79,7 +79,7 @@ def same_input() -> Result:
         f"{cpu:.0f} µs of CPU a row in each, {alone:.0f} in one that is alone; {writes:.1f} writes a row, {once:.1f} by"
         f" one; {speed / before:.1f} x as fast on {len(os.sched_getaffinity(0))} cores"
     )
-    return Result(text, cpu <= alone and writes <= 1.02 * once)
+    return Result(text, speed >= before and writes <= 1.02 * once)
 
 
 def redis_journal() -> Result:
@@ -242,7 +242,7 @@ SCENES = (
     Scene(
         f"4 processes that read the same {ROWS:,} rows",
         "slower than one: each claims each row",
-        "not slower than one (a core for each), no more writes",
+        "not slower than one on four cores, no more writes",
         "real Redis",
         same_input,
     ),
