@@ -53,11 +53,24 @@ def _reason(source: Source, place: int, random: Random) -> tuple[Record, str]:
     return {"name": REASONS[place]}, stamp(source.born - days(850))
 
 
+def _status_of(place: int) -> str:
+    """The first jobs are always open; later on, one in ten is closed and one in ten a draft."""
+    return {8: "CLOSED", 9: "DRAFT"}.get(place % 10, "OPEN")
+
+
+def _code_of(place: int) -> str:
+    department = words.DEPARTMENTS[place % len(words.DEPARTMENTS)]
+    return f"{department[:3].upper()}-{place + 1:03}"
+
+
+def _type_of(place: int) -> str:
+    return "FULL_TIME" if place % 4 else "PART_TIME"
+
+
 def _job(source: Source, place: int, random: Random) -> tuple[Record, str]:
     department = words.DEPARTMENTS[place % len(words.DEPARTMENTS)]
     title = random.choice(words.JOB_TITLES[department])
-    # The first jobs are always open; later on, one in ten is closed and one in ten a draft.
-    status = {8: "CLOSED", 9: "DRAFT"}.get(place % 10, "OPEN")
+    status = _status_of(place)
     opened = source.born - days(random.randint(60, 200))
     salary = random.randrange(42_000, 95_000, 1_000)
     users = source.count("ats_users")
@@ -66,11 +79,11 @@ def _job(source: Source, place: int, random: Random) -> tuple[Record, str]:
     url = f"https://jobs.acme.example/{place + 1}"
     job: dict[str, Any] = {
         "name": title,
-        "job_code": f"{department[:3].upper()}-{place + 1:03}",
+        "job_code": _code_of(place),
         "description": f"<p>We are looking for a {title} in our {department} team.</p>",
         "confidential": False,
         "weekly_hours": 40,
-        "employment_type": "FULL_TIME" if place % 4 else "PART_TIME",
+        "employment_type": _type_of(place),
         "status": status,
         "visibility": "PUBLIC",
         "category": department,
@@ -114,5 +127,14 @@ TABLES: Mapping[str, Table] = {
     "ats_application_stages": Table(fixed(len(STAGES)), _stage),
     "ats_tags": Table(fixed(len(TAGS)), _tag),
     "ats_rejection_reasons": Table(fixed(len(REASONS)), _reason),
-    "ats_jobs": Table(lambda source: source.sizes.jobs, _job),
+    "ats_jobs": Table(
+        lambda source: source.sizes.jobs,
+        _job,
+        values={
+            "job_code~": lambda _, place: (_code_of(place).lower(),),
+            "status~": lambda _, place: (_status_of(place).lower(),),
+            "employment_type~": lambda _, place: (_type_of(place).lower(),),
+            "visibility~": lambda _, place: ("public",),
+        },
+    ),
 }

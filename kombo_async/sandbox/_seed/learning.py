@@ -75,9 +75,14 @@ def _each(source: Source) -> int:
     return min(2, source.sizes.courses)
 
 
+def _course_of(source: Source, progression: int) -> int:
+    user, number = divmod(progression, _each(source))
+    return (user * 3 + number) % source.sizes.courses
+
+
 def _progression(source: Source, place: int, random: Random) -> tuple[Record, str]:
-    user, number = divmod(place, _each(source))
-    course = source.record("lms_courses", (user * 3 + number) % source.sizes.courses)
+    user = place // _each(source)
+    course = source.record("lms_courses", _course_of(source, place))
     status = ("ENROLLED", "IN_PROGRESS", "COMPLETED", "DROPPED")[random.randrange(4)]
     enrolled = source.born - days(random.uniform(5, 100))
     completed = stamp(enrolled + days(4)) if status == "COMPLETED" else None
@@ -101,6 +106,9 @@ TABLES: Mapping[str, Table] = {
     "lms_skills": Table(fixed(len(words.SKILLS)), _skill),
     "lms_courses": Table(lambda source: source.sizes.courses, _course),
     "lms_course_progressions": Table(
-        lambda source: _users(source) * _each(source), _progression, {"user_id": _of_user}
+        lambda source: _users(source) * _each(source),
+        _progression,
+        {"user_id": _of_user},
+        {"course_id": lambda source, place: (source.id("lms_courses", _course_of(source, place)),)},
     ),
 }

@@ -12,6 +12,7 @@ from kombo_async.sandbox._state.clock import days, stamp
 from kombo_async.sandbox._state.indexes import Record
 
 _STATUSES = ("OPEN_LIMITED", "OPEN_UNLIMITED", "PENDING", "FROZEN", "FILLED", "CLOSED")
+_KINDS = ("JOB", "POSITION", "REQUISITION")
 MONTHS = 3
 """How many pay runs each legal entity has had."""
 ENTITIES = 2
@@ -93,7 +94,7 @@ def _staffing_entity(source: Source, place: int, random: Random) -> tuple[Record
     levels = [{"id": source.make_id("level", name), "remote_id": name, "name": name} for name in ("Basic", "Expert")]
     entity: dict[str, Any] = {
         "name": random.choice(words.JOB_TITLES[department]),
-        "model_type": ("JOB", "POSITION", "REQUISITION")[place % 3],
+        "model_type": _KINDS[place % len(_KINDS)],
         "description": f"We need more people in {department}.",
         "status": _STATUSES[place % len(_STATUSES)],
         "employment_types": [{"remote_label": "Full-time", "unified_type": "FULL_TIME"}],
@@ -136,5 +137,12 @@ TABLES: Mapping[str, Table] = {
             "changed_at": lambda source, place: (_run_of(source, place)["changed_at"],),
         },
     ),
-    "hris_staffing_entities": Table(lambda source: max(6, source.sizes.jobs), _staffing_entity),
+    "hris_staffing_entities": Table(
+        lambda source: max(6, source.sizes.jobs),
+        _staffing_entity,
+        values={
+            "model_type~": lambda _, place: (_KINDS[place % len(_KINDS)].lower(),),
+            "status~": lambda _, place: (_STATUSES[place % len(_STATUSES)].lower(),),
+        },
+    ),
 }
