@@ -21,10 +21,10 @@ class SqliteChanges(SqliteConnection):
         now = self._now()
         self._db.execute("INSERT OR IGNORE INTO kombo_subscribers VALUES (?, 0, NULL, 0)", [subscriber])
         sql = (
-            "UPDATE kombo_subscribers SET owner = ?1, lease_until = ?2 WHERE name = ?3 "
-            "AND (owner = ?1 OR lease_until <= ?4) RETURNING position"
+            "UPDATE kombo_subscribers SET owner = ?, lease_until = ? WHERE name = ? "
+            "AND (owner = ? OR lease_until <= ?) RETURNING position"
         )
-        rows = self._all(sql, owner, now + seconds, subscriber, now)
+        rows = self._all(sql, owner, now + seconds, subscriber, owner, now)
         return rows[0][0] if rows else None
 
     def changes(self, after: int, limit: int) -> list[Change]:

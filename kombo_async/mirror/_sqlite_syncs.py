@@ -27,8 +27,8 @@ class SqliteSyncs(SqliteTurns, SqliteChanges):
 
     def rewind(self, integration_id: str, since: datetime) -> None:
         """See `Store.rewind`."""
-        sql = "UPDATE kombo_watermarks SET rewind = min(coalesce(rewind, ?1), ?1) WHERE integration_id = ?2"
-        self._db.execute(sql, [to_text(since), integration_id])
+        sql = "UPDATE kombo_watermarks SET rewind = min(coalesce(rewind, ?), ?) WHERE integration_id = ?"
+        self._db.execute(sql, [to_text(since), to_text(since), integration_id])
 
     def begin(self, turn: Turn, table: Table, full: bool) -> Watermark:
         """See `Store.begin`."""
@@ -91,10 +91,11 @@ class SqliteSyncs(SqliteTurns, SqliteChanges):
         """See `Store.unseen`."""
         self._check(turn)
         rows = self._all(
-            f'SELECT id FROM "{table.name}" AS t WHERE integration_id = ?1 AND id > ?2 AND NOT EXISTS (SELECT 1 '
-            "FROM kombo_seen s WHERE s.integration_id = ?1 AND s.name = ?3 AND s.id = t.id) ORDER BY id LIMIT ?4",
+            f'SELECT id FROM "{table.name}" AS t WHERE integration_id = ? AND id > ? AND NOT EXISTS (SELECT 1 '
+            "FROM kombo_seen s WHERE s.integration_id = ? AND s.name = ? AND s.id = t.id) ORDER BY id LIMIT ?",
             turn.integration_id,
             after,
+            turn.integration_id,
             table.name,
             limit,
         )
@@ -139,9 +140,9 @@ class SqliteSyncs(SqliteTurns, SqliteChanges):
         # SQLite writes list positions as indexes, and quotes names with an underscore: $.applications[0]."job_x"
         steps = "".join(f".{step}*" for step in rest)
         rows = self._all(
-            f'SELECT id FROM "{table.name}" WHERE integration_id = ?1 AND EXISTS (SELECT 1 FROM json_tree(data, ?2) '
-            "AS inner WHERE inner.key = 'id' AND replace(inner.path, '\"', '') GLOB ?3 "
-            "AND inner.value IN (SELECT value FROM json_each(?4))) ORDER BY id LIMIT ?5",
+            f'SELECT id FROM "{table.name}" WHERE integration_id = ? AND EXISTS (SELECT 1 FROM json_tree(data, ?) '
+            "AS inner WHERE inner.key = 'id' AND replace(inner.path, '\"', '') GLOB ? "
+            "AND inner.value IN (SELECT value FROM json_each(?))) ORDER BY id LIMIT ?",
             turn.integration_id,
             f"$.{first}",
             f"$.{first}*{steps}",

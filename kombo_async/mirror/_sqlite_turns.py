@@ -55,12 +55,13 @@ class SqliteTurns(SqliteRows):
 
     def tell(self, integration_id: str, models: frozenset[str] | None) -> None:
         """See `Store.tell`."""
+        now = self._now()
         row = self._all("SELECT models, told_at FROM kombo_integrations WHERE id = ?", integration_id)
         if row:
             self._db.execute(
-                "UPDATE kombo_integrations SET told = told + 1, told_at = coalesce(told_at, ?1), models = ?2, "
-                "due_at = min(due_at, ?1) WHERE id = ?3",
-                [self._now(), merged_models(row[0][0], models), integration_id],
+                "UPDATE kombo_integrations SET told = told + 1, told_at = coalesce(told_at, ?), models = ?, "
+                "due_at = min(due_at, ?) WHERE id = ?",
+                [now, merged_models(row[0][0], models), now, integration_id],
             )
 
     def tell_all(self, seconds: float) -> None:
@@ -76,9 +77,10 @@ class SqliteTurns(SqliteRows):
         turns: list[Turn] = []
         for lane, count in places.items():
             rows = self._all(
-                "SELECT id FROM kombo_integrations WHERE lane = ?1 AND due_at <= ?2 AND lease_until <= ?2 "
-                "ORDER BY told_at IS NULL, told_at, due_at, id LIMIT ?3",
+                "SELECT id FROM kombo_integrations WHERE lane = ? AND due_at <= ? AND lease_until <= ? "
+                "ORDER BY told_at IS NULL, told_at, due_at, id LIMIT ?",
                 lane,
+                now,
                 now,
                 count,
             )

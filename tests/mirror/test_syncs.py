@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sqlite3
 import tempfile
 from datetime import datetime, timedelta
@@ -17,6 +18,7 @@ from hypothesis import strategies as st
 from kombo_async import ServerError, ats, general
 from kombo_async.mirror import Mirror, Table
 from tests.mirror.source import EPOCH, Source, rows, stamp
+from tests.support.source import modules
 from tests.support.wire import INTEGRATION, mock_client
 
 pytestmark = pytest.mark.anyio
@@ -234,3 +236,8 @@ async def _live(steps: list[tuple[Any, ...]], meanwhile: list[tuple[int, list[tu
         await mirror.update(INTEGRATION)
         await mirror.aclose()
         assert rows(Path(folder) / "mirror.db") == source.live()
+
+
+def test_no_numbered_parameters() -> None:
+    """SQL has no `?1`: Python 3.12.0 to 3.12.3 warn of them (https://github.com/python/cpython/issues/117995)."""
+    assert [name for name, module in modules().items() if re.search(r"\?\d", module.text) and "sqlite" in name] == []
