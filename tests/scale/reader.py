@@ -28,6 +28,7 @@ async def upload(url: str, redis_url: str, number: int) -> dict[str, int]:
     did = outcomes = 0
     async with AsyncKomboClient(API_KEY, base_url=url) as kombo:
         journal = RedisJournal(redis_url, job="upload")
+        print("ready", flush=True)  # noqa: T201
         sys.stdin.readline()  # all begin together
         async with kombo.bulk(rows(number), journal=journal) as run:
             async for outcome in run:
