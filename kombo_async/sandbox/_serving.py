@@ -173,7 +173,7 @@ async def _deliver(sandbox: Sandbox) -> None:
 
     async def deliver() -> None:
         try:
-            await sandbox.webhooks.deliver()
+            await sandbox.webhooks.deliver(wait=False)
         except Exception:
             logger.exception("The sandbox failed to deliver webhooks")
 

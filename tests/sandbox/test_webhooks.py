@@ -259,3 +259,34 @@ async def test_a_delivery_that_is_cancelled_is_not_lost(sandbox: Sandbox) -> Non
     hangs = False
     await sandbox.webhooks.deliver()
     assert len(came) == 1
+
+
+async def test_what_is_being_sent_is_waited_for(sandbox: Sandbox) -> None:
+    """`deliver` ends when events that the served sandbox is sending have arrived, and those that waited behind them."""
+    came: list[bytes] = []
+    begun, go_on = anyio.Event(), anyio.Event()
+
+    async def application(scope: Any, receive: Any, send: Any) -> None:
+        begun.set()
+        await go_on.wait()
+        came.append(await read_body(receive))
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body", "body": b""})
+
+    sandbox.webhooks.add("http://app.example/kombo", app=application)
+    kombo = sandbox.client(GREENHOUSE)
+    (await kombo.general.trigger_sync()).unwrap()
+
+    async def let_it_arrive() -> None:
+        await anyio.sleep(0.1)
+        go_on.set()
+
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(sandbox.webhooks.deliver)
+        await begun.wait()
+        sandbox.webhooks.emit("connection-flow-failed", {})
+        assert await sandbox.webhooks.deliver(wait=False) == []
+        tasks.start_soon(let_it_arrive)
+        await sandbox.webhooks.deliver()
+        assert [each.status for each in sandbox.webhooks.deliveries] == [200, 200]
+    assert len(came) == 2

@@ -159,11 +159,23 @@ class Webhooks:
 
     # Deliveries
 
-    async def deliver(self) -> list[Delivery]:
+    async def deliver(self, *, wait: bool = True) -> list[Delivery]:
         """Send every event that is due, each once; returns what was sent.
 
-        Events without a 2xx response are due again later, by the sandbox's clock.
+        Events without a 2xx response are due again later, by the sandbox's clock. A served sandbox sends events by
+        itself; with *wait*, those that it is sending at the moment have been sent, too, when this returns.
         """
+        sent: list[Delivery] = []
+        while True:
+            busy = set(self._busy) if wait else set[int]()
+            sent += await self._deliver()
+            if not busy:
+                return sent
+            while busy & self._busy:  # noqa: ASYNC110 - they may be sent from another event loop
+                await anyio.sleep(0.01)
+
+    async def _deliver(self) -> list[Delivery]:
+        """Send what is due to endpoints that are not receiving events right now."""
         self._announce()
         due = self._take_due()
         by_endpoint: dict[int, list[Delivery]] = {}
