@@ -13,7 +13,7 @@ from benchmarks.scale.scenes import Result, Scene
 from kombo_async import RetryPolicy, Success, ats
 from kombo_async.bulk import Row
 from tests.scale import settling
-from tests.scale.model import CREATE, READ, Kombo, Refusal, System, on_virtual_time, timed
+from tests.scale.model import CREATE, READ, Kombo, Refusal, System, hang, on_virtual_time, timed
 
 A = "greenhouse:a"
 
@@ -77,13 +77,7 @@ def action_beside_hanging_systems() -> Result:
         kombo = Kombo()
         client = kombo.client(retry=RetryPolicy.none())
         async with anyio.create_task_group() as tasks:
-            for number in range(10):
-                for _ in range(250):
-                    tasks.start_soon(timed, client, CREATE, f"hanging:{number}")
-            await anyio.sleep(5)
-            for number in range(10):
-                kombo.systems[f"hanging:{number}"].seconds = 1e6
-            await anyio.sleep(30)
+            await hang(kombo, client, tasks, 10)
             longest = max([await timed(client, CREATE, A) for _ in range(10)])
             tasks.cancel_scope.cancel()
         return Result(f"{longest:.1f} s", longest < 1.5)

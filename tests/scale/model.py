@@ -11,6 +11,7 @@ from typing import Any, Literal, TypeAlias, TypeVar
 import anyio
 import attrs
 import httpx
+from anyio.abc import TaskGroup
 
 from kombo_async import AsyncKomboClient, Request, RetryPolicy, Success, ats, hris
 from tests.support.virtual_loop import run
@@ -173,3 +174,16 @@ async def timed(client: AsyncKomboClient, request: Request[Any], integration_id:
     reply = await client.send(request, integration_id=integration_id)
     assert isinstance(reply, Success)
     return anyio.current_time() - start
+
+
+async def hang(kombo: Kombo, client: AsyncKomboClient, tasks: TaskGroup, number: int, *, at_work: bool = True) -> None:
+    """Let so many systems with 250 actions each never answer: after some seconds *at_work*, or from the beginning."""
+    systems = {f"hanging:{each}": System(seconds=1.0 if at_work else 1e6) for each in range(number)}
+    kombo.systems.update(systems)
+    for integration_id in systems:
+        for _ in range(250):
+            tasks.start_soon(timed, client, CREATE, integration_id)
+    await anyio.sleep(5)
+    for system in systems.values():
+        system.seconds = 1e6
+    await anyio.sleep(30)
