@@ -27,7 +27,8 @@ class Sandbox(SandboxCore):
         latency: How long actions take: seconds, (median, 95th percentile) or a `Latency`.
         read_latency: How long everything else takes.
         actions_at_once: How many actions may be in flight per integration.
-        rate_limit: (requests, seconds) for a rate limit; None for no limit.
+        rate_limit: (requests, seconds) for a rate limit, which `ratelimit-*` headers tell: the sandbox's choice, since
+            only an older page of Kombo's shows them. None for no limit and no such headers.
         allow_duplicates: Accept a second application by the same person for a job.
         virtual_time: Take no real time for waits: the sandbox's latency, its clients' retries, pauses and deadlines.
         start: When the clock starts, instead of now.

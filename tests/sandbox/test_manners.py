@@ -9,7 +9,7 @@ import httpx
 import pytest
 
 from kombo_async import RetryPolicy
-from kombo_async.errors import BadRequest, Conflict, Failure, Forbidden, NotFound, RateLimited, SyncPending
+from kombo_async.errors import BadRequest, Conflict, Failure, Forbidden, NotFound, SyncPending
 from kombo_async.options import Options
 from kombo_async.sandbox import GREENHOUSE, Latency, Sandbox, SandboxTransport, default_id
 
@@ -111,19 +111,66 @@ async def test_thirty_actions_at_once_and_no_more() -> None:
     assert min(remaining) == 0
 
 
+RATE_LIMIT = ("ratelimit-limit", "ratelimit-remaining", "ratelimit-reset", "retry-after")
+
+
+def told(answer: httpx.Response) -> tuple[str | None, ...]:
+    """What a response says about the rate limit."""
+    return tuple(answer.headers.get(name) for name in RATE_LIMIT)
+
+
 async def test_the_rate_limit_says_when_to_come_back(sandbox: Sandbox) -> None:
-    """A rate limit's 429 has a `Retry-After`, after which calls are accepted again."""
+    """Each response says what is left of the rate limit; a 429 says when calls are accepted again."""
     sandbox.clock.stop()
     sandbox.rate_limit.limit = (2, 10.0)
-    kombo = sandbox.client()
-    for _ in range(2):
-        (await kombo.general.check_api_key(options=ONCE)).unwrap()
-    refused = await kombo.general.check_api_key(options=ONCE)
-    assert isinstance(refused, RateLimited)
-    assert refused.retry_after == 10.0
-    sandbox.clock.advance(10)
-    # Another client: the one that was refused pauses by itself, in real time.
-    (await sandbox.client().general.check_api_key(options=ONCE)).unwrap()
+    assert told(await raw(sandbox, "GET", "/check-api-key")) == ("2", "1", "10", None)
+    sandbox.clock.advance(3.5)
+    assert told(await raw(sandbox, "GET", "/nothing/here")) == ("2", "0", "7", None)  # a 404 counts, too
+    refused = await raw(sandbox, "GET", "/check-api-key")
+    assert (refused.status_code, refused.json()["error"]["code"]) == (429, "PLATFORM.RATE_LIMIT_EXCEEDED")
+    assert told(refused) == ("2", "0", "7", "7")
+    sandbox.clock.advance(7)
+    assert told(await raw(sandbox, "GET", "/check-api-key")) == ("2", "0", "3", None)  # the 404 still counts
+    sandbox.clock.advance(60)
+    assert told(await raw(sandbox, "GET", "/check-api-key")) == ("2", "1", "10", None)
+    sandbox.clock.advance(-3600)
+    assert told(await raw(sandbox, "GET", "/check-api-key")) == ("2", "1", "10", None)  # not refused for an hour
+    sandbox.reset()
+    assert told(await raw(sandbox, "GET", "/check-api-key")) == ("2", "1", "10", None)
+
+
+async def test_the_rate_limit_is_for_all_integrations_and_for_actions(sandbox: Sandbox) -> None:
+    """All calls with the key count together; actions have both kinds of headers, and a wrong key has none."""
+    sandbox.rate_limit.limit = (5, 60.0)
+    sandbox.add_integration("lever:demo")
+    candidate = sandbox.world(GREENHOUSE).table("ats_candidates")[0].id
+    await raw(sandbox, "GET", "/ats/jobs")
+    other = await raw(sandbox, "GET", "/ats/jobs", headers={"X-Integration-Id": "lever:demo"})
+    assert other.headers["ratelimit-remaining"] == "3"
+    wrong = await raw(sandbox, "GET", "/ats/jobs", headers={"Authorization": "Bearer wrong"})
+    assert told(wrong) == (None,) * 4
+    action = await raw(sandbox, "GET", f"/ats/candidates/{candidate}/attachments")
+    assert (action.headers["ratelimit-remaining"], action.headers["concurrency-remaining"]) == ("2", "29")
+
+
+async def test_faults_and_the_rate_limit(sandbox: Sandbox) -> None:
+    """A fault's JSON error has the headers, unless it brings its own; a load balancer's page has none."""
+    sandbox.rate_limit.limit = (5, 60.0)
+    sandbox.faults.add(status=500, times=1)
+    assert (await raw(sandbox, "GET", "/ats/jobs")).headers["ratelimit-remaining"] == "5"  # it never counted
+    sandbox.faults.add(status=500, after_performing=True, times=1)
+    assert (await raw(sandbox, "GET", "/ats/jobs")).headers["ratelimit-remaining"] == "4"
+    sandbox.faults.add(status=429, headers={"RateLimit-Remaining": "0", "RateLimit-Reset": "9"}, times=1)
+    assert told(await raw(sandbox, "GET", "/ats/jobs")) == ("5", "0", "9", None)
+    sandbox.faults.add(status=502, html=True, times=1)
+    assert told(await raw(sandbox, "GET", "/ats/jobs")) == (None,) * 4
+    sandbox.faults.add(delay=0.001, times=1)
+    assert (await raw(sandbox, "GET", "/ats/jobs")).headers["ratelimit-remaining"] == "3"
+
+
+async def test_without_a_rate_limit_there_are_no_headers(sandbox: Sandbox) -> None:
+    """Kombo promises none, so nobody should count on them."""
+    assert told(await raw(sandbox, "GET", "/ats/jobs")) == (None,) * 4
 
 
 async def test_pages_hold_still_while_records_come_and_go(sandbox: Sandbox) -> None:

@@ -11,7 +11,7 @@ import pytest
 
 from kombo_async import AsyncKomboClient, RateLimited, RetryPolicy, Success
 from kombo_async.errors import ServerError, SyncPending, TimedOut
-from kombo_async.sandbox import GREENHOUSE, Sandbox
+from kombo_async.sandbox import GREENHOUSE, Sandbox, default_id
 from kombo_async.sandbox._state.clock import Clock
 
 pytestmark = pytest.mark.anyio
@@ -39,6 +39,22 @@ async def test_retries_and_retry_after(kombo: AsyncKomboClient, kombo_sandbox: S
     kombo_sandbox.faults.add(status=429, code="PLATFORM.RATE_LIMIT_EXCEEDED", headers={"Retry-After": "20"}, times=2)
     assert isinstance(await kombo.ats.get_tags(), Success)
     assert 40 <= passed(kombo_sandbox, start) < 45
+
+
+@pytest.mark.kombo(rate_limit=(5, 60), employees=30, read_latency=0.2, retry=RetryPolicy.none())
+async def test_a_rate_limit_is_never_met(kombo: AsyncKomboClient, kombo_sandbox: Sandbox) -> None:
+    """A client that reads many pages, of several integrations, waits before it would be refused."""
+    kombo_sandbox.add_integration("workday:other")
+    start = kombo_sandbox.clock.time()
+    read = [
+        employee.id
+        for integration in (default_id("workday"), "workday:other")
+        async for employee in kombo.for_integration(integration).hris.get_employees(page_size=2).items()
+    ]
+    assert len({*read}) == 60
+    kombo_sandbox.assert_sent("GetHrisEmployees", times=30, performed=True)
+    kombo_sandbox.assert_sent("GetHrisEmployees", times=0, status=429)
+    assert 300 <= passed(kombo_sandbox, start) < 320  # five waits of a minute for 30 pages
 
 
 async def test_backoff_without_retry_after(kombo: AsyncKomboClient, kombo_sandbox: Sandbox) -> None:

@@ -99,7 +99,7 @@ class RateLimit:
             isinstance(given, tuple | list) and len(limit or ()) == 2 and given[0] >= 1 and given[1] > 0
         ):
             raise ValueError(f"rate_limit: must be (requests, seconds), at least one of each, not {limit!r}")
-        self.limit = limit
+        self.limit: tuple[int, float] | None = None if limit is None else (int(limit[0]), limit[1])
         self._clock = clock
         self._times: deque[float] = deque()
 
@@ -108,16 +108,35 @@ class RateLimit:
         if self.limit is None:
             return
         calls, seconds = self.limit
-        now = self._clock.time()
-        while self._times and self._times[0] <= now - seconds:
-            self._times.popleft()
+        self._forget(seconds)
         if len(self._times) >= calls:
-            wait = self._times[0] + seconds - now
             raise Refusal(
                 429,
                 "PLATFORM.RATE_LIMIT_EXCEEDED",
                 f"More than {calls} requests in {seconds:g} seconds.",
                 title="Rate limit exceeded",
-                headers={"Retry-After": str(max(1, math.ceil(wait)))},
+                headers={"Retry-After": str(self._reset(seconds))},
             )
-        self._times.append(now)
+        self._times.append(self._clock.time())
+
+    def headers(self) -> dict[str, str]:
+        """What is left, and in how many seconds there is more; nothing without a limit."""
+        if self.limit is None:
+            return {}
+        calls, seconds = self.limit
+        self._forget(seconds)
+        return {
+            "ratelimit-limit": str(calls),
+            "ratelimit-remaining": str(max(0, calls - len(self._times))),
+            "ratelimit-reset": str(self._reset(seconds)),
+        }
+
+    def _forget(self, seconds: float) -> None:
+        """Forget requests that no longer count, and those that a clock which was set back has not seen yet."""
+        now = self._clock.time()
+        while self._times and not now - seconds < self._times[0] <= now:
+            self._times.popleft()
+
+    def _reset(self, seconds: float) -> int:
+        """Whole seconds until the oldest request no longer counts."""
+        return max(1, math.ceil(self._times[0] + seconds - self._clock.time())) if self._times else 0

@@ -91,8 +91,6 @@ async def _fail(
     with suppress(ValueError):  # the clock stays between 1970 and 9999
         sandbox.clock.advance(fault.jump)
     instead = fault.answer(log_url)
-    if instead is not None and not (fault.html or fault.body is not None):
-        instead = _with_concurrency(sandbox, instead, route, call.integration)
     answer = instead or Answer()
     if fault.after_performing or not (instead or fault.connection in SILENT):
         answer = await _perform(sandbox, incoming, route, call, log_url)
@@ -102,6 +100,8 @@ async def _fail(
         await sandbox.clock.sleep(fault.delay)
     if fault.after_performing and not call.performed:
         return answer, None
+    if instead is not None and not (fault.html or fault.body is not None):
+        instead = _with_limits(sandbox, instead, route, call.integration)
     return instead or answer, fault
 
 
@@ -119,19 +119,17 @@ def _open(sandbox: SandboxCore, incoming: Incoming, route: Route) -> LoggedReque
 async def _perform(sandbox: SandboxCore, incoming: Incoming, route: Route, call: LoggedRequest, log_url: str) -> Answer:
     try:
         request_class, integration = _admit(sandbox, incoming, route)
-        operation = request_class.operation
-        if integration is None or not operation.action:
-            return await _answer(sandbox, incoming, route, call, integration)
-        with sandbox.concurrency.place(integration.id):
+        acting = integration if request_class.operation.action else None
+        with sandbox.concurrency.place(acting.id) if acting is not None else nullcontext():
             answer = await _answer(sandbox, incoming, route, call, integration)
-            return _with_concurrency(sandbox, answer, route, integration.id)
+            return _with_limits(sandbox, answer, route, call.integration)
     except Refusal as refusal:
         answer = failure(refusal, log_url)
     except Exception:
         logger.exception("The sandbox failed at %s %s", incoming.method, call.operation or incoming.path)
         message = "This is a bug in the sandbox; its log says more."
         answer = failure(Refusal(500, "PLATFORM.UNKNOWN_ERROR", message), log_url)
-    return _with_concurrency(sandbox, answer, route, call.integration)
+    return _with_limits(sandbox, answer, route, call.integration)
 
 
 def _admit(sandbox: SandboxCore, incoming: Incoming, route: Route) -> tuple[type[Request[Any]], Integration | None]:
@@ -169,12 +167,18 @@ async def _answer(
     return success(data, warnings=warnings if operation.action else None)
 
 
-def _with_concurrency(sandbox: SandboxCore, answer: Answer, route: Route, integration_id: str | None) -> Answer:
-    """Every response to an action, even a refusal, says how many places there are and how many are free."""
+def _with_limits(sandbox: SandboxCore, answer: Answer, route: Route, integration_id: str | None) -> Answer:
+    """Every response, even a refusal, says what is left of the rate limit, and to an action, how many places are free.
+
+    A call with a wrong key is nobody's, so it has no limit. What a fault says in its own headers stays.
+    """
+    headers = {} if answer.status == 401 else sandbox.rate_limit.headers()
     operation = route.operation
-    if operation is None or not operation.action or integration_id not in sandbox.environment:
-        return answer
-    return attrs.evolve(answer, headers={**sandbox.concurrency.headers(integration_id), **answer.headers})
+    if operation is not None and operation.action and integration_id in sandbox.environment:
+        headers |= sandbox.concurrency.headers(integration_id)
+    own = {name.lower() for name in answer.headers}
+    headers = {name: value for name, value in headers.items() if name.lower() not in own}
+    return attrs.evolve(answer, headers=headers | answer.headers) if headers else answer
 
 
 def _authenticate(sandbox: SandboxCore, incoming: Incoming) -> None:
