@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from decimal import Decimal
+from random import Random
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ import pytest
 from kombo_async.sandbox import GREENHOUSE, Sandbox, default_id
 from kombo_async.sandbox._seed.source import Source
 from kombo_async.sandbox._state.ids import id_at, number_at, place_of, place_of_number
+from kombo_async.sandbox._state.initial import Origin
 from kombo_async.sandbox._state.models import MODELS
 from kombo_async.sandbox._state.store import World
 
@@ -103,24 +105,64 @@ def test_attachments_are_there_with_their_files(sandbox: Sandbox) -> None:
         assert file.name == record["file_name"]
 
 
-@pytest.mark.parametrize("id", [GREENHOUSE, HRIS, LMS, ORDERS, None])
-def test_look_ups_tell_what_records_hold(sandbox: Sandbox, id: str | None) -> None:
-    """Look-up values agree with the records, though they are derived without generating them."""
+def origins(sandbox: Sandbox, id: str | None) -> dict[str, Origin]:
+    """The initial records of each model."""
     category = "" if id is None else sandbox.integration(id).category
     environment = sandbox.environment
     source = Source(sandbox.seed, id or "platform", environment.born, environment.sizes, category)
+    return {model: source.origin(model) for model in sorted(MODELS)}
+
+
+@pytest.mark.parametrize("id", [GREENHOUSE, HRIS, LMS, ORDERS, None])
+@pytest.mark.parametrize(
+    "sizes", [(60, 40, 11, 10), (9, 13, 1, 1), (17, 12, 2, 3), (11, 31, 60, 9), (3, 0, 5, 2), (4, 5, 0, 0)]
+)
+def test_look_ups_tell_what_records_hold(sizes: tuple[int, ...], id: str | None) -> None:
+    """Look-up values agree with the records, though they are derived without generating them."""
+    employees, candidates, jobs, courses = sizes
+    sandbox = Sandbox(employees=employees, candidates=candidates, jobs=jobs, courses=courses)
     world = sandbox.world(id)
-    for model in sorted(MODELS):
+    for model, origin in origins(sandbox, id).items():
         table = world.table(model)
-        origin = source.origin(model)
+        records = [origin.make(place) for place in range(origin.count)]
         for field, tell in origin.values.items():
-            for place in range(origin.count):
-                assert set(tell(place)) == set(table.indexes.values(field, origin.make(place))), (model, field, place)
+            for place, record in enumerate(records):
+                assert set(tell(place)) == set(table.indexes.values(field, record)), (model, field, place)
         for field, places in origin.inverse.items():
-            for place in range(origin.count):
-                for value in table.indexes.values(field, origin.make(place)):
-                    assert place in places(value), (model, field)
-        assert all(origin.make(place)["changed_at"] <= origin.touched for place in range(origin.count)), model
+            having: dict[Any, list[int]] = defaultdict(list)
+            for place, record in enumerate(records):
+                for value in set(table.indexes.values(field, record)):
+                    having[value].append(place)
+            for value, expected in [*having.items(), ("none", []), ("0", []), (world.integration_id, [])]:
+                assert [each for each in places(value) if each < origin.count] == expected, (model, field, value)
+        assert all(record["changed_at"] <= origin.touched for record in records), model
+
+
+@pytest.mark.parametrize("id", [GREENHOUSE, HRIS, LMS, ORDERS, None])
+@pytest.mark.parametrize("jobs", [1, 30_000])
+def test_look_up_values_repeat(id: str | None, jobs: int) -> None:
+    """After a period of places, so that those of the first period are enough to find records."""
+    sandbox, random = Sandbox(employees=30_000, candidates=30_000, jobs=jobs, courses=30_000, orders=30_000), Random(1)
+    for model, origin in origins(sandbox, id).items():
+        for place in random.sample(range(origin.count), min(origin.count, 150)):
+            record = origin.make(place)
+            for field, tell in origin.values.items():
+                told = set(tell(place % origin.period))
+                assert told == set(sandbox.world(id).table(model).indexes.values(field, record)), (model, field, place)
+
+
+def test_initial_people_have_addresses_and_numbers_of_their_own() -> None:
+    """However much else repeats among many."""
+    sandbox = Sandbox(employees=10_000, candidates=10_000, jobs=10_000)
+    for id, model, field in (
+        (HRIS, "hris_employees", "work_email"),
+        (HRIS, "hris_employees", "employee_number"),
+        (GREENHOUSE, "ats_candidates", "emails"),
+        (GREENHOUSE, "ats_jobs", "job_code"),
+        (GREENHOUSE, "ats_jobs", "remote_id"),
+    ):
+        origin = origins(sandbox, id)[model]
+        assert len({str(origin.make(place)[field]) for place in range(origin.count)}) == origin.count, field
 
 
 def test_people_are_of_all_kinds(sandbox: Sandbox) -> None:

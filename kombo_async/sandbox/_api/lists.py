@@ -59,7 +59,7 @@ def read_page(world: World, listing: Listing, request: Request[Any]) -> dict[str
     emptied_until = stamp(world.clock.now() - DELETED_KEPT) if deleted_too else ""
     table = world.table(listing.table)
     sets = [each.places(world, table, value) for each, value in filters]
-    deleted = table.indexes.with_text(DELETED)
+    deleted = table.indexes.deleted()
     if deleted is not None and not deleted_too:
         sets.append(none_of(deleted))
     elif deleted is not None and any(each not in COMMON.values() for each, _ in filters):

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from datetime import datetime, timedelta
+from datetime import timedelta
 from random import Random
 from typing import Any
 
 from kombo_async.sandbox._seed import words
 from kombo_async.sandbox._seed.jobs import REASONS, STAGES, TAGS
-from kombo_async.sandbox._seed.source import Source, Table, ago, hash_of, mix, numbered_email
+from kombo_async.sandbox._seed.source import Source, Table, addressed, ago, hash_of, mix
 from kombo_async.sandbox._state.clock import parse, stamp
 from kombo_async.sandbox._state.indexes import Record
+from kombo_async.sandbox._state.initial import PERIOD
 
 OUTCOMES = ("PENDING", "PENDING", "DECLINED", "PENDING", "HIRED")
 SECOND = 5
@@ -19,7 +20,7 @@ SECOND = 5
 
 
 def _candidate(source: Source, place: int, random: Random) -> tuple[Record, str]:
-    first_name, last_name = words.name_at(_salt(source) + place)
+    first_name, last_name = _names_of(source, place)
     email = words.address_of(first_name, last_name, "mail.example", place)
     tags = random.sample(range(len(TAGS)), random.choice((0, 0, 1, 2)))
     candidate: dict[str, Any] = {
@@ -40,9 +41,10 @@ def _candidate(source: Source, place: int, random: Random) -> tuple[Record, str]
     return candidate, created_at(source, place)
 
 
-def _salt(source: Source) -> int:
+def _names_of(source: Source, place: int) -> tuple[str, str]:
     """Other seeds have different people in the same places."""
-    return hash_of(source.seed, source.integration_id, "names") % 1_000_003
+    salt = hash_of(source.seed, source.integration_id, "names") % 1_000_003
+    return words.name_at(salt + place % PERIOD)
 
 
 def created_at(source: Source, candidate: int) -> str:
@@ -55,70 +57,91 @@ def count(source: Source) -> int:
     jobs, candidates = source.sizes.jobs, source.sizes.candidates
     if not jobs:
         return 0
-    return candidates + (-(-candidates // SECOND) if jobs > 1 else 0)
+    return first_of(source, candidates)
+
+
+def first_of(source: Source, candidate: int) -> int:
+    """The place of a candidate's first application; a second one follows it."""
+    return candidate + (-(-candidate // SECOND) if source.sizes.jobs > 1 else 0)
 
 
 def candidate_and_job(source: Source, place: int) -> tuple[int, int]:
-    """The candidate and job of an application: second applications come after all first ones."""
-    candidates, jobs = source.sizes.candidates, source.sizes.jobs
-    if place < candidates:
-        return place, place % jobs
-    candidate = (place - candidates) * SECOND
-    return candidate, (candidate + 1) % jobs
+    """The candidate and job of an application."""
+    jobs = source.sizes.jobs
+    if jobs == 1:
+        return place, 0
+    several, number = divmod(place, SECOND + 1)
+    candidate = several * SECOND + max(0, number - 1)
+    return candidate, (candidate + (number == 1)) % jobs
 
 
-def _of_candidate(source: Source, value: Any) -> Iterable[int]:
+def period(source: Source) -> int:
+    """After how many places applications, and what belongs to them, repeat: when their candidates do."""
+    return first_of(source, PERIOD)
+
+
+def of_candidate(source: Source, value: Any) -> Iterable[int]:
+    """The applications of a candidate."""
     place = source.place("ats_candidates", value)
-    if place is None:
+    if place is None or not source.sizes.jobs:
         return ()
-    second = source.sizes.candidates + place // SECOND
-    return (place, second) if place % SECOND == 0 and source.sizes.jobs > 1 else (place,)
+    first = first_of(source, place)
+    return (first, first + 1) if place % SECOND == 0 and source.sizes.jobs > 1 else (first,)
+
+
+def for_job(source: Source, value: Any) -> Iterable[int]:
+    """The applications for a job."""
+    job, jobs = source.place("ats_jobs", value), source.sizes.jobs
+    if job is None:
+        return ()
+    first = (first_of(source, each) for each in range(job, source.sizes.candidates, jobs))
+    before = range((job - 1) % jobs, source.sizes.candidates, jobs)
+    second = (first_of(source, each) + 1 for each in before if each % SECOND == 0 and jobs > 1)
+    return sorted((*first, *second))
+
+
+def _candidates_for_job(source: Source, value: Any) -> Iterable[int]:
+    return sorted({candidate_and_job(source, each)[0] for each in for_job(source, value)})
 
 
 def _application(source: Source, place: int, random: Random) -> tuple[Record, str]:
     candidate, job = candidate_and_job(source, place)
     outcome = OUTCOMES[place % len(OUTCOMES)]
     created = applied_at(source, place)
+    declined = outcome == "DECLINED"
     application: dict[str, Any] = {
         "candidate_id": source.id("ats_candidates", candidate),
         "job_id": source.id("ats_jobs", job),
         "outcome": outcome,
         "current_stage_id": _stage_of(source, place),
-        "rejection_reason_name": random.choice(REASONS) if outcome == "DECLINED" else None,
-        "rejected_at": stamp(created + timedelta(hours=20)) if outcome == "DECLINED" else None,
+        "rejection_reason_name": random.choice(REASONS) if declined else None,
+        "rejected_at": stamp(parse(created) + timedelta(hours=20)) if declined else None,
         "screening_question_answers": [],
     }
-    return application, stamp(created)
+    return application, created
 
 
 def _stage_of(source: Source, place: int) -> str:
     last = len(STAGES) - 1
     hired = OUTCOMES[place % len(OUTCOMES)] == "HIRED"
-    return source.id("ats_application_stages", last if hired else mix(place, 5, last))
+    candidate, _ = candidate_and_job(source, place)
+    is_second = place != first_of(source, candidate)
+    return source.id("ats_application_stages", last if hired else mix(candidate, 6 if is_second else 5, last))
 
 
-def applied_at(source: Source, place: int) -> datetime:
+def applied_at(source: Source, place: int) -> str:
     """When the application in *place* was made."""
-    return parse(created_at(source, candidate_and_job(source, place)[0]))
-
-
-def _jobs_of(source: Source, candidate: int) -> Iterable[str]:
-    """The jobs that a candidate applied for."""
-    if not source.sizes.jobs:
-        return ()
-    places = _of_candidate(source, source.id("ats_candidates", candidate))
-    return {source.id("ats_jobs", candidate_and_job(source, each)[1]) for each in places}
+    return created_at(source, candidate_and_job(source, place)[0])
 
 
 TABLES: Mapping[str, Table] = {
     "ats_candidates": Table(
         lambda source: source.sizes.candidates,
         _candidate,
-        {"emails": numbered_email},
+        {"emails": addressed("ats_candidates", "emails"), "job_ids": _candidates_for_job},
         {
-            "job_ids": _jobs_of,
-            "first_name~": lambda source, place: (words.name_at(_salt(source) + place)[0].lower(),),
-            "last_name~": lambda source, place: (words.name_at(_salt(source) + place)[1].lower(),),
+            "first_name~": lambda source, place: (_names_of(source, place)[0].lower(),),
+            "last_name~": lambda source, place: (_names_of(source, place)[1].lower(),),
             "changed_at": lambda source, place: (created_at(source, place),),
         },
         settled=0.9,
@@ -126,16 +149,16 @@ TABLES: Mapping[str, Table] = {
     "ats_applications": Table(
         count,
         _application,
-        {"candidate_id": _of_candidate},
+        {"candidate_id": of_candidate, "job_id": for_job},
         {
-            "job_id": lambda source, place: (source.id("ats_jobs", candidate_and_job(source, place)[1]),),
             "current_stage_id": lambda source, place: (_stage_of(source, place),),
             "outcome~": lambda _, place: (OUTCOMES[place % len(OUTCOMES)].lower(),),
             **dict.fromkeys(
                 ("remote_created_at", "changed_at"),
-                lambda source, place: (created_at(source, candidate_and_job(source, place)[0]),),
+                lambda source, place: (applied_at(source, place),),
             ),
         },
+        period,
         settled=0.9,
     ),
 }

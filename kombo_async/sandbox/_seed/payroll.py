@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
+from functools import partial
 from random import Random
 from typing import Any
 
 from kombo_async.sandbox._seed import words
-from kombo_async.sandbox._seed.source import Source, Table, fixed
+from kombo_async.sandbox._seed.source import Source, Table, fixed, mix, owned
 from kombo_async.sandbox._state.clock import days, stamp
 from kombo_async.sandbox._state.indexes import Record
 
@@ -44,7 +45,8 @@ def _pay_run(source: Source, place: int, random: Random) -> tuple[Record, str]:
     entity, month = divmod(place, MONTHS)
     last = source.born - days(30 * (MONTHS - month))
     everyone = range(source.sizes.employees)
-    paid = sum(gross(employee) for employee in everyone if entity_of(employee) == entity)
+    # What employees earn, and who employs them, repeats after this many of them.
+    paid = sum(gross(each) * len(everyone[each::120]) for each in range(120) if entity_of(each) == entity)
     run = {
         "start_date": f"{last - days(29):%Y-%m-%d}",
         "end_date": f"{last:%Y-%m-%d}",
@@ -82,11 +84,6 @@ def _run_of(source: Source, place: int) -> Record:
     return source.record("hris_pay_runs", entity_of(employee) * MONTHS + month)
 
 
-def _of_employee(source: Source, value: Any) -> Iterable[int]:
-    place = source.place("hris_employees", value)
-    return () if place is None else range(place * MONTHS, (place + 1) * MONTHS)
-
-
 def _staffing_entity(source: Source, place: int, random: Random) -> tuple[Record, str]:
     department = words.DEPARTMENTS[place % len(words.DEPARTMENTS)]
     skill = words.SKILLS[place % len(words.SKILLS)]
@@ -101,9 +98,9 @@ def _staffing_entity(source: Source, place: int, random: Random) -> tuple[Record
         "number_of_openings": random.randint(1, 3),
         "parent_id": None,
         "remote_url": f"https://hr.example/positions/{place + 1}",
-        "location_ids": [source.pick("hris_locations", random)],
-        "legal_entity_ids": [source.pick("hris_legal_entities", random)],
-        "group_ids": [source.id("hris_groups", (place % len(words.DEPARTMENTS)) * 2)],
+        "location_ids": _any_of(source, place, "hris_locations"),
+        "legal_entity_ids": _any_of(source, place, "hris_legal_entities"),
+        "group_ids": _groups_of(source, place),
         "skills": [
             {
                 "skill_id": skill_id,
@@ -122,7 +119,19 @@ def _staffing_entity(source: Source, place: int, random: Random) -> tuple[Record
             }
         ],
     }
-    return entity, stamp(source.born - days(random.randint(10, 200)))
+    return entity, _opened_at(source, place)
+
+
+def _any_of(source: Source, place: int, name: str) -> list[str]:
+    return [source.id(name, mix(place, 17, source.count(name)))]
+
+
+def _groups_of(source: Source, place: int) -> list[str]:
+    return [source.id("hris_groups", place % len(words.DEPARTMENTS) * 2)]
+
+
+def _opened_at(source: Source, place: int) -> str:
+    return stamp(source.born - days(10 + mix(place, 18, 191)))
 
 
 TABLES: Mapping[str, Table] = {
@@ -130,12 +139,13 @@ TABLES: Mapping[str, Table] = {
     "hris_payslips": Table(
         lambda source: source.sizes.employees * MONTHS,
         _payslip,
-        {"employee_id": _of_employee},
+        {"employee_id": owned("hris_employees", MONTHS)},
         {
             "pay_run_id": lambda source, place: (_run_of(source, place)["id"],),
             "legal_entity_id": lambda source, place: (_run_of(source, place)["legal_entity_id"],),
             "changed_at": lambda source, place: (_run_of(source, place)["changed_at"],),
         },
+        fixed(MONTHS * 5),
     ),
     "hris_staffing_entities": Table(
         lambda source: max(6, source.sizes.jobs),
@@ -143,6 +153,10 @@ TABLES: Mapping[str, Table] = {
         values={
             "model_type~": lambda _, place: (_KINDS[place % len(_KINDS)].lower(),),
             "status~": lambda _, place: (_STATUSES[place % len(_STATUSES)].lower(),),
+            "location_ids": partial(_any_of, name="hris_locations"),
+            "legal_entity_ids": partial(_any_of, name="hris_legal_entities"),
+            "group_ids": _groups_of,
+            "changed_at": lambda source, place: (_opened_at(source, place),),
         },
     ),
 }

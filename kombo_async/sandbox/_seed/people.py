@@ -10,9 +10,10 @@ from typing import Any
 
 from kombo_async.sandbox._seed import payroll, timekeeping, words
 from kombo_async.sandbox._seed import skills as growth
-from kombo_async.sandbox._seed.source import Source, Table, employee_changed, fixed, mix, numbered_email, owned
+from kombo_async.sandbox._seed.organization import managed_by, manager_of
+from kombo_async.sandbox._seed.source import Source, Table, addressed, employee_changed, fixed, mix, owned
 from kombo_async.sandbox._state.clock import day, days, stamp
-from kombo_async.sandbox._state.fields import VALUES, value_of
+from kombo_async.sandbox._state.fields import VALUES, value_at
 from kombo_async.sandbox._state.indexes import Record
 
 ENTITIES = ("Acme GmbH", "Acme Inc")
@@ -45,13 +46,6 @@ def _group(source: Source, place: int, random: Random) -> tuple[Record, str]:
     return {"name": f"{name} {random.choice(('North', 'South', 'Core'))}", "type": "TEAM", "parent_id": parent}, at
 
 
-def manager_of(place: int) -> int | None:
-    """An employee's manager: the first of each department leads it, and the very first leads all the leaders."""
-    if place == 0:
-        return None
-    return 0 if place < len(words.DEPARTMENTS) else place % len(words.DEPARTMENTS)
-
-
 def entity_of(source: Source, place: int) -> str:
     """Which legal entity employs an employee."""
     return source.id("hris_legal_entities", payroll.entity_of(place))
@@ -74,13 +68,8 @@ def status_of(place: int) -> str:
     return "INACTIVE" if place % 12 == 11 else "LEAVE" if place % 20 == 13 else "ACTIVE"
 
 
-def _manager_ids(source: Source, place: int) -> Iterable[str]:
-    manager = manager_of(place)
-    return () if manager is None else (source.id("hris_employees", manager),)
-
-
-def _field(source: Source, place: int, *, key: str) -> Iterable[Any]:
-    return (value_of({"id": source.id("hris_employees", place)}, key),)
+def _field_of(source: Source, place: int, *, key: str) -> Iterable[Any]:
+    return (value_at(source.key("hris_employees"), place, key),)
 
 
 def _employee(source: Source, place: int, random: Random) -> tuple[Record, str]:
@@ -164,15 +153,18 @@ TABLES: Mapping[str, Table] = {
     "hris_employees": Table(
         _employees,
         _employee,
-        dict.fromkeys(("work_email", "work_email~", "personal_email", "personal_email~"), numbered_email),
+        {
+            **dict.fromkeys(("work_email", "work_email~"), addressed("hris_employees", "work_email")),
+            "personal_email~": addressed("hris_employees", "personal_email"),
+            "manager_id": managed_by,
+        },
         {
             "group_ids": groups_of,
             "legal_entity_id": lambda source, place: (entity_of(source, place),),
             "work_location_id": lambda source, place: (location_of(source, place),),
-            "manager_id": _manager_ids,
             "employment_status~": lambda _, place: (status_of(place).lower(),),
             "changed_at": lambda source, place: (employee_changed(source, place),),
-            **{f"field:{key}": partial(_field, key=key) for key in VALUES},
+            **{f"field:{key}": partial(_field_of, key=key) for key in VALUES},
         },
         settled=0.9,
     ),

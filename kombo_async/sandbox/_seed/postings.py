@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from random import Random
 
 from kombo_async.sandbox._seed import words
-from kombo_async.sandbox._seed.source import Source, Table, fixed
+from kombo_async.sandbox._seed.jobs import code_of, numbered
+from kombo_async.sandbox._seed.source import Source, Table, ago, fixed, nowhere
 from kombo_async.sandbox._state.clock import days, stamp
 from kombo_async.sandbox._state.indexes import Record
 
@@ -23,12 +24,12 @@ def _feed(source: Source, place: int, random: Random) -> tuple[Record, str]:
 
 def _posting(source: Source, place: int, random: Random) -> tuple[Record, str]:
     department = words.DEPARTMENTS[place % len(words.DEPARTMENTS)]
-    created = stamp(source.born - days(random.uniform(2, 60)))
+    created = _created_at(source, place)
     archived = place % 10 == 9
     posting = {
-        "career_site_id": source.id("ai_career_sites", place % len(SITES)),
+        "career_site_id": _site_of(source, place),
         "url": f"https://careers.example/jobs/{place + 1}",
-        "job_code": f"{department[:3].upper()}-{place + 1:03}",
+        "job_code": code_of(place),
         "name": random.choice(words.JOB_TITLES[department]),
         "created_at": created,
         "updated_at": created,
@@ -39,8 +40,24 @@ def _posting(source: Source, place: int, random: Random) -> tuple[Record, str]:
     return posting, created
 
 
+def _created_at(source: Source, place: int) -> str:
+    return stamp(ago(source, place, 23, 2, 60))
+
+
+def _site_of(source: Source, place: int) -> str:
+    return source.id("ai_career_sites", place % len(SITES))
+
+
 TABLES: Mapping[str, Table] = {
     "ai_career_sites": Table(fixed(len(SITES)), _site),
     "ai_job_feeds": Table(fixed(1), _feed),
-    "ai_job_postings": Table(lambda source: source.sizes.jobs, _posting),
+    "ai_job_postings": Table(
+        lambda source: source.sizes.jobs,
+        _posting,
+        {"job_code~": numbered(lambda place: code_of(place).lower()), "job_feed_id": nowhere},
+        {
+            "career_site_id": lambda source, place: (_site_of(source, place),),
+            "changed_at": lambda source, place: (_created_at(source, place),),
+        },
+    ),
 }

@@ -2,20 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from random import Random
 from typing import Any
 
 from kombo_async.sandbox._seed import applications, jobs, words
-from kombo_async.sandbox._seed.applications import OUTCOMES, applied_at, candidate_and_job, count
-from kombo_async.sandbox._seed.source import Source, Table, owned
-from kombo_async.sandbox._state.clock import day, days, stamp
+from kombo_async.sandbox._seed.applications import (
+    OUTCOMES,
+    applied_at,
+    candidate_and_job,
+    count,
+    first_of,
+    for_job,
+    of_candidate,
+    period,
+)
+from kombo_async.sandbox._seed.source import Inverse, Source, Table, fixed, owned
+from kombo_async.sandbox._state.clock import day, days, parse, stamp
 from kombo_async.sandbox._state.indexes import Record
+from kombo_async.sandbox._state.initial import PERIOD
 
 
 def _interview(source: Source, place: int, random: Random) -> tuple[Record, str]:
     application = source.record("ats_applications", place * 3)
-    begins = applied_at(source, place * 3) + days(random.randint(1, 14))
+    begins = parse(application["remote_created_at"]) + days(random.randint(1, 14))
     begins = begins.replace(hour=9, minute=0, second=0, microsecond=0)
     interviewers = random.sample(range(source.count("ats_users")), 2)
     interview: dict[str, Any] = {
@@ -75,7 +85,7 @@ def _attachment(source: Source, place: int, random: Random) -> tuple[Record, str
     candidate = source.record("ats_candidates", place * 2)
     attachment = {
         "candidate_id": candidate["id"],
-        "application_id": source.id("ats_applications", place * 2) if source.sizes.jobs else None,
+        "application_id": source.id("ats_applications", first_of(source, place * 2)) if source.sizes.jobs else None,
         "type": "CV",
         "file_name": f"CV {candidate['first_name']} {candidate['last_name']}.pdf",
         "content_type": "application/pdf",
@@ -106,14 +116,20 @@ def cv(record: Record) -> bytes:
     return whole + b"trailer\n<</Size 6/Root 1 0 R>>\nstartxref\n%d\n%%%%EOF\n" % start
 
 
-def _every(each: int, offset: int = 0) -> Any:
-    """The places of records that belong to every *each*-th application, by its ID."""
+_ITSELF = owned("ats_applications")
+
+
+def _every(each: int, offset: int = 0, *, of: Inverse = _ITSELF) -> Inverse:
+    """Records that belong to every *each*-th application: those of *of*, which are found by their own ID or another."""
 
     def places(source: Source, value: Any) -> Iterable[int]:
-        place = source.place("ats_applications", value)
-        return () if place is None or place % each != offset else (place // each,)
+        return (place // each for place in of(source, value) if place % each == offset)
 
     return places
+
+
+def _of_people(each: int) -> dict[str, Inverse]:
+    return {"application_id": _every(each), "candidate_id": _every(each, of=of_candidate)}
 
 
 def _attached(source: Source, value: Any) -> Iterable[int]:
@@ -123,16 +139,23 @@ def _attached(source: Source, value: Any) -> Iterable[int]:
 
 def _attached_to_application(source: Source, value: Any) -> Iterable[int]:
     place = source.place("ats_applications", value)
-    return () if place is None or place % 2 or place >= source.sizes.candidates else (place // 2,)
+    if place is None:
+        return ()
+    candidate, _ = candidate_and_job(source, place)
+    return (candidate // 2,) if candidate % 2 == 0 and place == first_of(source, candidate) else ()
 
 
 def _applied(each: int, offset: int = 0) -> dict[str, Any]:
     """When records that belong to every *each*-th application were made: with it."""
 
     def made(source: Source, place: int) -> Iterable[str]:
-        return (stamp(applied_at(source, place * each + offset)),)
+        return (applied_at(source, place * each + offset),)
 
     return {"changed_at": made}
+
+
+def _every_period(each: int) -> Callable[[Source], int]:
+    return lambda source: period(source) // each
 
 
 def _interviews(source: Source) -> int:
@@ -142,21 +165,33 @@ def _interviews(source: Source) -> int:
 TABLES: Mapping[str, Table] = {
     **jobs.TABLES,
     **applications.TABLES,
-    "ats_interviews": Table(_interviews, _interview, {"application_id": _every(3)}, _applied(3)),
+    "ats_interviews": Table(
+        _interviews,
+        _interview,
+        {"application_id": _every(3), "job_ids": _every(3, of=for_job)},
+        _applied(3),
+        _every_period(3),
+    ),
     "ats_offers": Table(
         lambda source: count(source) // len(OUTCOMES),
         _offer,
         {"application_id": _every(len(OUTCOMES), len(OUTCOMES) - 1)},
         _applied(len(OUTCOMES), len(OUTCOMES) - 1),
+        _every_period(len(OUTCOMES)),
     ),
-    "ats_notes": Table(lambda source: -(-count(source) // 4), _note, {"application_id": _every(4)}, _applied(4)),
+    "ats_notes": Table(lambda source: -(-count(source) // 4), _note, _of_people(4), _applied(4), _every_period(4)),
     "ats_scorecards": Table(
-        _interviews, _scorecard, {"application_id": _every(3), "interview_id": owned("ats_interviews")}, _applied(3)
+        _interviews,
+        _scorecard,
+        {**_of_people(3), "interview_id": owned("ats_interviews")},
+        _applied(3),
+        _every_period(3),
     ),
     "ats_attachments": Table(
         lambda source: -(-source.sizes.candidates // 2),
         _attachment,
         {"candidate_id": _attached, "application_id": _attached_to_application},
         {"changed_at": lambda source, place: (applications.created_at(source, place * 2),)},
+        fixed(PERIOD // 2),
     ),
 }

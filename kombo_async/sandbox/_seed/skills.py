@@ -7,6 +7,7 @@ from random import Random
 from typing import Any
 
 from kombo_async.sandbox._seed import words
+from kombo_async.sandbox._seed.organization import managed_by
 from kombo_async.sandbox._seed.source import Source, Table, fixed, owned
 from kombo_async.sandbox._state.clock import day, days, stamp
 from kombo_async.sandbox._state.indexes import Record
@@ -48,6 +49,11 @@ def _of_reviewee(source: Source, value: Any) -> Iterable[int]:
     return () if not place else range((place - 1) * CYCLES, place * CYCLES)
 
 
+def _reviewed_by(source: Source, value: Any) -> Iterable[int]:
+    reviewed = (place - 1 for place in managed_by(source, value))
+    return (place * CYCLES + cycle for place in reviewed for cycle in range(CYCLES))
+
+
 def _skill(source: Source, place: int, random: Random) -> tuple[Record, str]:
     skill = {"name": words.SKILLS[place], "description": None, "ordered_levels": LEVELS}
     return skill, stamp(source.born - days(400))
@@ -60,7 +66,11 @@ def _assignment(source: Source, place: int, random: Random) -> tuple[Record, str
         "skill_id": _skill_of(source, place),
         "current_level": random.choice(LEVELS),
     }
-    return assignment, stamp(source.born - days(100))
+    return assignment, _assigned_at(source)
+
+
+def _assigned_at(source: Source) -> str:
+    return stamp(source.born - days(100))
 
 
 def _skill_of(source: Source, place: int) -> str:
@@ -73,18 +83,23 @@ TABLES: Mapping[str, Table] = {
     "hris_performance_reviews": Table(
         lambda source: CYCLES * max(0, source.sizes.employees - 1),
         _review,
-        {"reviewee_id": _of_reviewee},
+        {"reviewee_id": _of_reviewee, "reviewer_id": _reviewed_by},
         {
             "type~": lambda _, place: ("manager",),
             "review_cycle_id": lambda source, place: (_cycle_of(source, place)["id"],),
             "changed_at": lambda source, place: (_cycle_of(source, place)["changed_at"],),
         },
+        fixed(CYCLES),
     ),
     "hris_skills": Table(fixed(len(words.SKILLS)), _skill),
     "hris_employee_skill_assignments": Table(
         lambda source: SKILLS * source.sizes.employees,
         _assignment,
         {"employee_id": owned("hris_employees", SKILLS)},
-        {"skill_id": lambda source, place: (_skill_of(source, place),)},
+        {
+            "skill_id": lambda source, place: (_skill_of(source, place),),
+            "changed_at": lambda source, _: (_assigned_at(source),),
+        },
+        fixed(SKILLS * len(words.SKILLS)),
     ),
 }

@@ -13,7 +13,8 @@ import attrs
 
 from kombo_async.sandbox._state.clock import days, stamp
 from kombo_async.sandbox._state.ids import id_at, make_id, number_at, place_of
-from kombo_async.sandbox._state.indexes import Origin, Record
+from kombo_async.sandbox._state.indexes import Record
+from kombo_async.sandbox._state.initial import PERIOD, Origin
 from kombo_async.sandbox._state.sizes import Sizes
 from kombo_async.sandbox._state.store import base_record
 
@@ -28,10 +29,12 @@ class Table:
     make: Callable[[Source, int, Random], tuple[Record, str]]
     """The record in a place, and when it was created."""
     inverse: Mapping[str, Inverse] = attrs.field(factory=dict[str, Inverse])
+    """By field: the places of the records with a value, in order."""
     values: Mapping[str, Callable[[Source, int], Iterable[Any]]] = attrs.field(
         factory=dict[str, Callable[[Any, int], Iterable[Any]]]
     )
-    """By field: a record's look-up values, without generating the record."""
+    """By field: a record's look-up values, without generating the record; they repeat after `period` places."""
+    period: Callable[[Source], int] = lambda _: PERIOD
     settled: float = 0.0
     """For how many days nothing has changed."""
 
@@ -70,21 +73,31 @@ class Source:
             return Origin()
         inverse = {field: partial(of, self) for field, of in table.inverse.items()}
         values = {field: partial(of, self) for field, of in table.values.items()}
-        touched = stamp(self.born - days(table.settled))
-        return Origin(table.count(self), lambda place: dict(self.record(name, place)), touched, inverse, values)
+        return Origin(
+            count=table.count(self),
+            make=lambda place: dict(self.record(name, place)),
+            touched=stamp(self.born - days(table.settled)),
+            inverse=inverse,
+            values=values,
+            period=table.period(self),
+        )
 
     def count(self, name: str) -> int:
         """How many records *name* has."""
         table = _table(name)
         return 0 if table is None else table.count(self)
 
+    def key(self, name: str) -> tuple[object, ...]:
+        """What the IDs of a table's records are derived from."""
+        return (self.seed, self.integration_id, name)
+
     def id(self, name: str, place: int) -> str:
         """The ID of a record."""
-        return id_at((self.seed, self.integration_id, name), place)
+        return id_at(self.key(name), place)
 
     def place(self, name: str, id: Any) -> int | None:
         """The place of the record with this ID."""
-        place = place_of((self.seed, self.integration_id, name), str(id))
+        place = place_of(self.key(name), str(id))
         return place if place is not None and place < self.count(name) else None
 
     def make_id(self, *parts: object) -> str:
@@ -99,9 +112,9 @@ class Source:
         table = _table(name)
         assert table is not None  # noqa: S101 - it has a count
         # Not for secrets: the same seed must give the same people.
-        random = Random(hash_of(self.seed, self.integration_id, name) + place)  # noqa: S311
+        random = Random(hash_of(*self.key(name)) + place)  # noqa: S311
         data, at = table.make(self, place, random)
-        number = number_at((self.seed, self.integration_id, name), place)
+        number = number_at(self.key(name), place)
         return base_record(self.id(name, place), number, at, data)
 
 
@@ -121,8 +134,8 @@ def hash_of(*parts: object) -> int:
 
 
 def mix(place: int, salt: int, most: int) -> int:
-    """A number below *most* derived from a place, in no visible order."""
-    value = (place + 1) * 2_654_435_761 + salt * 40_503 & 0xFFFFFFFF
+    """A number below *most* derived from a place, in no visible order; it repeats after `PERIOD` places."""
+    value = (place % PERIOD + 1) * 2_654_435_761 + salt * 40_503 & 0xFFFFFFFF
     value = (value ^ value >> 15) * 2_246_822_519 & 0xFFFFFFFF
     return (value ^ value >> 13) % most
 
@@ -152,8 +165,25 @@ def owned(name: str, each: int = 1) -> Inverse:
     return places
 
 
-def numbered_email(source: Source, value: Any) -> Iterable[int]:
-    """The addresses of initial people end in their numbers."""
-    digits = str(value).partition("@")[0]
-    digits = digits[len(digits.rstrip("0123456789")) :]
-    return (int(digits),) if digits and len(digits) < 10 else ()
+def addressed(name: str, field: str) -> Inverse:
+    """Initial people by their e-mail addresses, which end in their places."""
+
+    def places(source: Source, value: Any) -> Iterable[int]:
+        place = last_number(str(value).partition("@")[0])
+        if place is None or place >= source.count(name):
+            return ()
+        known = source.record(name, place)[field]
+        return (place,) if value in (known if isinstance(known, list) else [known]) else ()
+
+    return places
+
+
+def last_number(text: str) -> int | None:
+    """The number at the end of a text; None if there is none, or if it is too large for a place."""
+    digits = text[len(text.rstrip("0123456789")) :]
+    return int(digits) if digits and len(digits) < 10 else None
+
+
+def nowhere(source: Source, value: Any) -> Iterable[int]:
+    """The inverse of a field that initial records do not have."""
+    return ()

@@ -50,7 +50,7 @@ def _length(place: int) -> int:
 
 def _days_of(source: Source, place: int) -> tuple[str, str]:
     first = source.born + days(mix(place, 14, 291) - 200)
-    return f"{first:%Y-%m-%d}", f"{first + days(_length(place) - 1):%Y-%m-%d}"
+    return first.date().isoformat(), (first + days(_length(place) - 1)).date().isoformat()
 
 
 def _type_of(source: Source, place: int) -> str:
@@ -66,13 +66,17 @@ def _balance(source: Source, place: int, random: Random) -> tuple[Record, str]:
     used = random.randint(0, 20)
     balance = {
         "employee_id": employee["id"],
-        "type_id": source.id("hris_absence_types", 0),
+        "type_id": _vacation(source),
         "balance": 30 - used,
         "balance_unit": "DAYS",
         "used": used,
         "used_unit": "DAYS",
     }
     return balance, employee["changed_at"]
+
+
+def _vacation(source: Source) -> str:
+    return source.id("hris_absence_types", 0)
 
 
 def _timesheet(source: Source, place: int, random: Random) -> tuple[Record, str]:
@@ -119,7 +123,10 @@ TABLES: Mapping[str, Table] = {
         lambda source: source.sizes.employees,
         _balance,
         {"employee_id": owned("hris_employees")},
-        {"changed_at": lambda source, place: (employee_changed(source, place),)},
+        {
+            "type_id": lambda source, _: (_vacation(source),),
+            "changed_at": lambda source, place: (employee_changed(source, place),),
+        },
         settled=0.9,
     ),
     "hris_timesheets": Table(
@@ -131,5 +138,6 @@ TABLES: Mapping[str, Table] = {
             "ended_at": lambda source, place: (stamp(_begins(source, place) + days(8.5 / 24)),),
             "changed_at": lambda source, place: (_kept_at(source, place),),
         },
+        fixed(SHEETS),
     ),
 }

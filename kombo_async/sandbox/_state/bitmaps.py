@@ -69,18 +69,50 @@ def none_of(places: Bits) -> Bits:
     return lambda block: ~places(block)
 
 
+def repeated(cycle: Iterable[int], period: int, count: int) -> Bits:
+    """The set of all places below *count* that, modulo *period*, are places of *cycle*."""
+    bits = int.from_bytes(_flags(cycle), "little")
+    width = period
+    while width < SPAN + period:
+        bits |= bits << width
+        width *= 2
+
+    def of_block(block: int) -> int:
+        first = block * SPAN
+        here = (1 << max(0, min(SPAN, count - first))) - 1
+        return bits >> first % period & here
+
+    return of_block
+
+
+def below(places: Bits, end: int, start: int = 0) -> Iterator[int]:
+    """The places of a set from *start* to before *end*, in order, read as far as needed."""
+    return walk([places], start, end)
+
+
+def _flags(places: Iterable[int]) -> bytearray:
+    flags = bytearray()
+    for place in places:
+        byte = place >> 3
+        if byte >= len(flags):
+            flags.extend(bytes(byte + 1 - len(flags)))
+        flags[byte] |= 1 << (place & 7)
+    return flags
+
+
 class Places:
     """Places that can be added and removed."""
 
     def __init__(self, places: Iterable[int] = ()) -> None:
-        flags = bytearray()
-        for place in places:
-            byte = place >> 3
-            if byte >= len(flags):
-                flags.extend(bytes(byte + 1 - len(flags)))
-            flags[byte] |= 1 << (place & 7)
-        size = SPAN // 8
+        flags, size = _flags(places), SPAN // 8
         self._blocks = [int.from_bytes(flags[at : at + size], "little") for at in range(0, len(flags), size)]
+
+    def __len__(self) -> int:
+        return sum(map(int.bit_count, self._blocks))
+
+    def __contains__(self, place: int) -> bool:
+        block, offset = divmod(place, SPAN)
+        return block < len(self._blocks) and bool(self._blocks[block] >> offset & 1)
 
     def bits(self, block: int) -> int:
         """Which places of a block are here."""

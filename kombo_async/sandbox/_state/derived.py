@@ -28,7 +28,7 @@ def _urls_of_job(world: World, record: Record) -> Iterable[str]:
 
 
 def _field(world: World, record: Record, *, key: str) -> Iterable[Any]:
-    return (value_of(record, key),)
+    return (value_of(world, "hris_employees", record, key),)
 
 
 DERIVED: Mapping[tuple[str, str], Derive] = {

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from kombo_async.sandbox._state.ids import make_number
+from kombo_async.sandbox._state.ids import make_number, place_of
 from kombo_async.sandbox._state.indexes import Record
+from kombo_async.sandbox._state.initial import PERIOD
 from kombo_async.sandbox._state.store import World
 
 MODELS: Mapping[str, str] = {
@@ -28,10 +29,10 @@ _TABLES = ("integration_fields", "custom_fields")
 def with_fields(world: World, table: str, record: Record) -> Record:
     """*record* with the values of passed-through fields and custom fields."""
     passed = world.remember(f"passed {table}", _TABLES, lambda: _passed_fields(world, table))
-    custom = {key: value_of(record, field) for key, field in mapped_fields(world, table).items()}
+    custom = {key: value_of(world, table, record, field) for key, field in mapped_fields(world, table).items()}
     return {
         **record,
-        "integration_fields": [{**field, "value": value_of(record, field["key"])} for field in passed],
+        "integration_fields": [{**field, "value": value_of(world, table, record, field["key"])} for field in passed],
         "custom_fields": {**record["custom_fields"], **custom},
     }
 
@@ -58,7 +59,18 @@ def _mapped_fields(world: World, table: str) -> dict[str, str]:
     }
 
 
-def value_of(record: Record, key: str) -> Any:
-    """The value of the connected system's field *key* for a record."""
+def value_of(world: World, table: str, record: Record, key: str) -> Any:
+    """The value of the connected system's field *key* for a record of *table*."""
+    table_key = world.table(table).key
+    place = place_of(table_key, record["id"])
+    return _value(key, record["id"]) if place is None else value_at(table_key, place, key)
+
+
+def value_at(table_key: tuple[object, ...], place: int, key: str) -> Any:
+    """The value of the field *key* for the record in a place: it repeats after `PERIOD` places."""
+    return _value(key, *table_key, place % PERIOD)
+
+
+def _value(key: str, *parts: object) -> Any:
     values = VALUES[key]
-    return values[int(make_number(record["id"], key)) % len(values)]
+    return values[int(make_number(*parts, key)) % len(values)]

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Generator, Iterable, Mapping
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from itertools import chain, islice
 from typing import Any, Protocol, TypeAlias, cast
 
-import attrs
-
-from kombo_async.sandbox._state.bitmaps import Bits, Ordered, Places, any_of, bits_of
-from kombo_async.sandbox._state.ids import place_of_number
+from kombo_async.sandbox._state.bitmaps import Bits, Ordered, Places, any_of, below, bits_of
+from kombo_async.sandbox._state.initial import Initial, text_of
 from kombo_async.sandbox._state.records import Records
 
 Record: TypeAlias = dict[str, Any]
@@ -27,7 +26,7 @@ SLOW_STEP, QUICK_STEP = 100, 5_000
 NULL = "null"
 """The stand-in for null in case-insensitive look-ups."""
 DELETED, TOUCHED = "remote_deleted_at", "*touched"
-"""When a stored record was deleted or touched: initial ones are not indexed by these."""
+"""When a stored record was deleted or touched: initial ones never were."""
 
 
 class Preparable(Protocol):
@@ -47,24 +46,6 @@ class IndexNeeded(Exception):
         self.field = field
 
 
-@attrs.frozen
-class Origin:
-    """The initial records of a table, each derived only from its place."""
-
-    count: int = 0
-    make: Callable[[int], Record] = attrs.field(default=lambda _: {}, repr=False)
-    touched: str = ""
-    """No record was touched later than this."""
-    inverse: Mapping[str, Callable[[Any], Iterable[int]]] = attrs.field(
-        factory=dict[str, Callable[[Any], Iterable[int]]], repr=False
-    )
-    """By field: where records with a value can be, to avoid an index."""
-    values: Mapping[str, Callable[[int], Iterable[Any]]] = attrs.field(
-        factory=dict[str, Callable[[int], Iterable[Any]]], repr=False
-    )
-    """By field: the look-up values of the record in a place, without generating it."""
-
-
 class Rows(Protocol):
     """The records of a table, by their places."""
 
@@ -74,27 +55,25 @@ class Rows(Protocol):
         """The data of a record, without caching it."""
         ...
 
-    def is_as_made(self, place: int) -> bool:
-        """Whether the record in *place* is an initial one that nobody holds or has changed."""
-        ...
-
 
 class Indexes:
     """The look-ups of one table."""
 
     def __init__(
-        self, key: tuple[object, ...], records: Records, origin: Origin, derived: Mapping[str, Derive], rows: Rows
+        self, initial: Initial, count: int, records: Records, derived: Mapping[str, Derive], rows: Rows
     ) -> None:
         self.deferring = False
         """Whether a look-up with long preparation raises `IndexNeeded` instead."""
-        self._key = key
+        self._initial = initial
+        self._initial_count = count
         self._records = records
-        self._origin = origin
         self._derived = derived
         self._rows = rows
+        self._changed = Places()
+        """The places of initial records that are stored; complete up to where records are indexed by `DELETED`."""
         self._indexed: dict[str, int] = {}
-        """By field: the place up to which records are indexed."""
-        self._ordered: dict[str, Ordered] = {}
+        """By field: the place up to which records are indexed; initial ones only if stored, or `_initial` lacks it."""
+        self._ordered: dict[str, Ordered] = {DELETED: Ordered(), TOUCHED: Ordered()}
         """The fields that are indexed for ranges, rather than for values."""
         self._common: dict[tuple[str, Any], Places] = {}
         """By field and value: the indexed places of values that more than `FEW` records have."""
@@ -102,48 +81,42 @@ class Indexes:
         """By field: the values that many records have and that are not in `_common` yet."""
 
     def start_empty(self) -> None:
-        """Note that no record is stored yet, so none is deleted."""
-        self._ordered[DELETED] = Ordered()
-        self._indexed[DELETED] = self._origin.count
+        """Note that no record is stored yet, so none is changed or deleted."""
+        self._indexed[DELETED] = self._initial_count
 
     # Look-ups
 
-    def places(self, field: str, value: Any) -> list[int]:
-        """The places of records with *value* in *field*, in order."""
+    def places(self, field: str, value: Any, most: int | None = None) -> list[int]:
+        """The places of records with *value* in *field*, in order; at most the first *most*."""
         self.prepare(field)
-        places = self._records.places(field, value)
-        made = self._made_with(field, value)
-        return sorted({*places, *made}) if made else places
-
-    def _made_with(self, field: str, value: Any) -> list[int]:
-        """The places of unchanged initial records with *value* in *field*, if that has an inverse."""
-        inverse = self._inverse(field)
-        if inverse is None:
-            return []
-        places = (place for place in inverse(value) if 0 <= place < self._origin.count)
-        return [place for place in places if self._is_made_with(place, field, value)]
-
-    def _is_made_with(self, place: int, field: str, value: Any) -> bool:
-        return self._records.read(place) is None and value in self.values(field, self._rows.read(place))
+        places = self._records.places(field, value, most)
+        if not self._initial.knows(field):
+            return places
+        unchanged = (place for place in self._initial.places(field, value) if place not in self._changed)
+        return sorted([*places, *islice(unchanged, most)])[:most]
 
     def having(self, field: str, values: Iterable[Any]) -> Bits:
         """The places of records with any of *values* in *field*."""
+        values = list(dict.fromkeys(values))
+        if not values:
+            return any_of([])
         self.prepare(field)
         common: list[Bits] = []
         few: list[int] = []
-        for value in dict.fromkeys(values):
+        for value in values:
             places = self._places(field, value)
             if isinstance(places, Places):
                 common.append(places.bits)
             else:
                 few += places
-            few += self._made_with(field, value)
-        return any_of([*common, bits_of(few)])
+        return self._with_unchanged(field, [*common, bits_of(few)], lambda: self._initial.having(field, values))
 
-    def is_common(self, field: str, value: Any) -> bool:
-        """Whether many records have *value* in *field*."""
-        self.prepare(field)
-        return isinstance(self._places(field, value), Places)
+    def _with_unchanged(self, field: str, indexed: Iterable[Bits], initial: Callable[[], Bits]) -> Bits:
+        """The places in any of *indexed*, and those in *initial* that have not changed, if they are not indexed."""
+        if not self._initial.knows(field):
+            return any_of([*indexed])
+        as_made, changed = initial(), self._changed
+        return any_of([*indexed, lambda block: as_made(block) & ~changed.bits(block)])
 
     def _places(self, field: str, value: Any) -> Places | list[int]:
         """The indexed places with *value* in *field*; as a set if there are many."""
@@ -158,24 +131,24 @@ class Indexes:
 
     def between(self, field: str, low: str, high: str) -> Bits:
         """The places of records with a text of *field* from *low* to *high*."""
-        return self._prepared(field).between(low, high)
-
-    def with_text(self, field: str) -> Bits | None:
-        """The places of records with any text in *field*, which is indexed for ranges; None if there are none."""
-        ordered = self._prepared(field)
-        return ordered.present if ordered else None
-
-    def _prepared(self, field: str) -> Ordered:
         ordered = self._ordered.setdefault(field, Ordered())
         self.prepare(field)
-        return ordered
+        indexed = ordered.between(low, high)
+        return self._with_unchanged(field, [indexed], lambda: self._initial.between(field, low, high))
+
+    def deleted(self) -> Bits | None:
+        """The places of deleted records; None if there are none."""
+        self.prepare(DELETED)
+        ordered = self._ordered[DELETED]
+        return ordered.present if ordered else None
 
     def containing(self, field: str, text: str) -> Bits:
         """The places of records with *text* in *field*."""
         self.prepare(field)
         common = {value: places for (name, value), places in self._common.items() if name == field}
         found = [places.bits for value, places in common.items() if text in value]
-        return any_of([*found, bits_of(self._records.places_containing(field, text, list(common)))])
+        few = bits_of(self._records.places_containing(field, text, list(common)))
+        return self._with_unchanged(field, [*found, few], lambda: self._initial.containing(field, text))
 
     def values(self, field: str, data: Record) -> Iterable[Any]:
         """The look-up values of *data* for *field*; names ending in `~` ignore case and include nulls."""
@@ -209,19 +182,29 @@ class Indexes:
         fields = [
             field for field, end in self._indexed.items() if place < end and field != TOUCHED and only in (None, field)
         ]
-        was_made = place < self._origin.count and self._records.read(place) is None
-        before = {field: list(self.values(field, data)) for field in fields}
+        was_made = self.is_as_made(place)
+        before = {
+            field: [] if was_made and self._is_listed(field) else list(self.values(field, data)) for field in fields
+        }
         yield
+        if was_made:
+            self._changed.add(place)
         for field in fields:
             after = list(self.values(field, data))
-            if after != before[field] or (was_made and self._inverse(field) is not None):
+            if after != before[field]:
                 self._strike(field, before[field], place)
                 self._enter(field, after, place)
+
+    def is_as_made(self, place: int) -> bool:
+        """Whether the record in *place* is an initial one that is not stored."""
+        if place >= self._initial_count or place in self._changed:
+            return False
+        return place < self._indexed.get(DELETED, 0) or self._records.read(place) is None
 
     def _enter(self, field: str, values: list[Any], place: int) -> None:
         ordered = self._ordered.get(field)
         if ordered is not None:
-            ordered.set(place, _text(values))
+            ordered.set(place, text_of(values))
             return
         self._records.enter(field, [(value, place) for value in values])
         for value in values:
@@ -241,41 +224,61 @@ class Indexes:
     # Building
 
     def prepare(self, field: str) -> None:
-        """Make sure that records are indexed by *field*."""
+        """Make sure that records are indexed by *field*, and that it is known which initial ones changed."""
         if self._indexed.get(field, 0) >= len(self._rows):
             return
-        if self.deferring and self._left(field) > AT_ONCE:
-            raise IndexNeeded(self, field)
-        while not self.prepare_slice(field):
-            pass
+        for each in (DELETED, field):
+            if self.deferring and self._left(each) > AT_ONCE:
+                raise IndexNeeded(self, each)
+            while not self.prepare_slice(each):
+                pass
 
     def prepare_slice(self, field: str) -> bool:
         """Index some more records; returns whether all are indexed."""
         end = time.perf_counter() + SLICE_SECONDS
         self._indexed.setdefault(field, 0)
-        step = QUICK_STEP if self._is_listed(field) else SLOW_STEP
         while time.perf_counter() < end:
-            place, count = self._indexed[field], len(self._rows)
-            if place < count:
-                self._index(field, place, min(place + step, count))
-                self._indexed[field] = min(place + step, count)
+            start, count = self._indexed[field], len(self._rows)
+            if start < count:
+                self._indexed[field] = self._index_from(start, count, field)
             elif not self._collect_common(field):
                 return True
         return False
 
-    def _index(self, field: str, start: int, end: int) -> None:
+    def _index_from(self, start: int, count: int, field: str) -> int:
+        """Index some records from *start* on; returns how far."""
+        if field in (DELETED, TOUCHED):
+            end = min(start + QUICK_STEP, count)
+            (self._note_stored if field == DELETED else self._note_touched)(start, end)
+            return end
+        places = list(islice(self._to_index(field, start, count), SLOW_STEP))
         ordered = self._ordered.get(field)
         if ordered is None:
-            places = self._to_enter(field, start, end)
             self._records.enter(field, [(value, place) for place in places for value in self._values_at(field, place)])
-        elif field == TOUCHED:
-            for place, at in self._records.touched(start, end):
-                ordered.set(place, at)
-        elif field == DELETED:
-            for place in self._records.maybe_without(f'"{DELETED}":null', start, end):
-                ordered.set(place, _text(self._values_at(field, place)))
+        elif places and places[-1] - places[0] < len(places):
+            ordered.fill(places[0], [text_of(self._values_at(field, place)) for place in places])
         else:
-            ordered.fill(start, [_text(self._values_at(field, place)) for place in range(start, end)])
+            for place in places:
+                ordered.set(place, text_of(self._values_at(field, place)))
+        return places[-1] + 1 if len(places) == SLOW_STEP else count
+
+    def _to_index(self, field: str, start: int, end: int) -> Iterator[int]:
+        """The places from *start* to before *end* whose records must be read."""
+        if not self._is_listed(field):
+            return iter(range(start, end))
+        changed = below(self._changed.bits, self._initial_count, start)
+        return chain(changed, range(max(start, self._initial_count), end))
+
+    def _note_stored(self, start: int, end: int) -> None:
+        for place, may_be_deleted in self._records.stored(start, end, without=f'"{DELETED}":null'):
+            if place < self._initial_count:
+                self._changed.add(place)
+            if may_be_deleted:
+                self._ordered[DELETED].set(place, text_of(self._values_at(DELETED, place)))
+
+    def _note_touched(self, start: int, end: int) -> None:
+        for place, at in self._records.touched(start, end):
+            self._ordered[TOUCHED].set(place, at)
 
     def _collect_common(self, field: str) -> bool:
         """Keep the places of one more value that many records have; returns whether there was one."""
@@ -289,36 +292,15 @@ class Indexes:
         return True
 
     def _left(self, field: str) -> int:
-        place = self._indexed.get(field, 0)
-        return len(self._rows) - (max(place, self._origin.count) if self._is_listed(field) else place)
+        """How many records are left to be indexed, at most."""
+        left = len(self._rows) - self._indexed.get(field, 0)
+        if field in (DELETED, TOUCHED) or not self._is_listed(field):
+            return left
+        return min(left, len(self._changed) + len(self._rows) - self._initial_count)
 
     def _is_listed(self, field: str) -> bool:
-        """Whether initial records are not read for this field."""
-        return field in (DELETED, TOUCHED) or self._inverse(field) is not None
-
-    def _to_enter(self, field: str, start: int, end: int) -> Iterable[int]:
-        if self._inverse(field) is None or start >= self._origin.count:
-            return range(start, end)
-        return [*self._records.stored(start, min(end, self._origin.count)), *range(self._origin.count, end)]
+        """Whether initial records are not indexed by this field until they change."""
+        return field in (DELETED, TOUCHED) or self._initial.knows(field)
 
     def _values_at(self, field: str, place: int) -> Iterable[Any]:
-        """The look-up values of the record in *place* for *field*."""
-        tell = self._origin.values.get(field)
-        if tell is not None and self._rows.is_as_made(place):
-            return tell(place)
         return self.values(field, self._rows.read(place))
-
-    def _inverse(self, field: str) -> Callable[[Any], Iterable[int]] | None:
-        """Where initial records with a value of *field* can be, if that is known without an index."""
-        if field == "remote_id":
-            return self._place_of_number
-        return self._origin.inverse.get(field)
-
-    def _place_of_number(self, number: Any) -> Iterable[int]:
-        place = place_of_number(self._key, str(number))
-        return () if place is None else (place,)
-
-
-def _text(values: Iterable[Any]) -> str | None:
-    """The text of a field that is indexed for ranges."""
-    return next((str(value) for value in values), None)

@@ -51,22 +51,13 @@ class Records:
         values = (*self._key, place, msgspec.json.encode(data), touched)
         self._connection.execute("INSERT OR REPLACE INTO records VALUES (?, ?, ?, ?, ?)", values)
 
-    def stored(self, start: int, end: int) -> list[int]:
-        """The places from *start* to *end* whose records are stored."""
-        found = self._connection.execute(
-            "SELECT place FROM records WHERE integration = ? AND model = ? AND place >= ? AND place < ?",
-            (*self._key, start, end),
-        )
-        return [place for (place,) in found]
-
-    def maybe_without(self, text: str, start: int, end: int) -> list[int]:
-        """The places from *start* to *end* whose stored records, as JSON, do not contain *text*."""
-        found = self._connection.execute(
-            "SELECT place FROM records WHERE integration = ? AND model = ? AND place >= ? AND place < ?"
-            " AND instr(data, ?) = 0",
-            (*self._key, start, end, text.encode()),
-        )
-        return [place for (place,) in found]
+    def stored(self, start: int, end: int, *, without: str) -> list[tuple[int, bool]]:
+        """The places from *start* to *end* whose records are stored, and whether their JSON is *without* a text."""
+        return self._connection.execute(
+            "SELECT place, instr(data, ?) = 0 FROM records"
+            " WHERE integration = ? AND model = ? AND place >= ? AND place < ?",
+            (without.encode(), *self._key, start, end),
+        ).fetchall()
 
     def touched(self, start: int, end: int) -> list[tuple[int, str]]:
         """The places from *start* to *end* whose records are stored, and when they were last touched."""
@@ -91,11 +82,11 @@ class Records:
             [(self._number, field, value, place) for value in values],
         )
 
-    def places(self, field: str, value: Any, limit: int = -1) -> list[int]:
-        """The first places that have *value* in *field*, in order."""
+    def places(self, field: str, value: Any, most: int | None = None) -> list[int]:
+        """The places that have *value* in *field*, in order; at most the first *most*."""
         found = self._connection.execute(
             "SELECT place FROM look_ups WHERE records = ? AND field = ? AND value = ? ORDER BY place LIMIT ?",
-            (self._number, field, value, limit),
+            (self._number, field, value, -1 if most is None else most),
         )
         return [place for (place,) in found]
 

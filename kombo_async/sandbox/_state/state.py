@@ -27,7 +27,7 @@ _SCHEMA = """
         id TEXT PRIMARY KEY, name TEXT NOT NULL, content_type TEXT NOT NULL, data BLOB NOT NULL, url TEXT
     );
 """
-VERSION = "2"
+VERSION = "3"
 
 
 def open_state(path: Path | None) -> State:

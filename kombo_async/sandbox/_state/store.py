@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterable, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from datetime import datetime
 from functools import partial
 from typing import Any, Protocol, TypeVar
 
 from kombo_async.sandbox._state.clock import Clock
 from kombo_async.sandbox._state.dependents import EDITIONS, REFERENCES, nesting, owners
-from kombo_async.sandbox._state.indexes import Derive, Origin, Record
+from kombo_async.sandbox._state.indexes import Derive, Record
+from kombo_async.sandbox._state.initial import Origin
 from kombo_async.sandbox._state.models import MODELS, suggestion
 from kombo_async.sandbox._state.refusals import UnknownId
 from kombo_async.sandbox._state.state import State
@@ -172,13 +173,20 @@ class World:
         return [record.data for record in self.table(name).where(field, value) if not record.deleted]
 
     def _with_derived(self, name: str, data: Record, change: Callable[[], None]) -> None:
-        """Change an application, and update its candidate's look-up by jobs."""
-        candidate = self.table("ats_candidates").find(data["candidate_id"]) if name == "ats_applications" else None
-        if candidate is None:
+        """Change an application, and update the look-ups by jobs of its candidate and its interviews."""
+        with ExitStack() as changing:
+            for record in self._found_by_jobs_of(data) if name == "ats_applications" else ():
+                indexes = record.table.indexes
+                if indexes.is_as_made(record.place):
+                    record.table.save(record)
+                changing.enter_context(indexes.changing(record.place, record.data, only="job_ids"))
             change()
-        else:
-            with candidate.table.indexes.changing(candidate.place, candidate.data, only="job_ids"):
-                change()
+
+    def _found_by_jobs_of(self, application: Record) -> Iterator[StoredRecord]:
+        candidate = self.table("ats_candidates").find(application["candidate_id"])
+        if candidate is not None:
+            yield candidate
+        yield from self.table("ats_interviews").where("application_id", application["id"])
 
     def _changed(self, name: str, record: StoredRecord, fields: Iterable[str], *, is_new: bool = False) -> None:
         self.changed.setdefault(name, set()).update(fields)

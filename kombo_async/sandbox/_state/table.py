@@ -11,7 +11,8 @@ import attrs
 
 from kombo_async.sandbox._state.bitmaps import LAST, Bits, any_of
 from kombo_async.sandbox._state.ids import id_at, number_at, place_of
-from kombo_async.sandbox._state.indexes import TOUCHED, Derive, Indexes, Origin, Record
+from kombo_async.sandbox._state.indexes import TOUCHED, Derive, Indexes, Record
+from kombo_async.sandbox._state.initial import Initial, Origin
 from kombo_async.sandbox._state.records import Records
 from kombo_async.sandbox._state.touches import Touches
 
@@ -60,7 +61,7 @@ class RecordTable(Sequence[StoredRecord]):
         self.name = name
         self.key = key
         self.origin = origin
-        self.indexes: Indexes = Indexes(key, records, origin, derived, self)
+        self.indexes: Indexes = Indexes(Initial(key, origin), origin.count, records, derived, self)
         self._records = records
         end = records.end()
         if not end:
@@ -99,17 +100,13 @@ class RecordTable(Sequence[StoredRecord]):
         return self._stored(place)[0]
 
     def _stored(self, place: int) -> tuple[Record, str]:
-        stored = self._records.read(place)
+        stored = None if self.indexes.is_as_made(place) else self._records.read(place)
         if stored is None:
             if place >= self.origin.count:
                 raise LookupError(f"{self.name} number {place} is gone: the sandbox was reset")
             data = self.origin.make(place)
             stored = (data, data["changed_at"])
         return stored
-
-    def is_as_made(self, place: int) -> bool:
-        """Whether the record in *place* is an initial one that nobody holds or has changed."""
-        return place < self.origin.count and place not in self._by_place and self._records.read(place) is None
 
     def _hold(self, record: StoredRecord) -> StoredRecord:
         self._at_hand.append(record)
@@ -156,7 +153,7 @@ class RecordTable(Sequence[StoredRecord]):
         self.indexes.touched(record.place, record.touched)
 
     def save(self, record: StoredRecord) -> None:
-        """Store when a record was last touched."""
+        """Store a record as it is."""
         self.change(record, {})
 
     def take_touches(self, other: RecordTable) -> None:

@@ -6,7 +6,7 @@ import time
 from typing import Any
 
 from kombo_async.sandbox._state.bitmaps import Bits, Ordered
-from kombo_async.sandbox._state.indexes import AT_ONCE, SLICE_SECONDS, Indexes, IndexNeeded, Record
+from kombo_async.sandbox._state.indexes import AT_ONCE, FEW, SLICE_SECONDS, Indexes, IndexNeeded, Record
 
 
 class Touches:
@@ -65,11 +65,12 @@ class Touches:
         return not self._new
 
     def _apply(self, field: str, value: Any, at: str) -> None:
-        if self._indexes.is_common(field, value):
+        places = self._indexes.places(field, value, FEW + 1)
+        if len(places) > FEW:
             self._common[field, value] = at
             return
         # Records that get this value later change then, so only those that have it now count.
-        for place in self._indexes.places(field, value):
+        for place in places:
             if at > self._latest.get(place, ""):
                 self._latest[place] = at
                 self._by_time.set(place, at)
