@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable
 from functools import partial
 from pathlib import Path
@@ -20,6 +20,7 @@ from kombo_async.sandbox._handlers.registry import LISTINGS
 from kombo_async.sandbox._seed.source import Source
 from kombo_async.sandbox._state import indexes
 from kombo_async.sandbox._state.bitmaps import SPAN, walk
+from kombo_async.sandbox._state.dependents import REFERENCES
 from kombo_async.sandbox._state.initial import PERIOD, Origin
 from kombo_async.sandbox._state.store import World
 from tests.sandbox.raw_calls import call
@@ -125,7 +126,7 @@ def test_filters_find_what_a_walk_finds_among_many(operation: str, monkeypatch: 
     compare(world, operation, random, names)
 
 
-@pytest.mark.parametrize("operation", ["GetHrisEmployees", "GetAtsCandidates"])
+@pytest.mark.parametrize("operation", ["GetHrisEmployees", "GetHrisAbsences", "GetAtsCandidates"])
 def test_filters_find_what_a_walk_finds_in_a_file(operation: str, tmp_path: Path) -> None:
     """What changed before the sandbox was closed is found after it was opened again."""
     first = Sandbox(**sizes_for(operation), state=tmp_path / "state.db")
@@ -135,6 +136,56 @@ def test_filters_find_what_a_walk_finds_in_a_file(operation: str, tmp_path: Path
     names = [name for name in filters_of(operation) if name != "updated_after"]  # only the first knows what is nested
     compare(second.world(integration_of(operation)), operation, Random(operation), names)
     second.close()
+
+
+@pytest.mark.parametrize("asked_before", [True, False])
+def test_look_ups_find_what_a_walk_finds_among_many(asked_before: bool) -> None:
+    """By values that many have, few, and one, whether they were used before records changed or not."""
+    sandbox, random = Sandbox(**sizes_for("GetHrisEmployees")), Random(1)
+    world = sandbox.world(integration_of("GetHrisEmployees"))
+    table = world.table("hris_employees")
+
+    def check() -> None:
+        records = list(table)
+        for field in ("legal_entity_id", "manager_id", "group_ids", "work_email", "remote_id"):
+            having: dict[Any, list[int]] = defaultdict(list)
+            for record in records:
+                for value in table.indexes.values(field, record.data):
+                    having[value].append(record.place)
+            for value in [*random.sample(list(having), min(len(having), 10)), *list(having)[-4:]]:
+                assert table.indexes.places(field, value) == having[value], field
+                assert table.indexes.places(field, value, 3) == having[value][:3], field
+        led = table[3].id
+        assert table.where("manager_id", led) == [each for each in records if each.data["manager_id"] == led]
+
+    if asked_before:
+        check()
+    world.change(table.name, table[9], manager_id=table[3].id)
+    change(sandbox, "GetHrisEmployees", random)
+    check()
+
+
+@pytest.mark.parametrize("asked_before", [True, False])
+@pytest.mark.parametrize("operation", ["GetAtsCandidates", "GetAtsInterviews"])
+def test_who_applies_for_another_job_is_found_by_that(operation: str, asked_before: bool) -> None:
+    """A candidate and an interview have the jobs of their applications, though they did not change themselves."""
+    sandbox = Sandbox(candidates=30, jobs=10)
+    sandbox.clock.advance(-86_400 * 365)  # nothing is touched by a change in the past
+    world = sandbox.world(GREENHOUSE)
+    table, jobs = world.table(LISTINGS[operation].table), world.table("ats_jobs")
+    application = world.table("ats_applications")[3]
+    before, after = application.data["job_id"], jobs[9 if application.data["job_id"] != jobs[9].id else 8].id
+    field = "candidate_id" if operation == "GetAtsCandidates" else "id"
+    own = "id" if operation == "GetAtsCandidates" else "application_id"
+    (holder,) = table.where(own, application.data[field])
+
+    def found(job: str) -> bool:
+        return holder.place in table.indexes.places("job_ids", job)
+
+    assert not asked_before or (found(before) and not found(after))
+    world.change("ats_applications", application, job_id=after)
+    assert not found(before)
+    assert found(after)
 
 
 @pytest.mark.parametrize("operation", ["GetHrisEmployees", "GetAtsCandidates"])
@@ -151,3 +202,25 @@ def test_filters_find_what_a_walk_finds_in_a_lagging_copy(operation: str) -> Non
     copied, world = sandbox.environment.copy(integration), sandbox.world(integration)
     assert len(copied.table(LISTINGS[operation].table)) == len(world.table(LISTINGS[operation].table))
     compare(copied, operation, random, names)
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("anyio_backend", ["asyncio"])
+@pytest.mark.parametrize("operation", [each for each in INITIAL if each not in ALWAYS_FEW])
+async def test_what_nests_a_changed_record_is_found_without_reading_all(operation: str, told: Counter[str]) -> None:
+    """Though nearly every record may nest it."""
+    with counting() as generated:
+        sandbox = new_sandbox(100_000)
+        sandbox.clock.stop()
+        sandbox.clock.advance(60)
+        request_of(operation)
+        world, table = sandbox.world(integration_of(operation)), LISTINGS[operation].table
+        nested = [name for name, holders in REFERENCES.items() for holder, _, _ in holders if holder == table]
+        for name in nested:
+            world.change(name, world.table(name)[0], x=1)
+        generated.clear()
+        path = f"{request_of(operation).operation.path}?updated_after={quote(world.clock.stamp())}&page_size=1"
+        response = await call(sandbox, "GET", path, integration=world.integration_id)
+    assert response.status_code == 200, response.text
+    assert len(generated) < 150, Counter(generated)
+    assert max(told.values(), default=0) < 1.5 * PERIOD, told
