@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import cache
 from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar, cast
 
@@ -12,6 +12,7 @@ import msgspec
 from kombo_async._codec.codes import failure_class, meaning
 from kombo_async._codec.plain import plain_json
 from kombo_async._codec.retry_after import asked_to_wait
+from kombo_async._codec.unread import is_unread
 from kombo_async._codec.variants import choose_variant
 from kombo_async.errors import ErrorDetail, RateLimited
 from kombo_async.model import UNSET, Model, model
@@ -50,7 +51,7 @@ def decode(
     if request in _drifting:
         return _drifted(request, raw, body, attempts, unreadable)
     try:
-        envelope: Envelope[T] = _decoder(cast("Any", request)).decode(body or b"")
+        envelope: Envelope[T] = _decoder(cast("Any", request))(body or b"")
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         return _drifted(request, raw, body, attempts, unreadable)
     return Success(
@@ -71,8 +72,16 @@ def _envelope(request: type[Request[Any]]) -> Any:
 
 
 @cache
-def _decoder(request: Any) -> msgspec.json.Decoder[Any]:
-    return msgspec.json.Decoder(_envelope(request), dec_hook=choose_variant)
+def _decoder(request: Any) -> Callable[[bytes], Any]:
+    decode = msgspec.json.Decoder(_envelope(request), dec_hook=choose_variant).decode
+    if not is_unread(request):
+        return decode
+
+    def decode_unread(body: bytes) -> Any:
+        body.decode()  # msgspec does not check the text of records that stay JSON
+        return decode(body)
+
+    return decode_unread
 
 
 def _drifted(
@@ -101,7 +110,7 @@ def _drifted(
 
 def _page(request: type[Request[Any]], body: bytes | None, reading: Reading) -> tuple[Any, list[ActionWarning]] | None:
     """A page and its warnings, if *body* is a page and most of its records fit."""
-    if not request.operation.paged or not body:
+    if not request.operation.paged or not body or is_unread(request):
         return None
     from kombo_async._codec.records import read_page
 

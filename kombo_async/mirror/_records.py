@@ -8,7 +8,7 @@ import logging
 import re
 from collections.abc import Mapping
 from datetime import datetime
-from functools import cache, cached_property
+from functools import cached_property
 from math import isfinite
 from typing import Any, cast
 
@@ -17,9 +17,8 @@ import msgspec
 
 from kombo_async._codec.plain import plain_json
 from kombo_async.mirror._table import Table
-from kombo_async.model import UNSET, field_names
+from kombo_async.model import UNSET
 from kombo_async.pages import Page
-from kombo_async.request import Request
 
 _UNFIT = re.compile(r"\\u(?:0000|[dD][89a-fA-F])")
 """An escaped NUL, or what may be half of a surrogate pair."""
@@ -102,21 +101,6 @@ def json_object(text: str) -> Any:
     """The plain data of a JSON object; empty if it is nested too deeply to be read."""
     plain = plain_json(text.encode("utf-8", "surrogatepass"))
     return {} if plain is UNSET else plain
-
-
-@cache
-def _unread(request: Any) -> Any:
-    """A request class like *request*'s whose records stay JSON."""
-    bases = (Request[Page[msgspec.Raw]],)
-    return type(request)(f"Raw{request.__name__}", (request,), {"__slots__": (), "__orig_bases__": bases})
-
-
-def reading(request: Request[Any], **changes: Any) -> Request[Page[Any]]:
-    """*request* with *changes*, for pages to pass to `sorted_out`."""
-    fields = {name: getattr(request, name) for name in field_names(type(request))}
-    cls: Any = type(request)
-    unread: Request[Page[Any]] = _unread(cls)(**(fields | changes))
-    return unread
 
 
 def sorted_out(table: Table, page: Page[Any]) -> tuple[list[Record], list[str]]:

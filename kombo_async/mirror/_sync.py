@@ -12,9 +12,10 @@ import anyio
 import attrs
 
 from kombo_async._chain.server_clock import ServerClock
+from kombo_async._codec.unread import unread
 from kombo_async.errors import KomboError
 from kombo_async.mirror._endless import ending
-from kombo_async.mirror._records import Record, reading, sorted_out
+from kombo_async.mirror._records import Record, sorted_out
 from kombo_async.mirror._store import BlindSpot, Store, Turn, Watermark, Written
 from kombo_async.mirror._table import Table, page_size
 from kombo_async.model import UNSET, wire_time
@@ -228,7 +229,7 @@ class TableSync:
     async def _look_up(self, ids: Sequence[str]) -> None:
         changes: dict[str, Any] = {"ids": list(ids), "page_size": page_size(self._table.request)}
         found: set[str] = set()
-        async with aclosing(Pages(ending(self._send), reading(self._table.request, **changes)).pages()) as pages:
+        async with aclosing(Pages(ending(self._send), unread(self._table.request, **changes)).pages()) as pages:
             async for page in pages:
                 records, deleted = sorted_out(self._table, page)
                 found.update(each.id for each in records)
@@ -287,7 +288,7 @@ class TableSync:
             changes["updated_after"] = wire_time(since)
             if hasattr(self._table.request, "include_deleted"):
                 changes["include_deleted"] = True
-        return reading(self._table.request, **changes)
+        return unread(self._table.request, **changes)
 
     async def _send(self, request: Request[Page[Any]]) -> Response[Page[Any]]:
         clock, asked_at = self._server_clock.clock, datetime.now(UTC)

@@ -8,6 +8,7 @@ import httpx
 import pytest
 
 from kombo_async import ats
+from kombo_async.errors import UnexpectedResponse
 from kombo_async.mirror import Mirror, Table
 from tests.mirror.stores import Place
 from tests.support.wire import INTEGRATION, mock_client
@@ -56,3 +57,19 @@ async def test_odd_values(place: Place, field: str, value: str) -> None:
     kept: dict[Any, Any] = {id: record for (_, id), record in place.records("tags").items()}
     assert sorted(kept) == ["1", "2"]
     assert field in kept["1"]
+
+
+async def test_text_that_is_no_utf_8(place: Place) -> None:
+    """A page that is not UTF-8 is not readable JSON, wherever in a record; nothing of it is kept."""
+    odd = json_of("1").encode().replace(b'"id": "1"', b'"id": "1", "of_the_future": "\xff"')
+
+    def answer(_: httpx.Request) -> httpx.Response:
+        return httpx.Response(200, content=b'{"status": "success", "data": {"next": null, "results": [%b]}}' % odd)
+
+    mirror = Mirror(mock_client(answer), place.store(), [TAGS])
+    try:
+        with pytest.raises(UnexpectedResponse, match="without readable JSON"):
+            await mirror.update(INTEGRATION)
+    finally:
+        await mirror.aclose()
+    assert not place.records("tags")
