@@ -8,29 +8,28 @@ import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Generic, TypeVar, cast, get_args
+from typing import Any, cast, get_args
 
 import anyio
 import attrs
 import click
-import msgspec
 
 from kombo_async._cli.cells import CellRules, convert
 from kombo_async._cli.client import Connection, client_options
 from kombo_async._cli.columns import fields_of, near
 from kombo_async._cli.console import note
+from kombo_async._cli.export_lines import csv_lines, json_lines
 from kombo_async._cli.operation import operation_names, request_class
 from kombo_async._cli.progress import Progress, progress
 from kombo_async._cli.texts import CellFault
-from kombo_async._cli.writing import GuardedCsv, check_output, csv_cell, guarded, open_private, replaced
+from kombo_async._cli.writing import GuardedCsv, check_output, open_private, replaced
+from kombo_async._codec.unread import unread
 from kombo_async.errors import InvalidInput, KomboError
 from kombo_async.model import field_names, to_dict
 from kombo_async.operations import REQUESTS
 from kombo_async.options import RetryPolicy
 from kombo_async.pages import Page, Pages
 from kombo_async.request import Request, data_type
-
-T = TypeVar("T")
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
@@ -149,7 +148,7 @@ class Export:
                 if not offset and self.kind == "csv":
                     GuardedCsv(file).writerow(field_names(self.item))
                 try:
-                    await self._copy(Pages(kombo.send, self.request), file, shown)
+                    await self._copy(Pages(kombo.send, unread(self.request)), file, shown)
                 except KomboError as failure:
                     self._print_failure(failure)
                     return 1
@@ -170,10 +169,11 @@ class Export:
             self.place.unlink(missing_ok=True)
 
     async def _copy(self, pages: Pages[Any], file: Any, shown: Progress) -> None:
-        async for response in pages.responses():
-            page: Page[Any] = response.data
+        """Write the records of all pages as Kombo sent them: nothing is lost."""
+        lines = csv_lines(field_names(self.item)) if self.kind == "csv" else json_lines
+        async for page in pages.pages():
             try:
-                self._write(file, response.raw_response.content)
+                file.write(lines(page.results))
                 file.flush()
             except OSError as error:
                 error.filename = error.filename or str(self.partial or "stdout")
@@ -182,16 +182,6 @@ class Export:
             self.cursor = page.next
             self._remember(file)
             shown.at(self.records, f"{self.records:,} records")
-
-    def _write(self, file: Any, content: bytes) -> None:
-        """Write the records of a page as Kombo sent them: nothing is lost, and nothing is decoded twice."""
-        if self.kind == "csv":
-            names, cells = field_names(self.item), _Cells()
-            records = _decode_cells(content).data.results
-            for record in records:
-                file.write(",".join([cells[bytes(record.get(name, _NULL))] for name in names]) + "\r\n")
-        else:
-            file.writelines(f"{line}\n" for line in map(_line, _decode_raw(content).data.results))
 
     def _remember(self, file: Any) -> None:
         """Save the position once everything before it is safely in the file."""
@@ -284,32 +274,3 @@ def _filter_value(request: Any, name: str, value: str) -> Any:
         return value if kind == "date" else convert(value, kind, CellRules(decimal="."))
     except CellFault as fault:
         raise click.UsageError(f"--filter {name}: {fault.message}") from None
-
-
-class _Page(msgspec.Struct, Generic[T]):
-    results: list[T]
-
-
-class _Body(msgspec.Struct, Generic[T]):
-    data: _Page[T]
-
-
-_decode_raw = msgspec.json.Decoder(_Body[msgspec.Raw]).decode
-_decode_cells = msgspec.json.Decoder(_Body[dict[str, msgspec.Raw]]).decode
-_decode_cell = msgspec.json.Decoder().decode
-_NULL = msgspec.Raw(b"null")
-
-
-def _line(record: msgspec.Raw) -> str:
-    """A record on one line."""
-    text = bytes(record)
-    return (msgspec.json.format(text, indent=-1) if b"\n" in text or b"\r" in text else text).decode()
-
-
-class _Cells(dict[bytes, str]):
-    """The cells of a page by their JSON: objects and lists stay JSON. Most values occur again and again."""
-
-    def __missing__(self, text: bytes) -> str:
-        value = text.decode() if text[:1] in (b"{", b"[") else _decode_cell(text)
-        cell = self[text] = csv_cell(guarded(value))
-        return cell

@@ -7,10 +7,12 @@ import io
 import json
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from kombo_async._cli.export_lines import csv_lines, json_lines
 from kombo_async._cli.writing import GuardedCsv, csv_cell, guarded
 from tests.cli.conftest import Shell
 
@@ -142,3 +144,82 @@ def test_cells_are_written_as_by_pythons_csv(value: Any) -> None:
     expected = io.StringIO()
     GuardedCsv(expected).writerow(["id", value])
     assert f"id,{csv_cell(guarded(value))}\r\n" == expected.getvalue()
+
+
+# Values that do not fit: the list of tags says that `id` and `name` are text
+ODD = r"""{"status": "success", "data": {"next": null, "results": [
+    {"id": "1", "remote_id": null, "name": "Z\u00f6e, \"Z\"", "remote_data": {"a": [1, "\u00fc"]}, "new": 1E5},
+    {"name": {"en": "Star"}, "id": 7,
+     "remote_data": [
+       1]},
+    {"id": "=1+1", "name": 1.50, "changed_at": true, "remote_data": [], "remote_id": -5},
+    null
+]}}"""
+ODD_LINES = [
+    r'{"id": "1", "remote_id": null, "name": "Z\u00f6e, \"Z\"", "remote_data": {"a": [1, "\u00fc"]}, "new": 1E5}',
+    '{"name":{"en":"Star"},"id":7,"remote_data":[1]}',
+    '{"id": "=1+1", "name": 1.50, "changed_at": true, "remote_data": [], "remote_id": -5}',
+    "null",
+]
+ODD_ROWS = [
+    ["id", "remote_id", "name", "remote_data", "changed_at", "remote_deleted_at"],
+    ["1", "", 'Zöe, "Z"', r'{"a": [1, "\u00fc"]}', "", ""],
+    ["7", "", '{"en": "Star"}', "[\n       1]", "", ""],
+    ["'=1+1", "-5", "1.5", "[]", "True", ""],
+    ["", "", "", "", "", ""],
+]
+
+
+def test_what_does_not_fit_is_exported_as_it_came(shell: Shell) -> None:
+    """Wrong types, unknown fields and records that are none stay what Kombo sent, each on a line or in its cell."""
+    shell.sandbox.faults.add("GetAtsTags", status=200, content_type="application/json", body=ODD)
+    assert shell.export("ats.tags", "-o", "tags.jsonl").exit_code == 0
+    assert (shell.folder / "tags.jsonl").read_text("utf-8").splitlines() == ODD_LINES
+    assert shell.export("ats.tags", "-o", "tags.csv").exit_code == 0
+    with (shell.folder / "tags.csv").open(encoding="utf-8", newline="") as file:
+        assert list(csv.reader(file)) == ODD_ROWS
+
+
+@pytest.mark.parametrize(
+    ("value", "cell"), [("NaN", "NaN"), ("1e999", "1e999"), (r'"a\ud83d"', r'"a\ud83d"'), ("9" * 5_000, "9" * 5_000)]
+)
+def test_values_that_few_programs_read_are_exported_too(shell: Shell, value: str, cell: str) -> None:
+    """One number without a value, or half a character, does not end an export."""
+    page = f'{{"next": null, "results": [{{"id": "1", "name": {value}}}, {{"id": "ü"}}]}}'
+    body = f'{{"status": "success", "data": {page}}}'
+    shell.sandbox.faults.add("GetAtsTags", status=200, content_type="application/json", body=body)
+    assert shell.export("ats.tags", "-o", "tags.jsonl").exit_code == 0
+    first, second = (shell.folder / "tags.jsonl").read_text("utf-8").splitlines()
+    assert f'"name": {value}' in first
+    assert json.loads(second) == {"id": "ü"}
+    assert shell.export("ats.tags", "-o", "tags.csv").exit_code == 0
+    with (shell.folder / "tags.csv").open(encoding="utf-8", newline="") as file:
+        assert [(row["id"], row["name"]) for row in csv.DictReader(file)] == [("1", cell), ("ü", "")]
+
+
+_KEYS = st.text('ab"', max_size=2)
+_TEXTS = st.text(st.characters(codec="utf-8")) | st.text("\",\r\n =+-@\t'a{[\\")
+_NUMBERS = st.integers(-(2**63), 2**64 - 1) | st.floats(allow_nan=False, allow_infinity=False)
+_VALUES = st.recursive(
+    st.none() | st.booleans() | _NUMBERS | _TEXTS,
+    lambda children: st.lists(children, max_size=3) | st.dictionaries(_KEYS, children, max_size=3),
+    max_leaves=5,
+)
+_NAMES = ["id", "from", "remote data"]
+
+
+@settings(deadline=None)
+@given(st.lists(st.dictionaries(st.sampled_from([*_NAMES, "unknown"]), _VALUES), max_size=6), st.booleans())
+def test_lines_are_those_of_pythons_own_modules(records: list[dict[str, Any]], is_pretty: bool) -> None:
+    """Whatever the values: a page of records makes the lines that `csv` and `json` would make, one by one."""
+    texts = [json.dumps(record, indent=1 if is_pretty else None, ensure_ascii=False) for record in records]
+    raw = [msgspec.Raw(text.encode()) for text in texts]
+    lines = json_lines(raw)
+    assert [json.loads(line) for line in lines.split("\n")[:-1]] == records
+    assert is_pretty or lines == "".join(f"{text}\n" for text in texts)
+    expected = io.StringIO()
+    for text in texts:
+        fields = msgspec.json.decode(text, type=dict[str, msgspec.Raw])
+        cells = [bytes(fields.get(name, msgspec.Raw(b"null"))).decode() for name in _NAMES]
+        GuardedCsv(expected).writerow([cell if cell[0] in "{[" else json.loads(cell) for cell in cells])
+    assert csv_lines(_NAMES)(raw) == expected.getvalue()
