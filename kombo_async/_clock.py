@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import sys
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import anyio
+
+_ENDLESS = nullcontext()
+"""Replaces the scope of calls without a deadline, which most are: a scope takes as long as all the rest of a wait."""
 
 
 def asyncio_loop() -> Any:
@@ -35,6 +39,10 @@ class Clock:
         """Wait for *seconds*."""
         await anyio.sleep(seconds)
 
-    def until(self, deadline: float | None) -> anyio.CancelScope:
-        """Make a scope that is cancelled once this clock shows *deadline*; None never is."""
-        return anyio.CancelScope() if deadline is None else anyio.CancelScope(deadline=deadline)
+    def until(self, deadline: float) -> anyio.CancelScope:
+        """Make a scope that is cancelled once this clock shows *deadline*."""
+        return anyio.CancelScope(deadline=deadline)
+
+    def within(self, deadline: float | None) -> AbstractContextManager[object]:
+        """The same for a call's *deadline*; None never passes."""
+        return _ENDLESS if deadline is None else self.until(deadline)

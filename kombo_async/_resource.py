@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, TypeVar
+from collections.abc import Coroutine
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from kombo_async.options import Options
 from kombo_async.pages import Page, Pages
@@ -34,8 +35,8 @@ class Resource:
     def __init__(self, client: AsyncKomboClient) -> None:
         self._client = client
 
-    async def _send(self, request: Request[T], options: Options | None) -> Response[T]:
-        return await self._client.send(request, **(options or {}))
+    def _send(self, request: Request[T], options: Options | None) -> Coroutine[Any, Any, Response[T]]:
+        return self._client.send(request, **(options or {}))
 
     def _pages(self, request: Request[Page[T]], options: Options | None) -> Pages[T]:
         return Pages(lambda request: self._send(request, options), request)

@@ -6,13 +6,11 @@ that are for actions, so some of those that are kept for reads are also for inte
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Hashable, Iterator
-
-import anyio
+from collections import OrderedDict
+from collections.abc import Hashable
 
 from kombo_async._chain.limiter import never_sent
-from kombo_async._chain.queues import FairQueue
+from kombo_async._chain.queues import FairQueue, Turn
 from kombo_async._clock import Clock
 from kombo_async.middleware import Call
 
@@ -28,18 +26,17 @@ class ConnectionLimiter:
     def __init__(self, limit: int, clock: Clock) -> None:
         self.limit = limit
         self._clock = clock
+        self.in_use = 0
+        """How many calls are in flight."""
         self._in_use = {"action": 0, "read": 0}
         self._most = {"action": max(1, limit - limit // KEPT_FOR_READS), "read": limit}
         self._most_with_first = max(1, limit - limit // KEPT_FROM_ALL_ACTIONS)
-        self._actions: Counter[Hashable] = Counter()
-        """How many actions each integration has in flight."""
+        self._actions: dict[Hashable, int] = {}
+        """How many actions each integration has in flight, if any."""
+        self._firsts: OrderedDict[Hashable, None] = OrderedDict()
+        """The integrations with actions that wait, and none in flight."""
         self._queues = {"action": FairQueue(), "read": FairQueue()}
         self._next = ("read", "action")
-
-    @property
-    def in_use(self) -> int:
-        """How many calls are in flight."""
-        return sum(self._in_use.values())
 
     @property
     def waiting(self) -> int:
@@ -54,32 +51,44 @@ class ConnectionLimiter:
         if (not queue and self._has_room(kind)) or (is_first and self._has_room_for_first()):
             self._begin(kind, call.integration_id)
             return
-        turn = anyio.Event()
+        turn = Turn()
         queue.add(turn, call.integration_id)
+        if is_first:
+            self._firsts[call.integration_id] = None
         try:
-            with self._clock.until(call.deadline):
+            with self._clock.within(call.deadline):
                 await turn.wait()
         except BaseException:
             self._give_up(turn, call)
             raise
-        if not turn.is_set():
+        if not turn.has_come:
             self._give_up(turn, call)
             raise never_sent(call, "the deadline passed while it waited for a connection")
 
     def release(self, call: Call) -> None:
         """Give the connection back."""
         kind = _kind(call)
+        self.in_use -= 1
         self._in_use[kind] -= 1
         if kind == "action":
-            self._actions[call.integration_id] -= 1
-            if not self._actions[call.integration_id]:
-                del self._actions[call.integration_id]
+            self._end_action(call.integration_id)
         self._admit()
 
     def _begin(self, kind: str, integration_id: Hashable) -> None:
+        self.in_use += 1
         self._in_use[kind] += 1
         if kind == "action":
-            self._actions[integration_id] += 1
+            self._actions[integration_id] = self._actions.get(integration_id, 0) + 1
+            self._firsts.pop(integration_id, None)
+
+    def _end_action(self, integration_id: Hashable) -> None:
+        left = self._actions[integration_id] - 1
+        if left:
+            self._actions[integration_id] = left
+            return
+        del self._actions[integration_id]
+        if integration_id in self._queues["action"].groups():
+            self._firsts[integration_id] = None
 
     def _has_room(self, kind: str) -> bool:
         return self.in_use < self.limit and self._in_use[kind] < self._most[kind]
@@ -95,27 +104,29 @@ class ConnectionLimiter:
 
     def _admit_one(self, kind: str) -> bool:
         """Admit the next call of this kind, if there is room for one."""
-        for integration_id in self._admissible(kind):
-            self._next = ("action", "read") if kind == "read" else ("read", "action")
-            self._begin(kind, integration_id)
-            self._queues[kind].pop_from(integration_id).set()
-            return True
-        return False
-
-    def _admissible(self, kind: str) -> Iterator[Hashable]:
-        """The integrations whose next call of this kind may begin, in the order of their turns."""
-        groups = self._queues[kind].groups()
+        queue = self._queues[kind]
+        if not queue:
+            return False
         if self._has_room(kind):
-            yield from groups
-        elif kind == "action" and self._has_room_for_first():
-            yield from (each for each in groups if each not in self._actions)
-
-    def _give_up(self, turn: anyio.Event, call: Call) -> None:
-        """Stop waiting; a turn granted at the moment of cancellation goes to the next call."""
-        if turn.is_set():
-            self.release(call)
+            integration_id = next(iter(queue.groups()))
+        elif kind == "action" and self._firsts and self._has_room_for_first():
+            integration_id = next(iter(self._firsts))
         else:
-            self._queues[_kind(call)].remove(turn, call.integration_id)
+            return False
+        self._next = ("action", "read") if kind == "read" else ("read", "action")
+        self._begin(kind, integration_id)
+        queue.pop(integration_id).come()
+        return True
+
+    def _give_up(self, turn: Turn, call: Call) -> None:
+        """Stop waiting; a turn granted at the moment of cancellation goes to the next call."""
+        if turn.has_come:
+            self.release(call)
+            return
+        queue = self._queues[_kind(call)]
+        queue.remove(turn, call.integration_id)
+        if call.operation.action and call.integration_id not in queue.groups():
+            self._firsts.pop(call.integration_id, None)
 
 
 def _kind(call: Call) -> str:

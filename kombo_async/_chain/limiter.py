@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import anyio
-
-from kombo_async._chain.queues import Queue
+from kombo_async._chain.queues import Queue, Turn
 from kombo_async._clock import Clock
 from kombo_async.errors import TimedOut
 from kombo_async.middleware import Call
@@ -30,15 +28,15 @@ class Limiter:
         if not self._queue and self._has_room():
             self.in_use += 1
             return
-        turn = anyio.Event()
+        turn = Turn()
         self._queue.add(turn)
         try:
-            with self._clock.until(call.deadline):
+            with self._clock.within(call.deadline):
                 await turn.wait()
         except BaseException:
             self._give_up(turn)
             raise
-        if not turn.is_set():
+        if not turn.has_come:
             self._give_up(turn)
             raise never_sent(call, "the deadline passed while it waited for its turn")
 
@@ -51,14 +49,14 @@ class Limiter:
         """Let calls pass while there is room."""
         while self._queue and self._has_room():
             self.in_use += 1
-            self._queue.pop().set()
+            self._queue.pop().come()
 
     def _has_room(self) -> bool:
         return self.in_use < int(self.limit)
 
-    def _give_up(self, turn: anyio.Event) -> None:
+    def _give_up(self, turn: Turn) -> None:
         """Stop waiting; a turn granted at the moment of cancellation goes to the next call."""
-        if turn.is_set():
+        if turn.has_come:
             self.release()
         else:
             self._queue.remove(turn)

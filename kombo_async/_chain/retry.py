@@ -158,7 +158,7 @@ class Retry:
             retries.waited += seconds
         else:
             retries.made += 1
-        with self.clock.until(call.deadline):
+        with self.clock.within(call.deadline):
             told = call.retry.on_wait(waiting) if call.retry.on_wait is not None else None
             if told is not None:
                 await told

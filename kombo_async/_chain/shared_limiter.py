@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
@@ -64,7 +65,7 @@ class SharedLimiter:
     async def take_turn(self, call: Call) -> SharedTurn:
         """Wait for a place. Raises `TimedOut` if the deadline of *call* passes first."""
         await self._asking.acquire(call)
-        scope = self._clock.until(call.deadline)
+        scope = self._clock.until(math.inf if call.deadline is None else call.deadline)
         try:
             if self._clock.time() >= self._away_until:
                 with scope:

@@ -163,10 +163,8 @@ class Clock(ClientClock):
         if first is not None:
             first.turn.set()
 
-    def until(self, deadline: float | None) -> anyio.CancelScope:
-        """Make a scope that is cancelled once this clock shows *deadline*; None never is."""
-        if deadline is None:
-            return anyio.CancelScope()
+    def until(self, deadline: float) -> anyio.CancelScope:
+        """Make a scope that is cancelled once this clock shows *deadline*."""
         scope = anyio.CancelScope(deadline=anyio.current_time() + (deadline - self.time()))
         if self.is_virtual:
             heapq.heappush(self._deadlines, _Deadline(deadline, next(self._numbers), ref(scope)))
