@@ -111,7 +111,7 @@ class AdaptiveLimiter(Limiter):
                 await self._clock.sleep(self._rest_until - began)
                 began = self._clock.time()
         except BaseException:
-            super().release()
+            self._free()
             raise
         self._running += 1
         return Turn(self._running, self.epoch, began)
@@ -121,7 +121,7 @@ class AdaptiveLimiter(Limiter):
         self._running -= 1
         if not self._shared:
             self._fraction = self._rand()
-        super().release()
+        self._free()
 
     def _has_room(self) -> bool:
         most = int(self.limit + self._fraction) - self._left_free

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Hashable
 
-from kombo_async._chain.limiter import never_sent
+from kombo_async._chain.limiter import is_late, never_sent
 from kombo_async._chain.queues import FairQueue, Turn
 from kombo_async._clock import Clock
 from kombo_async.middleware import Call
@@ -61,7 +61,7 @@ class ConnectionLimiter:
         except BaseException:
             self._give_up(turn, call)
             raise
-        if not turn.has_come:
+        if not turn.has_come or is_late(call, self._clock):
             self._give_up(turn, call)
             raise never_sent(call, "the deadline passed while it waited for a connection")
 

@@ -36,12 +36,15 @@ class Limiter:
         except BaseException:
             self._give_up(turn)
             raise
-        if not turn.has_come:
+        if not turn.has_come or is_late(call, self._clock):
             self._give_up(turn)
             raise never_sent(call, "the deadline passed while it waited for its turn")
 
     def release(self) -> None:
         """End a turn."""
+        self._free()
+
+    def _free(self) -> None:
         self.in_use -= 1
         self.admit()
 
@@ -57,9 +60,14 @@ class Limiter:
     def _give_up(self, turn: Turn) -> None:
         """Stop waiting; a turn granted at the moment of cancellation goes to the next call."""
         if turn.has_come:
-            self.release()
+            self._free()
         else:
             self._queue.remove(turn)
+
+
+def is_late(call: Call, clock: Clock) -> bool:
+    """Whether the deadline of *call* has passed: of thousands that wait, many come too late when places get free."""
+    return call.deadline is not None and clock.time() >= call.deadline
 
 
 def never_sent(call: Call, why: str) -> TimedOut:

@@ -1,16 +1,20 @@
-"""Who gets a connection, through any sequence of calls that come, end and are cancelled: compared with the rules."""
+"""Whose turn it is, through any sequence of calls that come, end, are late or cancelled: compared with the rules."""
 
 from __future__ import annotations
 
 from collections import Counter
 from random import Random
+from typing import Any
 
 import anyio
 import attrs
 import pytest
+from anyio import wait_all_tasks_blocked
 from anyio.lowlevel import checkpoint
 
+from kombo_async._chain.adaptive_limiter import AdaptiveLimiter
 from kombo_async._chain.connection_limiter import ConnectionLimiter
+from kombo_async._chain.limiter import Limiter
 from kombo_async._clock import Clock
 from kombo_async.errors import TimedOut
 from kombo_async.middleware import Call
@@ -52,18 +56,19 @@ class Caller:
         self.state = "gone"
 
 
-def a_call(random: Random, clock: Clock) -> Call:
+def a_call(request: Request[object], integration_id: str = "greenhouse:1", deadline: float | None = None) -> Call:
+    """A call that may have a deadline."""
+    retry = RetryPolicy()
+    return Call(
+        request=request, integration_id=integration_id, headers={}, timeout=60.0, deadline=deadline, retry=retry
+    )
+
+
+def any_call(random: Random, clock: Clock) -> Call:
     """A read or an action of one of a few integrations; a deadline of some has passed."""
     request: Request[object] = random.choice([READ, CREATE, CREATE, CREATE])
-    return Call(
-        request=request,
-        integration_id=f"greenhouse:{random.randrange(12)}",
-        headers={},
-        timeout=60.0,
-        deadline=clock.time() - 1 if random.random() < 0.1 else None,
-        retry=RetryPolicy(),
-        attempt_middleware=(),
-    )
+    deadline = clock.time() - 1 if random.random() < 0.1 else None
+    return a_call(request, f"greenhouse:{random.randrange(12)}", deadline)
 
 
 def check(callers: list[Caller], limiter: ConnectionLimiter) -> None:
@@ -92,7 +97,7 @@ async def test_nobody_waits_who_may_go(seed: int) -> None:
             for _ in range(random.choice([1, 1, 1, 4])):
                 here = [each for each in callers if each.state != "gone"]
                 if len(here) < 5 or random.random() < 0.45:
-                    callers.append(Caller(a_call(random, clock)))
+                    callers.append(Caller(any_call(random, clock)))
                     tasks.start_soon(callers[-1].run, limiter)
                 elif random.random() < 0.6:
                     random.choice(here).end.set()
@@ -104,3 +109,63 @@ async def test_nobody_waits_who_may_go(seed: int) -> None:
             check(callers, limiter)
         tasks.cancel_scope.cancel()
     assert (limiter.in_use, limiter.waiting) == (0, 0)
+
+
+class SetClock(Clock):
+    """A clock that shows what it is told; the scopes of its deadlines notice nothing."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def time(self) -> float:
+        return self.now
+
+    def until(self, deadline: float) -> anyio.CancelScope:
+        return anyio.CancelScope()
+
+
+@pytest.mark.parametrize("make", [ConnectionLimiter, Limiter, AdaptiveLimiter])
+async def test_a_turn_that_comes_after_the_deadline_goes_to_the_next(make: Any) -> None:
+    """If the event loop was busy while both happened, a late call does not go on: it would be sent for nothing."""
+    clock = SetClock()
+    limiter: Any = make(clock) if make is AdaptiveLimiter else make(1, clock)
+    limiter.limit = 1
+    first, late, other = (a_call(CREATE, deadline=deadline) for deadline in (None, 5.0, None))
+    passed: list[Call] = []
+
+    async def wait(call: Call) -> None:
+        await limiter.acquire(call)
+        passed.append(call)
+
+    await limiter.acquire(first)
+    async with anyio.create_task_group() as tasks:
+        failed = anyio.Event()
+
+        async def wait_in_vain() -> None:
+            with pytest.raises(TimedOut, match="was not sent: the deadline passed while it waited"):
+                await limiter.acquire(late)
+            failed.set()
+
+        tasks.start_soon(wait_in_vain)
+        await wait_all_tasks_blocked()
+        tasks.start_soon(wait, other)
+        await wait_all_tasks_blocked()
+        clock.now = 5.0
+        limiter.release(*([first] if make is ConnectionLimiter else []))
+        await failed.wait()
+    assert passed == [other]
+
+
+async def test_a_cancelled_turn_was_none() -> None:
+    """An action that is cancelled in the moment in which its turn comes does not count as one that ran."""
+    limiter = AdaptiveLimiter(Clock())
+    limiter.limit = 1
+    call = a_call(CREATE)
+    assert (await limiter.take_turn(call)).level == 1
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(limiter.take_turn, call)
+        await wait_all_tasks_blocked()
+        tasks.cancel_scope.cancel()
+        limiter.release()
+    assert limiter.in_use == 0
+    assert (await limiter.take_turn(call)).level == 1
