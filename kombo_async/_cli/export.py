@@ -6,6 +6,7 @@ import io
 import json
 import os
 import sys
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, cast, get_args
@@ -30,6 +31,9 @@ from kombo_async.operations import REQUESTS
 from kombo_async.options import RetryPolicy
 from kombo_async.pages import Page, Pages
 from kombo_async.request import Request, data_type
+
+SAVE_EVERY = 1.0
+"""Seconds between two saves of the position, which wait for the disk: a killed export reads as much again."""
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
@@ -150,6 +154,7 @@ class Export:
                 try:
                     await self._copy(Pages(kombo.send, unread(self.request)), file, shown)
                 except KomboError as failure:
+                    self._save_position(file)
                     self._print_failure(failure)
                     return 1
                 file.flush()
@@ -171,6 +176,7 @@ class Export:
     async def _copy(self, pages: Pages[Any], file: Any, shown: Progress) -> None:
         """Write the records of all pages as Kombo sent them: nothing is lost."""
         lines = csv_lines(field_names(self.item)) if self.kind == "csv" else json_lines
+        save_at = 0.0
         async for page in pages.pages():
             try:
                 file.write(lines(page.results))
@@ -180,10 +186,12 @@ class Export:
                 raise
             self.records += len(page.results)
             self.cursor = page.next
-            self._remember(file)
+            if time.monotonic() >= save_at:
+                self._save_position(file)
+                save_at = time.monotonic() + SAVE_EVERY
             shown.at(self.records, f"{self.records:,} records")
 
-    def _remember(self, file: Any) -> None:
+    def _save_position(self, file: Any) -> None:
         """Save the position once everything before it is safely in the file."""
         if self.place is None or self.cursor is None:
             return

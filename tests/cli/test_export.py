@@ -53,6 +53,22 @@ def test_an_export_that_was_broken_off_goes_on(shell: Shell) -> None:
     assert len(shell.sandbox.requests("GetAtsCandidates", status=200)) == 5
 
 
+def test_an_export_that_was_killed_goes_on(shell: Shell) -> None:
+    """Records that were written after the position was last saved are read again, and are in the file once."""
+    arguments = ("ats.candidates", "-o", str(shell.folder / "c.jsonl"), "--page-size", "1")
+    partial = shell.folder / "c.jsonl.part"
+    shell.sandbox.set_latency(reads=0.05)
+    try:
+        with shell.popen("export", *arguments) as killed:
+            shell.wait_for(lambda: partial.exists() and partial.read_bytes().count(b"\n") > 5)
+            killed.kill()
+    finally:
+        shell.sandbox.set_latency(reads=0)
+    again = shell.export(*arguments)
+    assert (again.exit_code, "resuming after" in again.stderr) == (0, True), again.output
+    assert len({record["id"] for record in shell.lines("c.jsonl")}) == len(shell.lines("c.jsonl")) == 30
+
+
 def test_the_place_of_another_export_is_refused(shell: Shell) -> None:
     """An export with other filters does not resume this one."""
     shell.sandbox.faults.add("GetAtsCandidates", status=400, code="REMOTE.INPUT_INVALID", skip=1, times=1)
