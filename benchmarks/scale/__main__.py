@@ -16,10 +16,18 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
-from benchmarks.scale import columns, costs, fairness, giving_up, producer
+from benchmarks.scale import columns, costs, exports, fairness, giving_up, producer
 from benchmarks.scale.scenes import Result, Scene
 
 HERE = Path(__file__).parents[1]
+SCENES = (
+    *fairness.SCENES,
+    *costs.SCENES,
+    *exports.SCENES,
+    *columns.SCENES,
+    *producer.SCENES,
+    *giving_up.SCENES,
+)
 ABOUT = """\
 Made by `python -m benchmarks.scale`. Each row is a small scene. *Virtual time*: any number of machines against a model
 of Kombo's limits, on a clock that jumps; these figures do not depend on the machine. The others are of this machine,
@@ -35,10 +43,7 @@ def main() -> None:
     folder = parser.parse_args().folder
     logging.getLogger("kombo_async").setLevel(logging.CRITICAL)
     began = os.getloadavg()[0], time.monotonic()
-    lines = [
-        _line(scene, _measured(scene))
-        for scene in (*fairness.SCENES, *costs.SCENES, *columns.SCENES, *producer.SCENES, *giving_up.SCENES)
-    ]
+    lines = [_line(scene, _measured(scene)) for scene in SCENES]
     load = f"{began[0]:.1f} at the beginning, {os.getloadavg()[0]:.1f} at the end"
     text = "\n".join(
         [
