@@ -26,7 +26,7 @@ FEW = 20_000
 DEPTH = 8
 """How many coroutines of ours a call that waits for its place is in."""
 
-Kind: TypeAlias = Literal["calls", "nested", "bare"]
+Kind: TypeAlias = Literal["calls", "nested", "bare", "timed"]
 
 
 @attrs.frozen
@@ -85,6 +85,12 @@ async def nested(depth: int) -> None:
             await anyio.Event().wait()
 
 
+async def timed(seconds: float) -> None:
+    """Wait with nothing but a deadline."""
+    with anyio.move_on_after(seconds):
+        await asyncio.Event().wait()
+
+
 async def given_up(number: int, kind: Kind, deadline: float | None) -> Cost:
     """Let so many wait, and then cancel all of them, or let their deadlines pass."""
     transport = httpx.MockTransport(hanging)
@@ -93,6 +99,7 @@ async def given_up(number: int, kind: Kind, deadline: float | None) -> Cost:
             "calls": lambda: kombo.send(CREATE, deadline=deadline),
             "nested": lambda: nested(DEPTH),
             "bare": lambda: asyncio.Event().wait(),
+            "timed": lambda: timed(deadline or 0),
         }
         longest, gap, last = [0.0], 0.0, 0.0
 
@@ -130,13 +137,15 @@ def cost(number: int, kind: Kind, *, deadline: float | None = None, collector: b
 
 
 def cancelled() -> Result:
-    """What it takes to cancel many waiting calls, a fifth of them, and as many coroutines that do nothing."""
+    """What it takes to cancel many waiting calls, a fifth of them, and as many tasks that do nothing else."""
     ours, few = cost(WAITING, "calls"), cost(FEW, "calls")
-    floor, collected = cost(WAITING, "nested"), cost(FEW, "calls", collector=True)
+    nested, bare = cost(WAITING, "nested"), cost(WAITING, "bare")
+    collected = cost(FEW, "calls", collector=True)
     text = (
         f"{ours.longest_gap:.2f} s of CPU in one go ({_each(ours, WAITING)} each; {_each(few, FEW)} each of {FEW:,}, "
         f"{_each(collected, FEW)} with the garbage collector on); the longest step of a call: "
-        f"{ours.longest_step * 1000:.1f} ms; {DEPTH} nested coroutines that do nothing: {floor.longest_gap:.2f} s"
+        f"{ours.longest_step * 1000:.1f} ms. Without us: {bare.longest_gap:.2f} s for as many tasks in "
+        f"`asyncio.Event().wait()`, {nested.longest_gap:.2f} s in {DEPTH} nested coroutines"
     )
     return Result(text, ours.longest_gap < 0.05)
 
@@ -144,9 +153,11 @@ def cancelled() -> Result:
 def expired() -> Result:
     """What it takes when the deadlines of many waiting calls pass in the same moment."""
     ours, few = cost(WAITING, "calls", deadline=5.0), cost(FEW, "calls", deadline=5.0)
+    bare = cost(WAITING, "timed", deadline=5.0)
     text = (
         f"{ours.longest_gap:.2f} s of CPU in one go ({_each(ours, WAITING)} each; {_each(few, FEW)} each of "
-        f"{FEW:,}); the longest step of a call: {ours.longest_step * 1000:.1f} ms"
+        f"{FEW:,}); the longest step of a call: {ours.longest_step * 1000:.1f} ms. Without us: "
+        f"{bare.longest_gap:.2f} s for as many tasks in `anyio.move_on_after`"
     )
     return Result(text, ours.longest_gap < 0.05)
 
