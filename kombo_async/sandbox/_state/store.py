@@ -112,7 +112,7 @@ class World:
         """Store a record, and notify its dependents; nothing can refer yet to one that *is_new*."""
         table = self.table(name)
         added: list[StoredRecord] = []
-        self._with_derived(name, data, lambda: added.append(table.put(place, data, data["changed_at"])))
+        self._with_derived(name, data, lambda: added.append(table.put(place, data, data["changed_at"])), is_new=is_new)
         self._changed(name, added[0], fields, is_new=is_new)
         return added[0]
 
@@ -172,21 +172,22 @@ class World:
         """The data of records with *value* in *field*, without deleted ones."""
         return [record.data for record in self.table(name).where(field, value) if not record.deleted]
 
-    def _with_derived(self, name: str, data: Record, change: Callable[[], None]) -> None:
+    def _with_derived(self, name: str, data: Record, change: Callable[[], None], *, is_new: bool = False) -> None:
         """Change an application, and update the look-ups by jobs of its candidate and its interviews."""
         with ExitStack() as changing:
-            for record in self._found_by_jobs_of(data) if name == "ats_applications" else ():
+            for record in self._found_by_jobs_of(data, is_new) if name == "ats_applications" else ():
                 indexes = record.table.indexes
                 if indexes.is_as_made(record.place):
                     record.table.save(record)
                 changing.enter_context(indexes.changing(record.place, record.data, only="job_ids"))
             change()
 
-    def _found_by_jobs_of(self, application: Record) -> Iterator[StoredRecord]:
+    def _found_by_jobs_of(self, application: Record, is_new: bool) -> Iterator[StoredRecord]:
         candidate = self.table("ats_candidates").find(application["candidate_id"])
         if candidate is not None:
             yield candidate
-        yield from self.table("ats_interviews").where("application_id", application["id"])
+        if not is_new:
+            yield from self.table("ats_interviews").where("application_id", application["id"])
 
     def _changed(self, name: str, record: StoredRecord, fields: Iterable[str], *, is_new: bool = False) -> None:
         self.changed.setdefault(name, set()).update(fields)
