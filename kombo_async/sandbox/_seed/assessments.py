@@ -24,7 +24,7 @@ def _package(source: Source, place: int, random: Random) -> tuple[Record, str]:
 
 
 def _seeded_order(source: Source, place: int, random: Random) -> tuple[Record, str]:
-    packages = [source.id("assessment_packages", each) for each in range(len(_PACKAGES))]
+    packages = source.ids("assessment_packages")
     key = (source.seed, source.integration_id, "order", place)
     order = _order(key, place, packages, random, _STATUSES[place % len(_STATUSES)])
     return order, _placed_at(source, place)

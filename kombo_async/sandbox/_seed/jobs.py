@@ -11,7 +11,6 @@ from kombo_async.sandbox._seed import words
 from kombo_async.sandbox._seed.questions import questions
 from kombo_async.sandbox._seed.source import Inverse, Source, Table, addressed, fixed, last_number, mix
 from kombo_async.sandbox._state.clock import days, stamp
-from kombo_async.sandbox._state.ids import make_number
 from kombo_async.sandbox._state.indexes import Record
 from kombo_async.sandbox._state.initial import PERIOD
 
@@ -114,7 +113,7 @@ def _job(source: Source, place: int, random: Random) -> tuple[Record, str]:
     salary = random.randrange(42_000, 95_000, 1_000)
     users = source.count("ats_users")
     recruiter, manager = (source.id("ats_users", each) for each in random.sample(range(users), 2))
-    roles = [source.id("ats_roles", each) for each in (1, 2)]
+    roles = source.ids("ats_roles")[1:3]
     url = _url_of(place)
     job: dict[str, Any] = {
         "name": title,
@@ -139,7 +138,7 @@ def _job(source: Source, place: int, random: Random) -> tuple[Record, str]:
         "opened_at": opened,
         "closed_at": stamp(source.born - days(5)) if status == "CLOSED" else None,
         "remote_created_at": opened,
-        "stage_ids": [source.id("ats_application_stages", each) for each in range(len(STAGES))],
+        "stage_ids": source.ids("ats_application_stages")[:],
         "screening_questions": questions(source, place),
         "team_ids": [recruiter, manager],
         "team_role_ids": roles,
@@ -147,7 +146,7 @@ def _job(source: Source, place: int, random: Random) -> tuple[Record, str]:
         "job_postings": [
             {
                 "id": source.make_id("ats_job_postings", place),
-                "remote_id": make_number(source.seed, source.integration_id, "posting", place),
+                "remote_id": source.number("ats_job_postings", place),
                 "title": title,
                 "description_html": f"<p>Join us as a {title}.</p>",
                 "status": "ACTIVE" if status == "OPEN" else "INACTIVE",

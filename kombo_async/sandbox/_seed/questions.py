@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from kombo_async.sandbox._seed.source import Source
-from kombo_async.sandbox._state.ids import make_number
 
+_COUNT = 7
 _YEARS = ("Less than 2", "2 to 5", "More than 5")
 _LANGUAGES = ("English", "German", "French")
 
@@ -14,20 +14,19 @@ _LANGUAGES = ("English", "German", "French")
 def questions(source: Source, job: int) -> list[dict[str, Any]]:
     """The questions of the job with this number."""
 
-    def options(kind: str, names: tuple[str, ...]) -> list[dict[str, Any]]:
-        return [
-            {"id": source.make_id(kind, job, name), "remote_id": str(place), "name": name}
-            for place, name in enumerate(names)
-        ]
+    ids = iter(source.make_ids(_COUNT + len(_YEARS) + len(_LANGUAGES), "questions", job))
+
+    def options(names: tuple[str, ...]) -> list[dict[str, Any]]:
+        return [{"id": next(ids), "remote_id": str(place), "name": name} for place, name in enumerate(names)]
 
     formats: tuple[tuple[str, bool, dict[str, Any]], ...] = (
         ("Why do you want to work with us?", False, {"type": "TEXT", "display_type": "MULTI_LINE", "max_length": 5000}),
         (
             "How many years of experience do you have?",
             False,
-            {"type": "SINGLE_SELECT", "display_type": "RADIO", "options": options("years", _YEARS)},
+            {"type": "SINGLE_SELECT", "display_type": "RADIO", "options": options(_YEARS)},
         ),
-        ("Which languages do you speak?", False, {"type": "MULTI_SELECT", "options": options("languages", _LANGUAGES)}),
+        ("Which languages do you speak?", False, {"type": "MULTI_SELECT", "options": options(_LANGUAGES)}),
         ("May you work in the European Union?", False, {"type": "BOOLEAN"}),
         ("What do you expect to earn in a year?", False, {"type": "NUMBER", "display_type": "FIELD", "min": 0}),
         ("When could you start?", False, {"type": "DATE"}),
@@ -39,8 +38,8 @@ def questions(source: Source, job: int) -> list[dict[str, Any]]:
     )
     return [
         {
-            "id": source.make_id("ats_screening_questions", job, index),
-            "remote_id": make_number(source.seed, source.integration_id, "question", job, index),
+            "id": next(ids),
+            "remote_id": source.number("ats_screening_questions", job * _COUNT + index),
             "title": title,
             "description": None,
             "format": format,

@@ -12,7 +12,7 @@ from typing import Any, TypeAlias
 import attrs
 
 from kombo_async.sandbox._state.clock import days, stamp
-from kombo_async.sandbox._state.ids import id_at, make_id, number_at, place_of
+from kombo_async.sandbox._state.ids import id_at, make_id, make_ids, number_at, place_of
 from kombo_async.sandbox._state.indexes import Record
 from kombo_async.sandbox._state.initial import PERIOD, Origin
 from kombo_async.sandbox._state.sizes import Sizes
@@ -60,6 +60,7 @@ class Source:
         self.sizes = sizes
         self.category = category
         self.record = lru_cache(maxsize=4_000)(self._make)
+        self.ids = cache(self._ids)
 
     @cached_property
     def tool(self) -> str:
@@ -104,6 +105,18 @@ class Source:
         """The ID of something within records."""
         return make_id(self.seed, self.integration_id, *parts)
 
+    def make_ids(self, count: int, *parts: object) -> list[str]:
+        """Several IDs, which is quicker than one by one."""
+        return make_ids(count, self.seed, self.integration_id, *parts)
+
+    def number(self, name: str, place: int) -> str:
+        """The connected system's ID of a record, or of something within records."""
+        return number_at(self.key(name), place)
+
+    def _ids(self, name: str) -> list[str]:
+        """The IDs of all records of a small table."""
+        return [self.id(name, place) for place in range(self.count(name))]
+
     def pick(self, name: str, random: Random) -> str:
         """The ID of any record of *name*."""
         return self.id(name, random.randrange(self.count(name)))
@@ -114,8 +127,7 @@ class Source:
         # Not for secrets: the same seed must give the same people.
         random = Random(hash_of(*self.key(name)) + place)  # noqa: S311
         data, at = table.make(self, place, random)
-        number = number_at(self.key(name), place)
-        return base_record(self.id(name, place), number, at, data)
+        return base_record(self.id(name, place), self.number(name, place), at, data)
 
 
 @cache

@@ -69,6 +69,8 @@ class Indexes:
         self._records = records
         self._derived = derived
         self._rows = rows
+        self._nothing_stored = False
+        """Whether all records are initial ones that nobody has changed."""
         self._changed = Places()
         """The places of initial records that are stored; complete up to where records are indexed by `DELETED`."""
         self._indexed: dict[str, int] = {}
@@ -82,6 +84,7 @@ class Indexes:
 
     def start_empty(self) -> None:
         """Note that no record is stored yet, so none is changed or deleted."""
+        self._nothing_stored = True
         self._indexed[DELETED] = self._initial_count
 
     # Look-ups
@@ -89,9 +92,11 @@ class Indexes:
     def places(self, field: str, value: Any, most: int | None = None) -> list[int]:
         """The places of records with *value* in *field*, in order; at most the first *most*."""
         self.prepare(field)
-        places = self._records.places(field, value, most)
         if not self._initial.knows(field):
-            return places
+            return self._records.places(field, value, most)
+        if self._nothing_stored:
+            return list(islice(self._initial.places(field, value), most))
+        places = self._records.places(field, value, most)
         unchanged = (place for place in self._initial.places(field, value) if place not in self._changed)
         return sorted([*places, *islice(unchanged, most)])[:most]
 
@@ -166,6 +171,7 @@ class Indexes:
 
     def added(self, place: int, data: Record, touched: str) -> None:
         """Index a record that was appended."""
+        self._nothing_stored = False
         for field, end in self._indexed.items():
             if end == place:
                 self._enter(field, [touched] if field == TOUCHED else list(self.values(field, data)), place)
@@ -188,6 +194,7 @@ class Indexes:
         }
         yield
         if was_made:
+            self._nothing_stored = False
             self._changed.add(place)
         for field in fields:
             after = list(self.values(field, data))
