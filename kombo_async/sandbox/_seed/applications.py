@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from datetime import timedelta
-from random import Random
 from typing import Any
 
 from kombo_async.sandbox._seed import words
 from kombo_async.sandbox._seed.jobs import REASONS, STAGES, TAGS
+from kombo_async.sandbox._seed.quick_random import Random
 from kombo_async.sandbox._seed.source import Source, Table, addressed, ago, hash_of, mix
 from kombo_async.sandbox._state.clock import parse, stamp
 from kombo_async.sandbox._state.indexes import Record

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from random import Random
 
+from kombo_async.sandbox._seed.quick_random import Random
 from kombo_async.sandbox._seed.source import Source, Table
 from kombo_async.sandbox._state.clock import days, stamp
 from kombo_async.sandbox._state.fields import MODELS, VALUES

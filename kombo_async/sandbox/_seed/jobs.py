@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
-from random import Random
 from typing import Any
 
 from kombo_async.sandbox._seed import words
 from kombo_async.sandbox._seed.questions import questions
+from kombo_async.sandbox._seed.quick_random import Random
 from kombo_async.sandbox._seed.source import Inverse, Source, Table, addressed, fixed, last_number, mix
 from kombo_async.sandbox._state.clock import days, stamp
 from kombo_async.sandbox._state.indexes import Record
@@ -110,7 +110,7 @@ def _job(source: Source, place: int, random: Random) -> tuple[Record, str]:
     title = _title_of(place)
     status = _status_of(place)
     opened = stamp(_opened(source, place))
-    salary = random.randrange(42_000, 95_000, 1_000)
+    salary = 1_000 * random.randint(42, 94)
     users = source.count("ats_users")
     recruiter, manager = (source.id("ats_users", each) for each in random.sample(range(users), 2))
     roles = source.ids("ats_roles")[1:3]

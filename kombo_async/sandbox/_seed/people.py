@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from datetime import timedelta
 from functools import partial
-from random import Random
 from typing import Any
 
 from kombo_async.sandbox._seed import payroll, timekeeping, words
 from kombo_async.sandbox._seed import skills as growth
 from kombo_async.sandbox._seed.organization import managed_by, manager_of
+from kombo_async.sandbox._seed.quick_random import Random
 from kombo_async.sandbox._seed.source import Source, Table, addressed, employee_changed, fixed, mix, owned
 from kombo_async.sandbox._state.clock import day, days, stamp
 from kombo_async.sandbox._state.fields import VALUES, value_at
@@ -112,7 +112,7 @@ def _employee(source: Source, place: int, random: Random) -> tuple[Record, str]:
 
 
 def _bank_account(first_name: str, last_name: str, random: Random) -> dict[str, Any]:
-    number = f"{random.randint(10**9, 10**10 - 1)}"
+    number = f"{random.randint(1, 9)}{random.below(10**9):09}"
     return {
         "iban": f"DE00100000{number}",  # wrong check digits on purpose: it belongs to nobody
         "bic": None,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from random import Random
 from typing import Any
 
 from kombo_async.sandbox._seed import applications, jobs, words
@@ -17,6 +16,7 @@ from kombo_async.sandbox._seed.applications import (
     of_candidate,
     period,
 )
+from kombo_async.sandbox._seed.quick_random import Random
 from kombo_async.sandbox._seed.source import Inverse, Source, Table, fixed, owned
 from kombo_async.sandbox._state.clock import day, days, parse, stamp
 from kombo_async.sandbox._state.indexes import Record

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from random import Random
 from typing import Any
 
 from kombo_async.sandbox._seed import words
 from kombo_async.sandbox._seed.organization import managed_by
+from kombo_async.sandbox._seed.quick_random import Random
 from kombo_async.sandbox._seed.source import Source, Table, fixed, owned
 from kombo_async.sandbox._state.clock import day, days, stamp
 from kombo_async.sandbox._state.indexes import Record

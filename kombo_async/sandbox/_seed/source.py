@@ -6,11 +6,11 @@ from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from functools import cache, cached_property, lru_cache, partial
 from importlib import import_module
-from random import Random
 from typing import Any, TypeAlias
 
 import attrs
 
+from kombo_async.sandbox._seed.quick_random import Random
 from kombo_async.sandbox._state.clock import days, stamp
 from kombo_async.sandbox._state.ids import id_at, make_id, make_ids, number_at, place_of
 from kombo_async.sandbox._state.indexes import Record
@@ -119,13 +119,12 @@ class Source:
 
     def pick(self, name: str, random: Random) -> str:
         """The ID of any record of *name*."""
-        return self.id(name, random.randrange(self.count(name)))
+        return self.id(name, random.below(self.count(name)))
 
     def _make(self, name: str, place: int) -> Record:
         table = _table(name)
         assert table is not None  # noqa: S101 - it has a count
-        # Not for secrets: the same seed must give the same people.
-        random = Random(hash_of(*self.key(name)) + place)  # noqa: S311
+        random = Random(hash_of(*self.key(name)) + place)
         data, at = table.make(self, place, random)
         return base_record(self.id(name, place), self.number(name, place), at, data)
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
-from random import Random
 from typing import Any
 
+from kombo_async.sandbox._seed.quick_random import Random
 from kombo_async.sandbox._seed.source import Source, Table, ago, employee_changed, fixed, mix, owned
 from kombo_async.sandbox._state.clock import days, stamp
 from kombo_async.sandbox._state.indexes import Record

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from random import Random
 from typing import Any
 from unicodedata import normalize
+
+from kombo_async.sandbox._seed.quick_random import Random
 
 FIRST_NAMES = (
     "Amelia Ben Chiara David Elif Felix Greta Hannah Ines Jonas Katharina Leon Mara Noah Olivia Paul Quentin Rosa "

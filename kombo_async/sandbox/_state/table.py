@@ -186,5 +186,5 @@ class RecordTable(Sequence[StoredRecord]):
         """The places of records that were touched then or later, or nest one that was."""
         found = [self.indexes.between(TOUCHED, at, LAST), *self._touches.since(at)]
         if at <= self.origin.touched:
-            found.append(self.indexes.between("changed_at", at, LAST))
+            found.append(self.indexes.between_unchanged("changed_at", at, LAST))
         return any_of(found)
