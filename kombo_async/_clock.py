@@ -13,16 +13,19 @@ _ENDLESS = nullcontext()
 
 
 def asyncio_loop() -> Any:
-    """The running event loop of asyncio; None under trio. Raises `RuntimeError` outside of both.
+    """The running event loop of asyncio; None under trio, also as its guest. Raises `RuntimeError` outside of both.
 
-    asyncio is not imported for it, which takes long: a program that runs one of its loops has imported it.
+    Neither is imported for it, which takes long: a program that runs one of them has imported it.
     """
+    trio: Any = sys.modules.get("trio")
+    if trio is not None and trio.lowlevel.in_trio_task():
+        return None
     asyncio: Any = sys.modules.get("asyncio")
     if asyncio is not None:
         try:
             return asyncio.get_running_loop()
         except RuntimeError:
-            if "trio" not in sys.modules:
+            if trio is None:
                 raise
     return None
 

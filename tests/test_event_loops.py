@@ -23,10 +23,26 @@ from kombo_async import AsyncKomboClient, RetryPolicy, Success
 from tests.support.calls import CREATE, READ, client
 from tests.support.fault_server import Exchange, FaultServer
 
+
+def as_guest(main: Callable[[], Coroutine[Any, Any, Any]]) -> Any:
+    """Run trio as a guest of asyncio, where both have an event loop."""
+
+    async def host() -> Any:
+        loop = asyncio.get_running_loop()
+        ended = loop.create_future()
+        trio.lowlevel.start_guest_run(
+            main, run_sync_soon_threadsafe=loop.call_soon_threadsafe, done_callback=ended.set_result
+        )
+        return (await ended).unwrap()
+
+    return asyncio.run(host())
+
+
 RUNNERS: dict[str, Callable[[Callable[[], Coroutine[Any, Any, Any]]], Any]] = {
     "asyncio": lambda main: asyncio.run(main()),
     "uvloop": lambda main: uvloop.run(main()),
     "trio": lambda main: trio.run(main),
+    "trio as a guest": as_guest,
 }
 
 

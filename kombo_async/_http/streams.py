@@ -17,6 +17,8 @@ from typing import Any, Protocol
 import anyio
 import anyio.abc
 
+from kombo_async._clock import asyncio_loop
+
 MOST_BUFFERED = 1024 * 1024
 """How many unread bytes to buffer before the server has to wait."""
 READ_AT_ONCE = 64 * 1024
@@ -44,13 +46,13 @@ class Stream(Protocol):
 
 async def connect_tcp(host: str, port: int) -> Stream:
     """A plain connection to *host*, an IP address. Raises `OSError`."""
-    try:
-        loop = asyncio.get_running_loop()
-    except RuntimeError:
+    loop = asyncio_loop()
+    if loop is None:
         try:
             return TrioStream(await anyio.connect_tcp(host, port))
         except OSError as error:
             raise _os_error(error) from None
+    protocol: Stream
     _, protocol = await loop.create_connection(AsyncioStream, host, port)
     return protocol
 
