@@ -224,3 +224,24 @@ async def test_what_nests_a_changed_record_is_found_without_reading_all(operatio
     assert response.status_code == 200, response.text
     assert len(generated) < 150, Counter(generated)
     assert max(told.values(), default=0) < 1.5 * PERIOD, told
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("anyio_backend", ["asyncio"])
+async def test_enrolling_and_updating_look_at_one_course() -> None:
+    """Not for the one that is meant at all of them."""
+    with counting() as generated:
+        sandbox = new_sandbox(100_000)
+        world = sandbox.world(integration_of("GetLmsCourses"))
+        course, user = world.table("lms_courses")[70_000], world.table("lms_users")[9]
+        revision = course.data["revisions"][0]["id"]
+        content = {"title": "Chess", "course_url": "https://example.com", "type": "EXTERNAL"}
+        calls = {
+            "/lms/course-progressions": {"user_id": user.id, "course_revision_id": revision},
+            "/lms/courses/bulk": {"items": [{"origin_id": "x", "course": content}]},
+        }
+        generated.clear()
+        for path, body in calls.items():
+            response = await call(sandbox, "POST", path, json=body, integration=world.integration_id)
+            assert response.status_code == 200, response.text
+    assert len(generated) < 20, Counter(generated)

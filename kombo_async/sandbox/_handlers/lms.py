@@ -14,7 +14,6 @@ from kombo_async.sandbox._state.fields import with_fields
 from kombo_async.sandbox._state.indexes import Record
 from kombo_async.sandbox._state.refusals import InputInvalid, RemoteRefusal, UnknownId
 from kombo_async.sandbox._state.store import World
-from kombo_async.sandbox._state.table import StoredRecord
 
 if TYPE_CHECKING:
     from kombo_async import lms
@@ -61,7 +60,7 @@ def enroll(context: Context, request: lms.EnrollUser) -> Record:
     """Enroll a user in a course, once."""
     world = context.world
     world.get("lms_users", request.user_id, "user")
-    course = next((row for row in world.table("lms_courses") if _has(row, request.course_revision_id)), None)
+    course = next(iter(world.table("lms_courses").where("revision_ids", request.course_revision_id)), None)
     if course is None or course.deleted:
         raise UnknownId("course revision", request.course_revision_id)
     if any(
@@ -143,7 +142,3 @@ def _upsert(context: Context, item: lms.CourseInput) -> Record:
         revisions = [{**first, **fields, "changed_at": now, "status": "ACTIVE"}, *rest]
         context.world.change("lms_courses", known, revisions=revisions)
     return {"origin_id": item.origin_id, "status": "SUCCEEDED", "data": {"id": known.id}}
-
-
-def _has(row: StoredRecord, revision_id: str) -> bool:
-    return any(each["id"] == revision_id for each in cast("list[Record]", row.data["revisions"]))

@@ -10,7 +10,7 @@ from kombo_async.sandbox._seed import words
 from kombo_async.sandbox._seed.quick_random import Random
 from kombo_async.sandbox._seed.source import Source, Table, addressed, ago, fixed, mix, nowhere, owned
 from kombo_async.sandbox._state.clock import days, stamp
-from kombo_async.sandbox._state.ids import make_id
+from kombo_async.sandbox._state.ids import make_id, place_of
 from kombo_async.sandbox._state.indexes import Record
 
 TITLES = ("Security basics", "Giving feedback", "First aid", "GDPR in practice", "Time management", "Data literacy")
@@ -66,7 +66,16 @@ def _course(source: Source, place: int, random: Random) -> tuple[Record, str]:
         "origin_id": None,
         "provider": provider,
         "skill_ids": [_skill_of(source, place)],
-        "revisions": [revision(id, created, title=title, description=description, remote_url=url)],
+        "revisions": [
+            revision(
+                id,
+                created,
+                id=source.id("lms_course_revisions", place),
+                title=title,
+                description=description,
+                remote_url=url,
+            )
+        ],
     }
     return course, created
 
@@ -77,6 +86,11 @@ def _created_at(source: Source, place: int) -> str:
 
 def _skill_of(source: Source, place: int) -> str:
     return source.id("lms_skills", mix(place, 26, len(words.SKILLS)))
+
+
+def _with_revision(source: Source, value: Any) -> Iterable[int]:
+    place = place_of(source.key("lms_course_revisions"), str(value))
+    return () if place is None else (place,)
 
 
 def _users(source: Source) -> int:
@@ -153,7 +167,7 @@ TABLES: Mapping[str, Table] = {
     "lms_courses": Table(
         lambda source: source.sizes.courses,
         _course,
-        {"origin_id": nowhere},
+        {"origin_id": nowhere, "revision_ids": _with_revision},
         {
             "skill_ids": lambda source, place: (_skill_of(source, place),),
             "changed_at": lambda source, place: (_created_at(source, place),),

@@ -27,6 +27,10 @@ def _urls_of_job(world: World, record: Record) -> Iterable[str]:
     return {url for url in urls if url}
 
 
+def _revisions_of_course(world: World, record: Record) -> Iterable[str]:
+    return {revision["id"] for revision in record["revisions"]}
+
+
 def _field(world: World, record: Record, *, key: str) -> Iterable[Any]:
     return (value_of(world, "hris_employees", record, key),)
 
@@ -35,5 +39,6 @@ DERIVED: Mapping[tuple[str, str], Derive] = {
     ("ats_candidates", "job_ids"): _jobs_of_candidate,
     ("ats_interviews", "job_ids"): _job_of_interview,
     ("ats_jobs", "urls"): _urls_of_job,
+    ("lms_courses", "revision_ids"): _revisions_of_course,
     **{("hris_employees", f"field:{key}"): partial(_field, key=key) for key in VALUES},
 }
