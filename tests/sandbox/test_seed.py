@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from decimal import Decimal
-from random import Random
+from itertools import pairwise
 from typing import Any
 
 import pytest
 
 from kombo_async.sandbox import GREENHOUSE, Sandbox, default_id
+from kombo_async.sandbox._seed.quick_random import Random
 from kombo_async.sandbox._seed.source import Source
 from kombo_async.sandbox._state.ids import id_at, number_at, place_of, place_of_number
 from kombo_async.sandbox._state.initial import Origin
@@ -149,6 +150,28 @@ def test_look_up_values_repeat(id: str | None, jobs: int) -> None:
             for field, tell in origin.values.items():
                 told = set(tell(place % origin.period))
                 assert told == set(sandbox.world(id).table(model).indexes.values(field, record)), (model, field, place)
+
+
+@pytest.mark.parametrize(("table", "field"), [("ats_jobs", "team_ids"), ("ats_interviews", "user_ids")])
+def test_nobody_is_in_a_team_twice(table: str, field: str) -> None:
+    """A team has several people, however few there are."""
+    world = Sandbox(candidates=90, jobs=8).world(GREENHOUSE)
+    teams = [tuple(record[field]) for record in data(world, table)]
+    assert all(len(set(team)) == 2 for team in teams)
+    assert len(set(teams)) > 5
+
+
+@pytest.mark.parametrize("seed", [0, 1, 2**47 + 12_345])
+@pytest.mark.parametrize("end", [2, 3, 12, 54, 100])
+def test_what_consecutive_records_draw_is_spread(seed: int, end: int) -> None:
+    """The first and the second draw, as evenly as chance has it, and whatever the last record drew."""
+    count = 200 * end
+    draws = [(random.below(end), random.below(end)) for random in map(Random, range(seed, seed + count))]
+    following = [(one[0], other[0]) for one, other in pairwise(draws)]
+    for drawn in (Counter(first for first, _ in draws), Counter(second for _, second in draws)):
+        assert set(drawn) == set(range(end))
+        assert all(100 < times < 320 for times in drawn.values())
+    assert max(Counter(following).values()) < 3 * (200 / end) + 15
 
 
 def test_initial_people_have_addresses_and_numbers_of_their_own() -> None:

@@ -141,12 +141,9 @@ class Indexes:
         indexed = ordered.between(low, high)
         return self._with_unchanged(field, [indexed], lambda: self._initial.between(field, low, high))
 
-    def between_unchanged(self, field: str, low: str, high: str) -> Bits:
-        """The same, of which those of initial records that have not changed suffice."""
-        if not self._initial.knows(field):
-            return self.between(field, low, high)
-        self.prepare(DELETED)
-        return self._with_unchanged(field, [], lambda: self._initial.between(field, low, high))
+    def generated_between(self, field: str, low: str, high: str) -> Bits:
+        """The places of initial records that had such a text at first, and perhaps of others that have one now."""
+        return (self._initial if self._initial.knows(field) else self).between(field, low, high)
 
     def deleted(self) -> Bits | None:
         """The places of deleted records; None if there are none."""

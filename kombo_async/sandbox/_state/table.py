@@ -186,5 +186,6 @@ class RecordTable(Sequence[StoredRecord]):
         """The places of records that were touched then or later, or nest one that was."""
         found = [self.indexes.between(TOUCHED, at, LAST), *self._touches.since(at)]
         if at <= self.origin.touched:
-            found.append(self.indexes.between_unchanged("changed_at", at, LAST))
+            # Those that have changed since were touched since.
+            found.append(self.indexes.generated_between("changed_at", at, LAST))
         return any_of(found)
