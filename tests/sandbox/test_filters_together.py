@@ -18,7 +18,7 @@ from kombo_async._generated.operations import REQUESTS
 from kombo_async.sandbox import GREENHOUSE, Sandbox
 from kombo_async.sandbox._api.filters import COMMON
 from kombo_async.sandbox._handlers.registry import LISTINGS
-from kombo_async.sandbox._state import bitmaps, indexes, touches
+from kombo_async.sandbox._state import bitmaps, indexes, initial, touches
 from kombo_async.sandbox._state.bitmaps import SPAN, Ordered, Places, repeated, walk
 from kombo_async.sandbox._state.clock import stamp
 from kombo_async.sandbox._state.dependents import REFERENCES
@@ -47,7 +47,8 @@ def small(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> No
     if "operation" in request.fixturenames:
         monkeypatch.setattr(bitmaps, "SPAN", 64)
         monkeypatch.setattr(bitmaps, "_ALL", (1 << 64) - 1)
-        monkeypatch.setattr(indexes, "FEW", 8)
+        for module in (indexes, initial, touches):
+            monkeypatch.setattr(module, "FEW", 8)
         monkeypatch.setattr(indexes, "AT_ONCE", 20)
         monkeypatch.setattr(touches, "AT_ONCE", 1)
 

@@ -94,14 +94,25 @@ def for_job(source: Source, value: Any) -> Iterable[int]:
     job, jobs = source.place("ats_jobs", value), source.sizes.jobs
     if job is None:
         return ()
-    first = (first_of(source, each) for each in range(job, source.sizes.candidates, jobs))
-    before = range((job - 1) % jobs, source.sizes.candidates, jobs)
-    second = (first_of(source, each) + 1 for each in before if each % SECOND == 0 and jobs > 1)
-    return sorted((*first, *second))
+    if jobs == 1:
+        return range(source.sizes.candidates)
+    first = [each - (-each // SECOND) for each in range(job, source.sizes.candidates, jobs)]
+    second = [each + each // SECOND + 1 for each in _also_for(source, job)]
+    return sorted(first + second)
+
+
+def _also_for(source: Source, job: int) -> list[int]:
+    """The candidates whose second application is for this job."""
+    others = range((job - 1) % source.sizes.jobs, source.sizes.candidates, source.sizes.jobs)
+    return [each for each in others if each % SECOND == 0]
 
 
 def _candidates_for_job(source: Source, value: Any) -> Iterable[int]:
-    return sorted({candidate_and_job(source, each)[0] for each in for_job(source, value)})
+    job, jobs = source.place("ats_jobs", value), source.sizes.jobs
+    if job is None:
+        return ()
+    first = range(job, source.sizes.candidates, jobs)
+    return first if jobs == 1 else sorted({*first, *_also_for(source, job)})
 
 
 def _application(source: Source, place: int, random: Random) -> tuple[Record, str]:

@@ -9,7 +9,7 @@ from itertools import chain, islice
 from typing import Any, Protocol, TypeAlias, cast
 
 from kombo_async.sandbox._state.bitmaps import Bits, Ordered, Places, any_of, below, bits_of
-from kombo_async.sandbox._state.initial import Initial, text_of
+from kombo_async.sandbox._state.initial import FEW, Initial, text_of
 from kombo_async.sandbox._state.records import Records
 
 Record: TypeAlias = dict[str, Any]
@@ -19,8 +19,6 @@ Derive: TypeAlias = Callable[[Record], Iterable[Any]]
 AT_ONCE = 2_000
 """How many records to index without a pause; more are indexed in slices."""
 SLICE_SECONDS = 0.005
-FEW = 1_000
-"""The places of values that more records have are kept as bits."""
 SLOW_STEP, QUICK_STEP = 100, 5_000
 """How many records to index between looks at the time: those that are read, and those that are only listed."""
 NULL = "null"

@@ -7,9 +7,11 @@ from typing import Any
 
 import attrs
 
-from kombo_async.sandbox._state.bitmaps import Bits, Ordered, below, bits_of, repeated
+from kombo_async.sandbox._state.bitmaps import Bits, Ordered, Places, any_of, below, bits_of, repeated
 from kombo_async.sandbox._state.ids import number_at, place_of_number
 
+FEW = 1_000
+"""The places of values that more records have are kept as bits."""
 PERIOD = 3_600
 """After how many places what lists filter by repeats, so that few of many records must be looked at to find them."""
 
@@ -48,6 +50,8 @@ class Initial:
         """By field and value: the places in the first period."""
         self._ordered: dict[str, Ordered] = {}
         """By field: the same for ranges."""
+        self._common: dict[tuple[str, Any], Places] = {}
+        """By field and value: the places of values that more than `FEW` records have, if places follow from them."""
 
     def knows(self, field: str) -> bool:
         """Whether look-ups of *field* need no index of the initial records."""
@@ -62,10 +66,21 @@ class Initial:
 
     def having(self, field: str, values: Iterable[Any]) -> Bits:
         """The places with any of *values* in *field*."""
-        if field in self._inverse:
-            return bits_of(place for value in values for place in self.places(field, value))
-        cycle = self._cycle(field)
-        return self._repeated(place for value in values for place in cycle.get(value, ()))
+        if field not in self._inverse:
+            cycle = self._cycle(field)
+            return self._repeated(place for value in values for place in cycle.get(value, ()))
+        common: list[Bits] = []
+        few: list[int] = []
+        for value in values:
+            kept = self._common.get((field, value))
+            places = list(self.places(field, value)) if kept is None else ()
+            if len(places) > FEW:
+                kept = self._common[field, value] = Places(places)
+            if kept is None:
+                few += places
+            else:
+                common.append(kept.bits)
+        return any_of([*common, bits_of(few)])
 
     def between(self, field: str, low: str, high: str) -> Bits:
         """The places with a text of *field* from *low* to *high*; the field's values must repeat."""

@@ -6,7 +6,8 @@ import time
 from typing import Any
 
 from kombo_async.sandbox._state.bitmaps import Bits, Ordered
-from kombo_async.sandbox._state.indexes import AT_ONCE, FEW, SLICE_SECONDS, Indexes, IndexNeeded, Record
+from kombo_async.sandbox._state.indexes import AT_ONCE, SLICE_SECONDS, Indexes, IndexNeeded, Record
+from kombo_async.sandbox._state.initial import FEW
 
 
 class Touches:
