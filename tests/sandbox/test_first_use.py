@@ -133,8 +133,7 @@ def test_filters_find_what_a_walk_finds_in_a_file(operation: str, tmp_path: Path
     change(first, operation, Random(operation))
     first.close()
     second = Sandbox(state=tmp_path / "state.db")
-    names = [name for name in filters_of(operation) if name != "updated_after"]  # only the first knows what is nested
-    compare(second.world(integration_of(operation)), operation, Random(operation), names)
+    compare(second.world(integration_of(operation)), operation, Random(operation), filters_of(operation))
     second.close()
 
 

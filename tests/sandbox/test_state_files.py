@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
 from kombo_async import ats
-from kombo_async.sandbox import GREENHOUSE, Sandbox
+from kombo_async.sandbox import GREENHOUSE, Sandbox, default_id
 from tests.sandbox.test_recruiting import CV, create
 
 pytestmark = pytest.mark.anyio
@@ -35,6 +36,31 @@ async def test_a_file_keeps_the_state(tmp_path: Path) -> None:
     kept = second.file(file.id)
     assert kept is not None
     assert kept.data == CV
+    second.close()
+
+
+async def test_a_file_keeps_what_changed_in_nested_records(tmp_path: Path) -> None:
+    """Employees whose manager, location or legal entity changed are in `updated_after` after a restart, too."""
+    path = tmp_path / "state.db"
+    first = Sandbox(employees=30, state=path)
+    workday = default_id("workday")
+    first.clock.advance(86_400)
+    since = datetime.now(UTC) + timedelta(hours=12)
+    world = first.world(workday)
+    world.change("hris_locations", world.table("hris_locations")[0], name="Porto")
+    world.change("hris_employees", world.table("hris_employees")[3], first_name="Ada")
+
+    async def changed(sandbox: Sandbox) -> set[str]:
+        page = (await sandbox.client(workday).hris.get_employees(updated_after=since)).unwrap()
+        return {each.id for each in page.results}
+
+    before = await changed(first)
+    assert 1 < len(before) < 30
+    first.close()
+    second = Sandbox(state=path)
+    assert await changed(second) == before
+    second.reset()
+    assert await changed(second) == set()
     second.close()
 
 

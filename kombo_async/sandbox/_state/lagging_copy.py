@@ -31,8 +31,6 @@ class LaggingCopy:
         self._lag = lag
         self._write_through = write_through
         self._changes: deque[_Change] = deque()
-        for name, table in world.tables.items():
-            copied.table(name).take_touches(table)
         world.watcher = self._note
 
     def _note(self, model: str, record: StoredRecord) -> None:

@@ -15,6 +15,10 @@ SCHEMA = """
     ) WITHOUT ROWID;
     DROP INDEX IF EXISTS records_touched; -- of older files
     SELECT integration, model, place, data, touched FROM records LIMIT 0; -- fails if it is another table
+    CREATE TABLE IF NOT EXISTS touches (
+        integration TEXT, model TEXT, field TEXT, value TEXT, at TEXT NOT NULL,
+        PRIMARY KEY (integration, model, field, value)
+    ) WITHOUT ROWID;
     CREATE TEMP TABLE look_ups (
         records INTEGER, field TEXT, value, place INTEGER,
         PRIMARY KEY (records, field, value, place)
@@ -65,6 +69,17 @@ class Records:
             "SELECT place, touched FROM records WHERE integration = ? AND model = ? AND place >= ? AND place < ?",
             (*self._key, start, end),
         ).fetchall()
+
+    def touch_all(self, field: str, value: str, at: str) -> None:
+        """Store when all records with *value* in *field* were last touched."""
+        self._connection.execute(
+            "INSERT OR REPLACE INTO touches VALUES (?, ?, ?, ?, ?)", (*self._key, field, value, at)
+        )
+
+    def touches(self) -> list[tuple[str, str, str]]:
+        """What `touch_all` stored: fields, values and times."""
+        statement = "SELECT field, value, at FROM touches WHERE integration = ? AND model = ?"
+        return self._connection.execute(statement, self._key).fetchall()
 
     # Look-ups
 

@@ -138,11 +138,10 @@ class State:
 
     def copy_records(self, integration_id: str, copy_id: str) -> None:
         """Copy all records of an integration to another ID."""
-        self._connection.execute("DELETE FROM records WHERE integration = ?", (copy_id,))
-        self._connection.execute(
-            "INSERT INTO records SELECT ?, model, place, data, touched FROM records WHERE integration = ?",
-            (copy_id, integration_id),
-        )
+        for table, columns in (("records", "model, place, data, touched"), ("touches", "model, field, value, at")):
+            self._connection.execute(f"DELETE FROM {table} WHERE integration = ?", (copy_id,))  # noqa: S608 - our own
+            copied = f"INSERT INTO {table} SELECT ?, {columns} FROM {table} WHERE integration = ?"  # noqa: S608 - our own
+            self._connection.execute(copied, (copy_id, integration_id))
 
     def save_file(self, id: str, file: StoredFile) -> None:
         """Store a file."""
@@ -158,7 +157,7 @@ class State:
 
     def clear(self) -> None:
         """Delete everything except for the time of creation and the seed."""
-        for table in ("integrations", "records", "look_ups", "files"):
+        for table in ("integrations", "records", "touches", "look_ups", "files"):
             self._connection.execute(f"DELETE FROM {table}")  # noqa: S608 - names of our own
         self.commit()
 

@@ -67,7 +67,7 @@ class RecordTable(Sequence[StoredRecord]):
         if not end:
             self.indexes.start_empty()
         self._count = max(origin.count, end)
-        self._touches = Touches(self.indexes)
+        self._touches = Touches(self.indexes, records)
         self._by_place: WeakValueDictionary[int, StoredRecord] = WeakValueDictionary()
         # There must be only one object for a record in use; those are held here.
         self._at_hand: deque[StoredRecord] = deque(maxlen=AT_HAND)
@@ -155,10 +155,6 @@ class RecordTable(Sequence[StoredRecord]):
     def save(self, record: StoredRecord) -> None:
         """Store a record as it is."""
         self.change(record, {})
-
-    def take_touches(self, other: RecordTable) -> None:
-        """Take over the touched records of *other*, which this is a copy of."""
-        self._touches.copy_from(other._touches)
 
     def touch_all(self, field: str, value: Any, at: str) -> None:
         """Note a change to something nested in all records with *value* in *field*."""

@@ -8,17 +8,19 @@ from typing import Any
 from kombo_async.sandbox._state.bitmaps import Bits, Ordered
 from kombo_async.sandbox._state.indexes import AT_ONCE, SLICE_SECONDS, Indexes, IndexNeeded, Record
 from kombo_async.sandbox._state.initial import FEW
+from kombo_async.sandbox._state.records import Records
 
 
 class Touches:
     """Changes to what records nest. Each applies to all records with a value in a field."""
 
-    def __init__(self, indexes: Indexes) -> None:
+    def __init__(self, indexes: Indexes, records: Records) -> None:
         self._indexes = indexes
-        self._fields: set[str] = set()
-        self._all: dict[tuple[str, Any], str] = {}
+        self._records = records
+        self._all: dict[tuple[str, str], str] = {(field, value): at for field, value, at in records.touches()}
         """By field and value: when all records with this value were last touched."""
-        self._new: dict[tuple[str, Any], str] = {}
+        self._fields: set[str] = {field for field, _ in self._all}
+        self._new: dict[tuple[str, str], str] = dict(self._all)
         """Those that are not in one of the following yet."""
         self._common: dict[tuple[str, Any], str] = {}
         """Those of values that many records have."""
@@ -31,6 +33,7 @@ class Touches:
         """Note a change to something nested in all records with *value* in *field*."""
         self._fields.add(field)
         self._all[field, value] = self._new[field, value] = at
+        self._records.touch_all(field, value, at)
 
     def added(self, data: Record) -> None:
         """Note that a record was added, which may nest what was touched after the time that the record came with."""
@@ -38,12 +41,6 @@ class Touches:
             for value in self._indexes.values(field, data):
                 if (field, value) in self._all:
                     self._new[field, value] = self._all[field, value]
-
-    def copy_from(self, other: Touches) -> None:
-        """Take over what *other* has noted."""
-        self._fields |= other._fields
-        self._all.update(other._all)
-        self._new.update(other._all)
 
     def since(self, at: str) -> list[Bits]:
         """The places of records that were touched then or later."""
