@@ -13,7 +13,7 @@ import pytest
 from kombo_async import ats
 from tests.bulk.conftest import Bench
 
-BEGIN, END, ROWS = 3_000, 7_000, 100_000
+BEGIN, END, ROWS = 3_000, 11_000, 100_000
 MOST_MEGABYTES = 200
 
 UPLOAD = f"""
