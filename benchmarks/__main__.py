@@ -32,7 +32,8 @@ def main() -> None:
 
     bench = rows.Bench(core, peers, data, rounds=1 if arguments.quick else 5, say=say)
     throughput, by_client = rows.throughput(bench)
-    table = [*rows.hot(bench), *rows.attachment(bench), *throughput, *rows.start(bench), *rows.walk(bench)]
+    table = [*rows.hot(bench), *rows.attachment(bench), *throughput, *rows.many_at_once(bench)]
+    table += [*rows.start(bench), *rows.walk(bench)]
 
     reasons = tomllib.loads((HERE / "reasons.toml").read_text())
     text = report.markdown(table, by_client, environment.versions(peers), reasons)

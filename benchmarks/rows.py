@@ -72,13 +72,13 @@ def attachment(bench: Bench) -> list[Row]:
 
 
 def throughput(bench: Bench) -> tuple[list[Row], Mapping[str, Figure]]:
-    """Creates over loopback, 30 at once, by each client in turn; and 300 at once for 50 integrations."""
-    found: dict[str, list[float]] = {kind: [] for kind in (*KINDS, "ours-50")}
+    """Creates over loopback, 30 at once, by each client in turn."""
+    found: dict[str, list[float]] = {kind: [] for kind in KINDS}
     with serving(bench.peers, bench.data) as url:
         for number in range(bench.rounds):
             for kind, values in found.items():
                 bench.say(f"creates per second by {kind}, round {number + 1} of {bench.rounds}")
-                values.append(run(bench.peers, "throughput", kind, url, 300 if kind == "ours-50" else 30, 1.0))
+                values.append(run(bench.peers, "throughput", kind, url, 30, 1.0))
     each = {kind: Figure.of(values) for kind, values in found.items()}
     default, thirty = each["httpx"], each["httpx-30"]
     httpx, pool = (default, "its default pool") if default.median > thirty.median else (thirty, "a pool of 30")
@@ -90,9 +90,21 @@ def throughput(bench: Bench) -> tuple[list[Row], Mapping[str, Figure]]:
         row("30 at once over loopback, core install", f"bare httpx with {pool}", "ours", httpx, 3.5),
         row("creates per second, core install", "the official client", "ours", each["official"], 25.0),
         row("30 at once with an `httpx2.AsyncClient`", "bare httpx2", "ours-httpx2", each["httpx2"], 1.0),
-        row("300 at once for 50 integrations", "its own throughput at 30", "ours-50", each["ours"], 0.9),
     ]
     return rows, each
+
+
+def many_at_once(bench: Bench) -> list[Row]:
+    """300 at once, in turn with 30, since how fast a machine is differs from minute to minute by more than they do."""
+    found: dict[str, list[float]] = {"ours": [], "ours-50": []}
+    with serving(bench.peers, bench.data) as url:
+        for number in range(3 * bench.rounds):
+            bench.say(f"300 at once, round {number + 1} of {3 * bench.rounds}")
+            for kind, values in found.items():
+                values.append(run(bench.core, "throughput", kind, url, 300 if kind == "ours-50" else 30, 1.0))
+    ours, theirs = Figure.of(found["ours-50"]), Figure.of(found["ours"])
+    against = "its own throughput at 30"
+    return [Row("300 at once for 50 integrations", against, ours, theirs, 0.9, "calls/s", more_is_better=True)]
 
 
 def start(bench: Bench) -> list[Row]:
