@@ -18,7 +18,7 @@ def asyncio_loop() -> Any:
     Neither is imported for it, which takes long: a program that runs one of them has imported it.
     """
     trio: Any = sys.modules.get("trio")
-    if trio is not None and trio.lowlevel.in_trio_task():
+    if trio is not None and getattr(trio.lowlevel, "in_trio_task", _not_known)():
         return None
     asyncio: Any = sys.modules.get("asyncio")
     if asyncio is not None:
@@ -28,6 +28,11 @@ def asyncio_loop() -> Any:
             if trio is None:
                 raise
     return None
+
+
+def _not_known() -> bool:
+    """Replaces what older versions of trio lack: with those, there must be no event loop of asyncio besides."""
+    return False
 
 
 class Clock:
