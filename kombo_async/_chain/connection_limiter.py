@@ -26,8 +26,6 @@ class ConnectionLimiter:
     def __init__(self, limit: int, clock: Clock) -> None:
         self.limit = limit
         self._clock = clock
-        self.in_use = 0
-        """How many calls are in flight."""
         self._in_use = {"action": 0, "read": 0}
         self._most = {"action": max(1, limit - limit // KEPT_FOR_READS), "read": limit}
         self._most_with_first = max(1, limit - limit // KEPT_FROM_ALL_ACTIONS)
@@ -37,6 +35,11 @@ class ConnectionLimiter:
         """The integrations with actions that wait, and none in flight."""
         self._queues = {"action": FairQueue(), "read": FairQueue()}
         self._next = ("read", "action")
+
+    @property
+    def in_use(self) -> int:
+        """How many calls are in flight."""
+        return self._in_use["action"] + self._in_use["read"]
 
     @property
     def waiting(self) -> int:
@@ -68,14 +71,12 @@ class ConnectionLimiter:
     def release(self, call: Call) -> None:
         """Give the connection back."""
         kind = _kind(call)
-        self.in_use -= 1
         self._in_use[kind] -= 1
         if kind == "action":
             self._end_action(call.integration_id)
         self._admit()
 
     def _begin(self, kind: str, integration_id: Hashable) -> None:
-        self.in_use += 1
         self._in_use[kind] += 1
         if kind == "action":
             self._actions[integration_id] = self._actions.get(integration_id, 0) + 1
