@@ -101,6 +101,7 @@ DAMAGE: dict[str, tuple[Callable[[Path], None], str]] = {
     "integration": (with_sql("UPDATE integrations SET data = '{}'"), "damaged"),
     "no JSON": (with_sql("UPDATE integrations SET data = 'x'"), "damaged"),
     "columns": (with_sql("DROP TABLE records", "CREATE TABLE records (a)"), "cannot be opened"),
+    "touches": (with_sql("DROP TABLE touches", "CREATE TABLE touches (a)"), "cannot be opened"),
     "cut short": (cut_short, "damaged"),
     "text": (other_text, "is not a state file"),
 }

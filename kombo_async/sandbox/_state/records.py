@@ -14,11 +14,13 @@ SCHEMA = """
         PRIMARY KEY (integration, model, place)
     ) WITHOUT ROWID;
     DROP INDEX IF EXISTS records_touched; -- of older files
-    SELECT integration, model, place, data, touched FROM records LIMIT 0; -- fails if it is another table
     CREATE TABLE IF NOT EXISTS touches (
         integration TEXT, model TEXT, field TEXT, value TEXT, at TEXT NOT NULL,
         PRIMARY KEY (integration, model, field, value)
     ) WITHOUT ROWID;
+    -- These fail if they are other tables:
+    SELECT integration, model, place, data, touched FROM records LIMIT 0;
+    SELECT integration, model, field, value, at FROM touches LIMIT 0;
     CREATE TEMP TABLE look_ups (
         records INTEGER, field TEXT, value, place INTEGER,
         PRIMARY KEY (records, field, value, place)
